@@ -1,0 +1,59 @@
+"""Runs: where one recording stops and the next begins.
+
+Every function of this library that shifts, filters, scales, splits or permutes takes ``runs``, one id a
+sample, and works inside one run at a time. This module is the only place that turns ids into slices.
+"""
+
+import numpy as np
+
+
+def check_runs(runs, n_trs):
+    """Return ``runs`` as an array of ``n_trs`` ids, in one contiguous stretch a run.
+
+    Parameters
+    ----------
+    runs : array-like (n_trs,) or None
+        One id a sample; None means that all samples are of one run.
+    n_trs : int
+        Samples that the data have.
+
+    Returns
+    -------
+    runs : array (n_trs,)
+
+    Raises
+    ------
+    ValueError
+        If the length differs, or a run's samples are not contiguous.
+    """
+    if runs is None:
+        return np.zeros(n_trs, dtype=int)
+    runs = np.asarray(runs)
+    if runs.shape != (n_trs,):
+        raise ValueError(f"runs has shape {runs.shape}, expected ({n_trs},): one run id for each sample")
+    starts = np.flatnonzero(np.concatenate([[True], runs[1:] != runs[:-1]])) if n_trs else np.zeros(0, int)
+    ids = runs[starts]
+    if len(np.unique(ids)) != len(ids):
+        twice = next(i for k, i in enumerate(ids) if i in ids[:k])
+        raise ValueError(f"run {twice!r} comes in more than one stretch of runs: sort the samples by run and time")
+    return runs
+
+
+def run_slices(runs, n_trs=None):
+    """Return one slice for each run, in the order in which the runs come.
+
+    Parameters
+    ----------
+    runs : array-like (n_trs,) or None
+        One id a sample, contiguous; None needs ``n_trs`` and gives one slice.
+    n_trs : int, optional
+        Samples that the data have; the length of ``runs`` by default.
+
+    Returns
+    -------
+    slices : list of slice
+    """
+    runs = check_runs(runs, len(runs) if n_trs is None else n_trs)
+    edges = np.flatnonzero(runs[1:] != runs[:-1]) + 1
+    bounds = [0, *edges.tolist(), len(runs)]
+    return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:]) if b > a]
