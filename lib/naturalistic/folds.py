@@ -1,0 +1,172 @@
+"""Folds for autocorrelated data: whole groups, with a gap in time between training and test samples.
+
+Neighbouring TRs share slow noise and the same haemodynamic response. A shuffled K-fold therefore tests on
+what it was trained on; folds here are made of whole groups (runs, clips, titles, blocks), and the samples
+next to a test group are left out of training.
+"""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.model_selection import BaseCrossValidator
+
+from naturalistic.runs import check_runs, run_slices
+
+
+def contiguous_groups(runs, n_groups):
+    """Cut runs into ``n_groups`` contiguous groups of about equal length, none across a run boundary.
+
+    Parameters
+    ----------
+    runs : array-like (n_trs,)
+        Run id of each sample.
+    n_groups : int
+        Groups to make; at least one a run. Longer runs get more of them.
+
+    Returns
+    -------
+    groups : array of int (n_trs,)
+        Group ids 0 .. n_groups - 1, in order of time.
+    """
+    slices = run_slices(runs)
+    lengths = np.array([s.stop - s.start for s in slices])
+    if not isinstance(n_groups, Integral) or not len(slices) <= n_groups <= lengths.sum():
+        raise ValueError(
+            f"n_groups is {n_groups!r}, expected a whole number from {len(slices)} (one a run) to "
+            f"{lengths.sum()} (one a sample)"
+        )
+    pieces = np.ones(len(slices), dtype=int)
+    for _ in range(n_groups - len(slices)):  # the next cut goes where the pieces are longest
+        pieces[np.argmax(lengths / pieces)] += 1
+    groups, first = np.empty(lengths.sum(), dtype=int), 0
+    for s, n in zip(slices, pieces):
+        groups[s] = first + np.arange(s.stop - s.start) * n // (s.stop - s.start)
+        first += n
+    return groups
+
+
+class GroupGapKFold(BaseCrossValidator):
+    """K-fold over whole groups that drops training samples within ``gap`` samples of the test set.
+
+    Groups are taken in the order in which they first come; each fold tests on neighbouring groups, so that
+    few samples are lost to gaps. A gap counts rows inside a run; two runs have no gap between them.
+
+    Parameters
+    ----------
+    n_splits : int
+        Number of folds; at most the number of groups.
+    gap : int
+        Samples (TRs) dropped on either side of each test group.
+    runs : array-like (n_samples,), optional
+        Run id of each sample; by default all samples are of one run.
+    """
+
+    def __init__(self, n_splits=5, gap=0, runs=None):
+        self.n_splits = n_splits
+        self.gap = gap
+        self.runs = runs
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Return the number of folds."""
+        return self.n_splits
+
+    def split(self, X, y=None, groups=None):
+        """Yield ``train, test`` row indices of each fold.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, ...)
+            Only its length is used.
+        y : ignored
+        groups : array-like (n_samples,)
+            Group of each sample.
+
+        Raises
+        ------
+        ValueError
+            If groups are missing or of the wrong length, there are fewer groups than folds, or a fold has
+            no training sample left.
+        """
+        n_samples = len(X)
+        fold_of = self._folds(n_samples, groups)
+        runs = check_runs(self.runs, n_samples) if self.gap else None
+        for fold in range(self.n_splits):
+            test = fold_of == fold
+            near = _near(test, self.gap, runs) if self.gap else test
+            if near.all():
+                raise ValueError(
+                    f"fold {fold} of {self.n_splits} has no training sample left: {test.sum()} of {n_samples} "
+                    f"samples are tested and the gap of {self.gap} samples covers the rest; use a shorter gap"
+                )
+            yield np.flatnonzero(~near), np.flatnonzero(test)
+
+    def _folds(self, n_samples, groups):
+        """Return the fold of each sample (n_samples,)."""
+        if not isinstance(self.n_splits, Integral) or self.n_splits < 2:
+            raise ValueError(f"n_splits is {self.n_splits!r}, expected a whole number of at least 2")
+        if not isinstance(self.gap, Integral) or self.gap < 0:
+            raise ValueError(f"gap is {self.gap!r}, expected a whole number of samples, 0 or more")
+        if groups is None:
+            raise ValueError("groups is missing: folds are made of whole groups (runs, clips, titles, blocks)")
+        groups = np.asarray(groups)
+        if groups.shape != (n_samples,):
+            raise ValueError(f"groups has shape {groups.shape}, expected ({n_samples},): one group a sample")
+        _, first, inverse, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+        if len(first) < self.n_splits:
+            raise ValueError(f"{len(first)} groups cannot fill {self.n_splits} folds: use fewer folds or more groups")
+        order = np.argsort(first)
+        # a group goes to the fold in which its middle falls on the line of all samples ...
+        middles = (np.cumsum(sizes[order]) - sizes[order] / 2) / n_samples
+        fold = np.minimum((middles * self.n_splits).astype(int), self.n_splits - 1)
+        fold[0] = 0
+        for k in range(1, len(first)):  # ... with no fold skipped, and none left empty at the end
+            fold[k] = min(max(fold[k], fold[k - 1], self.n_splits - len(first) + k), fold[k - 1] + 1)
+        fold_of_group = np.empty(len(first), dtype=int)
+        fold_of_group[order] = fold
+        return fold_of_group[inverse]
+
+
+def _near(test, gap, runs):
+    """Mark the samples that are tested or within ``gap`` samples of one, inside each run."""
+    near = np.zeros_like(test)
+    for s in run_slices(runs):
+        reach = np.convolve(test[s], np.ones(2 * gap + 1))[gap : gap + s.stop - s.start]
+        near[s] = reach > 0.5
+    return near
+
+
+def check_folds(cv, n_samples, groups=None, gap=0):
+    """Return the folds as a list of ``(train, test)`` index arrays, each of them checked.
+
+    Parameters
+    ----------
+    cv : int, splitter or list of (train, test)
+        A number of folds makes a `GroupGapKFold`; a splitter is called with ``groups``.
+    n_samples : int
+    groups : array-like (n_samples,), optional
+        Needed when ``cv`` is a number.
+    gap : int
+        Samples dropped on either side of a test group, when ``cv`` is a number.
+
+    Raises
+    ------
+    ValueError
+        If a fold is empty, repeats a sample, or trains on what it tests.
+    """
+    if isinstance(cv, Integral):
+        cv = GroupGapKFold(int(cv), gap=gap)
+    elif gap:
+        raise ValueError("gap is for a number of folds; give a splitter its own gap")
+    splits = cv.split(np.empty((n_samples, 0)), None, groups) if hasattr(cv, "split") else cv
+    folds = [(np.asarray(train), np.asarray(test)) for train, test in splits]
+    if not folds:
+        raise ValueError("cv has no folds")
+    for k, (train, test) in enumerate(folds):
+        for name, index in (("training", train), ("test", test)):
+            if len(index) == 0:
+                raise ValueError(f"fold {k} has no {name} sample")
+            if len(np.unique(index)) != len(index) or index.min() < 0 or index.max() >= n_samples:
+                raise ValueError(f"fold {k}: its {name} samples repeat, or lie outside 0 .. {n_samples - 1}")
+        if len(np.intersect1d(train, test)):
+            raise ValueError(f"fold {k} trains on {len(np.intersect1d(train, test))} samples that it tests")
+    return folds
