@@ -29,10 +29,14 @@ def solve_ridge(X, Y, alphas):
     weights : array (n_features, n_targets)
         In float64, one array for each alpha, in order.
     """
-    U, s, Vt = np.linalg.svd(np.asarray(X, dtype=np.float64), full_matrices=False)
-    UY = U.T @ Y
+    X = np.asarray(X, dtype=np.float64)
+    dual = X.shape[0] < X.shape[1]
+    values, V = np.linalg.eigh(X @ X.T if dual else X.T @ X)
+    values = np.maximum(values, 0)
+    VY = V.T @ (Y if dual else X.T @ Y)
     for alpha in alphas:
-        yield Vt.T @ ((s / (s**2 + alpha))[:, None] * UY)
+        solution = V @ (VY / (values + alpha)[:, None])
+        yield X.T @ solution if dual else solution
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -117,34 +121,3 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X = validate_data(self, X, reset=False, dtype=self.coef_.dtype)
         Y_hat = X @ self.coef_.T + self.intercept_
         return Y_hat[:, 0] if self._one_target else Y_hat
-
-
-def cross_val_predict(model, X, Y, groups, cv, gap=0):
-    """Predict every sample from a model fitted without its fold, alpha chosen inside the training samples.
-
-    Parameters
-    ----------
-    model : RidgeCV
-        Cloned for each fold; its own ``cv`` splits the training samples by ``groups``.
-    X : array (n_samples, n_features)
-    Y : array (n_samples, n_targets)
-    groups : array-like (n_samples,)
-    cv : int, splitter or list of (train, test)
-        Outer folds; they must test every sample once.
-    gap : int
-        Samples left out of training on either side of a test group, when ``cv`` is a number.
-
-    Returns
-    -------
-    Y_hat : array (n_samples, n_targets)
-    """
-    from sklearn.base import clone
-
-    folds = check_folds(cv, len(X), groups, gap)
-    tested = np.concatenate([test for _, test in folds])
-    if len(tested) != len(X) or len(np.unique(tested)) != len(X):
-        raise ValueError(f"cv tests {len(np.unique(tested))} of {len(X)} samples, expected each exactly once")
-    groups, Y_hat = np.asarray(groups), np.empty(np.shape(Y), dtype=X.dtype)
-    for train, test in folds:
-        Y_hat[test] = clone(model).fit(X[train], Y[train], groups=groups[train]).predict(X[test])
-    return Y_hat
