@@ -1,7 +1,7 @@
 # Two commands do everything on a bare clone with Python 3.11 and pip: make book, make test.
 # Both make .venv first, and again only when pyproject.toml or constraints.txt changed.
 
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 # what is downloaded and what is slow to compute is kept beside what is built
 export NATURALISTIC_CACHE ?= $(CURDIR)/_build/cache

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pooch
 import requests
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 
 class DownloadError(OSError):
