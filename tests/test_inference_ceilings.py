@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy import stats
-
 from naturalistic import inference, scoring
 from naturalistic.inference import explainable_variance, leave_one_out_correlation, noise_ceiling, normalise
+from scipy import stats
 
 RUNS = np.repeat([0, 1, 2], [150, 100, 250])
 
 
 def responses(n, signal, seed=0, n_trs=500, n_voxels=400):
-    """Return (n, n_trs, n_voxels): a shared signal of variance ``signal`` and private noise of variance 1 - signal."""
+    """Return (n, n_trs, n_voxels) of variance 1, of which ``signal`` is shared; and the signal."""
     rng = np.random.default_rng(seed)
     shared = rng.standard_normal((n_trs, n_voxels), dtype=np.float32)
     noise = rng.standard_normal((n, n_trs, n_voxels), dtype=np.float32)
@@ -48,6 +47,11 @@ def test_leave_one_out_leaves_out_what_does_not_vary():
     bold[:, :, 5] = 0.1  # a voxel that is nowhere
     r = leave_one_out_correlation(bold, RUNS)
     assert np.isnan(r[1]).all() and np.isnan(r[:, 5]).all() and np.isnan(r[2, 3]) and np.isnan(r).sum() == 11
+    z = np.stack([zscore(bold[s, :, 3].astype(float), RUNS) for s in (3, 4)] + [np.zeros(500)])
+    z[2, RUNS != 1] = np.concatenate([stats.zscore(bold[2, RUNS == k, 3].astype(float)) for k in (0, 2)])
+    others = np.where(RUNS == 1, z.sum(axis=0) / 2, z.sum(axis=0) / 3)  # a mean over who is there
+    own = zscore(bold[0, :, 3].astype(float), RUNS)
+    assert r[0, 3] == pytest.approx(stats.pearsonr(own, others).statistic, abs=1e-6)
     without = leave_one_out_correlation(np.delete(bold, 1, axis=0), RUNS)
     np.testing.assert_allclose(np.delete(r, 1, axis=0), without, atol=1e-6)
     alone = np.zeros((3, 500, 1), dtype=np.float32)
@@ -86,14 +90,15 @@ def test_a_perfect_model_reaches_the_ceiling(n_averaged):
     averaged = repeats[:n_averaged].mean(axis=0)
     reached = scoring.correlation(averaged, signal)
     assert ceiling.dtype == np.float32
-    assert np.abs(ceiling - reached).max() < 0.08 and (ceiling - reached).mean() == pytest.approx(0, abs=0.005)
+    assert np.abs(ceiling - reached).max() < 0.08
+    assert (ceiling - reached).mean() == pytest.approx(0, abs=0.005)
     assert normalise(reached, ceiling).mean() == pytest.approx(1, abs=0.01)
     expected = np.sqrt(0.3 / (0.3 + 0.7 / n_averaged))
     assert ceiling.mean() == pytest.approx(expected, abs=0.01)
 
 
 def test_normalised_variance_divides_by_the_reliability():
-    """Half of the explainable variance explained: r / ceiling is sqrt(.5), and its square, not r^2 / ceiling, .5."""
+    """The model explains half of what can be: that is (r / ceiling)^2, and not r^2 / ceiling."""
     repeats, signal = responses(6, 0.4, n_trs=4000, n_voxels=100)
     rng = np.random.default_rng(5)
     model = signal + rng.standard_normal(signal.shape, dtype=np.float32)

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy import stats
-from sklearn.metrics import r2_score
-
 from naturalistic import scoring
 from naturalistic.scoring import correlation, correlation_matrix, r2
+from scipy import stats
+from sklearn.metrics import r2_score
 
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-13}
 

@@ -1,16 +1,49 @@
 """Encoding models: from feature spaces to predicted responses on data that the model has not seen."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 
 from naturalistic.features.delays import fir
 from naturalistic.folds import check_folds
+from naturalistic.inference import circular_shift_null
+from naturalistic.preprocessing import zscore
 from naturalistic.runs import check_runs
+from naturalistic.scoring import correlation
 
 
-def held_out_predictions(spaces, bold, model, *, groups, cv, delays, tr, runs=None, gap=0):
+class HeldOut(NamedTuple):
+    """Responses that were predicted by models which had not seen them.
+
+    Attributes
+    ----------
+    measured : array (n_trs, n_voxels)
+        What was to be predicted: BOLD, less what the confounds explain of it.
+    predicted : array (n_trs, n_voxels)
+    """
+
+    measured: np.ndarray
+    predicted: np.ndarray
+
+
+class Accuracy(NamedTuple):
+    """How well held-out responses were predicted.
+
+    Attributes
+    ----------
+    r : array (n_voxels,)
+        Pearson correlation inside each group, averaged over groups (weighted by their length).
+    null : array (n_permutations, n_voxels)
+        The same with predictions shifted in time.
+    """
+
+    r: np.ndarray
+    null: np.ndarray
+
+
+def held_out_predictions(spaces, bold, model, *, groups, cv, delays, tr, runs=None, gap=0, confounds=None):
     """Predict every TR from a model that was fitted without its fold.
 
     In each outer fold the features are scaled by the mean and standard deviation of the training TRs, delayed
@@ -35,10 +68,13 @@ def held_out_predictions(spaces, bold, model, *, groups, cv, delays, tr, runs=No
         Run id of each TR.
     gap : int
         TRs left out of training on either side of a test group, when ``cv`` is a number.
+    confounds : array (n_trs, n_confounds), optional
+        Regressed out of features and BOLD by least squares on the training TRs, so that only what the
+        confounds cannot explain is predicted, and from what they do not share (Frisch & Waugh 1933).
 
     Returns
     -------
-    predicted : array (n_trs, n_voxels)
+    held_out : HeldOut
         Of the dtype of ``bold``.
 
     Raises
@@ -46,18 +82,48 @@ def held_out_predictions(spaces, bold, model, *, groups, cv, delays, tr, runs=No
     ValueError
         If lengths differ, a space has no delays, or the folds do not test each TR once.
     """
-    spaces, delays, bold = *_check_spaces(spaces, delays, len(bold)), np.asarray(bold)
+    bold = np.asarray(bold)
+    spaces, delays = _check_spaces(spaces, delays, len(bold))
     runs, groups = check_runs(runs, len(bold)), np.asarray(groups)
     folds = check_folds(cv, len(bold), groups, gap)
     tested = np.concatenate([test for _, test in folds])
     if len(tested) != len(bold) or len(np.unique(tested)) != len(bold):
         raise ValueError(f"cv tests {len(np.unique(tested))} of {len(bold)} TRs, expected each exactly once")
-    predicted = np.empty_like(bold)
+    measured, predicted = np.empty_like(bold), np.empty_like(bold)
     for train, test in folds:
-        X = design(spaces, delays, tr, runs, train)
-        fitted = clone(model).fit(X[train], bold[train], groups=groups[train])
-        predicted[test] = fitted.predict(X[test])
-    return predicted
+        X, Y = design(spaces, delays, tr, runs, train), bold
+        if confounds is not None:
+            X, Y = residuals(X, confounds, train), residuals(Y, confounds, train)
+        fitted = clone(model).fit(X[train], Y[train], groups=groups[train])
+        measured[test], predicted[test] = Y[test], fitted.predict(X[test])
+    return HeldOut(measured, predicted)
+
+
+def accuracy(held_out, groups, *, n_permutations=1000, min_shift=1, seed=0):
+    """Score held-out predictions inside each group, with a null of predictions shifted in time.
+
+    Each group was predicted by another model, with its own intercept and shrinkage. Pooled over groups, a
+    correlation would reward or punish those; inside a group only the time course counts.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+    groups : array-like (n_trs,)
+        The groups that were left out whole, each contiguous; shifts stay inside them.
+    n_permutations : int
+    min_shift : int
+        Least shift in TRs. A larger one makes the test anti-conservative (see `circular_shift_null`).
+    seed : int
+
+    Returns
+    -------
+    accuracy : Accuracy
+        A constant response or prediction scores 0.
+    """
+    measured, predicted = (zscore(x, groups) for x in held_out)
+    r = np.nan_to_num(correlation(measured, predicted))
+    null = circular_shift_null(measured, predicted, groups, n_permutations, min_shift, seed)
+    return Accuracy(r, np.nan_to_num(null))
 
 
 def design(spaces, delays, tr, runs=None, train=slice(None)):
@@ -83,6 +149,26 @@ def design(spaces, delays, tr, runs=None, train=slice(None)):
         scaled = np.where(flat, 0, (features - mean) / np.where(flat, 1, sd)).astype(features.dtype)
         blocks.append(fir(scaled, delays[name], tr, runs))
     return np.concatenate(blocks, axis=1)
+
+
+def residuals(X, confounds, train=slice(None)):
+    """Return what confounds and a constant leave of X, by least squares on the training TRs.
+
+    Parameters
+    ----------
+    X : array (n_trs, n_columns)
+    confounds : array (n_trs, n_confounds)
+    train : index array or slice
+
+    Returns
+    -------
+    left : array (n_trs, n_columns)
+        Of the dtype of X.
+    """
+    C = np.column_stack([np.ones(len(X)), np.asarray(confounds, dtype=np.float64)])
+    C[:, 1:] = (C[:, 1:] - C[train, 1:].mean(axis=0)) / np.maximum(C[train, 1:].std(axis=0), 1e-12)
+    weights = np.linalg.lstsq(C[train], X[train].astype(np.float64), rcond=None)[0]
+    return (X - C @ weights).astype(X.dtype)
 
 
 def _check_spaces(spaces, delays, n_trs=None):

@@ -76,23 +76,26 @@ def words_on_time_line(words, onsets, offsets, tr, title, *, start=0.0, stop=20.
     return fig
 
 
-def ceiling_by_roi(values, rois, title):
-    """Draw a correlation for every subject (dots) and the mean with its 95 % interval, by region.
+def values_by_roi(values, rois, title, ylabel, significant=None):
+    """Draw a value for every subject (dots) and the mean with its 95 % interval, by region.
 
     Parameters
     ----------
     values : array (n_subjects, n_rois)
     rois : sequence of str
-    title : str
+    title, ylabel : str
+    significant : array of bool (n_rois,), optional
+        Regions whose mean is drawn filled; the others are open.
     """
-    fig, ax = plt.subplots(figsize=(6.5, 2.8))
-    group = t_test(values)
-    spread = np.random.default_rng(0).uniform(-0.15, 0.15, values.shape)
-    ax.plot(np.arange(len(rois)) + spread, values, ".", color=COLOURS["chance"], ms=4, zorder=1)
-    _mean_with_interval(ax, np.arange(len(rois)), group, color=COLOURS["ceiling"])
+    fig, ax = plt.subplots(figsize=(7, 2.8))
+    x, group = np.arange(len(rois)), t_test(values)
     ax.axhline(0, color=COLOURS["chance"], lw=0.8)
-    ax.set_xticks(range(len(rois)), [ROI_NAMES.get(r, r).replace(" ", "\n", 1) for r in rois])
-    ax.set(ylabel="correlation with the\nmean of the others (r)", title=title)
+    ax.plot(x + _spread(len(values), 0.15)[:, None], values, ".", color=COLOURS["chance"], ms=4, zorder=1)
+    filled = np.ones(len(rois), bool) if significant is None else np.asarray(significant)
+    for k in x:
+        _mean_with_interval(ax, k, group, k, COLOURS["ceiling"], filled[k])
+    ax.set_xticks(x, [f"{r}\n{ROI_NAMES.get(r, '').replace(' ', chr(10), 1)}" for r in rois])
+    ax.set(ylabel=ylabel, title=title)
     return fig
 
 
@@ -110,17 +113,14 @@ def accuracy_by_roi(scores, ceiling, significant, rois, title):
     title : str
     """
     fig, axes = plt.subplots(2, 3, figsize=(8.5, 5), sharex=True, sharey=True)
-    spread = np.random.default_rng(0).uniform(-0.2, 0.2, len(ceiling))
+    spread, top = _spread(len(ceiling), 0.2), t_test(ceiling)
     for k, (roi, ax) in enumerate(zip(rois, axes.flat)):
-        top = t_test(ceiling)
         ax.axhspan(top.low[k], top.high[k], color=COLOURS["ceiling"], alpha=0.12, lw=0)
         ax.axhline(top.mean[k], color=COLOURS["ceiling"], lw=1, ls="--")
         ax.axhline(0, color=COLOURS["chance"], lw=0.8)
         for x, (name, values) in enumerate(scores.items()):
-            group, colour = t_test(values[:, k]), colour_of(name)
-            ax.plot(x + spread, values[:, k], ".", color=colour, ms=2.5, alpha=0.45)
-            face = colour if significant[name][k] else "white"
-            _mean_with_interval(ax, x, group, color=colour, markerfacecolor=face)
+            ax.plot(x + spread, values[:, k], ".", color=colour_of(name), ms=2.5, alpha=0.45)
+            _mean_with_interval(ax, x, t_test(values), k, colour_of(name), significant[name][k])
         ax.set_title(f"{roi}: {ROI_NAMES.get(roi, '')}")
         ax.set_xticks(range(len(scores)), list(scores), rotation=60, ha="right")
     for ax in axes[:, 0]:
@@ -181,6 +181,12 @@ def responses(delays, weights, rois, title):
     return fig
 
 
-def _mean_with_interval(ax, x, group, color, **marker):
-    error = [np.atleast_1d(group.mean - group.low), np.atleast_1d(group.high - group.mean)]
-    ax.errorbar(x, group.mean, yerr=error, fmt="o", color=color, ms=5, capsize=2, zorder=3, **marker)
+def _spread(n, width):
+    """Sideways offsets that keep dots apart, the same each time."""
+    return np.random.default_rng(0).uniform(-width, width, n)
+
+
+def _mean_with_interval(ax, x, group, k, colour, filled):
+    error = [[group.mean[k] - group.low[k]], [group.high[k] - group.mean[k]]]
+    face = colour if filled else "white"
+    ax.errorbar([x], [group.mean[k]], yerr=error, fmt="o", color=colour, mfc=face, ms=5, capsize=2, zorder=3)

@@ -86,3 +86,32 @@ def _plain(value):
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"a result is of type {type(value).__name__}, expected numbers, strings, lists, dicts or arrays")
+
+
+def table(values, bold=None, digits=2, corner=""):
+    """Return numbers as a Markdown table.
+
+    Parameters
+    ----------
+    values : dict of str to dict of str to float
+        Rows of columns, as read from a results file; None is drawn as a dash.
+    bold : dict of str to dict of str to bool, optional
+        Cells to print in bold, with the same keys.
+    digits : int
+    corner : str
+        Head of the column of row names.
+
+    Returns
+    -------
+    text : str
+    """
+    columns = list(next(iter(values.values())))
+
+    def cell(row, column):
+        value = values[row][column]
+        text = "–" if value is None else f"{value:.{digits}f}"
+        return f"**{text}**" if bold and bold[row][column] else text
+
+    lines = [[corner, *columns], ["---"] * (len(columns) + 1)]
+    lines += [[row, *(cell(row, column) for column in columns)] for row in values]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

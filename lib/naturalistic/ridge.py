@@ -65,12 +65,13 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Mean over folds of the score; a fold in which the score is not defined counts as 0.
     """
 
-    def __init__(self, alphas=(0.1, 1.0, 10.0), cv=5, *, gap=0, scoring="correlation", fit_intercept=True):
+    def __init__(self, alphas=(0.1, 1.0, 10.0), cv=5, *, gap=0, scoring="correlation", fit_intercept=True, device="cpu"):
         self.alphas = alphas
         self.cv = cv
         self.gap = gap
         self.scoring = scoring
         self.fit_intercept = fit_intercept
+        self.device = device
 
     def fit(self, X, Y, groups=None):
         """Choose an alpha for each target, then fit on all samples.
