@@ -130,7 +130,7 @@ def make_stage():
     """Lay out the sources of the pages as the repository has them, with the notebooks executed."""
     shutil.rmtree(STAGE, ignore_errors=True)
     shutil.copytree(ROOT / "book", STAGE / "book", ignore=shutil.ignore_patterns("__pycache__", "build.py"))
-    for name in ("_config.yml", "_toc.yml"):
+    for name in ("_config.yml", "_toc.yml", "_static"):
         shutil.move(STAGE / "book" / name, STAGE / name)
     (STAGE / "notebooks").mkdir()
     for source in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.md")):

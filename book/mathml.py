@@ -1,31 +1,41 @@
 """A Sphinx math renderer that writes MathML, which browsers draw without a script and without a network."""
 
+import re
+from xml.etree import ElementTree
+
+from docutils.nodes import SkipNode
 from latex2mathml.converter import convert
+from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
+
+logger = logging.getLogger(__name__)
+
+
+def to_mathml(node, display):
+    """Convert a formula; one that did not come out whole is a warning, and so fails the build."""
+    formula = convert(node.astext(), display=display)
+    left = re.findall(r"\\[a-zA-Z]+", formula)
+    try:
+        ElementTree.fromstring(formula)
+    except ElementTree.ParseError as error:
+        left.append(str(error))
+    if left:
+        logger.warning("the formula %s has parts that become no MathML: %s", node.astext(), left, location=node)
+    return formula
 
 
 def visit_inline(self, node):
-    self.body.append(convert(node.astext()))
-    raise_skip()
+    self.body.append(to_mathml(node, "inline"))
+    raise SkipNode
 
 
 def visit_block(self, node):
-    number = ""
+    self.body.append(self.starttag(node, "div", CLASS="math-block", ids=node.get("ids", [])))
     if node["number"]:
-        number = f'<span class="eqno">({get_node_equation_number(self, node)})'
-        self.body.append(self.starttag(node, "div", CLASS="math-block", ids=node["ids"]) if node["ids"] else "<div>")
-        self.body.append(number)
+        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, "Link to this equation")
         self.body.append("</span>")
-    else:
-        self.body.append('<div class="math-block">')
-    self.body.append(convert(node.astext(), display="block") + "</div>\n")
-    raise_skip()
-
-
-def raise_skip():
-    from docutils.nodes import SkipNode
-
+    self.body.append(to_mathml(node, "block") + "</div>\n")
     raise SkipNode
 
 

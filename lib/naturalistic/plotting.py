@@ -48,7 +48,7 @@ def colour_of(name):
     return COLOURS.get(name, COLOURS["highlight"])
 
 
-def words_on_time_line(words, onsets, offsets, tr, title, *, start=0.0, stop=20.0):
+def words_on_time_line(words, onsets, offsets, tr, title, *, start=0.0, stop=12.0):
     """Draw each word from its onset to its offset above the TRs that measured while it was said.
 
     Parameters
@@ -94,7 +94,7 @@ def values_by_roi(values, rois, title, ylabel, significant=None):
     filled = np.ones(len(rois), bool) if significant is None else np.asarray(significant)
     for k in x:
         _mean_with_interval(ax, k, group, k, COLOURS["ceiling"], filled[k])
-    ax.set_xticks(x, [f"{r}\n{ROI_NAMES.get(r, '').replace(' ', chr(10), 1)}" for r in rois])
+    ax.set_xticks(x, ["\n".join([r, *ROI_NAMES.get(r, "").split()]) for r in rois])
     ax.set(ylabel=ylabel, title=title)
     return fig
 
@@ -146,9 +146,9 @@ def accuracy_by_context(windows, scores, rois, title):
         ax.axhline(0, color=COLOURS["chance"], lw=0.8)
         ax.fill_between(windows, group.low, group.high, color=COLOURS["layers"], alpha=0.25, lw=0)
         ax.plot(windows, group.mean, "o-", color=COLOURS["layers"], ms=3)
-        ax.set_xscale("log", base=4)
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(windows[::2], [f"{w:g}" for w in windows[::2]])
         ax.set_title(roi)
-        ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     axes[0].set_ylabel("accuracy (r)")
     fig.supxlabel("context (words)", fontsize="medium")
     fig.suptitle(title)

@@ -11,7 +11,7 @@ def high_pass(bold, tr, cutoff, runs=None, order=5):
 
     Parameters
     ----------
-    bold : array (n_trs, n_voxels)
+    bold : array (n_trs, n_voxels) or (n_subjects, n_trs, n_voxels)
     tr : float
         Repetition time in s.
     cutoff : float
@@ -23,10 +23,11 @@ def high_pass(bold, tr, cutoff, runs=None, order=5):
 
     Returns
     -------
-    filtered : array (n_trs, n_voxels)
-        Of the same dtype.
+    filtered : array of the same shape and dtype
     """
     bold = _check(bold)
+    if bold.ndim == 3:
+        return np.stack([high_pass(subject, tr, cutoff, runs, order) for subject in bold])
     if not 0 < cutoff < 0.5 / tr:
         raise ValueError(f"cutoff is {cutoff!r} Hz, expected more than 0 and less than {0.5 / tr:g} (half the rate)")
     filtered = np.empty_like(bold)
@@ -45,16 +46,17 @@ def zscore(bold, runs=None):
 
     Parameters
     ----------
-    bold : array (n_trs, n_voxels)
+    bold : array (n_trs, n_voxels) or (n_subjects, n_trs, n_voxels)
     runs : array-like (n_trs,), optional
         Run id of each sample.
 
     Returns
     -------
-    scaled : array (n_trs, n_voxels)
-        Of the same dtype.
+    scaled : array of the same shape and dtype
     """
     bold = _check(bold)
+    if bold.ndim == 3:
+        return np.stack([zscore(subject, runs) for subject in bold])
     scaled = np.empty_like(bold)
     for s in run_slices(runs, len(bold)):
         centred = bold[s] - bold[s].mean(axis=0, dtype=np.float64)
@@ -67,10 +69,13 @@ def zscore(bold, runs=None):
 
 def _check(bold):
     bold = np.asarray(bold)
-    if bold.ndim != 2 or not np.issubdtype(bold.dtype, np.floating):
-        raise ValueError(f"bold is {bold.dtype} of shape {bold.shape}, expected float of shape (n_trs, n_voxels)")
+    if bold.ndim not in (2, 3) or not np.issubdtype(bold.dtype, np.floating):
+        raise ValueError(
+            f"bold is {bold.dtype} of shape {bold.shape}, expected float of shape "
+            "(n_trs, n_voxels) or (n_subjects, n_trs, n_voxels)"
+        )
     bad = ~np.isfinite(bold)
     if bad.any():
-        t, v = np.argwhere(bad)[0]
+        *_, t, v = np.argwhere(bad)[0]
         raise ValueError(f"bold has {bad.sum()} values that are NaN or infinite, the first at TR {t}, voxel {v}")
     return bold

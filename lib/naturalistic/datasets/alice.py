@@ -30,7 +30,7 @@ ADDRESS = (
 )
 ATTRIBUTION = (
     "Data: Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94, "
-    "by courtesy of Jonathan Brennan, licensed CC BY 4.0; used unchanged."
+    "shared by Jonathan Brennan under CC BY 4.0 (creativecommons.org/licenses/by/4.0)."
 )
 MADE = "MADE STAND-IN"  # how the README of a stand-in begins
 
@@ -78,6 +78,16 @@ class Alice:
     def tr_times(self):
         """Start of each TR in s (n_trs,)."""
         return np.arange(len(self.runs)) * self.tr
+
+    def __str__(self):
+        """Say what this is, its shapes, what was left out, and whose it is."""
+        shape = " x ".join(map(str, self.bold.shape))
+        lines = [
+            f"MADE STAND-IN, no brain was measured ({self.name})" if self.is_stand_in else self.name,
+            f"bold: {shape} (n_subjects, n_trs, n_rois), TR {self.tr:g} s; {len(self.words)} words",
+            *self.notes,
+        ]
+        return "\n".join(lines if self.is_stand_in else [*lines, ATTRIBUTION])
 
     def title(self, text):
         """Return ``text`` as a figure title, marked if the data are made."""

@@ -7,7 +7,7 @@ import torch
 from tqdm import tqdm
 
 # Tokens of one batch. On a CPU more is slower: the activations of about 1,500 tokens still fit the caches (MiniLM
-# on two cores with 36-MB caches: 160 GFLOP/s at 1,344 tokens of 42-token texts, 114 at 5,376). A GPU wants many.
+# on two cores: 160 GFLOP/s at 1,344 tokens of 42-token texts, 114 at 5,376). A GPU wants many.
 _BATCH_TOKENS = {"cpu": 1536, "cuda": 32768}
 _NO_WORD = -1  # an opening special token: seen by all, sees only its like
 

@@ -3,6 +3,12 @@
 `contextual` extracts in two ways. **exact** runs each word with just its window: features are what the model gives
 for that text and nothing else. **chunked** runs long overlapping chunks in which each word has at least its window
 before it, many words a pass. Neither lets a word know what comes after it, as a listener does not.
+
+How far chunked is from exact, for MiniLM, the 2,103 words of *Alice*, windows of 32 words, layers 0 to 6: the time
+courses of a dimension correlate .94 .93 .90 .87 .86 .89 .88 on average (cosine of a word's vectors .90 .89 .86 .87
+.88 .91 .89; shuffled words have .12 to .27). Letting words look ahead brings nothing nearer: .94 .92 .83 .78 .77 .82
+.78. Much of the distance is the position at which a word stands (all of it in layer 0).
+``tests/benchmarks/bench_text.py`` prints these, and the speed.
 """
 
 import functools
@@ -41,7 +47,7 @@ def contextual(model, words, starts, method="exact", pool="word", cache=True, pr
         "exact": each context by itself, equal ones once. "chunked": more than ten times faster at 32 words, with
         other numbers. A causal model then sees its window and up to 32 words more (a quarter of the longest window,
         if that is more). In a bidirectional one each token sees the words of its own window up to its own word, and
-        words stand at other positions than alone. See Notes.
+        words stand at other positions than alone.
     pool : {"word", "context"}
         Mean over the tokens of the word, or over all of its context; special tokens are in neither.
     cache : bool

@@ -20,6 +20,11 @@ with p < 0.05 among 20,000 or more, to about 0.1 %:
   of targets pass with 1, 5 and 20. So take 1, or at most 1 % of the run.
 - Blocks. Each seam breaks the autocorrelation. Two runs of about 200 TRs: 30 % with blocks of 1 TR, 10 % with
   10, 6.7 % with 25, 5.5 % with 50.
+
+Both are for one model and data that it was not fitted on. Predictions by cross-validation are another case:
+the model of each fold was fitted on the other folds' responses, so the folds' scores go up and down together,
+which a null of fixed predictions does not show (10 to 14 % false positives instead of 5). There, shift first
+and fit again: `naturalistic.encoding.group_accuracy` does.
 """
 
 import math
@@ -65,12 +70,7 @@ def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score
         If shapes or values are not valid, a number is below 1, or ``min_shift`` is above half of a run.
     """
     Y, Y_hat, shape, slices = _check(Y, Y_hat, runs, n_permutations)
-    min_shift = operator.index(min_shift)
-    lengths = [run.stop - run.start for run in slices]
-    if not 1 <= min_shift <= min(lengths) / 2:
-        raise ValueError(f"min_shift is {min_shift}, expected from 1 to {min(lengths) // 2}, half of the "
-                         f"shortest run ({min(lengths)} TRs): take a smaller shift, or leave that run out")
-    shifts = _draw_shifts([n - 2 * min_shift + 1 for n in lengths], n_permutations, seed) + min_shift
+    shifts = draw_shifts(runs, n_permutations, min_shift, seed, n_trs=len(Y))
     if score is correlation:
         null = _shifted_correlations(Y, Y_hat, slices, shifts)
     else:
@@ -129,6 +129,36 @@ def _check(Y, Y_hat, runs, n_permutations):
     if n_permutations < 1:
         raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more: 1000 gives p of 0.001")
     return Y, Y_hat, shape, run_slices(runs, len(Y))
+
+
+def draw_shifts(runs, n_permutations, min_shift=1, seed=0, n_trs=None):
+    """Return circular shifts, one for each run, no two permutations alike and none the observed alignment.
+
+    Parameters
+    ----------
+    runs : array (n_trs,) or None
+        Run of each sample; None for one run of ``n_trs`` samples.
+    n_permutations, min_shift, seed
+        As in `circular_shift_null`.
+
+    Returns
+    -------
+    shifts : int array (n_permutations, n_runs)
+        In TRs, later for larger; fewer rows, with a warning, if no more exist.
+
+    Raises
+    ------
+    ValueError
+        If ``n_permutations`` is below 1, or ``min_shift`` below 1 or above half of a run.
+    """
+    if n_permutations < 1:
+        raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more: 1000 gives p of 0.001")
+    min_shift = operator.index(min_shift)
+    lengths = [run.stop - run.start for run in run_slices(runs, n_trs)]
+    if not 1 <= min_shift <= min(lengths) / 2:
+        raise ValueError(f"min_shift is {min_shift}, expected from 1 to {min(lengths) // 2}, half of the "
+                         f"shortest run ({min(lengths)} TRs): take a smaller shift, or leave that run out")
+    return _draw_shifts([n - 2 * min_shift + 1 for n in lengths], n_permutations, seed) + min_shift
 
 
 def _draw_shifts(counts, n_permutations, seed):
