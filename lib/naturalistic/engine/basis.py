@@ -21,9 +21,10 @@ class Basis:
         Singular values, float64, above a floor of ``max(n_samples, n_features) * eps`` of the largest squared.
     mean : array (n_features,)
         Feature means, float64 (zeros without intercept).
+    V : tensor (n_features, rank) or None
     """
 
-    def __init__(self, X, device, dtype, fit_intercept=True):
+    def __init__(self, X, device, dtype, fit_intercept=True, n_targets=1):
         self.X, self.device, self.dtype = X, device, dtype
         n_samples, n_features = X.shape
         self.mean = X.mean(axis=0, dtype=np.float64) if fit_intercept else np.zeros(n_features)
@@ -39,6 +40,10 @@ class Basis:
             self.V = vectors.to(dtype)
         else:
             self.Q[:, : self.rank] = vectors.to(dtype)
+            if n_targets >= self.rank:  # fewer targets are turned through the samples, without a copy of X
+                self.V = torch.empty((n_features, self.rank), dtype=dtype, device=device)
+                for columns, chunk in self._chunks():
+                    self.V[columns] = (chunk.T @ (vectors / self.scale)).to(dtype)
 
     def _chunks(self):
         """Yield slices of rows (primal) or columns (dual) with that part of the centred X in float64."""
@@ -72,10 +77,6 @@ class Basis:
         -------
         coef : tensor (n_targets, n_features)
         """
-        if self.V is None and len(inner) >= self.rank:
-            self.V = torch.empty((self.X.shape[1], self.rank), dtype=self.dtype, device=self.device)
-            for columns, chunk in self._chunks():
-                self.V[columns] = (chunk.T @ (self.Q[:, : self.rank] / self.scale)).to(self.dtype)
         if self.V is not None:
             return inner @ self.V.T
         dual = (inner / self.scale).to(torch.float64) @ self.Q[:, : self.rank].T.to(torch.float64)

@@ -135,3 +135,45 @@ def check_count(value, name, optional=False):
     if (optional and value is None) or (isinstance(value, Integral) and not isinstance(value, bool) and value > 0):
         return value
     raise ValueError(f"{name} is {value!r}, expected a whole number of at least 1{' or None' if optional else ''}")
+
+
+def as_spaces(X, to_fit=True):
+    """Return feature spaces as a dict of finite two-dimensional arrays of one float type and length.
+
+    Parameters
+    ----------
+    X : dict of array-like (n_samples, n_features)
+    to_fit : bool
+        Also ask for two samples, and for a feature that varies in each space.
+
+    Returns
+    -------
+    X : dict of array
+        float32 if all spaces are, else float64.
+
+    Raises
+    ------
+    ValueError
+        If there is no space, or one has no column, another length, a value that is not finite or (to fit) no
+        feature that varies.
+    """
+    if not len(X):
+        raise ValueError("X has no feature space, expected a dict of one array or more")
+    arrays = {name: np.asarray(x) for name, x in X.items()}
+    for name, x in arrays.items():
+        label = f"X[{name!r}]"
+        if x.ndim != 2 or x.shape[1] == 0:
+            raise ValueError(f"{label} has shape {x.shape}, expected (n_samples, n_features) with a column or more")
+        if x.dtype.kind not in "fiub":
+            raise ValueError(f"{label} has dtype {x.dtype}, expected real numbers")
+    lengths = {name: len(x) for name, x in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"the spaces of X differ in length: {lengths}; deliver them all on the same TRs")
+    for name, x in arrays.items():
+        check_finite(x, f"X[{name!r}]")
+        if to_fit and len(x) < 2:
+            raise ValueError(f"X[{name!r}] has {len(x)} sample (n_samples = {len(x)}), expected two or more")
+        if to_fit and (x == x[0]).all():
+            raise ValueError(f"X[{name!r}] has no feature that varies: all {x.shape[1]} are constant; leave it out")
+    single = all(x.dtype == np.float32 for x in arrays.values())
+    return {name: x.astype(np.float32 if single else np.float64, copy=False) for name, x in arrays.items()}

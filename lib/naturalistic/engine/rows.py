@@ -47,7 +47,7 @@ def _slice_if_contiguous(index):
     return index
 
 
-def fold_products(left, right, rows, dtype=None):
+def fold_products(left, right, rows, dtype=None, test=None):
     """Return ``left' right`` over all rows, over each fold's training rows, and over its test rows.
 
     Parameters
@@ -57,6 +57,8 @@ def fold_products(left, right, rows, dtype=None):
     rows : Rows
     dtype : torch.dtype, optional
         Precision of products and sums; that of the arrays by default.
+    test : list of tensor (q, k), optional
+        The products over test rows, if they are already known.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def fold_products(left, right, rows, dtype=None):
         return (a if dtype is None else a.to(dtype)).T @ (b if dtype is None else b.to(dtype))
 
     folds = rows.folds
-    test = [product(fold.test) for fold in folds]
+    test = [product(fold.test) for fold in folds] if test is None else test
     if rows.partition:
         total, others = _sums_of_others(test)
     else:

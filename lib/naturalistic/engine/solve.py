@@ -13,7 +13,7 @@ from naturalistic.engine.rows import fold_products, make_rows
 from naturalistic.engine.spectrum import dual_spectrum, primal_spectrum
 
 DTYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
-TIE = {torch.float32: 1e-6, torch.float64: 1e-12}  # scores closer than this are equal
+TIE = {torch.float32: 2.5e-7, torch.float64: 1e-12}  # scores closer than this are equal
 PROGRESS_DELAY = 5  # s without a bar: short fits stay silent
 
 
@@ -59,9 +59,11 @@ def solve_ridge_cv(
     """
     device, dtype = pick_device(device), DTYPES[X.dtype]
     rows, n_targets = make_rows(folds, len(X)), Y.shape[1]
-    basis = Basis(X, device, dtype, fit_intercept)
+    basis = Basis(X, device, dtype, fit_intercept, n_targets)
     penalties = torch.as_tensor(alphas, dtype=torch.float64, device=device)
-    judges = fold_judges(basis.Q, basis.scale, rows, penalties, scoring, fit_intercept, n_targets)
+    inner = inner_products(basis.Q, basis.scale, rows)
+    judges = fold_judges(basis.Q, basis.scale, rows, inner, penalties, scoring, fit_intercept, n_targets)
+    del inner
     shrink = basis.scale[:, None] / (basis.scale[:, None] ** 2 + penalties)
     out = RidgeSolution(
         np.empty((n_targets, X.shape[1]), X.dtype), np.empty(n_targets, X.dtype), np.empty(n_targets),
@@ -72,13 +74,14 @@ def solve_ridge_cv(
         y, y_mean = load_targets(Y, batch, device, dtype, fit_intercept)
         total, scores = score_folds(judges, basis.Q, y, rows, fit_intercept)
         best = first_best(scores, dtype)
+        total = basis.Q.T @ y if total is None else total
         out.coef[batch] = basis.weights((shrink.to(dtype)[:, best] * total[:-1]).T).cpu().numpy()
         out.intercept[batch] = y_mean - out.coef[batch] @ basis.mean
         out.alphas[batch] = alphas[best.cpu().numpy()]
         out.cv_scores[:, batch] = scores.cpu().numpy()
         return batch.stop - batch.start
 
-    parts = batches(n_targets, bytes_per_target(rows, basis.Q, X), device, n_targets_batch)
+    parts = batches(n_targets, bytes_per_target(rows, basis.Q, X.shape[1]), device, n_targets_batch)
     with tqdm(total=n_targets, unit="target", disable=not progress, delay=PROGRESS_DELAY) as bar:
         for done in in_parallel(solve, parts, device):
             bar.update(done)
@@ -93,7 +96,28 @@ def first_best(scores, dtype):
     return (scores >= scores.amax(dim=0) - TIE[dtype]).to(torch.uint8).argmax(dim=0)
 
 
-def fold_judges(Q, scale, rows, alphas, scoring, fit_intercept, n_targets):
+class InnerProducts(NamedTuple):
+    """Products of the features with each other, float64: what the folds' eigenproblems are made of."""
+
+    total: torch.Tensor | None  # (q, q), Q' Q over all samples
+    train: list | None  # of (q, q), over each fold's training samples
+    kernel: torch.Tensor | None  # (n_samples, n_samples), of the scaled columns
+
+
+def inner_products(Q, scale, rows):
+    """Return the `InnerProducts` that the folds need: primal, dual or both."""
+    primal = [is_primal(fold, len(scale)) for fold in rows.folds]
+    total, train, _ = fold_products(Q, Q, rows, torch.float64) if any(primal) else (None, None, None)
+    return InnerProducts(total, train, None if all(primal) else kernel_of(Q, scale))
+
+
+def kernel_of(Q, scale):
+    """Return the inner products of all samples, with the columns of Q (but the last) times ``scale``."""
+    scaled = Q[:, :-1].to(torch.float64) * scale
+    return scaled @ scaled.T
+
+
+def fold_judges(Q, scale, rows, inner, alphas, scoring, fit_intercept, n_targets):
     """Return the `Judge` of each fold, primal where it has as many training samples as columns.
 
     Parameters
@@ -102,6 +126,7 @@ def fold_judges(Q, scale, rows, alphas, scoring, fit_intercept, n_targets):
         Its last column is ones.
     scale : tensor (q - 1,)
     rows : Rows
+    inner : InnerProducts
     alphas : tensor (n_alphas,)
     scoring : {"correlation", "r2"}
     fit_intercept : bool
@@ -111,23 +136,17 @@ def fold_judges(Q, scale, rows, alphas, scoring, fit_intercept, n_targets):
     -------
     judges : list of Judge
     """
-    primal = [is_primal(fold, len(scale)) for fold in rows.folds]
-    grams = fold_products(Q, Q, rows, torch.float64)[1] if any(primal) else None
-    kernel = None
-    if not all(primal):
-        scaled = Q[:, :-1].to(torch.float64) * scale
-        kernel = scaled @ scaled.T
 
     def make(k):
         fold = rows.folds[k]
-        if primal[k]:
-            spectrum = primal_spectrum(grams[k], Q[fold.test], scale, fit_intercept)
+        if is_primal(fold, len(scale)):
+            spectrum = primal_spectrum(inner.train[k], Q[fold.test], scale, fit_intercept)
         else:
             eps = torch.finfo(Q.dtype).eps
-            spectrum = dual_spectrum(kernel, fold.train, fold.test, fit_intercept, eps)
+            spectrum = dual_spectrum(inner.kernel, fold.train, fold.test, fit_intercept, eps)
         return Judge(spectrum, alphas, scoring, Q.dtype, n_targets)
 
-    return list(in_parallel(make, range(len(primal)), Q.device))
+    return list(in_parallel(make, range(len(rows.folds)), Q.device))
 
 
 def is_primal(fold, rank):
@@ -135,12 +154,12 @@ def is_primal(fold, rank):
     return fold.n_train >= rank
 
 
-def score_folds(judges, Q, y, rows, fit_intercept):
-    """Return ``Q' y`` and the mean scores over folds (n_alphas, n_targets) of a batch of targets."""
+def score_folds(judges, Q, y, rows, fit_intercept, test_products=None):
+    """Return ``Q' y`` (None if all folds are dual) and the mean scores over folds (n_alphas, n_targets)."""
     if all(judge.dual for judge in judges):
-        total, train, test = Q.T @ y, None, None
+        total, train, test = None, None, None
     else:
-        total, train, test = fold_products(Q, y, rows)
+        total, train, test = fold_products(Q, y, rows, test=test_products)
     constant = constant_targets(y, rows, fit_intercept)
     scores = 0
     for k, (judge, fold) in enumerate(zip(judges, rows.folds)):
@@ -198,7 +217,7 @@ def load_targets(Y, batch, device, dtype, fit_intercept):
     return y, y_mean.cpu().numpy()
 
 
-def bytes_per_target(rows, Q, X):
+def bytes_per_target(rows, Q, n_features):
     """Return the working memory of one target: two copies of it, its products with Q, its weights."""
-    values = 3 * rows.n_samples + (2 * len(rows.folds) + 4) * Q.shape[1] + 2 * X.shape[1]
+    values = 3 * rows.n_samples + (2 * len(rows.folds) + 4) * Q.shape[1] + 2 * n_features
     return values * Q.element_size()
