@@ -3,44 +3,48 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from naturalistic import scoring
-from naturalistic.folds import check_folds
+from naturalistic.engine import solve_ridge_cv
+from naturalistic.engine.device import pick_device
+from naturalistic.engine.inputs import as_targets, check_alphas, check_count, check_finite, check_scoring
+from naturalistic.folds import check_folds, contiguous_groups
 
-SCORERS = {"r2": scoring.r2, "correlation": scoring.correlation}
+__all__ = ["RidgeCV", "cross_val_predict", "fit_many", "make_folds", "solve_ridge_cv"]
 
 
-def solve_ridge(X, Y, alphas):
-    r"""Solve :math:`\min_B \|Y - XB\|^2 + \alpha \|B\|^2` for each alpha and every target.
+def make_folds(cv, n_samples, groups=None, gap=0):
+    """Return checked folds; a number of folds without groups cuts the samples into contiguous blocks.
 
     Parameters
     ----------
-    X : array (n_samples, n_features)
-        Centred features.
-    Y : array (n_samples, n_targets)
-        Centred targets.
-    alphas : sequence of float
-        Penalties, as in scikit-learn.
+    cv : int, splitter or list of (train, test)
+    n_samples : int
+    groups : array-like (n_samples,), optional
+        Group of each sample. If missing and ``cv`` is a number, the folds are as many contiguous blocks of equal
+        length, in the order of the samples: never shuffled.
+    gap : int
+        Samples left out of training on either side of a test group, when ``cv`` is a number.
 
-    Yields
-    ------
-    weights : array (n_features, n_targets)
-        In float64, one array for each alpha, in order.
+    Returns
+    -------
+    folds : list of (train, test)
     """
-    X = np.asarray(X, dtype=np.float64)
-    dual = X.shape[0] < X.shape[1]
-    values, V = np.linalg.eigh(X @ X.T if dual else X.T @ X)
-    values = np.maximum(values, 0)
-    VY = V.T @ (Y if dual else X.T @ Y)
-    for alpha in alphas:
-        solution = V @ (VY / (values + alpha)[:, None])
-        yield X.T @ solution if dual else solution
+    if isinstance(cv, Integral) and groups is None:
+        if not 2 <= cv <= n_samples:
+            raise ValueError(
+                f"cv is {cv} folds with n_samples = {n_samples}, expected 2 folds or more and a sample for each"
+            )
+        groups = contiguous_groups(np.zeros(n_samples, dtype=int), int(cv))
+    return check_folds(cv, n_samples, groups, gap if isinstance(cv, Integral) else 0)
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Ridge regression; each target gets the alpha with the best mean score over folds of whole groups.
+    r"""Ridge regression; each target gets the alpha with the best mean score over folds of whole groups.
+
+    Minimises :math:`\|y - Xb - c\|^2 + \alpha \|b\|^2` for each target. Exact: the same alphas and weights as a
+    loop of `sklearn.linear_model.Ridge` over folds, alphas and targets.
 
     Parameters
     ----------
@@ -54,24 +58,36 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         What makes one alpha better than another.
     fit_intercept : bool
         Centre X and Y by their training means.
+    device : str
+        "cpu", "cuda" or "cuda:<number>". Arrays are numpy's on the way in and out.
+    n_targets_batch : int, optional
+        Targets worked on at a time; by default as many as fit a share of the free memory.
+    progress : bool
+        Show a progress bar if the fit takes more than a few seconds.
 
     Attributes
     ----------
     coef_ : array (n_targets, n_features)
     intercept_ : array (n_targets,)
     alphas_ : array (n_targets,)
-        Alpha chosen for each target.
+        Alpha chosen for each target; the first of equals.
     cv_scores_ : array (n_alphas, n_targets)
-        Mean over folds of the score; a fold in which the score is not defined counts as 0.
+        Mean over folds of the score; a fold in which the score is not defined (constant target or prediction)
+        counts as 0.
     """
 
-    def __init__(self, alphas=(0.1, 1.0, 10.0), cv=5, *, gap=0, scoring="correlation", fit_intercept=True, device="cpu"):
+    def __init__(
+        self, alphas=(0.1, 1.0, 10.0), cv=5, *, gap=0, scoring="correlation", fit_intercept=True, device="cpu",
+        n_targets_batch=None, progress=True,
+    ):
         self.alphas = alphas
         self.cv = cv
         self.gap = gap
         self.scoring = scoring
         self.fit_intercept = fit_intercept
         self.device = device
+        self.n_targets_batch = n_targets_batch
+        self.progress = progress
 
     def fit(self, X, Y, groups=None):
         """Choose an alpha for each target, then fit on all samples.
@@ -79,42 +95,39 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array (n_samples, n_features)
+            float32 is worked on in float32 (Gram matrices in float64), anything else in float64.
         Y : array (n_samples, n_targets) or (n_samples,)
+            Also a `numpy.memmap` or an HDF5 data set (n_samples, n_targets): checked in one pass, fitted in
+            another, a batch of targets at a time.
         groups : array-like (n_samples,), optional
-            Group (run, clip, title, block) of each sample; needed when ``cv`` is a number.
+            Group (run, clip, title, block) of each sample. Without it, ``cv`` folds are contiguous blocks.
 
         Returns
         -------
         self
-        """
-        X, Y = validate_data(self, X, Y, multi_output=True, y_numeric=True, dtype=(np.float32, np.float64))
-        alphas = np.asarray(self.alphas, dtype=np.float64).ravel()
-        if len(alphas) == 0 or not (alphas > 0).all():
-            raise ValueError(f"alphas must be positive, got {self.alphas!r}")
-        if self.scoring not in SCORERS:
-            raise ValueError(f"scoring is {self.scoring!r}, expected one of {sorted(SCORERS)}")
-        self._one_target = Y.ndim == 1
-        Y = Y.reshape(len(Y), -1).astype(X.dtype)
-        folds = check_folds(self.cv, len(X), groups, self.gap if isinstance(self.cv, Integral) else 0)
-        scores = np.zeros((len(folds), len(alphas), Y.shape[1]))
-        for k, (train, test) in enumerate(folds):
-            x_mean, y_mean = self._means(X[train], Y[train])
-            for a, weights in enumerate(solve_ridge(X[train] - x_mean, Y[train] - y_mean, alphas)):
-                scores[k, a] = SCORERS[self.scoring](Y[test], (X[test] - x_mean) @ weights + y_mean)
-        self.cv_scores_ = np.nan_to_num(scores).mean(axis=0)
-        best = self.cv_scores_.argmax(axis=0)
-        self.alphas_ = alphas[best]
-        x_mean, y_mean = self._means(X, Y)
-        self.coef_ = np.empty((Y.shape[1], X.shape[1]), dtype=X.dtype)
-        for a, weights in enumerate(solve_ridge(X - x_mean, Y - y_mean, alphas)):
-            self.coef_[best == a] = weights[:, best == a].T
-        self.intercept_ = y_mean - self.coef_ @ x_mean
-        return self
 
-    def _means(self, X, Y):
-        if not self.fit_intercept:
-            return np.zeros(X.shape[1], X.dtype), np.zeros(Y.shape[1], Y.dtype)
-        return X.mean(axis=0), Y.mean(axis=0)
+        Raises
+        ------
+        ValueError
+            Before any long work, if an argument is not as described: what was expected, what came.
+        """
+        X = _as_features(self, X)
+        Y, self._one_target = as_targets(Y, len(X))
+        return self._fit(X, Y, *self._checked(len(X), groups))
+
+    def _checked(self, n_samples, groups):
+        """Return alphas and folds, all parameters checked."""
+        pick_device(self.device)
+        check_scoring(self.scoring)
+        check_count(self.n_targets_batch, "n_targets_batch", optional=True)
+        return check_alphas(self.alphas), make_folds(self.cv, n_samples, groups, self.gap)
+
+    def _fit(self, X, Y, alphas, folds):
+        self.coef_, self.intercept_, self.alphas_, self.cv_scores_ = solve_ridge_cv(
+            X, Y, alphas, folds, scoring=self.scoring, fit_intercept=self.fit_intercept, device=self.device,
+            n_targets_batch=self.n_targets_batch, progress=self.progress,
+        )
+        return self
 
     def predict(self, X):
         """Return predictions (n_samples, n_targets), or (n_samples,) if fitted on one target."""
@@ -122,3 +135,74 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X = validate_data(self, X, reset=False, dtype=self.coef_.dtype)
         Y_hat = X @ self.coef_.T + self.intercept_
         return Y_hat[:, 0] if self._one_target else Y_hat
+
+
+def _as_features(model, X):
+    """Return features as a finite float array with two samples or more, and note their number in the model."""
+    if getattr(np.asarray(X).dtype, "kind", "O") in "iub" if not hasattr(X, "tocsr") else False:
+        X = np.asarray(X, dtype=np.float64)
+    X = validate_data(
+        model, X, dtype=(np.float64, np.float32), ensure_all_finite=False, ensure_min_samples=2
+    )
+    check_finite(X, "X")
+    if (X == X[0]).all():
+        raise ValueError(
+            f"X has no feature that varies: all {X.shape[1]} are constant over {len(X)} samples; check how they were "
+            f"made"
+        )
+    return X
+
+
+def fit_many(model, Xs, Y, groups=None):
+    """Fit one model for each of many feature matrices on the same targets and folds (150 ROIs, 128 targets).
+
+    Parameters
+    ----------
+    model : RidgeCV
+        Not fitted itself: its clones are.
+    Xs : list of array (n_samples, n_features), or dict of them
+        The number of features may differ.
+    Y : array (n_samples, n_targets)
+    groups : array-like (n_samples,), optional
+
+    Returns
+    -------
+    models : list of RidgeCV, or dict with the names of ``Xs``
+    """
+    if not len(Xs):
+        raise ValueError("Xs is empty, expected one feature matrix or more")
+    named = Xs if isinstance(Xs, dict) else dict(enumerate(Xs))
+    models = {}
+    for name, X in named.items():
+        models[name] = clone(model).fit(X, Y, groups=groups)
+    return models if isinstance(Xs, dict) else list(models.values())
+
+
+def cross_val_predict(model, X, Y, groups, cv, gap=0):
+    """Predict every sample from a model fitted without its fold, alpha chosen inside the training samples.
+
+    Parameters
+    ----------
+    model : RidgeCV
+        Cloned for each fold; its own ``cv`` splits the training samples by ``groups``.
+    X : array (n_samples, n_features)
+    Y : array (n_samples, n_targets)
+    groups : array-like (n_samples,)
+    cv : int, splitter or list of (train, test)
+        Outer folds; they must test every sample once.
+    gap : int
+        Samples left out of training on either side of a test group, when ``cv`` is a number.
+
+    Returns
+    -------
+    Y_hat : array (n_samples, n_targets)
+    """
+    folds = check_folds(cv, len(X), groups, gap)
+    tested = np.concatenate([test for _, test in folds])
+    if len(tested) != len(X) or len(np.unique(tested)) != len(X):
+        raise ValueError(f"cv tests {len(np.unique(tested))} of {len(X)} samples, expected each exactly once")
+    groups = np.asarray(groups)
+    Y_hat = np.empty(np.shape(Y), dtype=X.dtype if X.dtype.kind == "f" else np.float64)
+    for train, test in folds:
+        Y_hat[test] = clone(model).fit(X[train], Y[train], groups=groups[train]).predict(X[test])
+    return Y_hat

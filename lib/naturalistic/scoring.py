@@ -98,8 +98,7 @@ def correlation_matrix(A, B):
                          "n_b) with the same samples: transpose them or add an axis")
     if len(A) < 2:
         raise ValueError(f"A and B have {len(A)} sample(s), expected 2 or more")
-    check_finite(A, "A")
-    check_finite(B, "B")
+    check_finite(A, "A"), check_finite(B, "B")
     r = np.empty((A.shape[1], B.shape[1]), dtype=float_type(A, B))
     left, constant = unit_columns(A)
     left = left.astype(r.dtype).T
@@ -161,8 +160,7 @@ def check_pair(Y, Y_hat):
                          "n_targets) or (n_samples,) for both: one prediction for each measured value")
     if len(Y) < 2:
         raise ValueError(f"Y and Y_hat have {len(Y)} sample(s), expected 2 or more: a score needs variation")
-    check_finite(Y, "Y")
-    check_finite(Y_hat, "Y_hat")
+    check_finite(Y, "Y"), check_finite(Y_hat, "Y_hat")
     return Y.reshape(len(Y), -1), Y_hat.reshape(len(Y), -1), Y.shape[1:]
 
 
