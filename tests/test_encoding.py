@@ -189,3 +189,16 @@ def test_bad_group():
         encoding.group_accuracy(spaces, bold, RIDGE, **HOW)
     with pytest.raises(ValueError, match="confounds are of 1 subjects, expected 2"):
         encoding.group_accuracy(spaces, np.stack([bold, bold]), RIDGE, confounds=[bold], **HOW)
+
+
+def test_rotation_changes_no_prediction():
+    """More features than TRs are rotated into as many as there are TRs: the same inner products, less to carry."""
+    rng = np.random.default_rng(0)
+    wide = rng.standard_normal((60, 500)).astype(np.float32)
+    narrow = encoding.rotated(wide)
+    assert narrow.shape == (60, 60) and narrow.dtype == np.float32
+    np.testing.assert_allclose(narrow @ narrow.T, wide @ wide.T, atol=1e-2)
+    Y, train = rng.standard_normal((60, 2)), np.arange(40)
+    a, b = (Ridge(alpha=50.0).fit(X[train], Y[train]).predict(X) for X in (wide, narrow))
+    np.testing.assert_allclose(a, b, atol=1e-4)
+    assert encoding.rotated(wide.T) is not None and encoding.rotated(wide.T).shape == (500, 60)

@@ -106,11 +106,22 @@ def held_out_predictions(
         X, Y = design(spaces, delays, tr, runs, train), bold
         if confounds is not None:
             X, Y = residuals(X, confounds, train), residuals(Y, confounds, train)
+        X = rotated(X)
         if shifts is not None:
             Y = np.concatenate([shifted(Y, row, runs) for row in shifts], axis=1)
         fitted = clone(model).fit(X[train], Y[train], groups=groups[train])
         measured[test], predicted[test] = Y[test], fitted.predict(X[test])
     return HeldOut(measured, predicted)
+
+
+def rotated(X):
+    r"""Return features (n_trs, at most n_trs) with the same inner products: ridge predicts the same from them.
+
+    With :math:`X^\top = QR`, :math:`XX^\top = R^\top R`; and ridge depends on X through :math:`XX^\top` alone.
+    """
+    if X.shape[1] <= X.shape[0]:
+        return X
+    return np.linalg.qr(X.T.astype(np.float64), mode="r").T.astype(X.dtype)
 
 
 def shifted(bold, shifts, runs=None):

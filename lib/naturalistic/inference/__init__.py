@@ -2,7 +2,7 @@
 
 from .ceilings import explainable_variance, leave_one_out_correlation, noise_ceiling, normalise
 from .group import GroupResult, bootstrap_interval, fisher_mean, sign_flip, t_test
-from .multiple import fdr, max_statistic, p_values
+from naturalistic.inference.multiple import fdr, max_statistic, p_values
 from .nulls import block_permutation_null, circular_shift_null, draw_shifts
 
 __all__ = [

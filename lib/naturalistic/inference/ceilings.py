@@ -6,8 +6,8 @@ explainable variance, S / (S + N), is the share of one response that any model o
 
 import numpy as np
 
-from ..runs import run_slices
-from ..scoring import as_real, check_finite, column_blocks, float_type
+from naturalistic.runs import run_slices
+from naturalistic.scoring import as_real, check_finite, column_blocks, float_type
 
 
 def leave_one_out_correlation(bold, runs=None):

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from ..scoring import as_real, column_blocks, float_type
-from .multiple import check_tail
+from naturalistic.scoring import as_real, column_blocks, float_type
+from naturalistic.inference.multiple import check_tail
 
 
 class GroupResult(NamedTuple):

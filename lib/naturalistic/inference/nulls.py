@@ -34,8 +34,8 @@ import warnings
 import numpy as np
 from scipy import fft
 
-from ..runs import run_slices
-from ..scoring import check_pair, column_blocks, correlation, float_type, unit_columns
+from naturalistic.runs import run_slices
+from naturalistic.scoring import check_pair, column_blocks, correlation, float_type, unit_columns
 
 
 def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score=correlation):
