@@ -5,7 +5,6 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-
 from naturalistic.miniature import make_story
 
 matplotlib.use("Agg")
@@ -29,4 +28,23 @@ def real_alice():
     folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "alice"
     if not folder.is_dir():
         pytest.skip("the real Alice data are not here: set NATURALISTIC_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_gpt2(tmp_path_factory):
+    """Folder of a GPT-2 of a few thousand random weights, with a byte-level tokenizer of its own."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny-gpt2")
+    vocabulary = {byte: k for k, byte in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    tokenizer = Tokenizer(models.BPE(vocabulary, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=None).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=len(vocabulary), n_positions=256, n_embd=32, n_layer=2, n_head=2)
+    GPT2Model(config).save_pretrained(folder)
     return folder

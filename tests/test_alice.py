@@ -2,8 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
-
-from naturalistic.datasets import alice
+from naturalistic.datasets import alice, alice_files
 from naturalistic.datasets.words import read_textgrid
 from naturalistic.inference import leave_one_out_correlation
 from naturalistic.miniature import make_story
@@ -68,7 +67,7 @@ def test_the_stand_in_is_the_same_for_the_same_seed(stand_in, tmp_path):
     assert all((stand_in / n).read_bytes() == (again / n).read_bytes() for n in names)
     assert make_story(tmp_path / "again") == again  # there already: left alone
     other = make_story(tmp_path / "other", seed=1)
-    assert (other / alice.TEXTGRID).read_bytes() != (again / alice.TEXTGRID).read_bytes()
+    assert (other / alice_files.TEXTGRID).read_bytes() != (again / alice_files.TEXTGRID).read_bytes()
 
 
 def test_the_stand_in_does_not_overwrite(tmp_path):
@@ -84,7 +83,7 @@ def test_subjects_and_radius(stand_in):
 
 
 def cut_textgrid(folder):
-    path = folder / alice.TEXTGRID
+    path = folder / alice_files.TEXTGRID
     path.write_text(path.read_text()[:100_000])
 
 
@@ -110,7 +109,7 @@ def no_motion(folder):
 
 
 def no_textgrid(folder):
-    (folder / alice.TEXTGRID).unlink()
+    (folder / alice_files.TEXTGRID).unlink()
 
 
 def no_rate(folder):
@@ -118,7 +117,7 @@ def no_rate(folder):
 
 
 def no_text(folder):
-    (folder / alice.TEXTGRID).write_text("")
+    (folder / alice_files.TEXTGRID).write_text("")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +144,7 @@ def test_bad_arguments(stand_in, tmp_path):
         alice.load(stand_in, radius=8)
     with pytest.raises(ValueError, match=r"subjects \['s99'\] are not in"):
         alice.load(stand_in, subjects=["s18", "s99"])
-    with pytest.raises(ValueError, match="no subject of .* has a signal: s33"):
+    with pytest.raises(ValueError, match=r"no subject of .* has a signal: s33"):
         alice.load(stand_in, subjects=["s33"])
     with pytest.raises(FileNotFoundError, match="expected the Alice data's layout"):
         alice.load(tmp_path)
@@ -158,7 +157,7 @@ def test_own_copy_is_checked(copy, monkeypatch):
     monkeypatch.setenv("NATURALISTIC_DATA", str(copy.parent))
     with pytest.raises(FileNotFoundError, match="lacks 30 of 144 files"):  # it names its motion otherwise
         alice.load()
-    for name in alice.manifest():
+    for name in alice_files.manifest():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).touch()
     with pytest.raises(ValueError, match=r"is not the published file \(another SHA-256\)"):

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from naturalistic.features import delays
 
 RUNS = np.repeat([0, 1, 2], [12, 9, 15])

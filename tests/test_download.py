@@ -5,8 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-
-from naturalistic.datasets import alice
+from naturalistic.datasets import alice, alice_files
 from naturalistic.datasets.fetch import DownloadError, download, read_manifest, sha256
 from naturalistic.miniature import make_story
 
@@ -103,15 +102,15 @@ def test_no_server(tmp_path):
 
 def test_alice_is_downloaded_into_the_cache(server, monkeypatch):
     monkeypatch.delenv("NATURALISTIC_DATA", raising=False)
-    monkeypatch.setattr(alice, "ADDRESS", server.address)
-    monkeypatch.setattr(alice, "manifest", lambda: MANIFEST)
-    folder = alice.locate()
+    monkeypatch.setattr(alice_files, "ADDRESS", server.address)
+    monkeypatch.setattr(alice_files, "manifest", lambda: MANIFEST)
+    folder = alice_files.locate()
     assert (folder / "a" / "one.txt").read_bytes() == FILES["a/one.txt"]
 
 
 def test_the_stand_in_takes_over_and_says_so(monkeypatch, capsys):
     monkeypatch.delenv("NATURALISTIC_DATA", raising=False)
-    monkeypatch.setattr(alice, "ADDRESS", "http://127.0.0.1:9")
+    monkeypatch.setattr(alice_files, "ADDRESS", "http://127.0.0.1:9")
     with pytest.raises(DownloadError):
         alice.load()
     story = alice.load(stand_in=make_story)
@@ -121,9 +120,9 @@ def test_the_stand_in_takes_over_and_says_so(monkeypatch, capsys):
 
 
 def test_the_manifest_lists_all_that_the_loader_reads():
-    published = alice.manifest()
+    published = alice_files.manifest()
     assert len(published) == 144 and all(len(digest) == 64 for digest in published.values())
-    assert alice.TEXTGRID in published and published[alice.TEXTGRID] != alice.CUT_TEXTGRID
+    assert alice_files.TEXTGRID in published and published[alice_files.TEXTGRID] != alice_files.CUT_TEXTGRID
     assert sum("10mm" in name for name in published) == 28
 
 

@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
-from scipy.signal import lfilter
-from sklearn.linear_model import Ridge
-
-from naturalistic import encoding
+from naturalistic import design, encoding
 from naturalistic.features.delays import fir
 from naturalistic.folds import contiguous_groups
 from naturalistic.inference import circular_shift_null, draw_shifts, p_values
 from naturalistic.preprocessing import zscore
 from naturalistic.ridge import RidgeCV
+from scipy.signal import lfilter
+from sklearn.linear_model import Ridge
 
 TR, LAGS = 2.0, [2, 4, 6]
 RUNS = np.repeat([0, 1], 150)
@@ -67,14 +66,14 @@ def test_the_test_block_moves_nothing_that_was_fitted():
 def test_design_scales_by_training_rows_only_and_keeps_runs_apart():
     spaces, _ = simulate()
     train = np.flatnonzero(RUNS == 0)
-    X = encoding.design(spaces, LAGS, TR, RUNS, train)
+    X = design.design(spaces, LAGS, TR, RUNS, train)
     moved = {name: x.copy() for name, x in spaces.items()}
     for x in moved.values():
         x[RUNS == 1] *= 7
-    again = encoding.design(moved, LAGS, TR, RUNS, train)
+    again = design.design(moved, LAGS, TR, RUNS, train)
     np.testing.assert_array_equal(X[RUNS == 0], again[RUNS == 0])
     assert X.dtype == np.float32 and X.shape == (300, 24)
-    flat = encoding.design(np.full((300, 1), 3.3, np.float32), [0], TR)
+    flat = design.design(np.full((300, 1), 3.3, np.float32), [0], TR)
     assert not flat.any()  # a constant feature says nothing
 
 
@@ -94,11 +93,11 @@ def test_confounds_take_away_what_they_explain():
 def test_confounds_are_fitted_on_training_rows():
     rng = np.random.default_rng(0)
     X, C, train = rng.standard_normal((300, 2)), rng.standard_normal((300, 3)), np.arange(100)
-    left = encoding.residuals(X, C, train)
+    left = design.residuals(X, C, train)
     np.testing.assert_allclose(np.c_[np.ones(100), C[:100]].T @ left[:100], 0, atol=1e-9)
     C2, X2 = C.copy(), X.copy()
     C2[200:], X2[200:] = 5, 9
-    np.testing.assert_allclose(encoding.residuals(X2, C2, train)[:200], left[:200], atol=1e-12)
+    np.testing.assert_allclose(design.residuals(X2, C2, train)[:200], left[:200], atol=1e-12)
 
 
 def test_a_group_is_its_subjects():
@@ -195,10 +194,10 @@ def test_rotation_changes_no_prediction():
     """More features than TRs are rotated into as many as there are TRs: the same inner products, less to carry."""
     rng = np.random.default_rng(0)
     wide = rng.standard_normal((60, 500)).astype(np.float32)
-    narrow = encoding.rotated(wide)
+    narrow = design.rotated(wide)
     assert narrow.shape == (60, 60) and narrow.dtype == np.float32
     np.testing.assert_allclose(narrow @ narrow.T, wide @ wide.T, atol=1e-2)
     Y, train = rng.standard_normal((60, 2)), np.arange(40)
     a, b = (Ridge(alpha=50.0).fit(X[train], Y[train]).predict(X) for X in (wide, narrow))
     np.testing.assert_allclose(a, b, atol=1e-4)
-    assert encoding.rotated(wide.T) is not None and encoding.rotated(wide.T).shape == (500, 60)
+    assert design.rotated(wide.T) is not None and design.rotated(wide.T).shape == (500, 60)

@@ -78,8 +78,7 @@ def test_explainable_variance_is_the_mean_correlation_between_repeats():
 def test_level_and_gain_of_a_run_are_no_signal():
     repeats, _ = responses(3, 0.0)
     shifted = 1000 + repeats * (1 + RUNS[:, None]) + 50 * RUNS[:, None]
-    np.testing.assert_allclose(
-        explainable_variance(shifted, RUNS), explainable_variance(repeats, RUNS), atol=1e-5)
+    np.testing.assert_allclose(explainable_variance(shifted, RUNS), explainable_variance(repeats, RUNS), atol=1e-5)
     assert explainable_variance(shifted).mean() > 0.9  # without runs, the level passes for signal
 
 
@@ -131,8 +130,7 @@ def test_runs_are_apart():
     for f in (explainable_variance, leave_one_out_correlation):
         np.testing.assert_allclose(f(repeats, RUNS), f(repeats[:, order], RUNS[order]), atol=1e-6)
         one = repeats[:, RUNS == 0]
-        np.testing.assert_allclose(
-            f(np.concatenate([one, one], axis=1), np.repeat([0, 1], 150)), f(one), atol=1e-6)
+        np.testing.assert_allclose(f(np.concatenate([one, one], axis=1), np.repeat([0, 1], 150)), f(one), atol=1e-6)
 
 
 GOOD = np.random.default_rng(0).standard_normal((3, 20, 2))
@@ -141,25 +139,31 @@ HOLED[1, 4, 0] = np.nan
 
 
 @pytest.mark.parametrize("f", [leave_one_out_correlation, explainable_variance])
-@pytest.mark.parametrize("X, runs, message", [
-    (GOOD[0], None, r"shape \(20, 2\), expected \(n_\w+, n_trs, n_voxels\)"),
-    (GOOD[:1], None, r"has 1 \w+, expected 2 or more"),
-    (GOOD, np.zeros(19), r"runs has shape \(19,\), expected \(20,\)"),
-    (GOOD, [0] * 19 + [1], r"shortest run of \w+ has 1 sample"),
-    (HOLED, None, r"1 value\(s\) that are NaN or infinite, the first at index \(1, 4, 0\)"),
-])
+@pytest.mark.parametrize(
+    "X, runs, message",
+    [
+        (GOOD[0], None, r"shape \(20, 2\), expected \(n_\w+, n_trs, n_voxels\)"),
+        (GOOD[:1], None, r"has 1 \w+, expected 2 or more"),
+        (GOOD, np.zeros(19), r"runs has shape \(19,\), expected \(20,\)"),
+        (GOOD, [0] * 19 + [1], r"shortest run of \w+ has 1 sample"),
+        (HOLED, None, r"1 value\(s\) that are NaN or infinite, the first at index \(1, 4, 0\)"),
+    ],
+)
 def test_bad_series(f, X, runs, message):
     with pytest.raises(ValueError, match=message):
         f(X, runs)
 
 
-@pytest.mark.parametrize("f, arguments, message", [
-    (noise_ceiling, (GOOD[0],), "add a last axis"),
-    (noise_ceiling, ([0.5], 0), "n_averaged is 0, expected 1 or more"),
-    (noise_ceiling, ([1.5],), "reaches 1.5, expected a share of at most 1"),
-    (normalise, (np.zeros(3), np.ones(4)), r"r has shape \(3,\) and ceiling \(4,\)"),
-    (normalise, (np.zeros(3), np.ones(3), -1), "floor is -1"),
-])
+@pytest.mark.parametrize(
+    "f, arguments, message",
+    [
+        (noise_ceiling, (GOOD[0],), "add a last axis"),
+        (noise_ceiling, ([0.5], 0), "n_averaged is 0, expected 1 or more"),
+        (noise_ceiling, ([1.5],), "reaches 1.5, expected a share of at most 1"),
+        (normalise, (np.zeros(3), np.ones(4)), r"r has shape \(3,\) and ceiling \(4,\)"),
+        (normalise, (np.zeros(3), np.ones(3), -1), "floor is -1"),
+    ],
+)
 def test_bad_ceilings(f, arguments, message):
     with pytest.raises(ValueError, match=message):
         f(*arguments)

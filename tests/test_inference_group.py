@@ -64,8 +64,7 @@ def test_small_p_keeps_its_digits():
         assert 0 < expected[0] < 1e-17
 
 
-@pytest.mark.parametrize("tail, orient", [
-    ("two-sided", np.abs), ("greater", np.positive), ("less", np.negative)])
+@pytest.mark.parametrize("tail, orient", [("two-sided", np.abs), ("greater", np.positive), ("less", np.negative)])
 def test_all_sign_flips_equal_a_plain_loop(tail, orient):
     values = draws(6, 9, 0.4)
     flips = np.array(list(product([1, -1], repeat=6)))
@@ -83,8 +82,15 @@ def test_all_sign_flips_equal_a_plain_loop(tail, orient):
 
 def test_sign_flips_equal_scipy_and_random_ones_come_close():
     values = draws(10, 5, 0.5, seed=3)
-    exact = stats.permutation_test((values,), np.mean, permutation_type="samples", axis=0, vectorized=True,
-                                   alternative="greater", n_resamples=np.inf)
+    exact = stats.permutation_test(
+        (values,),
+        np.mean,
+        permutation_type="samples",
+        axis=0,
+        vectorized=True,
+        alternative="greater",
+        n_resamples=np.inf,
+    )
     result = sign_flip(values, tail="greater")
     np.testing.assert_allclose(result.p, exact.pvalue)
     drawn = sign_flip(values, 1023, "greater")  # one fewer than all: random, with the +1
@@ -153,8 +159,15 @@ def test_intervals_cover():
 @pytest.mark.parametrize("method", ["bca", "percentile"])
 def test_bootstrap_equals_scipy_in_any_block(method, monkeypatch):
     values = draws(10, 12, 1).astype(np.float32).reshape(10, 3, 4)
-    found = stats.bootstrap((values.astype(float),), np.mean, axis=0, n_resamples=400, batch=100,
-                            method=method, rng=np.random.default_rng(0))
+    found = stats.bootstrap(
+        (values.astype(float),),
+        np.mean,
+        axis=0,
+        n_resamples=400,
+        batch=100,
+        method=method,
+        rng=np.random.default_rng(0),
+    )
     for block in (2**21, 400 * 5):
         monkeypatch.setattr("naturalistic.scoring.BLOCK", block)
         low, high = bootstrap_interval(values, 400, method=method)
@@ -182,28 +195,34 @@ def test_fisher_mean():
         fisher_mean([0.2, -1.5, np.nan])
 
 
-@pytest.mark.parametrize("test, arguments, message", [
-    (t_test, {"tail": "up"}, "tail is 'up', expected one of"),
-    (t_test, {"nan": "raise"}, "nan is 'raise', expected 'omit' or 'propagate'"),
-    (t_test, {"confidence": 95}, "confidence is 95, expected between 0 and 1"),
-    (sign_flip, {"tail": "up"}, "tail is 'up'"),
-    (sign_flip, {"n_permutations": 0}, "n_permutations is 0, expected 1 or more"),
-    (bootstrap_interval, {"n_boot": 0}, "n_boot is 0"),
-    (bootstrap_interval, {"method": "basic"}, "method 'basic', expected"),
-    (bootstrap_interval, {"confidence": 1}, "confidence is 1"),
-])
+@pytest.mark.parametrize(
+    "test, arguments, message",
+    [
+        (t_test, {"tail": "up"}, "tail is 'up', expected one of"),
+        (t_test, {"nan": "raise"}, "nan is 'raise', expected 'omit' or 'propagate'"),
+        (t_test, {"confidence": 95}, "confidence is 95, expected between 0 and 1"),
+        (sign_flip, {"tail": "up"}, "tail is 'up'"),
+        (sign_flip, {"n_permutations": 0}, "n_permutations is 0, expected 1 or more"),
+        (bootstrap_interval, {"n_boot": 0}, "n_boot is 0"),
+        (bootstrap_interval, {"method": "basic"}, "method 'basic', expected"),
+        (bootstrap_interval, {"confidence": 1}, "confidence is 1"),
+    ],
+)
 def test_bad_settings(test, arguments, message):
     with pytest.raises(ValueError, match=message):
         test(draws(5, 2), **arguments)
 
 
 @pytest.mark.parametrize("test", [t_test, sign_flip, bootstrap_interval])
-@pytest.mark.parametrize("values, message", [
-    (np.zeros((1, 4)), r"values has shape \(1, 4\), expected .* two subjects or more"),
-    (np.float64(3), r"values has shape \(\)"),
-    (np.array([[1, np.inf], [0, 0]]), r"1 infinite value\(s\)"),
-    (np.array([["a"], ["b"]]), "values has type <U1"),
-])
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (np.zeros((1, 4)), r"values has shape \(1, 4\), expected .* two subjects or more"),
+        (np.float64(3), r"values has shape \(\)"),
+        (np.array([[1, np.inf], [0, 0]]), r"1 infinite value\(s\)"),
+        (np.array([["a"], ["b"]]), "values has type <U1"),
+    ],
+)
 def test_bad_values(test, values, message):
     with pytest.raises(ValueError, match=message):
         test(values)

@@ -48,8 +48,7 @@ def test_a_nan_score_has_no_p():
     assert np.isnan(max_statistic([np.nan], np.full((9, 1), np.nan))).all()
 
 
-@pytest.mark.parametrize("tail, orient", [
-    ("greater", np.positive), ("less", np.negative), ("two-sided", np.abs)])
+@pytest.mark.parametrize("tail, orient", [("greater", np.positive), ("less", np.negative), ("two-sided", np.abs)])
 def test_max_statistic_equals_a_plain_loop(tail, orient):
     observed, null = 2 * RNG.standard_normal(30), RNG.standard_normal((99, 30))
     expected = [(sum(max(orient(row)) >= orient(o) for row in null) + 1) / 100 for o in observed]
@@ -125,24 +124,30 @@ NULL = np.zeros((9, 3))
 
 
 @pytest.mark.parametrize("f", [p_values, max_statistic])
-@pytest.mark.parametrize("observed, null, tail, message", [
-    (np.zeros(4), NULL, "greater", r"null has shape \(9, 3\) and observed \(4,\), expected \(n_perm\w+, 4\)"),
-    (np.zeros(3), NULL[0], "greater", r"null has shape \(3,\)"),
-    (np.zeros(3), NULL[:0], "greater", "null has no permutation"),
-    (np.zeros(3), NULL, "both", "tail is 'both', expected one of 'greater', 'less', 'two-sided'"),
-    (np.zeros(3), NULL * [1, np.nan, 1], "less", r"NaN for 1 target\(s\) .* the first at \(1,\)"),
-])
+@pytest.mark.parametrize(
+    "observed, null, tail, message",
+    [
+        (np.zeros(4), NULL, "greater", r"null has shape \(9, 3\) and observed \(4,\), expected \(n_perm\w+, 4\)"),
+        (np.zeros(3), NULL[0], "greater", r"null has shape \(3,\)"),
+        (np.zeros(3), NULL[:0], "greater", "null has no permutation"),
+        (np.zeros(3), NULL, "both", "tail is 'both', expected one of 'greater', 'less', 'two-sided'"),
+        (np.zeros(3), NULL * [1, np.nan, 1], "less", r"NaN for 1 target\(s\) .* the first at \(1,\)"),
+    ],
+)
 def test_bad_nulls(f, observed, null, tail, message):
     with pytest.raises(ValueError, match=message):
         f(observed, null, tail)
 
 
-@pytest.mark.parametrize("p, q, method, message", [
-    ([0.1, 1.2, -1], 0.05, "bh", r"2 of 3 p-values are outside \[0, 1\], the first is 1.2"),
-    ([0.1], 0, "bh", "q is 0, expected between 0 and 1"),
-    ([0.1], 1, "bh", "q is 1"),
-    ([0.1], 0.05, "holm", "method is 'holm', expected 'bh' or 'by'"),
-])
+@pytest.mark.parametrize(
+    "p, q, method, message",
+    [
+        ([0.1, 1.2, -1], 0.05, "bh", r"2 of 3 p-values are outside \[0, 1\], the first is 1.2"),
+        ([0.1], 0, "bh", "q is 0, expected between 0 and 1"),
+        ([0.1], 1, "bh", "q is 1"),
+        ([0.1], 0.05, "holm", "method is 'holm', expected 'bh' or 'by'"),
+    ],
+)
 def test_bad_p(p, q, method, message):
     with pytest.raises(ValueError, match=message):
         fdr(p, q, method)

@@ -62,11 +62,16 @@ def test_blocks_move_as_wholes(block):
         assert len(np.unique(place[:, starts[-1]])) > 2  # the last, short block moves too
 
 
-@pytest.mark.parametrize("null, arguments", [
-    *NULLS, (circular_shift_null, {"n_permutations": 40, "min_shift": 1}),
-    (block_permutation_null, {"n_permutations": 40, "block": 10}),
-    (block_permutation_null, {"n_permutations": 40, "block": 1}),
-    (block_permutation_null, {"n_permutations": 7, "block": 33})])
+@pytest.mark.parametrize(
+    "null, arguments",
+    [
+        *NULLS,
+        (circular_shift_null, {"n_permutations": 40, "min_shift": 1}),
+        (block_permutation_null, {"n_permutations": 40, "block": 10}),
+        (block_permutation_null, {"n_permutations": 40, "block": 1}),
+        (block_permutation_null, {"n_permutations": 7, "block": 33}),
+    ],
+)
 @pytest.mark.parametrize("dtype, tolerance", [(np.float32, 1e-7), (np.float64, 1e-14)])
 def test_the_fast_way_equals_scoring_each_permutation(null, arguments, dtype, tolerance):
     rng = np.random.default_rng(0)
@@ -114,10 +119,17 @@ def false_positives(null, phi, runs, n_sets, **arguments):
 FOUR_RUNS, SHORT_RUNS = np.repeat(np.arange(4), 400), np.repeat(np.arange(4), 150)
 
 
-@pytest.mark.parametrize("null, phi, arguments", [
-    (circular_shift_null, 0.5, {"min_shift": 5}), (circular_shift_null, 0.7, {"min_shift": 5}),
-    (circular_shift_null, 0.9, {"min_shift": 1}), (circular_shift_null, 0.9, {"min_shift": 5}),
-    (block_permutation_null, 0.5, {"block": 25}), (block_permutation_null, 0.9, {"block": 50})])
+@pytest.mark.parametrize(
+    "null, phi, arguments",
+    [
+        (circular_shift_null, 0.5, {"min_shift": 5}),
+        (circular_shift_null, 0.7, {"min_shift": 5}),
+        (circular_shift_null, 0.9, {"min_shift": 1}),
+        (circular_shift_null, 0.9, {"min_shift": 5}),
+        (block_permutation_null, 0.5, {"block": 25}),
+        (block_permutation_null, 0.9, {"block": 50}),
+    ],
+)
 def test_p_is_uniform_for_autocorrelated_noise(null, phi, arguments):
     """On 40,000 tests these six called .052, .053, .051, .056, .052 and .057 of them an effect at .05."""
     p = false_positives(null, phi, FOUR_RUNS, 100, n_permutations=199, **arguments)
@@ -156,9 +168,14 @@ def test_small_shifts_cost_no_power():
     assert share[1] > 0.9 and share[1] > share[20] - 0.03  # measured: .94 and .93
 
 
-@pytest.mark.parametrize("null, arguments", [
-    (circular_shift_null, {"min_shift": 1}), (circular_shift_null, {"min_shift": 10}),
-    (block_permutation_null, {"block": 25})])
+@pytest.mark.parametrize(
+    "null, arguments",
+    [
+        (circular_shift_null, {"min_shift": 1}),
+        (circular_shift_null, {"min_shift": 10}),
+        (block_permutation_null, {"block": 25}),
+    ],
+)
 def test_a_planted_effect_is_found(null, arguments):
     rng = np.random.default_rng(4)
     signal = ar1(rng, 0.8, (600, 200))
@@ -173,29 +190,40 @@ HOLED[5, 1] = np.inf
 TWO = np.repeat([0, 1], [30, 10])
 
 
-@pytest.mark.parametrize("null, changes, error, message", [
-    (circular_shift_null, {"min_shift": 6}, ValueError, r"min_shift is 6, expected from 1 to 5.*\(10 TRs\)"),
-    (circular_shift_null, {"min_shift": 0}, ValueError, "min_shift is 0, expected from 1"),
-    (circular_shift_null, {"min_shift": 2.5}, TypeError, "integer"),
-    (block_permutation_null, {"block": 10}, ValueError, "block is 10 TRs, expected from 1 to 9"),
-    (block_permutation_null, {"block": 0}, ValueError, "block is 0 TRs"),
-    (block_permutation_null, {"block": 8, "n_permutations": 48}, ValueError,
-     r"6 blocks in 2 run\(s\) have 47 orders other than the observed, expected 48 or more: take shorter"),
-])
+@pytest.mark.parametrize(
+    "null, changes, error, message",
+    [
+        (circular_shift_null, {"min_shift": 6}, ValueError, r"min_shift is 6, expected from 1 to 5.*\(10 TRs\)"),
+        (circular_shift_null, {"min_shift": 0}, ValueError, "min_shift is 0, expected from 1"),
+        (circular_shift_null, {"min_shift": 2.5}, TypeError, "integer"),
+        (block_permutation_null, {"block": 10}, ValueError, "block is 10 TRs, expected from 1 to 9"),
+        (block_permutation_null, {"block": 0}, ValueError, "block is 0 TRs"),
+        (
+            block_permutation_null,
+            {"block": 8, "n_permutations": 48},
+            ValueError,
+            r"6 blocks in 2 run\(s\) have 47 orders other than the observed, expected 48 or more: take shorter",
+        ),
+    ],
+)
 def test_bad_settings(null, changes, error, message):
     with pytest.raises(error, match=message):
         null(GOOD, GOOD, TWO, **{"n_permutations": 5, **changes})
 
 
-@pytest.mark.parametrize("null, arguments", [
-    (circular_shift_null, {"min_shift": 2}), (block_permutation_null, {"block": 2})])
-@pytest.mark.parametrize("Y, Y_hat, runs, n_permutations, message", [
-    (GOOD, GOOD[:, :2], TWO, 5, r"Y has shape \(40, 3\) and Y_hat \(40, 2\)"),
-    (GOOD, GOOD, TWO[1:], 5, r"runs has shape \(39,\), expected \(40,\)"),
-    (GOOD, GOOD, np.arange(40) % 2, 5, "more than one stretch"),
-    (GOOD, HOLED, TWO, 5, r"Y_hat holds 1 value\(s\) that are NaN or infinite, the first at index \(5, 1\)"),
-    (GOOD, GOOD, TWO, 0, "n_permutations is 0, expected 1 or more"),
-])
+@pytest.mark.parametrize(
+    "null, arguments", [(circular_shift_null, {"min_shift": 2}), (block_permutation_null, {"block": 2})]
+)
+@pytest.mark.parametrize(
+    "Y, Y_hat, runs, n_permutations, message",
+    [
+        (GOOD, GOOD[:, :2], TWO, 5, r"Y has shape \(40, 3\) and Y_hat \(40, 2\)"),
+        (GOOD, GOOD, TWO[1:], 5, r"runs has shape \(39,\), expected \(40,\)"),
+        (GOOD, GOOD, np.arange(40) % 2, 5, "more than one stretch"),
+        (GOOD, HOLED, TWO, 5, r"Y_hat holds 1 value\(s\) that are NaN or infinite, the first at index \(5, 1\)"),
+        (GOOD, GOOD, TWO, 0, "n_permutations is 0, expected 1 or more"),
+    ],
+)
 def test_bad_input(null, arguments, Y, Y_hat, runs, n_permutations, message):
     with pytest.raises(ValueError, match=message):
         null(Y, Y_hat, runs, n_permutations=n_permutations, **arguments)

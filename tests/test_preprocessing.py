@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from naturalistic.preprocessing import high_pass, zscore
 
 RUNS = np.repeat([0, 1], [200, 150])

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from naturalistic.folds import GroupGapKFold, check_folds, contiguous_groups
 from naturalistic.runs import check_runs, run_slices
 

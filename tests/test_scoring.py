@@ -130,12 +130,15 @@ def test_bad_input(score, Y, Y_hat, message):
         score(Y, Y_hat)
 
 
-@pytest.mark.parametrize("A, B, message", [
-    (GOOD, GOOD[:9], "with the same samples"),
-    (GOOD, GOOD[:, 0], r"B \(10,\)"),
-    (GOOD[:1], GOOD[:1], "expected 2 or more"),
-    (GOOD, HOLED, r"B holds 3 value\(s\)"),
-])
+@pytest.mark.parametrize(
+    "A, B, message",
+    [
+        (GOOD, GOOD[:9], "with the same samples"),
+        (GOOD, GOOD[:, 0], r"B \(10,\)"),
+        (GOOD[:1], GOOD[:1], "expected 2 or more"),
+        (GOOD, HOLED, r"B holds 3 value\(s\)"),
+    ],
+)
 def test_bad_input_of_the_matrix(A, B, message):
     with pytest.raises(ValueError, match=message):
         correlation_matrix(A, B)

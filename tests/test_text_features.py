@@ -13,18 +13,29 @@ from naturalistic.features.passes import Row, run_rows
 from naturalistic.features.rows import _count_tokens, exact_rows
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-SAMPLE = ("So Alice was considering in her own mind whether the pleasure of making a daisy - chain would be worth the "
-          "trouble when suddenly a White Rabbit with pink eyes ran close by her and she did n't think it 's so very "
-          "strange that you 'll hear the well-known Rabbit say café naïve oh dear I shall be late").split()
-TINY = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
-        "max_position_embeddings": 64}
+SAMPLE = (
+    "So Alice was considering in her own mind whether the pleasure of making a daisy - chain would be worth the "
+    "trouble when suddenly a White Rabbit with pink eyes ran close by her and she did n't think it 's so very "
+    "strange that you 'll hear the well-known Rabbit say café naïve oh dear I shall be late"
+).split()
+TINY = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 64,
+}
 
 
 def byte_level_bpe():
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-                                  special_tokens=["<s>", "</s>"], show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=["<s>", "</s>"],
+        show_progress=False,
+    )
     tokenizer.train_from_iterator([" ".join(SAMPLE), "don't she'd you'll it's"] * 5, trainer)
     return tokenizer
 
@@ -52,21 +63,39 @@ def tiny(kind, folder):
     large = {**TINY, "initializer_range": 0.2}
     if kind == "bert":
         tokenizer, network = byte_level_bpe(), transformers.BertModel(transformers.BertConfig(vocab_size=400, **large))
-        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>",
-                                                                 special_tokens=[("<s>", 0), ("</s>", 1)])
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
+        )
     elif kind == "gpt2":
-        config = transformers.GPT2Config(vocab_size=400, n_embd=32, n_layer=2, n_head=4, n_positions=64,
-                                         bos_token_id=0, eos_token_id=1, initializer_range=0.2)
+        config = transformers.GPT2Config(
+            vocab_size=400,
+            n_embd=32,
+            n_layer=2,
+            n_head=4,
+            n_positions=64,
+            bos_token_id=0,
+            eos_token_id=1,
+            initializer_range=0.2,
+        )
         tokenizer, network = byte_level_bpe(), transformers.GPT2Model(config)
     elif kind == "opt":
-        config = transformers.OPTConfig(vocab_size=400, hidden_size=32, word_embed_proj_dim=32, ffn_dim=48,
-                                        num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=64,
-                                        init_std=0.2)
+        config = transformers.OPTConfig(
+            vocab_size=400,
+            hidden_size=32,
+            word_embed_proj_dim=32,
+            ffn_dim=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=64,
+            init_std=0.2,
+        )
         tokenizer, network = byte_level_bpe(), transformers.OPTModel(config)
         tokenizer.post_processor = processors.TemplateProcessing(single="</s> $A", special_tokens=[("</s>", 1)])
     elif kind == "llama":
-        tokenizer, network = sentence_piece(), transformers.LlamaModel(
-            transformers.LlamaConfig(vocab_size=500, num_key_value_heads=2, **large))
+        tokenizer, network = (
+            sentence_piece(),
+            transformers.LlamaModel(transformers.LlamaConfig(vocab_size=500, num_key_value_heads=2, **large)),
+        )
     else:
         config = transformers.T5Config(vocab_size=400, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4)
         tokenizer, network = byte_level_bpe(), transformers.T5Model(config)
@@ -104,13 +133,16 @@ def one_at_a_time(model, words, starts, pool="word"):
     out = np.zeros((model.n_layers, len(words), model.n_dims), np.float32)
     for i, start in enumerate(starts):
         joined, places = "", []
-        for word in words[start:i + 1]:
+        for word in words[start : i + 1]:
             joined += "" if not joined or word[0] in "'’" or word == "n't" else " "
             places.append(set(range(len(joined), len(joined) + len(word))))
             joined += word
         tokens = model.tokenizer(joined, return_offsets_mapping=True, return_special_tokens_mask=True)
-        owned = [k for k, (a, b) in enumerate(tokens["offset_mapping"]) if not tokens["special_tokens_mask"][k]
-                 and (pool == "context" or places[-1] & set(range(a, b)))]
+        owned = [
+            k
+            for k, (a, b) in enumerate(tokens["offset_mapping"])
+            if not tokens["special_tokens_mask"][k] and (pool == "context" or places[-1] & set(range(a, b)))
+        ]
         with torch.inference_mode():
             states = model.network(input_ids=torch.tensor([tokens["input_ids"]]), output_hidden_states=True)
         out[:, i] = np.stack([h[0, owned].mean(0).numpy() for h in states.hidden_states])
@@ -131,27 +163,33 @@ def test_join_attaches_clitics_and_tells_where_words_are():
     assert [joined[a:b] for a, b in places] == words
 
 
-@pytest.mark.parametrize("words, expected", [
-    (["café", "naïve"], [["cafe"], ["naive"]]),
-    (["cafe\u0301", "bar"], [["cafe"], ["bar"]]),  # the accent as a character of its own
-    (["well-known", "cat"], [["well", "-", "known"], ["cat"]]),
-    (["do", "n't", "go"], [["don"], ["don", "'", "t"], ["go"]]),  # one token over two words is of both
-    (["don't", "go"], [["don", "'", "t"], ["go"]]),
-    (["you", "'ll", "go"], [["you"], ["'", "ll"], ["go"]]),
-    (["the", "jabberwock"], [["the"], ["ja", "##bber", "##wo", "##ck"]]),
-    (["😀", "yes"], [["[UNK]"], ["yes"]]),
-    (["日本", "a"], [["日", "本"], ["a"]]),
-    (["New York", "x"], [["new", "york"], ["x"]]),
-])
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["café", "naïve"], [["cafe"], ["naive"]]),
+        (["cafe\u0301", "bar"], [["cafe"], ["bar"]]),  # the accent as a character of its own
+        (["well-known", "cat"], [["well", "-", "known"], ["cat"]]),
+        (["do", "n't", "go"], [["don"], ["don", "'", "t"], ["go"]]),  # one token over two words is of both
+        (["don't", "go"], [["don", "'", "t"], ["go"]]),
+        (["you", "'ll", "go"], [["you"], ["'", "ll"], ["go"]]),
+        (["the", "jabberwock"], [["the"], ["ja", "##bber", "##wo", "##ck"]]),
+        (["😀", "yes"], [["[UNK]"], ["yes"]]),
+        (["日本", "a"], [["日", "本"], ["a"]]),
+        (["New York", "x"], [["new", "york"], ["x"]]),
+    ],
+)
 def test_spans_of_wordpiece(minilm, words, expected):
     assert owned_tokens(minilm, words) == expected
 
 
-@pytest.mark.parametrize("words, expected", [
-    (["the", "Rabbit"], [["the"], ["ĠRabbit"]]),  # the blank in front is of the token, not of the word before
-    (["do", "n't"], [["don"], ["don", "'t"]]),
-    (["é", "é"], [["Ã©"], ["Ġ", "Ã©"]]),
-])
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["the", "Rabbit"], [["the"], ["ĠRabbit"]]),  # the blank in front is of the token, not of the word before
+        (["do", "n't"], [["don"], ["don", "'t"]]),
+        (["é", "é"], [["Ã©"], ["Ġ", "Ã©"]]),
+    ],
+)
 def test_spans_of_byte_level_bpe(models_by_kind, words, expected):
     found = owned_tokens(models_by_kind["gpt2"], words)
     assert ["".join(part).lstrip("Ġ") for part in found] == ["".join(part).lstrip("Ġ") for part in expected]
@@ -160,8 +198,10 @@ def test_spans_of_byte_level_bpe(models_by_kind, words, expected):
 def owned_tokens(model, words):
     joined, places = spans.join_words(words)
     encoding = spans.encode(model.tokenizer, [joined])[0]
-    return [model.tokenizer.convert_ids_to_tokens(encoding.ids[a:b].tolist())
-            for a, b in spans.token_spans(encoding.offsets, places)]
+    return [
+        model.tokenizer.convert_ids_to_tokens(encoding.ids[a:b].tolist())
+        for a, b in spans.token_spans(encoding.offsets, places)
+    ]
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
@@ -171,8 +211,8 @@ def test_every_word_has_tokens_that_spell_it(models_by_kind, kind):
     encoding = spans.encode(models_by_kind[kind].tokenizer, [joined])[0]
     for word, (first, end) in zip(words, spans.token_spans(encoding.offsets, places)):
         offsets = encoding.offsets[first:end]
-        assert word in joined[offsets[0, 0]:offsets[-1, 1]]
-        assert len(joined[offsets[0, 0]:offsets[-1, 1]].split()) <= 2
+        assert word in joined[offsets[0, 0] : offsets[-1, 1]]
+        assert len(joined[offsets[0, 0] : offsets[-1, 1]].split()) <= 2
 
 
 def test_a_tokenizer_files_own_truncation_is_off(minilm):
@@ -201,9 +241,11 @@ def slow_starts(onsets, window, unit, mode, runs):
     starts = []
     for i in range(len(onsets)):
         run = [j for j in range(i + 1) if runs[j] == runs[i]]
+
         def fits(j, i=i, window=window):
             length, longest = (i - j + 1, window) if unit == "words" else (onsets[i] - onsets[j], window)
             return longest is None or length <= longest + 1e-9
+
         if mode == "sliding" or window is None:
             starts.append(min(j for j in run if fits(j)))
         elif i == run[0]:
@@ -218,8 +260,20 @@ def slow_starts(onsets, window, unit, mode, runs):
 
 
 @pytest.mark.parametrize("mode", ["sliding", "growing"])
-@pytest.mark.parametrize("unit, window", [("words", 1), ("words", 2), ("words", 7), ("words", 500), ("words", None),
-                                          ("seconds", 0.01), ("seconds", 2.5), ("seconds", 11), ("seconds", None)])
+@pytest.mark.parametrize(
+    "unit, window",
+    [
+        ("words", 1),
+        ("words", 2),
+        ("words", 7),
+        ("words", 500),
+        ("words", None),
+        ("seconds", 0.01),
+        ("seconds", 2.5),
+        ("seconds", 11),
+        ("seconds", None),
+    ],
+)
 def test_starts_equal_a_plain_loop(unit, window, mode):
     rng = np.random.default_rng(0)
     runs = np.repeat([3, 1, 2], [40, 1, 59])
@@ -229,18 +283,21 @@ def test_starts_equal_a_plain_loop(unit, window, mode):
     assert (runs[found] == runs).all()
 
 
-@pytest.mark.parametrize("kwargs, message", [
-    ({"onsets": [0.0, 2.0, 1.0]}, r"onsets\[2\] is 1 s after 2 s, expected onsets in order"),
-    ({"onsets": [0.0, np.nan, 1.0]}, r"onsets\[1\] is nan"),
-    ({"onsets": [[0.0, 1.0]]}, r"onsets has shape \(1, 2\), expected \(n_words,\)"),
-    ({"window": 0}, "window is 0, expected a number of words above 0"),
-    ({"window": -1.5, "unit": "seconds"}, "window is -1.5, expected a number of seconds above 0"),
-    ({"window": float("nan")}, "window is nan"),
-    ({"window": 2.5}, "whole number of words"),
-    ({"unit": "minutes"}, "unit is 'minutes', expected 'words' or 'seconds'"),
-    ({"mode": "fixed"}, "mode is 'fixed', expected 'sliding' or 'growing'"),
-    ({"runs": [0, 0]}, r"runs has shape \(2,\), expected \(3,\)"),
-])
+@pytest.mark.parametrize(
+    "kwargs, message",
+    [
+        ({"onsets": [0.0, 2.0, 1.0]}, r"onsets\[2\] is 1 s after 2 s, expected onsets in order"),
+        ({"onsets": [0.0, np.nan, 1.0]}, r"onsets\[1\] is nan"),
+        ({"onsets": [[0.0, 1.0]]}, r"onsets has shape \(1, 2\), expected \(n_words,\)"),
+        ({"window": 0}, "window is 0, expected a number of words above 0"),
+        ({"window": -1.5, "unit": "seconds"}, "window is -1.5, expected a number of seconds above 0"),
+        ({"window": float("nan")}, "window is nan"),
+        ({"window": 2.5}, "whole number of words"),
+        ({"unit": "minutes"}, "unit is 'minutes', expected 'words' or 'seconds'"),
+        ({"mode": "fixed"}, "mode is 'fixed', expected 'sliding' or 'growing'"),
+        ({"runs": [0, 0]}, r"runs has shape \(2,\), expected \(3,\)"),
+    ],
+)
 def test_starts_refuse(kwargs, message):
     with pytest.raises(ValueError, match=message):
         text.context_starts(**{"onsets": [0.0, 1.0, 2.0], "window": 4, **kwargs})
@@ -354,8 +411,10 @@ def test_chunked_is_exact_for_a_causal_model_that_reads_everything(models_by_kin
     for kind in ("gpt2", "opt", "llama"):
         starts = np.zeros(16, int)
         for pool in ("word", "context"):
-            close(extract(models_by_kind[kind], words, starts, method="chunked", pool=pool),
-                  extract(models_by_kind[kind], words, starts, pool=pool))
+            close(
+                extract(models_by_kind[kind], words, starts, method="chunked", pool=pool),
+                extract(models_by_kind[kind], words, starts, pool=pool),
+            )
 
 
 def test_chunked_is_near_to_exact_and_look_ahead_is_farther(minilm):
@@ -370,15 +429,16 @@ def test_chunked_is_near_to_exact_and_look_ahead_is_farther(minilm):
 
 def changed_words(model, words, starts, j, new, **kwargs):
     """Words whose features move when word ``j`` becomes ``new``."""
-    other = [*words[:j], new, *words[j + 1:]]
+    other = [*words[:j], new, *words[j + 1 :]]
     before, after = extract(model, words, starts, **kwargs), extract(model, other, starts, **kwargs)
     return np.flatnonzero(np.abs(after - before).max((0, 2)) > 1e-5 * np.abs(before).max())
 
 
 @pytest.mark.parametrize("pool", ["word", "context"])
 @pytest.mark.parametrize("method", ["exact", "chunked"])
-@pytest.mark.parametrize("j, new", [(8, "elephant"), (30, "n't"), (30, "'s"), (30, "supercalifragilistic"),
-                                    (SAMPLE.index("n't"), "cat")])
+@pytest.mark.parametrize(
+    "j, new", [(8, "elephant"), (30, "n't"), (30, "'s"), (30, "supercalifragilistic"), (SAMPLE.index("n't"), "cat")]
+)
 def test_no_word_knows_what_comes_after_it(model, method, pool, j, new):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the tiny models' 64 tokens are few
@@ -389,8 +449,10 @@ def test_no_word_knows_what_comes_after_it(model, method, pool, j, new):
 
 
 def test_look_ahead_looks_ahead(minilm):
-    assert changed_words(minilm, SAMPLE, sliding(len(SAMPLE), 8), 20, "elephant", method="chunked",
-                         look_ahead=True)[0] < 20
+    assert (
+        changed_words(minilm, SAMPLE, sliding(len(SAMPLE), 8), 20, "elephant", method="chunked", look_ahead=True)[0]
+        < 20
+    )
 
 
 @pytest.mark.parametrize("mode", ["sliding", "growing"])
@@ -430,10 +492,15 @@ def test_cache_gives_the_same_and_is_found_by_content(models_by_kind, monkeypatc
     network.save_pretrained(tmp_path / "elsewhere")
     other = text.load_model(tmp_path / "elsewhere")
     assert other.digest != model.digest
-    for n, (m, words, kwargs) in enumerate([(other, SAMPLE[:12], {}), (model, SAMPLE[1:13], {}),
-                                            (model, SAMPLE[:12], {"method": "chunked"}),
-                                            (model, SAMPLE[:12], {"pool": "context"}),
-                                            (model, SAMPLE[:12], {"layers": [1]})]):
+    for n, (m, words, kwargs) in enumerate(
+        [
+            (other, SAMPLE[:12], {}),
+            (model, SAMPLE[1:13], {}),
+            (model, SAMPLE[:12], {"method": "chunked"}),
+            (model, SAMPLE[:12], {"pool": "context"}),
+            (model, SAMPLE[:12], {"layers": [1]}),
+        ]
+    ):
         text.contextual(m, words, starts, progress=False, **kwargs)
         assert len(calls) == n + 2
     text.contextual(model, SAMPLE[:12], sliding(12, 5), progress=False)
@@ -467,15 +534,18 @@ def test_compare_of_equal_shuffled_and_constant():
 # -- what comes in wrong -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words, error, message", [
-    ([], ValueError, "words is empty"),
-    ("a story", TypeError, "words is one str"),
-    (["a", "", "b"], ValueError, r"words\[1\] is '', an empty word"),
-    (["a", "b", " \t"], ValueError, r"words\[2\] is ' \\t', an empty word"),
-    (["a", None], TypeError, r"words\[1\] is None, expected str"),
-    (["a", "\u200b"], ValueError, r"words\[1\] is '\\u200b', of which the tokenizer leaves no token"),
-    (["a", "\x07"], ValueError, r"words\[1\] is '\\x07', of which the tokenizer leaves no token"),
-])
+@pytest.mark.parametrize(
+    "words, error, message",
+    [
+        ([], ValueError, "words is empty"),
+        ("a story", TypeError, "words is one str"),
+        (["a", "", "b"], ValueError, r"words\[1\] is '', an empty word"),
+        (["a", "b", " \t"], ValueError, r"words\[2\] is ' \\t', an empty word"),
+        (["a", None], TypeError, r"words\[1\] is None, expected str"),
+        (["a", "\u200b"], ValueError, r"words\[1\] is '\\u200b', of which the tokenizer leaves no token"),
+        (["a", "\x07"], ValueError, r"words\[1\] is '\\x07', of which the tokenizer leaves no token"),
+    ],
+)
 def test_words_are_refused(minilm, words, error, message):
     with pytest.raises(error, match=message):
         extract(minilm, words, np.zeros(len(words), int))
@@ -483,15 +553,18 @@ def test_words_are_refused(minilm, words, error, message):
         text.static(minilm, words)
 
 
-@pytest.mark.parametrize("starts, kwargs, message", [
-    ([0, 2, 0], {}, r"starts\[1\] is 2, expected 0 to 1"),
-    ([0, -1, 0], {}, r"starts\[1\] is -1, expected 0 to 1"),
-    ([0, 0], {}, r"of shape \(2,\), expected whole numbers of shape \(3,\)"),
-    ([0.0, 0.0, 0.0], {}, "starts is float64"),
-    ([0, 0, 0], {"method": "fast"}, "method is 'fast', expected one of 'exact', 'chunked'"),
-    ([0, 0, 0], {"pool": "last"}, "pool is 'last', expected one of 'word', 'context'"),
-    ([0, 0, 0], {"look_ahead": True}, "pass method='chunked'"),
-])
+@pytest.mark.parametrize(
+    "starts, kwargs, message",
+    [
+        ([0, 2, 0], {}, r"starts\[1\] is 2, expected 0 to 1"),
+        ([0, -1, 0], {}, r"starts\[1\] is -1, expected 0 to 1"),
+        ([0, 0], {}, r"of shape \(2,\), expected whole numbers of shape \(3,\)"),
+        ([0.0, 0.0, 0.0], {}, "starts is float64"),
+        ([0, 0, 0], {"method": "fast"}, "method is 'fast', expected one of 'exact', 'chunked'"),
+        ([0, 0, 0], {"pool": "last"}, "pool is 'last', expected one of 'word', 'context'"),
+        ([0, 0, 0], {"look_ahead": True}, "pass method='chunked'"),
+    ],
+)
 def test_calls_are_refused(minilm, starts, kwargs, message):
     with pytest.raises(ValueError, match=message):
         extract(minilm, ["a", "b", "c"], starts, **kwargs)
@@ -500,6 +573,7 @@ def test_calls_are_refused(minilm, starts, kwargs, message):
 def test_a_name_that_is_none(tmp_path, monkeypatch):
     def no_network(*_, **__):
         raise ConnectionError
+
     monkeypatch.setattr(language_model.HfApi, "model_info", no_network)
     with pytest.raises(FileNotFoundError, match="not in the local cache, and the hub could not be reached"):
         text.load_model("nobody/no-such-model")

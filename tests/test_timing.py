@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from naturalistic.features.timing import METHODS, to_trs, tr_weights
 
 TR = 2.0

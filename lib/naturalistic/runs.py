@@ -4,6 +4,8 @@ Every function of this library that shifts, filters, scales, splits or permutes 
 sample, and works inside one run at a time. This module is the only place that turns ids into slices.
 """
 
+import itertools
+
 import numpy as np
 
 
@@ -56,4 +58,4 @@ def run_slices(runs, n_trs=None):
     runs = check_runs(runs, len(runs) if n_trs is None else n_trs)
     edges = np.flatnonzero(runs[1:] != runs[:-1]) + 1
     bounds = [0, *edges.tolist(), len(runs)]
-    return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:]) if b > a]
+    return [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]

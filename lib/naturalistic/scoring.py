@@ -94,8 +94,10 @@ def correlation_matrix(A, B):
     """
     A, B = as_real(A, "A"), as_real(B, "B")
     if A.ndim != 2 or B.ndim != 2 or len(A) != len(B):
-        raise ValueError(f"A has shape {A.shape} and B {B.shape}, expected (n_samples, n_a) and (n_samples, "
-                         "n_b) with the same samples: transpose them or add an axis")
+        raise ValueError(
+            f"A has shape {A.shape} and B {B.shape}, expected (n_samples, n_a) and (n_samples, "
+            "n_b) with the same samples: transpose them or add an axis"
+        )
     if len(A) < 2:
         raise ValueError(f"A and B have {len(A)} sample(s), expected 2 or more")
     check_finite(A, "A"), check_finite(B, "B")
@@ -156,8 +158,10 @@ def check_pair(Y, Y_hat):
     """
     Y, Y_hat = as_real(Y, "Y"), as_real(Y_hat, "Y_hat")
     if Y.shape != Y_hat.shape or Y.ndim not in (1, 2):
-        raise ValueError(f"Y has shape {Y.shape} and Y_hat {Y_hat.shape}, expected the same (n_samples, "
-                         "n_targets) or (n_samples,) for both: one prediction for each measured value")
+        raise ValueError(
+            f"Y has shape {Y.shape} and Y_hat {Y_hat.shape}, expected the same (n_samples, "
+            "n_targets) or (n_samples,) for both: one prediction for each measured value"
+        )
     if len(Y) < 2:
         raise ValueError(f"Y and Y_hat have {len(Y)} sample(s), expected 2 or more: a score needs variation")
     check_finite(Y, "Y"), check_finite(Y_hat, "Y_hat")
@@ -180,5 +184,7 @@ def check_finite(X, name):
     bad = ~np.isfinite(X)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(f"{name} holds {int(bad.sum())} value(s) that are NaN or infinite, the first at "
-                         f"index {first}: leave out or repair those samples or targets first")
+        raise ValueError(
+            f"{name} holds {int(bad.sum())} value(s) that are NaN or infinite, the first at "
+            f"index {first}: leave out or repair those samples or targets first"
+        )

@@ -49,8 +49,11 @@ def matmul_rate(n=2048, repeats=12):
 
 def work(model, lengths):
     """Operations of texts of these lengths, in GFLOP."""
-    blocks = [part for name, part in model.network.named_modules()
-              if isinstance(part, torch.nn.Linear) and "pooler" not in name]
+    blocks = [
+        part
+        for name, part in model.network.named_modules()
+        if isinstance(part, torch.nn.Linear) and "pooler" not in name
+    ]
     n_parameters = sum(part.weight.numel() for part in blocks)
     lengths = np.array(list(lengths), float)
     attention = 4 * model.n_dims * (model.n_layers - 1) * (lengths**2).sum()
@@ -84,13 +87,17 @@ def bench(model, words, window):
     n_tokens = sum(len(row.ids) for row in rows)
     print(line.format(window, "one at a time *", n_tokens, single, 1.0, share * rate, rate, share))
     results = {}
-    for name, kwargs in (("exact", {}), ("chunked", {"method": "chunked"}),
-                         ("chunked, look-ahead", {"method": "chunked", "look_ahead": True})):
+    for name, kwargs in (
+        ("exact", {}),
+        ("chunked", {"method": "chunked"}),
+        ("chunked, look-ahead", {"method": "chunked", "look_ahead": True}),
+    ):
         if name != "exact":
             rows = chunked_rows(model, words, starts, "word", name != "chunked")[0]
         lengths = [len(row.ids) for row in rows]
         results[name], seconds, rate = timed(
-            lambda kwargs=kwargs: text.contextual(model, words, starts, cache=False, progress=False, **kwargs))
+            lambda kwargs=kwargs: text.contextual(model, words, starts, cache=False, progress=False, **kwargs)
+        )
         speed = work(model, lengths) / seconds
         print(line.format("", name, sum(lengths), seconds, single / seconds, speed, rate, speed / rate), flush=True)
         if name == "exact":

@@ -4,15 +4,14 @@ Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94
 signal of six spheres, motion, word rate, sound power, and a hand-corrected word time line. CC BY 4.0.
 """
 
-import os
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
 from naturalistic.cache import cache_dir
-from naturalistic.datasets.fetch import DownloadError, download, read_manifest, sha256
+from naturalistic.datasets.alice_files import CUT_TEXTGRID, TEXTGRID, locate
+from naturalistic.datasets.fetch import sha256
 from naturalistic.datasets.words import read_textgrid
 
 ROIS = ("LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG")
@@ -20,14 +19,6 @@ TR = 2.0  # s
 N_TRS = 362
 N_DISCARDED = 10  # volumes that the motion and the generic predictors still have, and the time courses lack
 STORY_START = N_DISCARDED * TR  # s of the TextGrid's clock at which TR 0 begins: 20 s of silence came first
-TEXTGRID = "alice_stim_shared/DownTheRabbitHoleFinal_exp120_pad_1.TextGrid"
-PREDICTORS = "alice_data_shared/sept18-generic-predictors-under-hrf-with-logfrqhal.txt"
-# a copy of the TextGrid in circulation stops after 298,496 of its 301,992 bytes, 28 intervals early
-CUT_TEXTGRID = "fead733c77de2ba50919bf2594c86119d09c6f2124cee5b1f7c69543341c4e0c"
-ADDRESS = (
-    "https://raw.githubusercontent.com/daandouwe/Thesis/ec54039b6ac5ad7bf8c81b91768108e5be5c1ce0/"
-    "brain-data/syntax-in-rnng"
-)
 ATTRIBUTION = (
     "Data: Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94, "
     "shared by Jonathan Brennan under CC BY 4.0 (creativecommons.org/licenses/by/4.0)."
@@ -92,65 +83,6 @@ class Alice:
     def title(self, text):
         """Return ``text`` as a figure title, marked if the data are made."""
         return f"MADE STAND-IN, NO BRAIN: {text}" if self.is_stand_in else text
-
-
-def manifest():
-    """Return the SHA-256 of each published file, by its path."""
-    return read_manifest(files("naturalistic.datasets") / "alice_sha256.txt")
-
-
-def locate(stand_in=None):
-    """Return the folder of the published data, downloading it if it must.
-
-    Looked for in ``$NATURALISTIC_DATA/alice``, then in the cache, then at the public copy. Every file is
-    compared with its SHA-256.
-
-    Parameters
-    ----------
-    stand_in : callable, optional
-        Makes a stand-in when the data are not to be had: called with a folder, which it fills.
-
-    Raises
-    ------
-    ValueError
-        If a file of ``$NATURALISTIC_DATA/alice`` is missing or is not the published one.
-    DownloadError
-        If the data are nowhere and there is no ``stand_in``.
-    """
-    published, own = manifest(), os.environ.get("NATURALISTIC_DATA")
-    if own and (Path(own).expanduser() / "alice").is_dir():
-        folder = Path(own).expanduser() / "alice"
-        _check_published(folder, published)
-        return folder
-    folder = cache_dir() / "alice"
-    try:
-        return download(published, ADDRESS, folder)
-    except DownloadError as error:
-        if stand_in is None:
-            raise
-        made = cache_dir() / "alice-stand-in"
-        print(f"The Alice data are not to be had here ({error}). A made stand-in of the same shape takes their place.")
-        stand_in(made)
-        return made
-
-
-def _check_published(folder, published):
-    missing = [name for name in published if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder} ($NATURALISTIC_DATA) lacks {len(missing)} of {len(published)} files of the Alice data: "
-            f"{', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}; copy them there, or unset the variable"
-        )
-    wrong = [name for name in published if sha256(folder / name) not in (published[name], _known_cut(name))]
-    if wrong:
-        raise ValueError(
-            f"{folder} ($NATURALISTIC_DATA): {', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''} "
-            "is not the published file (another SHA-256); fetch it again, or pass the folder to load() to use it as it is"
-        )
-
-
-def _known_cut(name):
-    return CUT_TEXTGRID if name == TEXTGRID else None
 
 
 def load(dataset="alice", *, radius=10, subjects=None, stand_in=None):

@@ -82,7 +82,9 @@ def download(manifest, base_url, folder, timeout=10, n_connections=8, progress=T
                     raise
         except DownloadError as error:
             there = sum(_is_whole(folder / name, digest) for name, digest in manifest.items())
-            raise DownloadError(f"{error}. {there} of {len(manifest)} files are in {folder}; try again to go on") from error
+            raise DownloadError(
+                f"{error}. {there} of {len(manifest)} files are in {folder}; try again to go on"
+            ) from error
     return folder
 
 

@@ -46,8 +46,10 @@ def context_starts(onsets, window, unit="words", mode="sliding", runs=None):
         wrong = np.flatnonzero(~(np.diff(inside, prepend=inside[0]) >= 0))
         if len(wrong):
             i = run.start + int(wrong[0])
-            raise ValueError(f"onsets[{i}] is {onsets[i]:g} s after {onsets[max(i - 1, 0)]:g} s, expected onsets "
-                             "in order inside a run: sort the words by onset, or pass runs")
+            raise ValueError(
+                f"onsets[{i}] is {onsets[i]:g} s after {onsets[max(i - 1, 0)]:g} s, expected onsets "
+                "in order inside a run: sort the words by onset, or pass runs"
+            )
         clock = np.arange(len(inside)) if unit == "words" else inside
         starts[run] = run.start + _starts_of_run(clock, window, unit, mode)
     return starts
@@ -92,8 +94,10 @@ def check_starts(starts, n_words):
     """
     starts = np.asarray(starts)
     if starts.shape != (n_words,) or not np.issubdtype(starts.dtype, np.integer):
-        raise ValueError(f"starts is {starts.dtype} of shape {starts.shape}, expected whole numbers of shape "
-                         f"({n_words},), one for each word: context_starts makes them")
+        raise ValueError(
+            f"starts is {starts.dtype} of shape {starts.shape}, expected whole numbers of shape "
+            f"({n_words},), one for each word: context_starts makes them"
+        )
     wrong = np.flatnonzero((starts < 0) | (starts > np.arange(n_words)))
     if len(wrong):
         i = int(wrong[0])

@@ -81,16 +81,27 @@ def load_model(name=MINILM, device="cpu", dtype="float32"):
     with _quiet():
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         if not getattr(tokenizer, "is_fast", False):
-            raise ValueError(f"the tokenizer of {str(name)!r} is {type(tokenizer).__name__}, which tells no character "
-                             "offsets: choose a model with a fast tokenizer (a tokenizer.json)")
+            raise ValueError(
+                f"the tokenizer of {str(name)!r} is {type(tokenizer).__name__}, which tells no character "
+                "offsets: choose a model with a fast tokenizer (a tokenizer.json)"
+            )
         network = _load_network(source, name, dtype)
     # a tokenizer file may carry a truncation and a padding (MiniLM's: 128 tokens), which would cut contexts silently
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     network = network.eval().to(device)
     n_layers, n_dims, causal = _probe(network)
-    return LanguageModel(str(name), tokenizer, network, n_layers, n_dims, _max_tokens(network, tokenizer), str(device),
-                         causal, _digest(network, tokenizer))
+    return LanguageModel(
+        str(name),
+        tokenizer,
+        network,
+        n_layers,
+        n_dims,
+        _max_tokens(network, tokenizer),
+        str(device),
+        causal,
+        _digest(network, tokenizer),
+    )
 
 
 def _find(name):
@@ -105,8 +116,10 @@ def _find(name):
     try:
         validate_repo_id(str(name))
     except ValueError:
-        raise FileNotFoundError(f"name is {str(name)!r}, which is not a folder, nor can it be the id of a model on the "
-                                f"hub: pass a folder, an id such as 'gpt2', or {MINILM!r}") from None
+        raise FileNotFoundError(
+            f"name is {str(name)!r}, which is not a folder, nor can it be the id of a model on the "
+            f"hub: pass a folder, an id such as 'gpt2', or {MINILM!r}"
+        ) from None
     with _quiet():
         try:
             transformers.AutoConfig.from_pretrained(str(name), local_files_only=True, trust_remote_code=False)
@@ -119,8 +132,10 @@ def _check_folder(folder):
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} has no config.json, expected a folder written by save_pretrained")
     if not list(folder.glob("*.safetensors")):
-        raise ValueError(f"{folder} has no *.safetensors, and other weights (pytorch_model.bin) are pickles, which can "
-                         "run code when loaded: if you trust them, load and save_pretrained them once yourself")
+        raise ValueError(
+            f"{folder} has no *.safetensors, and other weights (pytorch_model.bin) are pickles, which can "
+            "run code when loaded: if you trust them, load and save_pretrained them once yourself"
+        )
     return folder
 
 
@@ -128,26 +143,35 @@ def _ask_hub(name):
     try:
         HfApi().model_info(name, timeout=10)
     except RepositoryNotFoundError:
-        raise FileNotFoundError(f"name is {name!r}, which is not a folder, not in the local cache, and the hub has no "
-                                "model of that name (or it is a gated one: log in with `hf auth login`)") from None
+        raise FileNotFoundError(
+            f"name is {name!r}, which is not a folder, not in the local cache, and the hub has no "
+            "model of that name (or it is a gated one: log in with `hf auth login`)"
+        ) from None
     except Exception as error:
         # whichever library carries the request has its own errors; all mean that there was no answer
-        raise FileNotFoundError(f"name is {name!r}, which is not a folder, not in the local cache, and the hub could "
-                                f"not be reached ({type(error).__name__}): pass a folder, or {MINILM!r}") from error
+        raise FileNotFoundError(
+            f"name is {name!r}, which is not a folder, not in the local cache, and the hub could "
+            f"not be reached ({type(error).__name__}): pass a folder, or {MINILM!r}"
+        ) from error
 
 
 def _load_network(source, name, dtype):
     try:
         network, info = transformers.AutoModel.from_pretrained(
-            source, use_safetensors=True, trust_remote_code=False, dtype=dtype, output_loading_info=True)
+            source, use_safetensors=True, trust_remote_code=False, dtype=dtype, output_loading_info=True
+        )
     except OSError as error:
-        raise ValueError(f"{str(name)!r} has no weights as safetensors that can be read, the only ones loaded here "
-                         f"(others are pickles, which can run code): {error}") from error
+        raise ValueError(
+            f"{str(name)!r} has no weights as safetensors that can be read, the only ones loaded here "
+            f"(others are pickles, which can run code): {error}"
+        ) from error
     # a pooler stands behind the last layer and is not read; anything else would be random numbers
     missing = sorted(key for key in info["missing_keys"] if "pooler" not in key)
     if missing:
-        raise ValueError(f"{str(name)!r} lacks {len(missing)} parameters of {type(network).__name__} ({missing[0]}, "
-                         "...): the folder is of another kind of model, or not complete")
+        raise ValueError(
+            f"{str(name)!r} lacks {len(missing)} parameters of {type(network).__name__} ({missing[0]}, "
+            "...): the folder is of another kind of model, or not complete"
+        )
     if network.config.is_encoder_decoder:
         network = network.get_encoder()
     network.config.use_cache = False
@@ -176,8 +200,10 @@ def _probe(network):
     ids = torch.arange(8)[None] % n_vocabulary
     other = ids.clone()
     other[0, -1] = (other[0, -1] + 1) % n_vocabulary
-    states, changed = (torch.stack(network(input_ids=x.to(network.device), output_hidden_states=True).hidden_states)
-                       for x in (ids, other))
+    states, changed = (
+        torch.stack(network(input_ids=x.to(network.device), output_hidden_states=True).hidden_states)
+        for x in (ids, other)
+    )
     moved = (states - changed)[:, :, :-1].abs().max()
     return states.shape[0], states.shape[-1], bool(moved <= 1e-6 * states.abs().max())
 
@@ -185,8 +211,9 @@ def _probe(network):
 def _max_tokens(network, tokenizer):
     """Smallest limit that the tokenizer, the configuration or the position embeddings state; 512 if none does."""
     config = network.config.get_text_config()
-    limits = [tokenizer.model_max_length] + [getattr(config, key, None) for key in
-                                             ("max_position_embeddings", "n_positions", "max_seq_len")]
+    limits = [tokenizer.model_max_length] + [
+        getattr(config, key, None) for key in ("max_position_embeddings", "n_positions", "max_seq_len")
+    ]
     for key, part in network.named_modules():
         if key.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
             limits.append(part.num_embeddings - part.padding_idx - 1)  # RoBERTa counts positions from there
@@ -196,8 +223,11 @@ def _max_tokens(network, tokenizer):
 
 def _digest(network, tokenizer):
     sha = hashlib.sha256()
-    config = {key: value for key, value in network.config.to_dict().items()
-              if key not in ("_name_or_path", "transformers_version")}
+    config = {
+        key: value
+        for key, value in network.config.to_dict().items()
+        if key not in ("_name_or_path", "transformers_version")
+    }
     sha.update(json.dumps(config, sort_keys=True, default=str).encode())
     sha.update(tokenizer.backend_tokenizer.to_str().encode())
     for key, value in sorted(network.state_dict().items()):

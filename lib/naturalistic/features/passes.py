@@ -55,8 +55,9 @@ def run_rows(model, rows, n_words, layers, batch_tokens=None, progress=False):
     batch_tokens = batch_tokens or _BATCH_TOKENS.get(model.device.split(":")[0], 4096)
     features = np.zeros((len(layers), n_words, model.n_dims), np.float32)
     total = sum(len(row.ids) for row in rows)
-    with tqdm(total=total, desc=model.name, unit="token", delay=3, mininterval=0.5, leave=False,
-              disable=not progress) as bar:
+    with tqdm(
+        total=total, desc=model.name, unit="token", delay=3, mininterval=0.5, leave=False, disable=not progress
+    ) as bar:
         for batch in _batches(rows, batch_tokens):
             words, values = _run_batch(model, batch, layers)
             features[:, words] = values

@@ -137,15 +137,16 @@ def _encode_fitting(model, words, firsts, ends, n_tokens):
     todo = range(len(firsts))
     while todo:
         for r in todo:
-            texts[r] = join_words(words[firsts[r]:ends[r]])[0]
+            texts[r] = join_words(words[firsts[r] : ends[r]])[0]
         new = [text for text in dict.fromkeys(texts[r] for r in todo) if text not in encodings]
         encodings.update(zip(new, encode(model.tokenizer, new)))
         n_over = {r: len(encodings[texts[r]].ids) - model.max_tokens for r in todo}
         todo = [r for r in todo if n_over[r] > 0]
         for r in todo:
             if firsts[r] == ends[r] - 1:
-                raise ValueError(f"word {firsts[r]} alone has more tokens than the {model.max_tokens} that the model "
-                                 "takes: split it")
+                raise ValueError(
+                    f"word {firsts[r]} alone has more tokens than the {model.max_tokens} that the model takes: split it"
+                )
             enough = np.searchsorted(total, total[firsts[r]] + n_over[r], side="left")
             firsts[r] = min(enough, ends[r] - 1)
     return texts, encodings, firsts
@@ -171,9 +172,13 @@ def _check_pair_mask(model):
     try:
         states = run_rows(model, rows, 2 * n_tokens, list(range(model.n_layers)))
     except (RuntimeError, ValueError, IndexError) as error:
-        raise ValueError(f"{model.name} takes no attention mask of pairs of tokens, which chunks without look-ahead "
-                         "need: use method='exact', or look_ahead=True") from error
+        raise ValueError(
+            f"{model.name} takes no attention mask of pairs of tokens, which chunks without look-ahead "
+            "need: use method='exact', or look_ahead=True"
+        ) from error
     moved = np.abs(states[:, : n_tokens - 1] - states[:, n_tokens:-1]).max()
     if moved > 1e-5 * np.abs(states).max():
-        raise ValueError(f"{model.name} looks ahead through an attention mask of pairs of tokens: use method='exact', "
-                         "or look_ahead=True")
+        raise ValueError(
+            f"{model.name} looks ahead through an attention mask of pairs of tokens: use method='exact', "
+            "or look_ahead=True"
+        )

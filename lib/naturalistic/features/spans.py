@@ -83,8 +83,11 @@ def encode(tokenizer, texts):
     -------
     encodings : list of Encoding
     """
-    return [_tidy(raw) for k in range(0, len(texts), 1024)
-            for raw in tokenizer.backend_tokenizer.encode_batch(texts[k:k + 1024])]
+    return [
+        _tidy(raw)
+        for k in range(0, len(texts), 1024)
+        for raw in tokenizer.backend_tokenizer.encode_batch(texts[k : k + 1024])
+    ]
 
 
 def _tidy(raw):
@@ -94,7 +97,7 @@ def _tidy(raw):
     n_opening = int(plain[0]) if len(plain) else len(special)
     n_closing = len(special) - 1 - int(plain[-1]) if len(plain) else 0
     # the tokenizer gives special tokens the offsets (0, 0): in order, both columns can be searched
-    offsets[len(special) - n_closing:] = _AFTER_ALL
+    offsets[len(special) - n_closing :] = _AFTER_ALL
     return Encoding(np.array(raw.ids, np.int64), offsets, n_opening, n_closing)
 
 
@@ -147,6 +150,8 @@ def word_ids(tokenizer, words):
         first, end = token_spans(encoding.offsets, span)[0]
         found[word] = encoding.ids[first:end]
         if first == end:
-            raise ValueError(f"words[{words.index(word)}] is {word!r}, of which the tokenizer leaves no token: "
-                             "drop the word, with its onset, or write it in plain characters")
+            raise ValueError(
+                f"words[{words.index(word)}] is {word!r}, of which the tokenizer leaves no token: "
+                "drop the word, with its onset, or write it in plain characters"
+            )
     return [found[word] for word in words]

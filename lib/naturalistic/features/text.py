@@ -30,8 +30,9 @@ __all__ = ["LanguageModel", "compare", "context_starts", "contextual", "load_mod
 _RECIPE = 1  # part of the cache's key: raise it when the same call gives other numbers
 
 
-def contextual(model, words, starts, method="exact", pool="word", cache=True, progress=True, *, layers=None,
-               look_ahead=False):
+def contextual(
+    model, words, starts, method="exact", pool="word", cache=True, progress=True, *, layers=None, look_ahead=False
+):
     """Return the hidden states of every layer for each word in its context.
 
     Parameters
@@ -83,8 +84,11 @@ def contextual(model, words, starts, method="exact", pool="word", cache=True, pr
     else:
         features, n_cut = compute()
     if n_cut:
-        warnings.warn(f"{n_cut} of {len(words)} words have a context longer than {model.name} takes "
-                      f"({model.max_tokens} tokens): its first words were left out", stacklevel=2)
+        warnings.warn(
+            f"{n_cut} of {len(words)} words have a context longer than {model.name} takes "
+            f"({model.max_tokens} tokens): its first words were left out",
+            stacklevel=2,
+        )
     return features
 
 
@@ -121,8 +125,10 @@ def static(model, words):
     """
     table = model.network.get_input_embeddings().weight.detach()
     words = check_words(words)
-    vectors = {word: table[ids].float().mean(0).cpu().numpy()
-               for word, ids in dict(zip(words, word_ids(model.tokenizer, words))).items()}
+    vectors = {
+        word: table[ids].float().mean(0).cpu().numpy()
+        for word, ids in dict(zip(words, word_ids(model.tokenizer, words))).items()
+    }
     return np.stack([vectors[word] for word in words])
 
 
@@ -147,8 +153,10 @@ def compare(exact, chunked):
     """
     exact, chunked = np.asarray(exact, float), np.asarray(chunked, float)
     if exact.shape != chunked.shape or exact.ndim != 3:
-        raise ValueError(f"exact has shape {exact.shape} and chunked {chunked.shape}, expected both "
-                         "(n_layers, n_words, n_dims) of the same words and layers")
+        raise ValueError(
+            f"exact has shape {exact.shape} and chunked {chunked.shape}, expected both "
+            "(n_layers, n_words, n_dims) of the same words and layers"
+        )
     summary = {f"{name}_{part}": [] for name in ("cosine", "correlation") for part in ("mean", "p05")}
     for a, b in zip(exact, chunked):
         centred = a - a.mean(0), b - b.mean(0)
@@ -176,6 +184,8 @@ def _check_layers(layers, n_layers):
     layers = [int(layer) for layer in np.atleast_1d(layers)]
     for layer in layers:
         if not -n_layers <= layer < n_layers:
-            raise ValueError(f"layers has {layer}, expected 0 (the embedding layer) to {n_layers - 1}: the model has "
-                             f"{n_layers} layers")
+            raise ValueError(
+                f"layers has {layer}, expected 0 (the embedding layer) to {n_layers - 1}: the model has "
+                f"{n_layers} layers"
+            )
     return [layer % n_layers for layer in layers]

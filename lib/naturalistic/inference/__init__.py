@@ -1,15 +1,17 @@
 """Inference: the ceiling that data allow, what chance gives, and what holds over targets and people."""
 
+from naturalistic.inference.multiple import fdr, max_statistic, p_values
+
 from .ceilings import explainable_variance, leave_one_out_correlation, noise_ceiling, normalise
 from .group import GroupResult, bootstrap_interval, fisher_mean, sign_flip, t_test
-from naturalistic.inference.multiple import fdr, max_statistic, p_values
 from .nulls import block_permutation_null, circular_shift_null, draw_shifts
 
 __all__ = [
     "GroupResult",
     "block_permutation_null",
     "bootstrap_interval",
-    "circular_shift_null", "draw_shifts",
+    "circular_shift_null",
+    "draw_shifts",
     "explainable_variance",
     "fdr",
     "fisher_mean",

@@ -127,8 +127,10 @@ def noise_ceiling(repeats_or_ev, n_averaged=1, runs=None):
     if ev.ndim == 3:
         ev = explainable_variance(ev, runs)
     elif ev.ndim > 1:
-        raise ValueError(f"repeats_or_ev has shape {ev.shape}, expected repeats (n_repeats, n_trs, n_voxels) "
-                         "or explainable variance (n_voxels,): for one voxel's repeats add a last axis")
+        raise ValueError(
+            f"repeats_or_ev has shape {ev.shape}, expected repeats (n_repeats, n_trs, n_voxels) "
+            "or explainable variance (n_voxels,): for one voxel's repeats add a last axis"
+        )
     if n_averaged < 1:
         raise ValueError(f"n_averaged is {n_averaged}, expected 1 or more repeats in the mean")
     if np.any(ev > 1 + 1e-6):
@@ -165,8 +167,10 @@ def normalise(r, ceiling, floor=0.1):
     """
     r, ceiling = as_real(r, "r"), as_real(ceiling, "ceiling")
     if r.shape[-1:] != ceiling.shape or ceiling.ndim > 1:
-        raise ValueError(f"r has shape {r.shape} and ceiling {ceiling.shape}, expected (..., n_voxels) and "
-                         "(n_voxels,): one ceiling for each voxel")
+        raise ValueError(
+            f"r has shape {r.shape} and ceiling {ceiling.shape}, expected (..., n_voxels) and "
+            "(n_voxels,): one ceiling for each voxel"
+        )
     if floor < 0:
         raise ValueError(f"floor is {floor}, expected 0 or more: a ceiling at or below it gives NaN")
     dtype = float_type(r, ceiling)
@@ -191,8 +195,7 @@ def _check_series(X, runs, name, kind):
     """Return ``X`` (n_series, n_trs, n_voxels) and the slices of its runs, or raise a ValueError."""
     X = as_real(X, name)
     if X.ndim != 3:
-        raise ValueError(f"{name} has shape {X.shape}, expected (n_{kind}, n_trs, n_voxels): "
-                         f"stack the {kind} first")
+        raise ValueError(f"{name} has shape {X.shape}, expected (n_{kind}, n_trs, n_voxels): stack the {kind} first")
     if len(X) < 2:
         raise ValueError(f"{name} has {len(X)} {kind}, expected 2 or more: nothing to compare with")
     slices = run_slices(runs, X.shape[1])

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from naturalistic.scoring import as_real, column_blocks, float_type
 from naturalistic.inference.multiple import check_tail
+from naturalistic.scoring import as_real, column_blocks, float_type
 
 
 class GroupResult(NamedTuple):
@@ -60,8 +60,9 @@ def t_test(values, popmean=0, tail="two-sided", confidence=0.95, nan="omit"):
     return _result(values, mean, low, high, t, p, n)
 
 
-def sign_flip(values, n_permutations=10000, tail="two-sided", seed=0, max_statistic=False, popmean=0,
-              confidence=0.95, nan="omit"):
+def sign_flip(
+    values, n_permutations=10000, tail="two-sided", seed=0, max_statistic=False, popmean=0, confidence=0.95, nan="omit"
+):
     """Return a permutation test over subjects that flips the signs of their values.
 
     Needs no normal distribution, only that a subject's value is as likely to be ``popmean + d`` as ``popmean
@@ -137,13 +138,20 @@ def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca
     values, x, _ = _check(values, "propagate")
     _check_confidence(confidence)
     if n_boot < 1 or method not in ("bca", "percentile"):
-        raise ValueError(f"n_boot is {n_boot} and method {method!r}, expected 1 or more, and 'bca' or "
-                         "'percentile'")
+        raise ValueError(f"n_boot is {n_boot} and method {method!r}, expected 1 or more, and 'bca' or 'percentile'")
     bounds = np.full((2, x.shape[1]), np.nan)
     usable = np.flatnonzero(np.ptp(x, axis=0) > 0)  # False for NaN
     for block in column_blocks(n_boot, len(usable)):  # the same seed in each block: the same subjects
-        found = stats.bootstrap((x[:, usable[block]],), np.mean, axis=0, n_resamples=n_boot, batch=100,
-                                confidence_level=confidence, method=method, rng=np.random.default_rng(seed))
+        found = stats.bootstrap(
+            (x[:, usable[block]],),
+            np.mean,
+            axis=0,
+            n_resamples=n_boot,
+            batch=100,
+            confidence_level=confidence,
+            method=method,
+            rng=np.random.default_rng(seed),
+        )
         bounds[:, usable[block]] = found.confidence_interval
     low, high = bounds.astype(float_type(values)).reshape(2, *values.shape[1:])
     return low[()], high[()]
@@ -182,11 +190,15 @@ def _check(values, nan):
     if nan not in ("omit", "propagate"):
         raise ValueError(f"nan is {nan!r}, expected 'omit' or 'propagate'")
     if values.ndim < 1 or len(values) < 2:
-        raise ValueError(f"values has shape {values.shape}, expected (n_subjects, ...) with two subjects "
-                         "or more: a group test needs their spread")
+        raise ValueError(
+            f"values has shape {values.shape}, expected (n_subjects, ...) with two subjects "
+            "or more: a group test needs their spread"
+        )
     if np.isinf(values).any():
-        raise ValueError(f"values holds {int(np.isinf(values).sum())} infinite value(s), expected numbers or "
-                         "NaN: repair those, or mark them as NaN")
+        raise ValueError(
+            f"values holds {int(np.isinf(values).sum())} infinite value(s), expected numbers or "
+            "NaN: repair those, or mark them as NaN"
+        )
     x = values.reshape(len(values), -1).astype(np.float64)
     used = ~np.isnan(x)
     return values, x, used if nan == "omit" else used & used.all(axis=0)

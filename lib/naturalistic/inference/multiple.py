@@ -121,8 +121,10 @@ def fdr(p, q=0.05, method="bh"):
         raise ValueError(f"method is {method!r}, expected 'bh' or 'by'")
     wrong = (p < 0) | (p > 1)
     if wrong.any():
-        raise ValueError(f"{int(wrong.sum())} of {p.size} p-values are outside [0, 1], the first is "
-                         f"{p[wrong][0]}: pass p-values, not scores")
+        raise ValueError(
+            f"{int(wrong.sum())} of {p.size} p-values are outside [0, 1], the first is "
+            f"{p[wrong][0]}: pass p-values, not scores"
+        )
     used = ~np.isnan(p)
     adjusted = np.full(p.shape, np.nan)
     if used.any():
@@ -141,14 +143,18 @@ def _check_null(observed, null, tail):
     check_tail(tail)
     observed, null = as_real(observed, "observed"), as_real(null, "null")
     if null.ndim != observed.ndim + 1 or null.shape[1:] != observed.shape:
-        raise ValueError(f"null has shape {null.shape} and observed {observed.shape}, expected "
-                         f"(n_permutations, {', '.join(map(str, observed.shape))}): the same targets in both")
+        raise ValueError(
+            f"null has shape {null.shape} and observed {observed.shape}, expected "
+            f"(n_permutations, {', '.join(map(str, observed.shape))}): the same targets in both"
+        )
     if len(null) < 1:
         raise ValueError("null has no permutation, expected 1 or more")
     lost = ~np.isnan(observed) & np.isnan(null.max(axis=0))
     if lost.any():
         first = tuple(int(i) for i in np.argwhere(lost)[0])
-        raise ValueError(f"null holds NaN for {int(lost.sum())} target(s) whose observed score is a number, "
-                         f"the first at {first}: score both in the same way")
+        raise ValueError(
+            f"null holds NaN for {int(lost.sum())} target(s) whose observed score is a number, "
+            f"the first at {first}: score both in the same way"
+        )
     observed, null = (x if x.dtype.kind == "f" else x.astype(np.float64) for x in (observed, null))
     return observed, null, TIE * max(np.finfo(observed.dtype).eps, np.finfo(null.dtype).eps)

@@ -75,8 +75,9 @@ def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score
         null = _shifted_correlations(Y, Y_hat, slices, shifts)
     else:
         times = [np.arange(run.start, run.stop) for run in slices]
-        null = np.stack([score(Y, Y_hat[np.concatenate([np.roll(t, s) for t, s in zip(times, row)])])
-                         for row in shifts])
+        null = np.stack(
+            [score(Y, Y_hat[np.concatenate([np.roll(t, s) for t, s in zip(times, row)])]) for row in shifts]
+        )
     return null.reshape(-1, *shape)
 
 
@@ -110,16 +111,21 @@ def block_permutation_null(Y, Y_hat, runs, block, n_permutations, seed=0, score=
     block = operator.index(block)
     lengths = [run.stop - run.start for run in slices]
     if not 1 <= block < min(lengths):
-        raise ValueError(f"block is {block} TRs, expected from 1 to {min(lengths) - 1}: the shortest run, of "
-                         f"{min(lengths)} TRs, needs two blocks or more; take shorter blocks")
+        raise ValueError(
+            f"block is {block} TRs, expected from 1 to {min(lengths) - 1}: the shortest run, of "
+            f"{min(lengths)} TRs, needs two blocks or more; take shorter blocks"
+        )
     orders = _draw_orders([-(-n // block) for n in lengths], n_permutations, seed)
     if score is correlation:
         null = _reordered_correlations(Y, Y_hat, slices, block, orders)
     else:
-        pieces = [np.split(np.arange(run.start, run.stop), range(block, run.stop - run.start, block))
-                  for run in slices]
-        null = np.stack([score(Y, Y_hat[np.concatenate([p[i] for p, row in zip(pieces, rows) for i in row])])
-                         for rows in zip(*orders)])
+        pieces = [np.split(np.arange(run.start, run.stop), range(block, run.stop - run.start, block)) for run in slices]
+        null = np.stack(
+            [
+                score(Y, Y_hat[np.concatenate([p[i] for p, row in zip(pieces, rows) for i in row])])
+                for rows in zip(*orders)
+            ]
+        )
     return null.reshape(-1, *shape)
 
 
@@ -156,8 +162,10 @@ def draw_shifts(runs, n_permutations, min_shift=1, seed=0, n_trs=None):
     min_shift = operator.index(min_shift)
     lengths = [run.stop - run.start for run in run_slices(runs, n_trs)]
     if not 1 <= min_shift <= min(lengths) / 2:
-        raise ValueError(f"min_shift is {min_shift}, expected from 1 to {min(lengths) // 2}, half of the "
-                         f"shortest run ({min(lengths)} TRs): take a smaller shift, or leave that run out")
+        raise ValueError(
+            f"min_shift is {min_shift}, expected from 1 to {min(lengths) // 2}, half of the "
+            f"shortest run ({min(lengths)} TRs): take a smaller shift, or leave that run out"
+        )
     return _draw_shifts([n - 2 * min_shift + 1 for n in lengths], n_permutations, seed) + min_shift
 
 
@@ -166,8 +174,11 @@ def _draw_shifts(counts, n_permutations, seed):
     rng = np.random.default_rng(seed)
     total = math.prod(counts)
     if total < n_permutations:
-        warnings.warn(f"only {total} circular shifts exist, fewer than the {n_permutations} asked for: "
-                      f"each is used once, and the smallest p is {1 / (total + 1):.3g}", stacklevel=3)
+        warnings.warn(
+            f"only {total} circular shifts exist, fewer than the {n_permutations} asked for: "
+            f"each is used once, and the smallest p is {1 / (total + 1):.3g}",
+            stacklevel=3,
+        )
     if total < 2**62:
         chosen = rng.choice(total, size=min(total, n_permutations), replace=False)
         return np.stack(np.unravel_index(chosen, counts), axis=1)
@@ -179,8 +190,10 @@ def _draw_orders(counts, n_permutations, seed):
     rng = np.random.default_rng(seed)
     total = math.prod(math.factorial(k) for k in counts) - 1
     if total < n_permutations:
-        raise ValueError(f"{sum(counts)} blocks in {len(counts)} run(s) have {total} orders other than "
-                         f"the observed, expected {n_permutations} or more: take shorter blocks or fewer")
+        raise ValueError(
+            f"{sum(counts)} blocks in {len(counts)} run(s) have {total} orders other than "
+            f"the observed, expected {n_permutations} or more: take shorter blocks or fewer"
+        )
     seen, kept = {np.concatenate([np.arange(k) for k in counts]).tobytes()}, []
     while len(kept) < n_permutations:
         tiles = [np.tile(np.arange(k), (n_permutations, 1)) for k in counts]
@@ -223,8 +236,13 @@ def _reordered_correlations(Y, Y_hat, slices, block, orders):
             late = np.cumsum(order == n_whole, axis=1) > 0  # the short block stands before
             for place in range(order.shape[1]):
                 # where a block lands depends on whether the short one stands before it: three tables in one
-                table = before[place] if not rest else np.concatenate(
-                    [before[min(place, n_whole - 1)], after[max(place - 1, 0)], last[place : place + 1]])
+                table = (
+                    before[place]
+                    if not rest
+                    else np.concatenate(
+                        [before[min(place, n_whole - 1)], after[max(place - 1, 0)], last[place : place + 1]]
+                    )
+                )
                 short = order[:, place] == n_whole
                 r += table[np.where(short, 2 * n_whole, order[:, place] + n_whole * late[:, place])]
         null[:, columns] = np.clip(r, -1, 1)
@@ -241,8 +259,9 @@ def _block_products(measured, predicted, block):
     n_targets, n_trs = measured.shape
     n_whole, rest = divmod(n_trs, block)
     blocks = predicted[:, : n_trs - rest].reshape(n_targets, n_whole, block).swapaxes(1, 2)
-    before, after = (measured[:, start : start + n_whole * block].reshape(n_targets, n_whole, block) @ blocks
-                     for start in (0, rest))
+    before, after = (
+        measured[:, start : start + n_whole * block].reshape(n_targets, n_whole, block) @ blocks for start in (0, rest)
+    )
     ends = np.stack([measured[:, p * block : p * block + rest] for p in range(n_whole + 1)])
     last = np.einsum("ptr,tr->pt", ends, predicted[:, n_trs - rest :])
     return (*(np.ascontiguousarray(np.moveaxis(x, 0, 2)) for x in (before, after)), last)

@@ -1,0 +1,76 @@
+"""The built book in a browser without a network: pages, figures, formulas, search, no console error."""
+
+import functools
+import re
+import shutil
+import subprocess
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.skipif(not (HTML / "index.html").is_file(), reason="the book is not built: make book"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def address():
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(HTML)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def open_page(url, tmp_path):
+    """Return the document after its scripts ran, and what the console said; no name but loopback resolves."""
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--enable-logging=stderr", "--v=0",
+        "--virtual-time-budget=10000", "--dump-dom", url,
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def pages():
+    listed = sorted(HTML.glob("notebooks/*.html")) + sorted(HTML.glob("book/*.html"))
+    return [p.relative_to(HTML).as_posix() for p in listed]
+
+
+@pytest.mark.parametrize("page", pages())
+def test_page(page, address, tmp_path):
+    document, console = open_page(f"{address}/{page}", tmp_path)
+    assert console == []
+    assert "</article>" in document
+    for source in re.findall(r'<img[^>]+src="([^"]+)"', document):
+        if not source.startswith("data:"):
+            assert ((HTML / page).parent / source).resolve().is_file(), source
+    outside = re.findall(r'(?:<script[^>]+src|<link[^>]+href|<img[^>]+src)="(https?:[^"]+)"', document)
+    assert [o for o in outside if "127.0.0.1" not in o] == []
+
+
+def test_first_chapter_shows_its_figures_and_formulas(address, tmp_path):
+    document, _ = open_page(f"{address}/notebooks/01-first-model.html", tmp_path)
+    assert len(re.findall(r"<figure\b", document)) == 6 and document.count("<figcaption") == 6
+    assert document.count("<math") >= 8 and 'display="block"' in document
+    assert document.count("<table") >= 2  # accuracies and recap
+    assert "Traceback" not in document
+
+
+def test_search(address, tmp_path):
+    document, console = open_page(f"{address}/search.html?q=haemodynamic", tmp_path)
+    assert console == []
+    assert re.search(r'<ul class="search">.*01-first-model', document, re.S)

@@ -1,0 +1,53 @@
+"""Chapters run by papermill, with other parameters than those of the book (which `make book` runs)."""
+
+import json
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # other people's kernels and sockets
+
+
+def run(chapter, tmp_path, monkeypatch, **parameters):
+    """Run a chapter in a temporary folder; return its text outputs and its results."""
+    monkeypatch.setenv("NATURALISTIC_RESULTS", str(tmp_path / "results"))
+    nbformat.write(jupytext.read(ROOT / "notebooks" / f"{chapter}.md"), tmp_path / "in.ipynb")
+    done = papermill.execute_notebook(
+        str(tmp_path / "in.ipynb"), str(tmp_path / "out.ipynb"), parameters, kernel_name="python3", progress_bar=False
+    )
+    outputs = [o for cell in done.cells if cell.cell_type == "code" for o in cell.outputs]
+    printed = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stdout")
+    n_figures = sum("image/png" in o.get("data", {}) for o in outputs)
+    return printed, n_figures, json.loads((tmp_path / "results" / f"{chapter}.json").read_text())
+
+
+def test_first_model_on_the_stand_in_finds_what_was_planted(tmp_path, monkeypatch):
+    printed, n_figures, numbers = run(
+        "01-first-model", tmp_path, monkeypatch, dataset="stand-in", window=4, n_permutations=60,
+        subjects=["s18", "s22", "s23", "s24", "s26", "s28", "s30", "s31", "s33", "s35", "s36", "s37"],
+    )  # fmt: skip
+    assert printed.startswith("MADE STAND-IN")
+    assert n_figures == 6 and numbers["n_subjects"] == 11
+    assert numbers["dataset"] == "made stand-in for Alice"
+    # planted: LPTL follows word rate and kind of scene most; LIPL only what listeners share besides
+    middle = f"layer {numbers['middle']}"
+    assert numbers["significant"]["controls"]["LPTL"] and numbers["significant"][middle]["LPTL"]
+    accuracy = numbers["accuracy"][middle]
+    assert max(accuracy, key=accuracy.get) == "LPTL" and accuracy["LPTL"] > 0.2
+    assert abs(accuracy["LIPL"]) < 0.1 and not numbers["significant"]["controls"]["LIPL"]
+    assert numbers["beyond_significant"]["LPTL"] and not numbers["beyond_significant"]["LIPL"]
+    assert 2 <= numbers["response_peak_s"]["LPTL"] <= 8
+
+
+def test_first_model_on_the_real_data_with_another_model(tmp_path, monkeypatch, real_alice, tiny_gpt2):
+    printed, n_figures, numbers = run(
+        "01-first-model", tmp_path, monkeypatch, language_model=str(tiny_gpt2), window=8, n_permutations=10,
+        subjects=["s18", "s22", "s23"],
+    )  # fmt: skip
+    assert "CC BY 4.0" in printed and "MADE" not in printed
+    assert n_figures == 6 and numbers["n_subjects"] == 3 and numbers["n_trs"] == 358

@@ -1,0 +1,147 @@
+"""The repository keeps its own rules: pairs, pins, layers, no outputs, no machine in it."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
+LIBRARY = ROOT / "lib" / "naturalistic"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# from low to high; a module imports from its own layer or a lower one
+LAYERS = [
+    {"runs", "cache"},
+    {"miniature"},
+    {"datasets"},
+    {"scoring", "folds"},
+    {"inference", "preprocessing", "features"},
+    {"engine", "ridge", "banded"},
+    {"design"},
+    {"encoding"},
+    {"plotting", "results"},
+]
+
+
+def tracked():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.splitlines() if (ROOT / name).is_file()]
+
+
+def name_of(requirement):
+    return re.match(r"[A-Za-z0-9._-]+", requirement)[0].lower().replace("_", "-")
+
+
+@pytest.mark.parametrize("source", CHAPTERS, ids=lambda p: p.stem)
+def test_each_chapter_has_its_pair(source):
+    """If this fails: make pairs."""
+    text, pair = jupytext.read(source), nbformat.read(source.with_suffix(".ipynb"), 4)
+
+    def content(notebook):
+        keep = ("tags", "mystnb")
+        return [(c.cell_type, c.source, {k: c.metadata[k] for k in keep if k in c.metadata}) for c in notebook.cells]
+
+    assert content(text) == content(pair)
+    assert all(not c.get("outputs") and c.get("execution_count") is None for c in pair.cells if c.cell_type == "code")
+
+
+def test_no_notebook_without_a_source():
+    assert {p.stem for p in (ROOT / "notebooks").glob("*.ipynb")} == {p.stem for p in CHAPTERS}
+
+
+@pytest.mark.parametrize("source", CHAPTERS, ids=lambda p: p.stem)
+def test_chapters_are_short_and_can_be_parametrised(source):
+    cells = [c for c in jupytext.read(source).cells if c.cell_type == "code"]
+    assert "parameters" in cells[0].metadata.get("tags", [])
+    parameters = {n.id for n in ast.walk(ast.parse(cells[0].source)) if isinstance(n, ast.Name)}
+    assert {"dataset", "subjects", "device", "seed"} <= parameters
+    shown = [c for c in cells if "hide-input" not in c.metadata.get("tags", [])]
+    assert max(len(c.source.split("\n")) for c in shown) <= 12
+    assert max(len(line) for c in shown for line in c.source.split("\n")) <= 105
+
+
+@pytest.mark.parametrize("source", CHAPTERS, ids=lambda p: p.stem)
+def test_every_figure_title_can_say_that_the_data_are_made(source):
+    for cell in jupytext.read(source).cells:
+        if cell.cell_type == "code" and re.search(r"plotting\.(?!style)", cell.source):
+            assert ".title(" in cell.source, cell.source
+
+
+def test_environment_points_to_the_one_list():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["dependencies"] == ["python=3.11", "pip", {"pip": ["-c constraints.txt", "-e .[book,test]"]}]
+
+
+def test_every_dependency_is_pinned():
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and line[0] != "#"]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line) for line in lines)
+    pinned = {name_of(line): line.split("==")[1] for line in lines}
+    extras = PROJECT["optional-dependencies"]
+    wanted = [*PROJECT["dependencies"], *extras["book"], *extras["test"]]
+    wanted.remove("naturalistic[book]")  # the tests build pages too
+    assert [w for w in wanted if name_of(w) not in pinned] == []
+    for requirement in wanted:
+        if "==" in requirement:
+            assert requirement.split("==")[1] == pinned[name_of(requirement)]
+    assert pinned["torch"] == "2.13.0" and pinned["jupyter-book"] == "1.0.4.post1"
+
+
+def test_every_import_is_declared():
+    """A package that only comes along with another one is not ours to import."""
+    import sys
+
+    named = {"sklearn": "scikit-learn"}
+    declared = {name_of(r) for r in PROJECT["dependencies"]} | {"naturalistic"}
+    missing = {}
+    for path in LIBRARY.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            for top in {n.split(".")[0] for n in names} - sys.stdlib_module_names:
+                if named.get(top, name_of(top)) not in declared:
+                    missing.setdefault(top, path.name)
+    assert missing == {}
+
+
+def layer_of(module):
+    return next((k for k, layer in enumerate(LAYERS) if module in layer), None)
+
+
+def test_lower_layers_never_import_higher_ones():
+    for path in LIBRARY.rglob("*.py"):
+        own = path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+        if own == "__init__":
+            continue
+        assert layer_of(own) is not None, f"{path.name} is in no layer"
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("naturalistic"):
+                parts = node.module.split(".")[1:] or [a.name for a in node.names]
+                assert layer_of(parts[0]) <= layer_of(own), f"{path.relative_to(LIBRARY)} imports {parts[0]}"
+                assert {own, parts[0]} != {"miniature", "datasets"}
+
+
+def test_nothing_of_a_machine_in_the_repository():
+    private = re.compile(r"(?<![\w.])/(?:work|root|home|Users|tmp|opt)/\w+")
+    for path in tracked():
+        if path.suffix in {".py", ".md", ".yml", ".toml", ".txt", ".ipynb", ".css", ".bib", ""}:
+            found = private.search(path.read_text(encoding="utf-8"))
+            assert not found, f"{path.relative_to(ROOT)}: {found[0]}"
+
+
+def test_only_the_designed_things_stand_at_the_top():
+    allowed = {"book", "notebooks", "lib", "tests", "environment.yml", "README.md", "pyproject.toml"}
+    allowed |= {"constraints.txt", "Makefile", "LICENSE", "CITATION.cff"}
+    top = {path.relative_to(ROOT).parts[0] for path in tracked()}
+    assert {name for name in top if not name.startswith(".")} <= allowed
+
+
+def test_modules_hold_one_idea():
+    long = {p.name: n for p in LIBRARY.rglob("*.py") if (n := len(p.read_text().splitlines())) > 255}
+    assert long == {}
