@@ -36,10 +36,10 @@ def test_first_model_on_the_stand_in_finds_what_was_planted(tmp_path, monkeypatc
     assert numbers["dataset"] == "made stand-in for Alice"
     # planted: LPTL follows word rate and kind of scene most; LIPL only what listeners share besides
     middle = f"layer {numbers['middle']}"
-    assert numbers["significant"]["controls"]["LPTL"] and numbers["significant"][middle]["LPTL"]
+    assert numbers["p"]["controls"]["LPTL"] < 0.02 and numbers["p"][middle]["LPTL"] < 0.02
     accuracy = numbers["accuracy"][middle]
-    assert max(accuracy, key=accuracy.get) == "LPTL" and accuracy["LPTL"] > 0.2
-    assert abs(accuracy["LIPL"]) < 0.1 and not numbers["significant"]["controls"]["LIPL"]
+    assert max(accuracy, key=accuracy.get) == "LPTL" and accuracy["LPTL"] > 0.15
+    assert abs(accuracy["LIPL"]) < 0.1 and numbers["p"]["controls"]["LIPL"] > 0.02
     assert numbers["beyond_significant"]["LPTL"] and not numbers["beyond_significant"]["LIPL"]
     assert 2 <= numbers["response_peak_s"]["LPTL"] <= 8
 

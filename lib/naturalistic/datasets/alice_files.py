@@ -67,7 +67,7 @@ def _check_published(folder, published):
     if wrong:
         raise ValueError(
             f"{folder} ($NATURALISTIC_DATA): {', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''} "
-            "is not the published file (another SHA-256); fetch it again, or pass the folder to load() to use it as it is"
+            "is not the published file (another SHA-256); fetch it again, or open it with load(folder)"
         )
 
 
