@@ -62,7 +62,7 @@ def words_on_time_line(words, onsets, offsets, tr, title, *, start=0.0, stop=12.
     start, stop : float
         Part of the story to draw, in s.
     """
-    fig, ax = plt.subplots(figsize=(8.5, 2.4))
+    fig, ax = plt.subplots(figsize=(7.4, 2.4))
     for n, (word, a, b) in enumerate(zip(words, onsets, offsets)):
         if a < start or b > stop:
             continue
@@ -87,7 +87,7 @@ def values_by_roi(values, rois, title, ylabel, significant=None):
     significant : array of bool (n_rois,), optional
         Regions whose mean is drawn filled; the others are open.
     """
-    fig, ax = plt.subplots(figsize=(7, 2.8))
+    fig, ax = plt.subplots(figsize=(6.6, 2.8))
     x, group = np.arange(len(rois)), t_test(values)
     ax.axhline(0, color=COLOURS["chance"], lw=0.8)
     ax.plot(x + _spread(len(values), 0.15)[:, None], values, ".", color=COLOURS["chance"], ms=4, zorder=1)
@@ -112,7 +112,7 @@ def accuracy_by_roi(scores, ceiling, significant, rois, title):
     rois : sequence of str
     title : str
     """
-    fig, axes = plt.subplots(2, 3, figsize=(8.5, 5), sharex=True, sharey=True)
+    fig, axes = plt.subplots(2, 3, figsize=(7.4, 4.8), sharex=True, sharey=True)
     spread, top = _spread(len(ceiling), 0.2), t_test(ceiling)
     for k, (roi, ax) in enumerate(zip(rois, axes.flat)):
         ax.axhspan(top.low[k], top.high[k], color=COLOURS["ceiling"], alpha=0.12, lw=0)
@@ -140,7 +140,7 @@ def accuracy_by_context(windows, scores, rois, title):
     rois : sequence of str
     title : str
     """
-    fig, axes = plt.subplots(1, len(rois), figsize=(8.5, 2.4), sharey=True)
+    fig, axes = plt.subplots(1, len(rois), figsize=(7.4, 2.4), sharey=True)
     for k, (roi, ax) in enumerate(zip(rois, axes)):
         group = t_test(np.moveaxis(scores[:, :, k], 0, 1))
         ax.axhline(0, color=COLOURS["chance"], lw=0.8)
@@ -166,7 +166,7 @@ def responses(delays, weights, rois, title):
     rois : sequence of str
     title : str
     """
-    fig, axes = plt.subplots(1, len(rois), figsize=(8.5, 2.4), sharey=True)
+    fig, axes = plt.subplots(1, len(rois), figsize=(7.4, 2.4), sharey=True)
     for k, (roi, ax) in enumerate(zip(rois, axes)):
         group = t_test(weights[:, k])
         ax.axhline(0, color=COLOURS["chance"], lw=0.8)
