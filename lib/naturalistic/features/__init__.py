@@ -1,1 +1,1 @@
-"""TODO"""
+"""From stimulus to features: language models, the TR grid, delays."""
