@@ -40,7 +40,7 @@ def test_first_model_on_the_stand_in_finds_what_was_planted(tmp_path, monkeypatc
     accuracy = numbers["accuracy"][middle]
     assert max(accuracy, key=accuracy.get) == "LPTL" and accuracy["LPTL"] > 0.15
     assert abs(accuracy["LIPL"]) < 0.1 and numbers["p"]["controls"]["LIPL"] > 0.02
-    assert numbers["beyond_significant"]["LPTL"] and not numbers["beyond_significant"]["LIPL"]
+    assert numbers["beyond_p"]["LPTL"] < 0.05 < numbers["beyond_p"]["LIPL"]
     assert 2 <= numbers["response_peak_s"]["LPTL"] <= 8
 
 

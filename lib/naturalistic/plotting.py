@@ -181,6 +181,26 @@ def responses(delays, weights, rois, title):
     return fig
 
 
+def scores_by_alpha(alphas, scores, chosen, title):
+    """Draw cross-validated scores against alpha, one line a target, with the alphas that were chosen.
+
+    Parameters
+    ----------
+    alphas : array (n_alphas,)
+    scores : array (n_alphas, n_targets)
+    chosen : array (n_targets,)
+    title : str
+    """
+    fig, ax = plt.subplots(figsize=(6, 2.8))
+    shades = plt.get_cmap("Blues")(np.linspace(0.45, 0.95, scores.shape[1]))
+    for line, alpha, shade in zip(scores.T, chosen, shades):
+        ax.plot(alphas, line, color=shade)
+        ax.plot(alpha, line[np.flatnonzero(alphas == alpha)[0]], "o", color=shade, ms=6)
+    ax.axhline(0, color=COLOURS["chance"], lw=0.8)
+    ax.set(xscale="log", xlabel="alpha", ylabel="mean over folds (r)", title=title)
+    return fig
+
+
 def _spread(n, width):
     """Sideways offsets that keep dots apart, the same each time."""
     return np.random.default_rng(0).uniform(-width, width, n)
