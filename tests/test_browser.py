@@ -34,7 +34,7 @@ def address():
 
 
 def open_page(url, tmp_path):
-    """Return the document after its scripts ran, and what the console said; no name but loopback resolves."""
+    """Return the document after its scripts ran, and the console's errors; no name but loopback resolves."""
     command = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
         "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
@@ -42,7 +42,10 @@ def open_page(url, tmp_path):
         "--virtual-time-budget=10000", "--dump-dom", url,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    console = [line.split("CONSOLE", 1)[1] for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return done.stdout, [
+        line for line in console if re.search("uncaught|error|ERR_|failed|refused|blocked", line, re.I)
+    ]
 
 
 def pages():

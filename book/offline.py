@@ -1,4 +1,4 @@
-"""A Sphinx math renderer that writes MathML, which browsers draw without a script and without a network."""
+"""What lets the pages work without a network: formulas that need no script, and no script from elsewhere."""
 
 import re
 from xml.etree import ElementTree
@@ -39,6 +39,14 @@ def visit_block(self, node):
     raise SkipNode
 
 
+def drop_thebe(app, page, template, context, doctree):
+    """Take out the scripts that would run code on a server elsewhere: Jupyter Book adds them without being asked."""
+    for kind in ("script_files", "css_files"):
+        files = context.get(kind, [])
+        files[:] = [f for f in files if "thebe" not in f"{f} {getattr(f, 'attributes', '')}".lower()]
+
+
 def setup(app):
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
+    app.connect("html-page-context", drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
