@@ -56,8 +56,11 @@ def make_spaces(X, folds, device, dtype, fit_intercept, n_targets):
     n_targets : int
     """
     bases = {name: Basis(x, device, dtype, fit_intercept, n_targets) for name, x in X.items()}
-    Q = torch.cat([basis.Q[:, :-1] for basis in bases.values()] + [next(iter(bases.values())).Q[:, -1:]], dim=1)
+    Q = torch.cat(
+        [basis.Q[:, :-1] for basis in bases.values()] + [next(iter(bases.values())).Q[:, -1:]], dim=1
+    )
     for basis in bases.values():
+        basis.kernel = None
         if basis.primal or basis.V is not None:
             basis.Q = None  # its copy is in the joint one
     scale = torch.cat([basis.scale for basis in bases.values()])
@@ -78,8 +81,9 @@ class BandsSolution(NamedTuple):
     cv_scores: np.ndarray  # (n_draws, n_targets), of the best alpha; NaN where a target had stopped
 
 
-def solve_banded(spaces, Y, alphas, gammas, *, scoring, fit_intercept, patience=None, n_targets_batch=None,
-                 progress=False):
+def solve_banded(
+    spaces, Y, alphas, gammas, *, scoring, fit_intercept, patience=None, n_targets_batch=None, progress=False
+):
     """Choose weights of the spaces and an alpha for each target, then fit on all samples.
 
     Parameters
