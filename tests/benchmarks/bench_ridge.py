@@ -264,6 +264,7 @@ def measure(name, peer, args):
             "--out",
             out,
         ]
+        command += ["--draws", str(args.draws)] if args.draws else []
         env = dict(
             os.environ,
             OMP_NUM_THREADS=str(args.threads),
