@@ -35,7 +35,7 @@ def check_runs(runs, n_trs):
     ids = runs[starts]
     if len(np.unique(ids)) != len(ids):
         twice = next(i for k, i in enumerate(ids) if i in ids[:k])
-        raise ValueError(f"run {twice!r} comes in more than one stretch of runs: sort the samples by run and time")
+        raise ValueError(f"run {twice} comes in more than one stretch of runs: sort the samples by run and time")
     return runs
 
 

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Data sets, opened as they are downloaded."""

@@ -1,1 +1,23 @@
-"""TODO"""
+"""Inference: the ceiling that data allow, what chance gives, and what holds over targets and people."""
+
+from .ceilings import explainable_variance, leave_one_out_correlation, noise_ceiling, normalise
+from .group import GroupResult, bootstrap_interval, fisher_mean, sign_flip, t_test
+from .multiple import fdr, max_statistic, p_values
+from .nulls import block_permutation_null, circular_shift_null, draw_shifts
+
+__all__ = [
+    "GroupResult",
+    "block_permutation_null",
+    "bootstrap_interval",
+    "circular_shift_null", "draw_shifts",
+    "explainable_variance",
+    "fdr",
+    "fisher_mean",
+    "leave_one_out_correlation",
+    "max_statistic",
+    "noise_ceiling",
+    "normalise",
+    "p_values",
+    "sign_flip",
+    "t_test",
+]

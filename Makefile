@@ -1,0 +1,36 @@
+# Two commands do everything on a bare clone with Python 3.11 and pip: make book, make test.
+# Both make .venv first, and again only when pyproject.toml or constraints.txt changed.
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+BIN := .venv/bin
+# what is downloaded and what is slow to compute is kept beside what is built
+export NATURALISTIC_CACHE ?= $(CURDIR)/_build/cache
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: book test test-fast bench pairs clean
+
+book: .venv/installed
+	$(BIN)/python book/build.py $(BOOKFLAGS)
+
+test: .venv/installed
+	$(BIN)/ruff check lib tests book
+	$(BIN)/pytest $(TESTFLAGS)
+
+test-fast: .venv/installed
+	$(BIN)/pytest -m "not slow" $(TESTFLAGS)
+
+bench: .venv/installed
+	for script in tests/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+# the .md is the source; its .ipynb pair is made from it, without outputs
+pairs: .venv/installed
+	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.md
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and f"Python 3.11 is needed, this is {v[0]}.{v[1]}; name another with make PYTHON=...")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book,test]"
+	touch $@
+
+clean:
+	rm -rf _build .venv

@@ -1,0 +1,163 @@
+"""Run every chapter and build the book: notebooks/*.md in, _build/html/index.html out.
+
+1. Each notebooks/NN-name.md is run by papermill into _build/runs/. A chapter whose key (its text, the library,
+   the pinned versions, its parameters and where its data come from) is unchanged is not run again.
+2. _build/stage/ mirrors the repository (book/ and the executed notebooks/), so that relative links hold.
+3. Jupyter Book makes the pages from the stage; any warning fails the build. An unchanged stage is not built again.
+"""
+
+import argparse
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "_build"
+RUNS, STAGE, HTML = BUILD / "runs", BUILD / "stage", BUILD / "html"
+CELL_TIMEOUT = 1800  # s
+# told apart by where the data come from: another source is another result
+SOURCES = ("NATURALISTIC_DATA",)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("chapters", nargs="*", help="run these only, by the start of their names; default all")
+    parser.add_argument(
+        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        help="papermill parameter for every chapter that has it, value read as YAML",
+    )  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="run chapters again though nothing changed")
+    parser.add_argument("--no-html", action="store_true", help="run the chapters, build no pages")
+    options = parser.parse_args()
+    sources = find_chapters(options.chapters)
+    run_chapters(sources, read_parameters(options.parameter), options.force)
+    if not options.no_html:
+        make_stage()
+        make_pages()
+
+
+def find_chapters(wanted):
+    """Return the chapters' sources, all or those whose names start with one of ``wanted``."""
+    sources = sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.md"))
+    unknown = [w for w in wanted if not any(s.stem.startswith(w) for s in sources)]
+    if unknown:
+        sys.exit(f"no chapter starts with {', '.join(unknown)}; there are {', '.join(s.stem for s in sources)}")
+    return [s for s in sources if not wanted or any(s.stem.startswith(w) for w in wanted)]
+
+
+def read_parameters(pairs):
+    """Return the papermill parameters of the command line as a dict."""
+    import yaml
+
+    return {name: yaml.safe_load(value) for name, value in pairs}
+
+
+def digest(paths, *more):
+    """Return a hash of the contents of files and of further strings."""
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
+        total.update(path.read_bytes())
+    total.update("\0".join(map(str, more)).encode())
+    return total.hexdigest()
+
+
+def key_of(source, parameters):
+    """Return what determines a chapter's output, as a hash."""
+    library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and p.suffix in {".py", ".txt", ".safetensors"}]
+    library = [p for p in library if ".egg-info" not in str(p)]
+    origin = [f"{name}={os.environ.get(name, '')}" for name in SOURCES]
+    mine = [source, ROOT / "constraints.txt", Path(__file__), *library]
+    return digest(mine, sorted(parameters.items()), platform.python_version(), *origin)
+
+
+def run_chapters(sources, parameters, force):
+    """Run the chapters whose key changed, with a bar over chapters and one over the cells of each."""
+    from tqdm import tqdm
+
+    RUNS.mkdir(parents=True, exist_ok=True)
+    todo = []
+    for source in sources:
+        key, stamp = key_of(source, parameters), RUNS / f"{source.stem}.key"
+        fresh = stamp.is_file() and stamp.read_text() == key and (RUNS / f"{source.stem}.ipynb").is_file()
+        if force or not fresh:
+            todo.append((source, key, stamp))
+    print(f"chapters: {len(todo)} to run, {len(sources) - len(todo)} unchanged", flush=True)
+    for source, key, stamp in tqdm(todo, desc="chapters", unit="chapter", disable=not todo):
+        start = time.perf_counter()
+        stamp.unlink(missing_ok=True)
+        run_chapter(source, parameters)
+        stamp.write_text(key)
+        tqdm.write(f"{source.stem}: {time.perf_counter() - start:.0f} s")
+
+
+def run_chapter(source, parameters):
+    """Run one chapter by papermill; on an error say which cell, and keep what was run."""
+    import jupytext
+    import nbformat
+    import papermill
+
+    notebook = jupytext.read(source)
+    for i, cell in enumerate(notebook.cells):
+        cell["id"] = f"{source.stem}-{i:03d}"  # stable, so that pages do not change without reason
+    raw, part, done = (RUNS / f"{source.stem}{end}" for end in (".source.ipynb", ".part.ipynb", ".ipynb"))
+    nbformat.write(notebook, raw)
+    has_parameters = any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    try:
+        papermill.execute_notebook(
+            str(raw), str(part), parameters=parameters if has_parameters else {}, kernel_name="python3",
+            cwd=str(ROOT / "notebooks"), progress_bar={"leave": False, "desc": source.stem},
+            execution_timeout=CELL_TIMEOUT,
+        )  # fmt: skip
+    except papermill.PapermillExecutionError as error:
+        sys.exit(f"{source.relative_to(ROOT)} failed; what ran is in {part.relative_to(ROOT)}\n{error}")
+    executed = nbformat.read(part, 4)
+    executed.metadata.pop("papermill", None)
+    for cell in executed.cells:
+        cell.metadata.pop("papermill", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("remove-cell")
+    nbformat.write(executed, part)
+    os.replace(part, done)
+
+
+def make_stage():
+    """Lay out the sources of the pages as the repository has them, with the notebooks executed."""
+    shutil.rmtree(STAGE, ignore_errors=True)
+    shutil.copytree(ROOT / "book", STAGE / "book", ignore=shutil.ignore_patterns("__pycache__", "build.py"))
+    for name in ("_config.yml", "_toc.yml", "_static"):
+        shutil.move(STAGE / "book" / name, STAGE / name)
+    (STAGE / "notebooks").mkdir()
+    for source in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.md")):
+        executed = RUNS / f"{source.stem}.ipynb"
+        if not executed.is_file():
+            sys.exit(f"{source.stem} was never run: build without naming chapters first")
+        shutil.copy(executed, STAGE / "notebooks")
+
+
+def make_pages():
+    """Build the pages with Jupyter Book; warnings are errors."""
+    stamp = BUILD / "pages.key"
+    key = digest([p for p in STAGE.rglob("*") if p.is_file()], digest([ROOT / "constraints.txt"]))
+    index = HTML / "index.html"
+    if stamp.is_file() and stamp.read_text() == key and index.is_file():
+        print(f"pages: unchanged, {index.relative_to(ROOT)}")
+        return
+    stamp.unlink(missing_ok=True)
+    shutil.rmtree(HTML, ignore_errors=True)  # no page of an earlier book stays behind
+    command = [Path(sys.executable).parent / "jupyter-book", "build", STAGE, "--path-output", ROOT]
+    # all pages anew: an incremental build repeats no warning of a page that did not change
+    done = subprocess.run([*map(str, command), "--all", "-W", "-n", "--keep-going", "-q"])
+    if done.returncode or not index.is_file():
+        sys.exit("the pages were not built: see the warnings above, each of which is an error")
+    stamp.write_text(key)
+    print(f"pages: {index.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""*Alice in Wonderland* in 27 brains: fMRI of people who listened to the first chapter.
+
+Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94: 362 TRs of 2 s, the mean
+signal of six spheres, motion, word rate, sound power, and a hand-corrected word time line. CC BY 4.0.
+"""
+
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from naturalistic.cache import cache_dir
+from naturalistic.datasets.fetch import DownloadError, download, read_manifest, sha256
+from naturalistic.datasets.words import read_textgrid
+
+ROIS = ("LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG")
+TR = 2.0  # s
+N_TRS = 362
+N_DISCARDED = 10  # volumes that the motion and the generic predictors still have, and the time courses lack
+STORY_START = N_DISCARDED * TR  # s of the TextGrid's clock at which TR 0 begins: 20 s of silence came first
+TEXTGRID = "alice_stim_shared/DownTheRabbitHoleFinal_exp120_pad_1.TextGrid"
+PREDICTORS = "alice_data_shared/sept18-generic-predictors-under-hrf-with-logfrqhal.txt"
+# a copy of the TextGrid in circulation stops after 298,496 of its 301,992 bytes, 28 intervals early
+CUT_TEXTGRID = "fead733c77de2ba50919bf2594c86119d09c6f2124cee5b1f7c69543341c4e0c"
+ADDRESS = (
+    "https://raw.githubusercontent.com/daandouwe/Thesis/ec54039b6ac5ad7bf8c81b91768108e5be5c1ce0/"
+    "brain-data/syntax-in-rnng"
+)
+ATTRIBUTION = (
+    "Data: Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94, "
+    "shared by Jonathan Brennan under CC BY 4.0 (creativecommons.org/licenses/by/4.0)."
+)
+MADE = "MADE STAND-IN"  # how the README of a stand-in begins
+
+
+@dataclass(frozen=True)
+class Alice:
+    """The experiment in memory; time is in s from the first TR.
+
+    Attributes
+    ----------
+    bold : array (n_subjects, n_trs, n_rois)
+        Mean signal of each sphere, as published.
+    motion : array (n_subjects, n_trs, 6)
+        Translations in mm and rotations in rad.
+    word_rate, sound_power : array (n_trs,)
+        As published: convolved with a haemodynamic response; here z-scored.
+    words : list of str
+    onsets, offsets : array (n_words,)
+    covered : array of bool (n_trs,)
+        TRs whose middle the transcript reaches.
+    runs : array (n_trs,)
+        One run.
+    notes : list of str
+        What was left out and why; to be shown.
+    """
+
+    name: str
+    is_stand_in: bool
+    folder: Path
+    subjects: list
+    rois: tuple
+    tr: float
+    bold: np.ndarray
+    motion: np.ndarray
+    word_rate: np.ndarray
+    sound_power: np.ndarray
+    words: list
+    onsets: np.ndarray
+    offsets: np.ndarray
+    covered: np.ndarray
+    runs: np.ndarray
+    notes: list
+
+    @property
+    def tr_times(self):
+        """Start of each TR in s (n_trs,)."""
+        return np.arange(len(self.runs)) * self.tr
+
+    def __str__(self):
+        """Say what this is, its shapes, what was left out, and whose it is."""
+        shape = " x ".join(map(str, self.bold.shape))
+        lines = [
+            f"MADE STAND-IN, no brain was measured ({self.name})" if self.is_stand_in else self.name,
+            f"bold: {shape} (n_subjects, n_trs, n_rois), TR {self.tr:g} s; {len(self.words)} words",
+            *self.notes,
+        ]
+        return "\n".join(lines if self.is_stand_in else [*lines, ATTRIBUTION])
+
+    def title(self, text):
+        """Return ``text`` as a figure title, marked if the data are made."""
+        return f"MADE STAND-IN, NO BRAIN: {text}" if self.is_stand_in else text
+
+
+def manifest():
+    """Return the SHA-256 of each published file, by its path."""
+    return read_manifest(files("naturalistic.datasets") / "alice_sha256.txt")
+
+
+def locate(stand_in=None):
+    """Return the folder of the published data, downloading it if it must.
+
+    Looked for in ``$NATURALISTIC_DATA/alice``, then in the cache, then at the public copy. Every file is
+    compared with its SHA-256.
+
+    Parameters
+    ----------
+    stand_in : callable, optional
+        Makes a stand-in when the data are not to be had: called with a folder, which it fills.
+
+    Raises
+    ------
+    ValueError
+        If a file of ``$NATURALISTIC_DATA/alice`` is missing or is not the published one.
+    DownloadError
+        If the data are nowhere and there is no ``stand_in``.
+    """
+    published, own = manifest(), os.environ.get("NATURALISTIC_DATA")
+    if own and (Path(own).expanduser() / "alice").is_dir():
+        folder = Path(own).expanduser() / "alice"
+        _check_published(folder, published)
+        return folder
+    folder = cache_dir() / "alice"
+    try:
+        return download(published, ADDRESS, folder)
+    except DownloadError as error:
+        if stand_in is None:
+            raise
+        made = cache_dir() / "alice-stand-in"
+        print(f"The Alice data are not to be had here ({error}). A made stand-in of the same shape takes their place.")
+        stand_in(made)
+        return made
+
+
+def _check_published(folder, published):
+    missing = [name for name in published if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} ($NATURALISTIC_DATA) lacks {len(missing)} of {len(published)} files of the Alice data: "
+            f"{', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}; copy them there, or unset the variable"
+        )
+    wrong = [name for name in published if sha256(folder / name) not in (published[name], _known_cut(name))]
+    if wrong:
+        raise ValueError(
+            f"{folder} ($NATURALISTIC_DATA): {', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''} "
+            "is not the published file (another SHA-256); fetch it again, or pass the folder to load() to use it as it is"
+        )
+
+
+def _known_cut(name):
+    return CUT_TEXTGRID if name == TEXTGRID else None
+
+
+def load(dataset="alice", *, radius=10, subjects=None, stand_in=None):
+    """Open the experiment.
+
+    Parameters
+    ----------
+    dataset : str or Path
+        ``"alice"`` (see `locate`), ``"stand-in"``, or a folder in the published layout.
+    radius : {10, 6}
+        Radius of the spheres in mm.
+    subjects : list of str, optional
+        Such as ``["s18", "s22"]``; all by default.
+    stand_in : callable, optional
+        Makes the stand-in in the folder that it is given.
+
+    Returns
+    -------
+    alice : Alice
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        On a missing or damaged file, a subject that is not there, or no subject with a signal.
+    """
+    if radius not in (6, 10):
+        raise ValueError(f"radius is {radius!r}, expected 10 or 6 (mm)")
+    if str(dataset) == "stand-in":
+        if stand_in is None:
+            raise ValueError('dataset "stand-in" needs stand_in, the function that makes it')
+        folder = cache_dir() / "alice-stand-in"
+        stand_in(folder)
+    else:
+        folder = locate(stand_in) if str(dataset) == "alice" else Path(dataset).expanduser()
+    data = folder / "alice_data_shared"
+    found = sorted(p.name.split("-")[0] for p in (data / f"{radius}mm").glob("s*-timecourses.txt"))
+    if not found:
+        raise FileNotFoundError(f"{data / f'{radius}mm'} has no sNN-timecourses.txt; expected the Alice data's layout")
+    unknown = sorted(set(subjects or ()) - set(found))
+    if unknown:
+        raise ValueError(f"subjects {unknown} are not in {data}; there are {', '.join(found)}")
+    return _read(folder, data, radius, list(subjects or found))
+
+
+def _read(folder, data, radius, subjects):
+    notes = []
+    bold = {s: _table(data / f"{radius}mm" / f"{s}-timecourses.txt", len(ROIS)) for s in subjects}
+    empty = [s for s in subjects if not bold[s].any()]
+    if empty:
+        notes.append(f"{', '.join(empty)}: left out, every value is zero")
+    subjects = [s for s in subjects if s not in empty]
+    if not subjects:
+        raise ValueError(f"no subject of {data} has a signal: {', '.join(empty)} are zero everywhere")
+    transcript = _transcript(folder / TEXTGRID, notes)
+    readme = folder / "alice_data_shared" / "README.txt"
+    is_stand_in = readme.is_file() and readme.read_text(encoding="utf-8").startswith(MADE)
+    onsets, offsets = transcript.onsets - STORY_START, transcript.offsets - STORY_START
+    covered = (np.arange(N_TRS) + 0.5) * TR <= transcript.end - STORY_START
+    if not covered.all():
+        notes.append(f"{(~covered).sum()} of {N_TRS} TRs at the end have no transcript and are not modelled")
+    return Alice(
+        name="made stand-in for Alice" if is_stand_in else "Alice in Wonderland",
+        is_stand_in=is_stand_in,
+        folder=folder,
+        subjects=subjects,
+        rois=ROIS,
+        tr=TR,
+        bold=np.stack([bold[s] for s in subjects]).astype(np.float32),
+        motion=np.stack([_motion(data, s) for s in subjects]).astype(np.float32),
+        word_rate=_shared(data, subjects, "rate"),
+        sound_power=_shared(data, subjects, "sndpwr"),
+        words=transcript.words,
+        onsets=onsets,
+        offsets=offsets,
+        covered=covered,
+        runs=np.zeros(N_TRS, dtype=int),
+        notes=notes,
+    )
+
+
+def _transcript(path, notes):
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: expected the word time line of the Alice data")
+    known_cut = sha256(path) == CUT_TEXTGRID
+    transcript = read_textgrid(path, allow_cut=known_cut)
+    if known_cut:
+        notes.append(
+            f"{path.name} is a known cut copy: its last {transcript.missing} intervals are missing "
+            f"(the transcript stops at {transcript.end - STORY_START:.1f} s)"
+        )
+    return transcript
+
+
+def _table(path, n_columns, n_rows=N_TRS):
+    """Read a text table of numbers and check its shape."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: expected {n_rows} rows of {n_columns} numbers")
+    try:
+        table = np.loadtxt(path, ndmin=2)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a table of numbers: {error}") from error
+    if table.shape != (n_rows, n_columns):
+        raise ValueError(
+            f"{path} has {table.shape[0]} rows and {table.shape[1]} columns, expected {n_rows} and {n_columns}"
+        )
+    if not np.isfinite(table).all():
+        raise ValueError(f"{path} has {(~np.isfinite(table)).sum()} values that are NaN or infinite")
+    return table
+
+
+def _motion(data, subject):
+    paths = sorted(data.glob(f"{subject}-rp_*.txt"))
+    if len(paths) != 1:
+        raise FileNotFoundError(f"{data} has {len(paths)} files {subject}-rp_*.txt, expected one with the motion")
+    return _table(paths[0], 6, N_TRS + N_DISCARDED)[N_DISCARDED:]
+
+
+def _shared(data, subjects, name):
+    """Mean over subjects of a stimulus regressor; it differs between their files by a scale only."""
+    columns = np.stack([_table(data / f"{s}-{name}.txt", 1)[:, 0] for s in subjects])
+    columns -= columns.mean(axis=1, keepdims=True)
+    sd = columns.std(axis=1, keepdims=True)
+    if not sd.all():
+        raise ValueError(f"{data}: {subjects[int(np.argmin(sd))]}-{name}.txt is constant")
+    return (columns / sd).mean(axis=0).astype(np.float32)

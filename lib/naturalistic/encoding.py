@@ -1,0 +1,260 @@
+"""Encoding models: from feature spaces to predicted responses on data that the model has not seen."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+
+from naturalistic.features.delays import fir
+from naturalistic.folds import check_folds
+from naturalistic.inference import draw_shifts, p_values
+from naturalistic.preprocessing import zscore
+from naturalistic.runs import check_runs, run_slices
+from naturalistic.scoring import correlation
+
+
+MAX_TARGETS = 20_000  # shifted copies of the responses that are fitted at a time
+
+
+class HeldOut(NamedTuple):
+    """Responses that were predicted by models which had not seen them.
+
+    Attributes
+    ----------
+    measured : array (n_trs, n_voxels)
+        What was to be predicted: BOLD, less what the confounds explain of it.
+    predicted : array (n_trs, n_voxels)
+    """
+
+    measured: np.ndarray
+    predicted: np.ndarray
+
+
+class Accuracy(NamedTuple):
+    """How well the held-out responses of a group were predicted.
+
+    Attributes
+    ----------
+    r : array (n_subjects, n_voxels)
+        Pearson correlation, see `correlation_inside`.
+    null : array (n_permutations, n_voxels)
+        Mean over subjects of the same for models fitted to shifted responses.
+    p : array (n_voxels,)
+        (b + 1) / (m + 1), with b of m values of the null that reach the mean of r over subjects.
+    """
+
+    r: np.ndarray
+    null: np.ndarray
+    p: np.ndarray
+
+
+def held_out_predictions(
+    spaces, bold, model, *, groups, cv, delays, tr, runs=None, gap=0, confounds=None, shifts=None
+):
+    """Predict every TR from a model that was fitted without its fold.
+
+    In each outer fold the features are scaled by the mean and standard deviation of the training TRs, delayed
+    inside each run, and given to a fresh copy of ``model``, which picks its alphas inside the training TRs.
+
+    Parameters
+    ----------
+    spaces : dict of str to array (n_trs, n_features), or one array
+        Feature spaces on the TR grid, not delayed. An array alone is the space "features".
+    bold : array (n_trs, n_voxels)
+    model : RidgeCV
+        Its own ``cv`` splits the training TRs by ``groups``.
+    groups : array-like (n_trs,)
+        Runs, titles or contiguous blocks that are left out whole.
+    cv : int, splitter or list of (train, test)
+        Outer folds; together they test each TR once.
+    delays : sequence of float, or dict of such by space
+        Delays in s; ``[0]`` leaves a space as it is.
+    tr : float
+        Repetition time in s.
+    runs : array-like (n_trs,), optional
+        Run id of each TR.
+    gap : int
+        TRs left out of training on either side of a test group, when ``cv`` is a number.
+    confounds : array (n_trs, n_confounds), optional
+        Regressed out of features and BOLD by least squares on the training TRs, so that only what the
+        confounds cannot explain is predicted, and from what they do not share (Frisch & Waugh 1933).
+    shifts : array of int (n_shifts, n_runs), optional
+        For a null: BOLD (less confounds) is shifted circularly inside each run by each row, and each shifted copy
+        is fitted and predicted like BOLD itself.
+
+    Returns
+    -------
+    held_out : HeldOut
+        Of the dtype of ``bold``; with ``shifts`` of (n_trs, n_shifts * n_voxels), shift by shift.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a space has no delays, or the folds do not test each TR once.
+    """
+    bold = np.asarray(bold)
+    spaces, delays = _check_spaces(spaces, delays, len(bold))
+    runs, groups = check_runs(runs, len(bold)), np.asarray(groups)
+    folds = check_folds(cv, len(bold), groups, gap)
+    tested = np.concatenate([test for _, test in folds])
+    if len(tested) != len(bold) or len(np.unique(tested)) != len(bold):
+        raise ValueError(f"cv tests {len(np.unique(tested))} of {len(bold)} TRs, expected each exactly once")
+    n_targets = bold.shape[1] * (1 if shifts is None else len(shifts))
+    measured, predicted = np.empty((2, len(bold), n_targets), dtype=bold.dtype)
+    for train, test in folds:
+        X, Y = design(spaces, delays, tr, runs, train), bold
+        if confounds is not None:
+            X, Y = residuals(X, confounds, train), residuals(Y, confounds, train)
+        if shifts is not None:
+            Y = np.concatenate([shifted(Y, row, runs) for row in shifts], axis=1)
+        fitted = clone(model).fit(X[train], Y[train], groups=groups[train])
+        measured[test], predicted[test] = Y[test], fitted.predict(X[test])
+    return HeldOut(measured, predicted)
+
+
+def shifted(bold, shifts, runs=None):
+    """Return ``bold`` (n_trs, n_voxels) shifted circularly inside each run, by ``shifts`` (n_runs,) TRs."""
+    return np.concatenate([np.roll(bold[s], n, axis=0) for s, n in zip(run_slices(runs, len(bold)), shifts)])
+
+
+def correlation_inside(held_out, groups):
+    """Correlate held-out predictions and responses inside each group of TRs.
+
+    Each group was predicted by another model, with its own intercept and shrinkage. Pooled over groups, a
+    correlation would reward or punish those; inside a group only the time course counts.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+    groups : array-like (n_trs,)
+        The groups that were left out whole, each contiguous.
+
+    Returns
+    -------
+    r : array (n_voxels,)
+        Mean over groups, weighted by their length; a constant response or prediction scores 0.
+    """
+    measured, predicted = (zscore(x, groups) for x in held_out)
+    return np.nan_to_num(correlation(measured, predicted))
+
+
+def group_accuracy(spaces, bold, model, *, groups, confounds=None, n_permutations=200, seed=0, **options):
+    """Score one model for each subject of a group that saw or heard the same, against a null that is fitted too.
+
+    Features are the same for all, so all subjects are targets of one regression; only confounds of their own
+    need one regression each. For the null, BOLD is shifted in time inside each run, all subjects alike because
+    they share the stimulus, and everything is fitted again. (Shifting finished predictions instead would find
+    10 to 14 % false positives at 0.05: the models of different folds were fitted on each other's test data, so
+    their scores rise and fall together, and a null must let them.)
+
+    Parameters
+    ----------
+    spaces, model, groups, options
+        As in `held_out_predictions`.
+    bold : array (n_subjects, n_trs, n_voxels)
+    confounds : array (n_subjects, n_trs, n_confounds), optional
+        Of each subject.
+    n_permutations : int
+        Rows of the null; 0 for none (and NaN for p).
+    seed : int
+        Draws the shifts.
+
+    Returns
+    -------
+    accuracy : Accuracy
+    """
+    bold = np.asarray(bold)
+    if bold.ndim != 3:
+        raise ValueError(f"bold has shape {bold.shape}, expected (n_subjects, n_trs, n_voxels)")
+    n_subjects, n_trs, n_voxels = bold.shape
+    if confounds is not None and len(confounds) != n_subjects:
+        raise ValueError(f"confounds are of {len(confounds)} subjects, expected {n_subjects} as in bold")
+    shifts = np.zeros((1, len(run_slices(options.get("runs"), n_trs))), dtype=int)
+    if n_permutations:
+        drawn = draw_shifts(options.get("runs"), n_permutations, seed=seed, n_trs=n_trs)
+        shifts = np.concatenate([shifts, drawn])  # the first is none: the observed alignment
+    parts = [(bold.transpose(1, 0, 2).reshape(n_trs, -1), None)] if confounds is None else zip(bold, confounds)
+    scored = []
+    for targets, own in parts:
+        n_batches = -(-len(shifts) * targets.shape[1] // MAX_TARGETS)
+        for batch in np.array_split(shifts, n_batches):
+            held_out = held_out_predictions(
+                spaces, targets, model, groups=groups, confounds=own, shifts=batch, **options
+            )
+            scored.append(correlation_inside(held_out, groups).reshape(len(batch), -1, n_voxels))
+    return _summarise(scored, len(shifts), n_subjects, n_voxels)
+
+
+def _summarise(scored, n_shifts, n_subjects, n_voxels):
+    """Put batches of scores (n_batch, n_subjects or 1, n_voxels) together, subject by subject or all at once."""
+    if scored[0].shape[1] == n_subjects:
+        scores = np.concatenate(scored)
+    else:
+        scores = np.concatenate(scored).reshape(n_subjects, n_shifts, n_voxels).transpose(1, 0, 2)
+    r, null = scores[0], scores[1:].mean(axis=1)
+    return Accuracy(r, null, p_values(r.mean(axis=0), null) if len(null) else np.full(n_voxels, np.nan))
+
+
+def design(spaces, delays, tr, runs=None, train=slice(None)):
+    """Return all spaces, scaled by their training TRs and delayed, side by side.
+
+    Parameters
+    ----------
+    spaces, delays, tr, runs
+        As in `held_out_predictions`.
+    train : index array or slice
+        TRs from which mean and standard deviation are taken; a feature that is constant there becomes 0.
+
+    Returns
+    -------
+    X : array (n_trs, sum of n_delays * n_features)
+        Space by space, each delay by delay.
+    """
+    spaces, delays = _check_spaces(spaces, delays)
+    blocks = []
+    for name, features in spaces.items():
+        mean, sd = features[train].mean(axis=0), features[train].std(axis=0)
+        flat = sd <= 1e-6 * np.abs(features[train]).max(axis=0)
+        scaled = np.where(flat, 0, (features - mean) / np.where(flat, 1, sd)).astype(features.dtype)
+        blocks.append(fir(scaled, delays[name], tr, runs))
+    return np.concatenate(blocks, axis=1)
+
+
+def residuals(X, confounds, train=slice(None)):
+    """Return what confounds and a constant leave of X, by least squares on the training TRs.
+
+    Parameters
+    ----------
+    X : array (n_trs, n_columns)
+    confounds : array (n_trs, n_confounds)
+    train : index array or slice
+
+    Returns
+    -------
+    left : array (n_trs, n_columns)
+        Of the dtype of X.
+    """
+    C = np.column_stack([np.ones(len(X)), np.asarray(confounds, dtype=np.float64)])
+    C[:, 1:] = (C[:, 1:] - C[train, 1:].mean(axis=0)) / np.maximum(C[train, 1:].std(axis=0), 1e-12)
+    weights = np.linalg.lstsq(C[train], X[train].astype(np.float64), rcond=None)[0]
+    return (X - C @ weights).astype(X.dtype)
+
+
+def _check_spaces(spaces, delays, n_trs=None):
+    """Return both as dicts with the same keys."""
+    if not isinstance(spaces, Mapping):
+        spaces = {"features": spaces}
+    if not spaces:
+        raise ValueError("spaces is empty, expected at least one feature space")
+    spaces = {name: np.asarray(X) for name, X in spaces.items()}
+    lengths = {name: len(X) for name, X in spaces.items()}
+    n_trs = next(iter(lengths.values())) if n_trs is None else n_trs
+    wrong = {name: n for name, n in lengths.items() if n != n_trs}
+    if wrong:
+        raise ValueError(f"spaces have other lengths than the {n_trs} TRs expected: {wrong}")
+    delays = delays if isinstance(delays, Mapping) else dict.fromkeys(spaces, delays)
+    missing = [name for name in spaces if name not in delays]
+    if missing:
+        raise ValueError(f"delays has none for the spaces {missing}; [0] leaves a space as it is")
+    return spaces, delays

@@ -1,0 +1,128 @@
+"""Delays: the haemodynamic response as shifted copies of the features, inside each run.
+
+Nothing crosses a run boundary and nothing wraps round: where a shifted copy has no sample (the first
+seconds of a run, or the last for a negative delay) it is zero. Centre features first, so that zero is
+their mean.
+"""
+
+import numpy as np
+
+from naturalistic.runs import run_slices
+
+
+def delays_in_trs(delays, tr):
+    """Return delays (s) as whole TRs.
+
+    Parameters
+    ----------
+    delays : sequence of float
+        Delays in s; positive means that the response comes after the stimulus.
+    tr : float
+        Repetition time in s.
+
+    Raises
+    ------
+    ValueError
+        If there is no delay, one comes twice, or one is not a multiple of ``tr``.
+    """
+    delays = np.atleast_1d(np.asarray(delays, dtype=float))
+    if not tr > 0:
+        raise ValueError(f"tr is {tr!r}, expected seconds above 0")
+    if delays.ndim != 1 or delays.size == 0 or not np.isfinite(delays).all():
+        raise ValueError(f"delays is {delays.tolist()!r}, expected one or more finite numbers of seconds")
+    shifts = np.round(delays / tr).astype(int)
+    off = np.abs(shifts * tr - delays) > 1e-6 * tr
+    if off.any():
+        near = sorted({float(k * tr) for d in delays[off] for k in (np.floor(d / tr), np.ceil(d / tr))})
+        raise ValueError(
+            f"delays {delays[off].tolist()} s are not multiples of the TR of {tr} s; the nearest that are: {near} s"
+        )
+    if len(np.unique(shifts)) != len(shifts):
+        raise ValueError(f"delays {delays.tolist()} s hold one delay twice")
+    return shifts
+
+
+def shift(features, n, runs=None):
+    """Return features moved ``n`` samples later (earlier if negative) inside each run, zero where empty.
+
+    Parameters
+    ----------
+    features : array (n_trs, n_features)
+    n : int
+        Samples (TRs) to shift by.
+    runs : array-like (n_trs,), optional
+        Run id of each sample.
+
+    Returns
+    -------
+    shifted : array (n_trs, n_features)
+        Of the same dtype.
+    """
+    features = np.asarray(features)
+    shifted = np.zeros_like(features)
+    for s in _slices(features, [n], runs):
+        source, target = features[s], shifted[s]
+        length = len(source)
+        target[max(n, 0) : length + min(n, 0)] = source[max(-n, 0) : length - max(n, 0)]
+    return shifted
+
+
+def fir(features, delays, tr, runs=None):
+    """Stack delayed copies of the features side by side: a finite impulse response model.
+
+    Parameters
+    ----------
+    features : array (n_trs, n_features)
+    delays : sequence of float
+        Delays in s, multiples of ``tr``.
+    tr : float
+        Repetition time in s.
+    runs : array-like (n_trs,), optional
+        Run id of each sample.
+
+    Returns
+    -------
+    delayed : array (n_trs, n_delays * n_features)
+        Delay by delay: column ``d * n_features + f`` is feature f after delay d. Same dtype.
+
+    Raises
+    ------
+    ValueError
+        If a delay is not a multiple of ``tr`` or is as long as a run.
+    """
+    features, shifts = np.asarray(features), delays_in_trs(delays, tr)
+    _slices(features, shifts, runs)
+    return np.concatenate([shift(features, n, runs) for n in shifts], axis=1)
+
+
+def shift_average(features, delays, tr, runs=None):
+    """Average delayed copies of the features: one response of fixed shape (Nakagi et al. 2024: 8, 9, 10 s).
+
+    Parameters and errors are those of `fir`.
+
+    Returns
+    -------
+    delayed : array (n_trs, n_features)
+        Mean over delays; the same dtype.
+    """
+    features, shifts = np.asarray(features), delays_in_trs(delays, tr)
+    _slices(features, shifts, runs)
+    total = sum(shift(features, n, runs) for n in shifts)
+    return (total / len(shifts)).astype(features.dtype, copy=False)
+
+
+def _slices(features, shifts, runs):
+    """Return the run slices, after checking that every shift fits into every run."""
+    if features.ndim != 2:
+        raise ValueError(f"features has shape {features.shape}, expected (n_trs, n_features)")
+    if not np.issubdtype(features.dtype, np.floating):
+        raise ValueError(f"features is of type {features.dtype}, expected float32 or float64")
+    slices = run_slices(runs, len(features))
+    longest = int(np.max(np.abs(shifts)))
+    for s in slices:
+        if longest >= s.stop - s.start:
+            raise ValueError(
+                f"a delay of {longest} TRs is as long as the run at samples {s.start} to {s.stop - 1} "
+                f"({s.stop - s.start} TRs) or longer: use shorter delays or leave that run out"
+            )
+    return slices

@@ -1,0 +1,152 @@
+"""Words and tokens: how words are joined into a text, and which tokens of the text are of which word."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_AFTER_ALL = np.iinfo(np.int64).max  # where a closing special token lies: after every character
+
+
+@dataclass
+class Encoding:
+    """Tokens of one text: ``ids`` and ``offsets`` (n_tokens, 2) in characters, ``n_opening`` and ``n_closing``
+    of which were added by the tokenizer at either end ([CLS], [SEP], a beginning of sequence)."""
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    n_opening: int
+    n_closing: int
+
+
+def check_words(words):
+    """Return ``words`` as a list of str without blanks around them, or say which word is wrong.
+
+    Raises
+    ------
+    TypeError
+        If ``words`` is one string, or a word is no str.
+    ValueError
+        If there are no words, or a word is empty.
+    """
+    if isinstance(words, str):
+        raise TypeError("words is one str, expected a list with one str a word: text.split() makes one")
+    words = list(words)
+    if not words:
+        raise ValueError("words is empty, expected one str or more")
+    for i, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(f"words[{i}] is {word!r}, expected str: drop the missing words before")
+        if not word.strip():
+            raise ValueError(f"words[{i}] is {word!r}, an empty word: drop it, with its onset")
+    return [str(word).strip() for word in words]
+
+
+def is_attached(word):
+    """Whether a word is written onto the one before it: it begins with an apostrophe, or is "n't"."""
+    return word[0] in "'’" or word.lower().replace("’", "'") == "n't"
+
+
+def join_words(words):
+    """Join words into a text: one space between two words, none before a clitic (`is_attached`).
+
+    Parameters
+    ----------
+    words : list of str, n_words
+
+    Returns
+    -------
+    text : str
+    word_spans : array (n_words, 2)
+        First character of each word, and the one after its last.
+    """
+    parts, word_spans, end = [], [], 0
+    for i, word in enumerate(words):
+        if i and not is_attached(word):
+            parts.append(" ")
+            end += 1
+        parts.append(word)
+        word_spans.append((end, end + len(word)))
+        end += len(word)
+    return "".join(parts), np.array(word_spans, np.int64).reshape(-1, 2)
+
+
+def encode(tokenizer, texts):
+    """Tokenize texts, special tokens included, neither padded nor truncated.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerFast
+        Truncation and padding off, as `load_model` leaves it.
+    texts : list of str
+
+    Returns
+    -------
+    encodings : list of Encoding
+    """
+    return [_tidy(raw) for k in range(0, len(texts), 1024)
+            for raw in tokenizer.backend_tokenizer.encode_batch(texts[k:k + 1024])]
+
+
+def _tidy(raw):
+    offsets = np.array(raw.offsets, np.int64).reshape(-1, 2)
+    special = np.array(raw.special_tokens_mask, bool)
+    plain = np.flatnonzero(~special)
+    n_opening = int(plain[0]) if len(plain) else len(special)
+    n_closing = len(special) - 1 - int(plain[-1]) if len(plain) else 0
+    # the tokenizer gives special tokens the offsets (0, 0): in order, both columns can be searched
+    offsets[len(special) - n_closing:] = _AFTER_ALL
+    return Encoding(np.array(raw.ids, np.int64), offsets, n_opening, n_closing)
+
+
+def token_spans(offsets, word_spans):
+    """Return the tokens of each word: all that share a character with it.
+
+    A token over the characters of two words ("don" of "do" + "n't") is of both. The blank which some
+    tokenizers put at the beginning of a token is of no word.
+
+    Parameters
+    ----------
+    offsets : array (n_tokens, 2)
+        Characters of each token, in order.
+    word_spans : array (n_words, 2)
+        Characters of each word, in order.
+
+    Returns
+    -------
+    spans : array (n_words, 2)
+        First token of each word and the one after its last; the same twice if a word has none.
+    """
+    first = np.searchsorted(offsets[:, 1], word_spans[:, 0], side="right")
+    end = np.searchsorted(offsets[:, 0], word_spans[:, 1], side="left")
+    return np.stack([first, np.maximum(first, end)], axis=1)
+
+
+def word_ids(tokenizer, words):
+    """Return the token ids of each word as it is written inside a text, without the others.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerFast
+    words : list of str, n_words
+
+    Returns
+    -------
+    ids : list of array, n_words
+
+    Raises
+    ------
+    ValueError
+        If the tokenizer leaves nothing of a word (it holds control or zero-width characters only).
+    """
+    unique = list(dict.fromkeys(words))
+    # a word after another begins with a blank in most vocabularies, so each stands behind a short one here
+    texts = [word if is_attached(word) else f"a {word}" for word in unique]
+    found = {}
+    for word, text, encoding in zip(unique, texts, encode(tokenizer, texts)):
+        span = np.array([[len(text) - len(word), len(text)]])
+        first, end = token_spans(encoding.offsets, span)[0]
+        found[word] = encoding.ids[first:end]
+        if first == end:
+            raise ValueError(f"words[{words.index(word)}] is {word!r}, of which the tokenizer leaves no token: "
+                             "drop the word, with its onset, or write it in plain characters")
+    return [found[word] for word in words]

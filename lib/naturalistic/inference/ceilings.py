@@ -1,0 +1,203 @@
+"""Ceilings: how well the best possible model could do, given the noise of the measurement.
+
+A response is signal (the same every time) plus noise (new every time), with variances S and N. The
+explainable variance, S / (S + N), is the share of one response that any model of the stimulus can predict.
+"""
+
+import numpy as np
+
+from ..runs import run_slices
+from ..scoring import as_real, check_finite, column_blocks, float_type
+
+
+def leave_one_out_correlation(bold, runs=None):
+    """Return the correlation of each subject with the mean of the others (inter-subject correlation).
+
+    Each subject's voxel is z-scored in each run, the others are averaged, and one r is taken over the samples
+    of all runs. With shared signal variance S, private noise N and n subjects its expected value is ``S /
+    sqrt((S + N) (S + N / (n - 1)))`` (Hasson et al. 2004; Nastase et al. 2019). Averaged over subjects it is
+    the lower bound of the noise ceiling of a model of the group (Nili et al. 2014).
+
+    Parameters
+    ----------
+    bold : array (n_subjects, n_trs, n_voxels)
+        Responses to the same stimulus, aligned in time and space, any unit.
+    runs : array (n_trs,), optional
+        Run of each sample; one run by default.
+
+    Returns
+    -------
+    r : array (n_subjects, n_voxels)
+        NaN where the subject's voxel is constant in a run, or where all others are. A constant voxel (outside
+        of a subject's field of view, say) is left out of the others' mean in that run.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong, there are fewer than two subjects, a run has fewer than two samples, or a value
+        is not finite.
+    """
+    bold, slices = _check_series(bold, runs, "bold", "subjects")
+    n_subjects, n_trs, n_voxels = bold.shape
+    r = np.empty((n_subjects, n_voxels), dtype=float_type(bold))
+    for block in column_blocks(n_subjects * n_trs, n_voxels):
+        z, varies = _zscored(bold[:, :, block], slices)
+        total, n_varying = z.sum(axis=0), varies.sum(axis=0)
+        for subject in range(n_subjects):
+            others, n_others = total - z[subject], n_varying - varies[subject]
+            for run, n_here in zip(slices, n_others):
+                others[run] /= np.maximum(n_here, 1)
+            power = np.mean(others**2, axis=0)
+            defined = varies[subject].all(axis=0) & (n_others > 0).all(axis=0) & (power > 1e-20)
+            product = np.mean(z[subject] * others, axis=0)
+            r[subject, block] = np.clip(product / np.sqrt(np.where(defined, power, np.nan)), -1, 1)
+    return r
+
+
+def explainable_variance(repeats, runs=None, correct_bias=True):
+    """Return the share of a single response's variance that repeats when the stimulus does.
+
+    Each repeat is z-scored in each run. The variance of the mean of n repeats is ``S + N / n``; divided by
+    the mean variance of a repeat, ``S + N``, it gives the raw value ``e``, which is above S / (S + N) and is
+    1 / n where there is no signal. The correction ``(n e - 1) / (n - 1)`` removes that (Sahani & Linden 2003;
+    Schoppe et al. 2016). The corrected value is the mean correlation over all pairs of repeats; where there
+    is no signal it scatters around 0, so about half the voxels are negative.
+
+    What every repeat shares counts as signal: detrend first, and do not use repeats whose noise is shared.
+
+    Parameters
+    ----------
+    repeats : array (n_repeats, n_trs, n_voxels)
+        Responses of one subject to the same stimulus, aligned in time, any unit.
+    runs : array (n_trs,), optional
+        Run of each sample; one run by default.
+    correct_bias : bool
+        Whether to remove the noise left in the mean of the repeats.
+
+    Returns
+    -------
+    ev : array (n_voxels,)
+        At most 1; NaN where a repeat is constant in a run.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong, there are fewer than two repeats, a run has fewer than two samples, or a value
+        is not finite.
+    """
+    repeats, slices = _check_series(repeats, runs, "repeats", "repeats")
+    n_repeats, n_trs, n_voxels = repeats.shape
+    ev = np.empty(n_voxels, dtype=float_type(repeats))
+    for block in column_blocks(n_repeats * n_trs, n_voxels):
+        z, varies = _zscored(repeats[:, :, block], slices)
+        raw = np.mean(z.mean(axis=0) ** 2, axis=0)
+        corrected = (n_repeats * raw - 1) / (n_repeats - 1)
+        share = np.minimum(corrected if correct_bias else raw, 1)
+        ev[block] = np.where(varies.all(axis=(0, 1)), share, np.nan)
+    return ev
+
+
+def noise_ceiling(repeats_or_ev, n_averaged=1, runs=None):
+    """Return the Pearson r that a perfect model would reach against the mean of ``n_averaged`` repeats.
+
+    The perfect model predicts the signal. Against one repeat it reaches ``sqrt(ev)``, with ev = S / (S + N);
+    against the mean of n, whose noise has variance N / n, ``sqrt(n ev / (1 + (n - 1) ev))`` (Hsu, Borst &
+    Theunissen 2004; Schoppe et al. 2016; the step from 1 to n is the Spearman-Brown formula).
+
+    Parameters
+    ----------
+    repeats_or_ev : array (n_repeats, n_trs, n_voxels) or (n_voxels,)
+        Repeats of a response, or what ``explainable_variance`` (bias removed) made of them.
+    n_averaged : int
+        Repeats in the mean that the model is tested against; 1 for a test against single repeats.
+    runs : array (n_trs,), optional
+        Run of each sample, for repeats.
+
+    Returns
+    -------
+    ceiling : array (n_voxels,)
+        In [0, 1]; 0 where the explainable variance is negative, NaN where it is.
+
+    Raises
+    ------
+    ValueError
+        If ``n_averaged`` is below 1, an explainable variance is above 1, or the repeats are not valid.
+    """
+    ev = as_real(repeats_or_ev, "repeats_or_ev")
+    if ev.ndim == 3:
+        ev = explainable_variance(ev, runs)
+    elif ev.ndim > 1:
+        raise ValueError(f"repeats_or_ev has shape {ev.shape}, expected repeats (n_repeats, n_trs, n_voxels) "
+                         "or explainable variance (n_voxels,): for one voxel's repeats add a last axis")
+    if n_averaged < 1:
+        raise ValueError(f"n_averaged is {n_averaged}, expected 1 or more repeats in the mean")
+    if np.any(ev > 1 + 1e-6):
+        raise ValueError(f"explainable variance reaches {np.nanmax(ev):.3g}, expected a share of at most 1")
+    ev = np.clip(ev, 0, 1).astype(float_type(ev))
+    n = float(n_averaged)
+    return np.sqrt(n * ev / (1 + (n - 1) * ev))[()]
+
+
+def normalise(r, ceiling, floor=0.1):
+    """Return a correlation as a share of its ceiling, ``r / ceiling``.
+
+    Both are correlations. Explained variance is r^2, and its share of what can be explained is
+    ``(r / ceiling)^2``: divide r^2 by the reliability, ceiling^2, never by the ceiling.
+
+    Parameters
+    ----------
+    r : array (..., n_voxels)
+        Pearson r of a model against the same kind of response as the ceiling (single repeat, or mean of n).
+    ceiling : array (n_voxels,)
+        From ``noise_ceiling``.
+    floor : float
+        Where the ceiling is at or below it the share would be noise over noise: NaN.
+
+    Returns
+    -------
+    share : array (..., n_voxels)
+        About 1 for a perfect model; it may pass 1, as both r and the ceiling are estimates.
+
+    Raises
+    ------
+    ValueError
+        If the voxels differ, or ``floor`` is negative.
+    """
+    r, ceiling = as_real(r, "r"), as_real(ceiling, "ceiling")
+    if r.shape[-1:] != ceiling.shape or ceiling.ndim > 1:
+        raise ValueError(f"r has shape {r.shape} and ceiling {ceiling.shape}, expected (..., n_voxels) and "
+                         "(n_voxels,): one ceiling for each voxel")
+    if floor < 0:
+        raise ValueError(f"floor is {floor}, expected 0 or more: a ceiling at or below it gives NaN")
+    dtype = float_type(r, ceiling)
+    return (r / np.where(ceiling > floor, ceiling, np.nan)).astype(dtype)[()]
+
+
+def _zscored(X, slices):
+    """Return (n_series, n_trs, n_voxels) z-scored in each run, and where each (series, run, voxel) varies."""
+    Z = X.astype(np.float64)
+    varies = np.empty((len(Z), len(slices), Z.shape[2]), dtype=bool)
+    for k, run in enumerate(slices):
+        part = Z[:, run]
+        part -= part[:, :1].copy()  # exact for a constant, whose mean would not be
+        part -= part.mean(axis=1, keepdims=True)
+        sd = np.sqrt(np.mean(part**2, axis=1))
+        varies[:, k] = sd > 0
+        part /= np.where(sd > 0, sd, 1)[:, None]
+    return Z, varies
+
+
+def _check_series(X, runs, name, kind):
+    """Return ``X`` (n_series, n_trs, n_voxels) and the slices of its runs, or raise a ValueError."""
+    X = as_real(X, name)
+    if X.ndim != 3:
+        raise ValueError(f"{name} has shape {X.shape}, expected (n_{kind}, n_trs, n_voxels): "
+                         f"stack the {kind} first")
+    if len(X) < 2:
+        raise ValueError(f"{name} has {len(X)} {kind}, expected 2 or more: nothing to compare with")
+    slices = run_slices(runs, X.shape[1])
+    short = min((run.stop - run.start for run in slices), default=0)
+    if short < 2:
+        raise ValueError(f"the shortest run of {name} has {short} sample(s), expected 2 or more")
+    check_finite(X, name)
+    return X, slices

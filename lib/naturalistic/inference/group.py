@@ -1,0 +1,236 @@
+"""Group statistics: does it hold over subjects, and how large is it?
+
+Values are one number a subject and target (a score, or the difference of two), subjects first. Subjects are
+independent of each other; TRs are not, so no test here counts TRs.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special, stats
+
+from ..scoring import as_real, column_blocks, float_type
+from .multiple import check_tail
+
+
+class GroupResult(NamedTuple):
+    """What a group test found, each field of the shape of one subject's values."""
+
+    mean: np.ndarray  # over subjects
+    low: np.ndarray  # two-sided confidence interval of the mean, by Student's t
+    high: np.ndarray
+    statistic: np.ndarray
+    p: np.ndarray  # float64
+    n: np.ndarray  # subjects that count
+
+
+def t_test(values, popmean=0, tail="two-sided", confidence=0.95, nan="omit"):
+    """Return a one-sample t-test over subjects, with the confidence interval of the mean.
+
+    Parameters
+    ----------
+    values : array (n_subjects, ...)
+        One value a subject and target; for a paired test, the differences.
+    popmean : float
+        Mean under the null hypothesis.
+    tail : {"two-sided", "greater", "less"}
+        Direction of the test; the interval is two-sided in any case.
+    confidence : float
+        Of the interval.
+    nan : {"omit", "propagate"}
+        Whether a NaN leaves out that subject for that target, or makes the target NaN.
+
+    Returns
+    -------
+    result : GroupResult
+        NaN where fewer than two subjects count; statistic and p also where all values are equal.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two subjects, a value is infinite, or a name or ``confidence`` is not valid.
+    """
+    values, x, used = _check(values, nan)
+    check_tail(tail)
+    n, mean, low, high, error = _interval(x, used, confidence)
+    equal = np.min(x, axis=0, where=used, initial=np.inf) == np.max(x, axis=0, where=used, initial=-np.inf)
+    t = (mean - popmean) / np.where(equal, np.nan, error)
+    above, below = (special.stdtr(np.maximum(n - 1, 1), side * t) for side in (-1, 1))
+    p = {"greater": above, "less": below, "two-sided": 2 * np.minimum(above, below)}[tail]
+    return _result(values, mean, low, high, t, p, n)
+
+
+def sign_flip(values, n_permutations=10000, tail="two-sided", seed=0, max_statistic=False, popmean=0,
+              confidence=0.95, nan="omit"):
+    """Return a permutation test over subjects that flips the signs of their values.
+
+    Needs no normal distribution, only that a subject's value is as likely to be ``popmean + d`` as ``popmean
+    - d`` under the null hypothesis. All 2^n flips are used when they are no more than ``n_permutations``;
+    then p is the exact share of flips, the observed one included (2^-n at the least: 0.016 for six subjects).
+    Otherwise p is ``(b + 1) / (m + 1)`` over m random flips.
+
+    Parameters
+    ----------
+    values, tail, popmean, confidence, nan
+        As for `t_test`; the interval is Student's.
+    n_permutations : int
+        Largest number of flips.
+    seed : int or numpy.random.Generator
+        Draws the flips when they are not all used.
+    max_statistic : bool
+        Whether p is corrected for all targets, by the largest statistic over targets in each flip.
+
+    Returns
+    -------
+    result : GroupResult
+        ``statistic`` is the sum of ``values - popmean`` over its standard deviation under flips, the root of
+        the sum of squares: comparable between targets. It and p are NaN where that is 0.
+
+    Raises
+    ------
+    ValueError
+        As for `t_test`, or if ``n_permutations`` is below 1.
+    """
+    values, x, used = _check(values, nan)
+    check_tail(tail)
+    if n_permutations < 1:
+        raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more")
+    n, mean, low, high, _ = _interval(x, used, confidence)
+    x = np.where(used, x - popmean, 0)
+    length = np.sqrt(np.sum(x**2, axis=0))
+    defined = (n >= 2) & (length > 0)
+    statistic, p = np.full((2, len(n)), np.nan)
+    unit = x[:, defined] / length[defined]
+    statistic[defined] = unit.sum(axis=0)
+    signs, added = _signs(len(x), n_permutations, seed)
+    p[defined] = (_count_flips(unit, signs, tail, max_statistic) + added) / (len(signs) + added)
+    return _result(values, mean, low, high, statistic, p, n)
+
+
+def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca"):
+    """Return a bootstrap confidence interval of the mean over subjects, by ``scipy.stats.bootstrap``.
+
+    Every target sees the same resampled subjects. With fewer than about ten subjects it is too narrow (the
+    spread of a small sample is too small): `t_test` gives the better interval there.
+
+    Parameters
+    ----------
+    values : array (n_subjects, ...)
+        One value a subject and target.
+    n_boot : int
+        Resamples.
+    confidence : float
+    seed : int
+    method : {"bca", "percentile"}
+        Corrected for bias and skew (Efron 1987), or plain percentiles, which is many times faster.
+
+    Returns
+    -------
+    low, high : array (...)
+        NaN where a subject's value is NaN, or where all are equal.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two subjects, a value is infinite, or an argument is not valid.
+    """
+    values, x, _ = _check(values, "propagate")
+    _check_confidence(confidence)
+    if n_boot < 1 or method not in ("bca", "percentile"):
+        raise ValueError(f"n_boot is {n_boot} and method {method!r}, expected 1 or more, and 'bca' or "
+                         "'percentile'")
+    bounds = np.full((2, x.shape[1]), np.nan)
+    usable = np.flatnonzero(np.ptp(x, axis=0) > 0)  # False for NaN
+    for block in column_blocks(n_boot, len(usable)):  # the same seed in each block: the same subjects
+        found = stats.bootstrap((x[:, usable[block]],), np.mean, axis=0, n_resamples=n_boot, batch=100,
+                                confidence_level=confidence, method=method, rng=np.random.default_rng(seed))
+        bounds[:, usable[block]] = found.confidence_interval
+    low, high = bounds.astype(float_type(values)).reshape(2, *values.shape[1:])
+    return low[()], high[()]
+
+
+def fisher_mean(r, axis=0):
+    """Return the mean of correlations through Fisher's z, ``tanh(mean(arctanh(r)))``, without the NaNs.
+
+    Parameters
+    ----------
+    r : array
+        Correlations in [-1, 1]; exactly 1 counts as 1 - 1e-12, so that the mean stays finite.
+    axis : int
+
+    Returns
+    -------
+    mean : array, shape of ``r`` without ``axis``
+        NaN where all are NaN.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside [-1, 1].
+    """
+    r = as_real(r, "r")
+    if np.any(np.abs(r) > 1 + 1e-6):
+        raise ValueError(f"r goes up to {np.nanmax(np.abs(r)):.4g} in size, expected correlations in [-1, 1]")
+    z = np.arctanh(np.clip(r.astype(np.float64), -1 + 1e-12, 1 - 1e-12))
+    n = np.sum(~np.isnan(z), axis=axis)
+    return np.tanh(np.nansum(z, axis=axis) / np.where(n > 0, n, np.nan)).astype(float_type(r))[()]
+
+
+def _check(values, nan):
+    """Return values, the same as (n_subjects, n_targets) of float64, and which of those count."""
+    values = as_real(values, "values")
+    if nan not in ("omit", "propagate"):
+        raise ValueError(f"nan is {nan!r}, expected 'omit' or 'propagate'")
+    if values.ndim < 1 or len(values) < 2:
+        raise ValueError(f"values has shape {values.shape}, expected (n_subjects, ...) with two subjects "
+                         "or more: a group test needs their spread")
+    if np.isinf(values).any():
+        raise ValueError(f"values holds {int(np.isinf(values).sum())} infinite value(s), expected numbers or "
+                         "NaN: repair those, or mark them as NaN")
+    x = values.reshape(len(values), -1).astype(np.float64)
+    used = ~np.isnan(x)
+    return values, x, used if nan == "omit" else used & used.all(axis=0)
+
+
+def _check_confidence(confidence):
+    """Raise a ValueError unless ``confidence`` is between 0 and 1."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}, expected between 0 and 1, for example 0.95")
+
+
+def _interval(x, used, confidence):
+    """Return n, mean, its interval (low, high) and standard error over the subjects that count."""
+    _check_confidence(confidence)
+    count = used.sum(axis=0)
+    n = np.where(count >= 2, count, np.nan)
+    mean = np.sum(x, axis=0, where=used) / n
+    error = np.sqrt(np.sum((x - mean) ** 2, axis=0, where=used) / (n - 1) / n)
+    half = special.stdtrit(n - 1, (1 + confidence) / 2) * error
+    return count, mean, mean - half, mean + half, error
+
+
+def _signs(n_subjects, n_permutations, seed):
+    """Return rows of signs, and what to add to both counts: 0 if the rows are all there are, 1 if random."""
+    if n_subjects < 63 and 2**n_subjects <= n_permutations:
+        return 1.0 - 2 * (np.arange(2**n_subjects)[:, None] >> np.arange(n_subjects) & 1), 0
+    return np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_permutations, n_subjects)), 1
+
+
+def _count_flips(unit, signs, tail, together):
+    """Return how many flips are at least as extreme as each observed sum, by target or by the best one."""
+    unit = -unit if tail == "less" else unit
+    size = np.abs if tail == "two-sided" else np.positive
+    observed = size(unit.sum(axis=0)) - 1e-12  # equal up to rounding is a tie, and counts
+    count, best = np.zeros(unit.shape[1], dtype=int), np.full(len(signs), -np.inf)
+    for block in column_blocks(len(signs), unit.shape[1]):
+        flipped = size(signs @ unit[:, block])
+        best = np.maximum(best, flipped.max(axis=1))
+        count[block] = np.sum(flipped >= observed[block], axis=0)
+    return len(best) - np.searchsorted(np.sort(best), observed) if together else count
+
+
+def _result(values, mean, low, high, statistic, p, n):
+    """Return a GroupResult in the shape of one subject's values."""
+    shape, dtype = values.shape[1:], float_type(values)
+    floats = (x.astype(dtype).reshape(shape)[()] for x in (mean, low, high, statistic))
+    return GroupResult(*floats, p.reshape(shape)[()], n.reshape(shape)[()])

@@ -1,0 +1,192 @@
+"""The book's figures: labelled axes with units, colours that colour-blind readers tell apart, one per thing."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from naturalistic.inference import t_test
+
+# Okabe & Ito's palette; a thing keeps its colour throughout the book
+COLOURS = {
+    "controls": "#999999",
+    "static": "#E69F00",
+    "layers": "#0072B2",
+    "ceiling": "#000000",
+    "chance": "#BBBBBB",
+    "words": "#56B4E9",
+    "joint": "#009E73",
+    "highlight": "#D55E00",
+}
+ROI_NAMES = {
+    "LATL": "left anterior temporal",
+    "RATL": "right anterior temporal",
+    "LPTL": "left posterior temporal",
+    "LIPL": "left inferior parietal",
+    "LPreM": "left premotor",
+    "LIFG": "left inferior frontal",
+}
+
+
+def style():
+    """Set the book's look for all figures of a notebook."""
+    plt.rcParams.update(
+        {
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "axes.titlesize": "medium",
+            "figure.constrained_layout.use": True,
+            "figure.dpi": 110,
+            "font.size": 9,
+            "legend.frameon": False,
+        }
+    )
+
+
+def colour_of(name):
+    """Return the colour of a feature space by its name; layers share a hue, deeper is darker."""
+    if name.startswith("layer "):
+        return plt.get_cmap("Blues")(0.35 + 0.1 * min(int(name.split()[1]), 6))
+    return COLOURS.get(name, COLOURS["highlight"])
+
+
+def words_on_time_line(words, onsets, offsets, tr, title, *, start=0.0, stop=12.0):
+    """Draw each word from its onset to its offset above the TRs that measured while it was said.
+
+    Parameters
+    ----------
+    words : list of str
+    onsets, offsets : array (n_words,)
+        In s from the first TR.
+    tr : float
+        In s.
+    title : str
+    start, stop : float
+        Part of the story to draw, in s.
+    """
+    fig, ax = plt.subplots(figsize=(8.5, 2.4))
+    for n, (word, a, b) in enumerate(zip(words, onsets, offsets)):
+        if a < start or b > stop:
+            continue
+        ax.broken_barh([(a, b - a)], (0, 1), color=COLOURS["words"], edgecolor="white")
+        ax.text((a + b) / 2, 1.15 + 0.55 * (n % 3), word, ha="center", va="bottom", fontsize=7.5)
+    for t in np.arange(start, stop + tr / 2, tr):
+        ax.axvline(t, color=COLOURS["chance"], lw=0.8, zorder=0)
+    ax.set(xlim=(start, stop), ylim=(0, 3.2), yticks=[], xlabel="time from the first TR (s)", title=title)
+    ax.set_xticks(np.arange(start, stop + tr / 2, tr))
+    ax.spines["left"].set_visible(False)
+    return fig
+
+
+def values_by_roi(values, rois, title, ylabel, significant=None):
+    """Draw a value for every subject (dots) and the mean with its 95 % interval, by region.
+
+    Parameters
+    ----------
+    values : array (n_subjects, n_rois)
+    rois : sequence of str
+    title, ylabel : str
+    significant : array of bool (n_rois,), optional
+        Regions whose mean is drawn filled; the others are open.
+    """
+    fig, ax = plt.subplots(figsize=(7, 2.8))
+    x, group = np.arange(len(rois)), t_test(values)
+    ax.axhline(0, color=COLOURS["chance"], lw=0.8)
+    ax.plot(x + _spread(len(values), 0.15)[:, None], values, ".", color=COLOURS["chance"], ms=4, zorder=1)
+    filled = np.ones(len(rois), bool) if significant is None else np.asarray(significant)
+    for k in x:
+        _mean_with_interval(ax, k, group, k, COLOURS["ceiling"], filled[k])
+    ax.set_xticks(x, ["\n".join([r, *ROI_NAMES.get(r, "").split()]) for r in rois])
+    ax.set(ylabel=ylabel, title=title)
+    return fig
+
+
+def accuracy_by_roi(scores, ceiling, significant, rois, title):
+    """Draw accuracy by feature space in one panel a region, beside the ceiling.
+
+    Parameters
+    ----------
+    scores : dict of str to array (n_subjects, n_rois)
+        Correlation r of each feature space.
+    ceiling : array (n_subjects, n_rois)
+    significant : dict of str to array of bool (n_rois,)
+        Drawn as filled (significant) or open markers.
+    rois : sequence of str
+    title : str
+    """
+    fig, axes = plt.subplots(2, 3, figsize=(8.5, 5), sharex=True, sharey=True)
+    spread, top = _spread(len(ceiling), 0.2), t_test(ceiling)
+    for k, (roi, ax) in enumerate(zip(rois, axes.flat)):
+        ax.axhspan(top.low[k], top.high[k], color=COLOURS["ceiling"], alpha=0.12, lw=0)
+        ax.axhline(top.mean[k], color=COLOURS["ceiling"], lw=1, ls="--")
+        ax.axhline(0, color=COLOURS["chance"], lw=0.8)
+        for x, (name, values) in enumerate(scores.items()):
+            ax.plot(x + spread, values[:, k], ".", color=colour_of(name), ms=2.5, alpha=0.45)
+            _mean_with_interval(ax, x, t_test(values), k, colour_of(name), significant[name][k])
+        ax.set_title(f"{roi}: {ROI_NAMES.get(roi, '')}")
+        ax.set_xticks(range(len(scores)), list(scores), rotation=60, ha="right")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("accuracy (r)")
+    fig.suptitle(title)
+    return fig
+
+
+def accuracy_by_context(windows, scores, rois, title):
+    """Draw accuracy against the words of context, one line a region, with 95 % intervals over subjects.
+
+    Parameters
+    ----------
+    windows : sequence of int (n_windows,)
+        Words of context.
+    scores : array (n_windows, n_subjects, n_rois)
+    rois : sequence of str
+    title : str
+    """
+    fig, axes = plt.subplots(1, len(rois), figsize=(8.5, 2.4), sharey=True)
+    for k, (roi, ax) in enumerate(zip(rois, axes)):
+        group = t_test(np.moveaxis(scores[:, :, k], 0, 1))
+        ax.axhline(0, color=COLOURS["chance"], lw=0.8)
+        ax.fill_between(windows, group.low, group.high, color=COLOURS["layers"], alpha=0.25, lw=0)
+        ax.plot(windows, group.mean, "o-", color=COLOURS["layers"], ms=3)
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(windows[::2], [f"{w:g}" for w in windows[::2]])
+        ax.set_title(roi)
+    axes[0].set_ylabel("accuracy (r)")
+    fig.supxlabel("context (words)", fontsize="medium")
+    fig.suptitle(title)
+    return fig
+
+
+def responses(delays, weights, rois, title):
+    """Draw FIR weights as a response over time, one panel a region: subjects as lines, mean with 95 % interval.
+
+    Parameters
+    ----------
+    delays : array (n_delays,)
+        In s.
+    weights : array (n_subjects, n_rois, n_delays)
+    rois : sequence of str
+    title : str
+    """
+    fig, axes = plt.subplots(1, len(rois), figsize=(8.5, 2.4), sharey=True)
+    for k, (roi, ax) in enumerate(zip(rois, axes)):
+        group = t_test(weights[:, k])
+        ax.axhline(0, color=COLOURS["chance"], lw=0.8)
+        ax.plot(delays, weights[:, k].T, color=COLOURS["chance"], lw=0.4, alpha=0.6)
+        ax.fill_between(delays, group.low, group.high, color=COLOURS["words"], alpha=0.4, lw=0)
+        ax.plot(delays, group.mean, "o-", color=COLOURS["layers"], ms=3)
+        ax.set_title(roi)
+    low, high = np.percentile(weights, [1, 99])
+    axes[0].set(ylim=(low, high), ylabel="weight (sd of BOLD\nper sd of word rate)")
+    fig.supxlabel("delay (s)", fontsize="medium")
+    fig.suptitle(title)
+    return fig
+
+
+def _spread(n, width):
+    """Sideways offsets that keep dots apart, the same each time."""
+    return np.random.default_rng(0).uniform(-width, width, n)
+
+
+def _mean_with_interval(ax, x, group, k, colour, filled):
+    error = [[group.mean[k] - group.low[k]], [group.high[k] - group.mean[k]]]
+    face = colour if filled else "white"
+    ax.errorbar([x], [group.mean[k]], yerr=error, fmt="o", color=colour, mfc=face, ms=5, capsize=2, zorder=3)

@@ -1,0 +1,117 @@
+"""The numbers of a chapter, written once to a JSON file and read from there by prose, tables and pages."""
+
+import json
+import math
+import os
+import platform
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+PACKAGES = ("naturalistic", "numpy", "scipy", "torch", "transformers")
+
+
+def results_dir():
+    """Return the folder of results: ``$NATURALISTIC_RESULTS``, or ``_build/results`` of the repository.
+
+    Outside a checkout it is ``_build/results`` under the current folder.
+    """
+    if os.environ.get("NATURALISTIC_RESULTS"):
+        return Path(os.environ["NATURALISTIC_RESULTS"]).expanduser()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "lib" / "naturalistic").is_dir() and (folder / "pyproject.toml").is_file():
+            return folder / "_build" / "results"
+    return here / "_build" / "results"
+
+
+def save(chapter, numbers, *, dataset, seed):
+    """Write a chapter's numbers, whole or not at all.
+
+    Parameters
+    ----------
+    chapter : str
+        Such as ``"01-first-model"``; the file is ``<results_dir>/<chapter>.json``.
+    numbers : dict
+        Plain names; values are numbers, strings, arrays, or lists and dicts of such. NaN becomes null.
+    dataset : str
+    seed : int
+
+    Returns
+    -------
+    numbers : dict
+        What was written, as `load` returns it.
+    """
+    about = {"dataset": dataset, "seed": seed, "versions": {p: version(p) for p in PACKAGES}}
+    about["versions"]["python"] = platform.python_version()
+    text = json.dumps(_plain({**about, **numbers}), indent=1, ensure_ascii=False, allow_nan=False)
+    path = results_dir() / f"{chapter}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+        file.write(text + "\n")
+    os.replace(file.name, path)
+    return json.loads(text)
+
+
+def load(chapter):
+    """Return the numbers that a chapter wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the chapter has not been run.
+    """
+    path = results_dir() / f"{chapter}.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there: run the chapter {chapter} first (make book)")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _plain(value):
+    """Turn arrays and numpy numbers into lists and Python numbers that JSON can hold."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        if math.isinf(value):
+            raise ValueError("a result is infinite; find out why before it is saved")
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a result is of type {type(value).__name__}, expected numbers, strings, lists, dicts or arrays")
+
+
+def table(values, bold=None, digits=2, corner=""):
+    """Return numbers as a Markdown table.
+
+    Parameters
+    ----------
+    values : dict of str to dict of str to float
+        Rows of columns, as read from a results file; None is drawn as a dash.
+    bold : dict of str to dict of str to bool, optional
+        Cells to print in bold, with the same keys.
+    digits : int
+    corner : str
+        Head of the column of row names.
+
+    Returns
+    -------
+    text : str
+    """
+    columns = list(next(iter(values.values())))
+
+    def cell(row, column):
+        value = values[row][column]
+        text = "–" if value is None else f"{value:.{digits}f}"
+        return f"**{text}**" if bold and bold[row][column] else text
+
+    lines = [[corner, *columns], ["---"] * (len(columns) + 1)]
+    lines += [[row, *(cell(row, column) for column in columns)] for row in values]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

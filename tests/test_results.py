@@ -1,0 +1,55 @@
+import json
+
+import numpy as np
+import pytest
+
+from naturalistic import results
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("NATURALISTIC_RESULTS", str(tmp_path / "r"))
+    return tmp_path / "r"
+
+
+def test_what_is_saved_is_loaded(folder):
+    numbers = {"r": np.array([0.5, np.nan], np.float32), "n": np.int64(3), "ok": np.bool_(True), "of": {1: (2.5, None)}}
+    saved = results.save("09-x", numbers, dataset="made", seed=1)
+    assert saved == results.load("09-x") == json.loads((folder / "09-x.json").read_text())
+    assert saved["r"] == [0.5, None] and saved["n"] == 3 and saved["ok"] is True and saved["of"] == {"1": [2.5, None]}
+    assert saved["dataset"] == "made" and saved["seed"] == 1 and "numpy" in saved["versions"]
+    assert [p.name for p in folder.iterdir()] == ["09-x.json"]
+
+
+def test_what_cannot_be_said_in_json_is_refused_and_the_old_file_stays(folder):
+    results.save("09-x", {"a": 1}, dataset="made", seed=1)
+    with pytest.raises(ValueError, match="a result is infinite"):
+        results.save("09-x", {"a": np.inf}, dataset="made", seed=1)
+    with pytest.raises(TypeError, match="a result is of type set"):
+        results.save("09-x", {"a": {1}}, dataset="made", seed=1)
+    assert results.load("09-x")["a"] == 1
+
+
+def test_a_chapter_that_was_not_run():
+    with pytest.raises(FileNotFoundError, match="run the chapter 09-x first"):
+        results.load("09-x")
+
+
+def test_results_of_a_checkout(monkeypatch, tmp_path):
+    monkeypatch.delenv("NATURALISTIC_RESULTS")
+    (tmp_path / "lib" / "naturalistic").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert results.results_dir() == tmp_path / "_build" / "results"
+
+
+def test_table():
+    values = {"a": {"x": 0.123, "y": None}, "b": {"x": -1.0, "y": 2.0}}
+    bold = {"a": {"x": True, "y": False}, "b": {"x": False, "y": False}}
+    assert results.table(values, bold, corner="r").split("\n") == [
+        "| r | x | y |",
+        "| --- | --- | --- |",
+        "| a | **0.12** | – |",
+        "| b | -1.00 | 2.00 |",
+    ]
