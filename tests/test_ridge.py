@@ -8,7 +8,7 @@ from naturalistic.engine.moments import Direct, Rotated
 from naturalistic.engine.rows import fold_products, make_rows
 from naturalistic.folds import GroupGapKFold, check_folds
 from naturalistic.ridge import RidgeCV, cross_val_predict, fit_many, make_folds, solve_ridge_cv
-from ridge_reference import brute_force, make_problem
+from ridge_reference import brute_force, make_problem, score_columns
 from sklearn.model_selection import PredefinedSplit, TimeSeriesSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -160,6 +160,34 @@ def test_same_as_himalaya(peer, n_features, dtype, tolerance):
     model = RidgeCV(ALPHAS, 4).fit(X.astype(dtype), Y.astype(dtype), groups)
     np.testing.assert_allclose(model.alphas_, oracle.best_alphas_, rtol=1e-6)
     np.testing.assert_allclose(model.coef_, coef, atol=tolerance * np.abs(coef).max())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_features", [150, 700])
+@pytest.mark.parametrize("decay", [0, 1])
+def test_float32_chooses_as_float64_and_as_an_svd_would(n_features, decay):
+    rng = np.random.default_rng(0)
+    alphas, n_trs, n_targets = np.logspace(-12, 12, 25), 600, 400
+    X = rng.standard_normal((n_trs, n_features)) * np.arange(1, n_features + 1) ** -float(decay)
+    signal = X @ rng.standard_normal((n_features, n_targets))
+    Y = signal / signal.std(axis=0) * rng.uniform(0, 2, n_targets) + rng.standard_normal((n_trs, n_targets))
+    X, Y, groups = X.astype(np.float32), Y.astype(np.float32), np.arange(n_trs) // 10
+    scores = np.zeros((25, n_targets))
+    for train, test in check_folds(4, n_trs, groups):
+        x, y = X[train].astype(float), Y[train] - Y[train].mean(axis=0, dtype=float)
+        U, s, Vt = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+        Z, w = (X[test] - X[test].mean(axis=0, dtype=float)) @ Vt.T, U.T @ y
+        for a, alpha in enumerate(alphas):
+            scores[a] += score_columns(Y[test].astype(float), (Z * (s / (s**2 + alpha))) @ w, "correlation") / 4
+    single, double = (RidgeCV(alphas, 4).fit(X.astype(dtype), Y.astype(dtype), groups) for dtype in ("f4", "f8"))
+    np.testing.assert_allclose(double.cv_scores_, scores, atol=1e-9)
+    np.testing.assert_allclose(single.cv_scores_, scores, atol=2e-6)
+    for model, tie in ((single, 2e-6), (double, 1e-9)):  # another alpha only where the scores are the same
+        chosen = np.log10(model.alphas_).round().astype(int) + 12
+        np.testing.assert_allclose(scores[chosen, np.arange(n_targets)], scores.max(axis=0), atol=tie)
+    interior = (double.alphas_ > 1e-4) & (double.alphas_ < 1e6)
+    assert interior.mean() > 0.5
+    np.testing.assert_array_equal(single.alphas_[interior], double.alphas_[interior])
 
 
 @pytest.mark.parametrize("n_features", [10, 100])

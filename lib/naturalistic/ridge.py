@@ -158,10 +158,10 @@ def _as_features(model, X, name="X"):
     """Return features as a finite float array with two samples or more, and note their number in the model."""
     X = validate_data(model, X, dtype=(np.float64, np.float32), ensure_all_finite=False, ensure_min_samples=2)
     check_finite(X, name)
-    if (X == X[0]).all():
+    if (X.max(axis=0) == X.min(axis=0)).all():
         raise ValueError(
-            f"{name} has no feature that varies: all {X.shape[1]} are constant over {len(X)} samples; check how they were "
-            f"made"
+            f"{name} has no feature that varies: all {X.shape[1]} are constant over {len(X)} samples; check how "
+            f"they were made"
         )
     return X
 

@@ -181,7 +181,7 @@ def as_spaces(X, to_fit=True):
         check_finite(x, f"X[{name!r}]")
         if to_fit and len(x) < 2:
             raise ValueError(f"X[{name!r}] has {len(x)} sample (n_samples = {len(x)}), expected two or more")
-        if to_fit and (x == x[0]).all():
+        if to_fit and (x.max(axis=0) == x.min(axis=0)).all():
             raise ValueError(
                 f"X[{name!r}] has no feature that varies: all {x.shape[1]} are constant; leave it out"
             )
