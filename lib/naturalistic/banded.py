@@ -6,33 +6,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from naturalistic.engine.bands import make_spaces, solve_banded
+from naturalistic.engine.bands import draw_gammas, solve_banded
 from naturalistic.engine.device import pick_device
 from naturalistic.engine.inputs import as_spaces, as_targets, check_alphas, check_count, check_scoring
 from naturalistic.engine.solve import DTYPES
+from naturalistic.engine.spaces import make_spaces
 from naturalistic.ridge import make_folds
 
-
-def draw_gammas(n_draws, n_spaces, concentration=(0.1, 1.0), seed=0):
-    """Draw weights of feature spaces from Dirichlet distributions; the first draw weighs all spaces alike.
-
-    Parameters
-    ----------
-    n_draws : int
-    n_spaces : int
-    concentration : float or sequence of float
-        Below 1 most draws favour one space, at 1 they are uniform on the simplex. A sequence is cycled through.
-    seed : int
-
-    Returns
-    -------
-    gammas : array (n_draws, n_spaces)
-        Each row sums to 1.
-    """
-    generator, concentration = np.random.default_rng(seed), np.atleast_1d(concentration)
-    gammas = [generator.dirichlet([concentration[k % len(concentration)]] * n_spaces) for k in range(n_draws)]
-    gammas[0] = np.full(n_spaces, 1 / n_spaces)
-    return np.array(gammas)
+__all__ = ["BandedRidgeCV", "draw_gammas", "leave_one_space_out"]
 
 
 class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):

@@ -27,9 +27,7 @@ CASES = {
     "tall": dict(n=6000, p=[1024], t=20000, alphas=np.logspace(0, 6, 10), folds=5, expected=5.0),
     "report": dict(n=8000, p=[1280], t=20000, alphas=np.logspace(-12, 12, 25), folds=4, expected=12.0),
     "wide": dict(n=3000, p=[3072], t=20000, alphas=np.logspace(0, 6, 10), folds=5, expected=1.5),
-    "banded": dict(
-        n=3000, p=[512] * 3, t=10000, alphas=np.logspace(0, 6, 10), folds=5, draws=20, expected=3.0
-    ),
+    "banded": dict(n=3000, p=[512] * 3, t=10000, alphas=np.logspace(0, 6, 10), folds=5, draws=20, expected=3.0),
     "rois": dict(
         n=1920,
         p=np.linspace(60, 700, 150).astype(int).tolist(),
@@ -62,24 +60,23 @@ def make_data(case, scale):
         t = case["t"]
     Y = rng.standard_normal((n, t), dtype=np.float32)
     for X in Xs[:3]:
-        Y += (X @ rng.standard_normal((X.shape[1], t), dtype=np.float32)) * rng.uniform(0, 0.1, t).astype(
-            np.float32
-        )
+        Y += (X @ rng.standard_normal((X.shape[1], t), dtype=np.float32)) * rng.uniform(0, 0.1, t).astype(np.float32)
     return Xs, Y, np.arange(n) * case["folds"] // n
 
 
 def run_ours(case, Xs, Y, fold):
-    """Fit our estimator and return the alphas chosen, one row a model."""
+    """Fit our estimator; return the alphas chosen and the scores (n_alphas, n_targets), a row and an array a model."""
     from naturalistic.banded import BandedRidgeCV
     from naturalistic.ridge import RidgeCV, fit_many
 
     options = dict(alphas=case["alphas"], cv=case["folds"], progress=False)
     if "draws" in case:
         model = BandedRidgeCV(n_draws=case["gammas"], **options)
-        return [model.fit({str(k): X for k, X in enumerate(Xs)}, Y, groups=fold).alphas_]
-    if len(Xs) > 1:
-        return [model.alphas_ for model in fit_many(RidgeCV(**options), Xs, Y, groups=fold)]
-    return [RidgeCV(**options).fit(Xs[0], Y, groups=fold).alphas_]
+        return [model.fit({str(k): X for k, X in enumerate(Xs)}, Y, groups=fold).alphas_], None
+    models = fit_many(RidgeCV(**options), Xs, Y, groups=fold) if len(Xs) > 1 else [RidgeCV(**options)]
+    if len(Xs) == 1:
+        models[0].fit(Xs[0], Y, groups=fold)
+    return [model.alphas_ for model in models], np.concatenate([model.cv_scores_ for model in models], axis=1)
 
 
 def run_himalaya(peer, case, Xs, Y, fold):
@@ -110,13 +107,9 @@ def run_himalaya(peer, case, Xs, Y, fold):
     chosen = []
     for X in Xs:
         if name == "RidgeCV":
-            model = ridge.RidgeCV(
-                alphas=alphas, cv=cv, fit_intercept=True, solver_params=dict(options, warn=False)
-            )
+            model = ridge.RidgeCV(alphas=alphas, cv=cv, fit_intercept=True, solver_params=dict(options, warn=False))
         else:
-            model = kernel_ridge.KernelRidgeCV(
-                alphas=alphas, cv=cv, fit_intercept=True, solver_params=options
-            )
+            model = kernel_ridge.KernelRidgeCV(alphas=alphas, cv=cv, fit_intercept=True, solver_params=options)
         model.fit(X, Y)
         chosen.append(backend.to_numpy(model.best_alphas_))
     return chosen
@@ -208,10 +201,12 @@ def work(args):
     memory = Memory()
     memory.start()
     wall, cpu = time.perf_counter(), time.process_time()
-    chosen = run(args.worker, case, Xs, Y, fold)
+    chosen, scores = run(args.worker, case, Xs, Y, fold)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     memory.stopped.set()
     np.save(args.out + ".npy", np.concatenate(chosen))
+    if scores is not None:
+        np.save(args.out + ".scores.npy", scores)
     out_size = 4 * Y.shape[1] * sum(X.shape[1] for X in Xs) / 1e9
     gflop = count_products(case, Xs, Y, fold) if args.worker == "ours" else 0
     result = dict(
@@ -227,10 +222,16 @@ def work(args):
 
 
 def run(peer, case, Xs, Y, fold):
-    """Fit ``peer`` and return the alphas chosen."""
+    """Fit ``peer`` and return the alphas chosen, one row a model, and the scores if it is ours."""
     if peer == "ours":
         return run_ours(case, Xs, Y, fold)
-    return run_svd(case, Xs, Y, fold) if peer == "svd" else run_himalaya(peer, case, Xs, Y, fold)
+    return (run_svd(case, Xs, Y, fold) if peer == "svd" else run_himalaya(peer, case, Xs, Y, fold)), None
+
+
+def as_good(chosen, scores, alphas):
+    """Return the share of targets for which the alphas ``chosen`` by a peer score within 1e-6 of the best."""
+    number = np.abs(np.log(chosen)[:, None] - np.log(alphas)).argmin(axis=1)
+    return float((scores.max(axis=0) - scores[number, np.arange(len(number))] < 1e-6).mean())
 
 
 def warm_up(peer, case):
@@ -277,7 +278,10 @@ def measure(name, peer, args):
             return {"left_out": f"longer than {TIMEOUT} s"}
         if done.returncode:
             return {"left_out": (done.stderr.strip().splitlines() or ["killed"])[-1][:200]}
-        return dict(json.loads(Path(out).read_text()), chosen=np.load(out + ".npy"))
+        result = dict(json.loads(Path(out).read_text()), chosen=np.load(out + ".npy"))
+        if Path(out + ".scores.npy").exists():
+            result["scores"] = np.load(out + ".scores.npy")
+        return result
 
 
 def compare(name, args):
@@ -295,34 +299,18 @@ def compare(name, args):
         flush=True,
     )
     print(
-        f"{'':30}{'wall s':>9}{'cpu s':>9}{'peak GB':>9}{'x wall':>8}{'x cpu':>8}{'same alpha':>12}",
+        f"{'':30}{'wall s':>9}{'cpu s':>9}{'peak GB':>9}{'x wall':>8}{'x cpu':>8}{'same alpha':>12}{'as good':>9}",
         flush=True,
     )
-    table, ours = {}, None
+    table = {peer: measure(name, peer, args) for peer in peers[:1]}
+    ours = dict(table["ours"])
     for peer in peers:
-        row = measure(name, peer, args)
-        table[peer] = row
-        if "left_out" in row:
-            print(f"{peer:30}  left out: {row['left_out']}", flush=True)
+        row = table[peer] = table.get(peer) or measure(name, peer, args)
+        if "left_out" in row or "left_out" in ours:
+            print(f"{peer:30}  left out: {row.get('left_out', 'nothing to compare with')}", flush=True)
             continue
-        chosen = row.pop("chosen")
-        ours = chosen if ours is None else ours
-        row["same_alpha"] = float(np.isclose(np.log(chosen), np.log(ours), atol=1e-3).mean())
-        row["ratio"] = row["seconds"] / table["ours"]["seconds"]
-        row["cpu_ratio"] = row["cpu_seconds"] / table["ours"]["cpu_seconds"]
-        print(
-            f"{peer:30}{row['seconds']:9.1f}{row['cpu_seconds']:9.1f}{row['peak_gb']:9.2f}{row['ratio']:8.1f}"
-            f"{row['cpu_ratio']:8.1f}{row['same_alpha']:12.4f}",
-            flush=True,
-        )
-        if peer == "ours":
-            print(
-                f"{'':30}{row['gflop']:.0f} GFLOP of products, {row['gflop'] / row['seconds']:.0f} GFLOP/s, "
-                f"{row['gflop'] / row['cpu_seconds'] / row['product_rate_cpu']:.0%} of the product rate a "
-                f"processor second ({row['product_rate_cpu']:.0f} GFLOP/s); outputs {row['outputs_gb']:.2f} GB",
-                flush=True,
-            )
-    found = [r for p, r in table.items() if p not in ("ours", "svd") and "left_out" not in r]
+        print_row(peer, rate(row, ours, case["alphas"]))
+    found = [r for p, r in table.items() if p not in ("ours", "svd") and "ratio" in r]
     if found:
         best = {key: min(r[key] for r in found) for key in ("ratio", "cpu_ratio")}
         print(
@@ -332,6 +320,34 @@ def compare(name, args):
         )
         table["himalaya_best"] = best
     return table
+
+
+def rate(row, ours, alphas):
+    """Add to what a solver measured how it compares with ours; its arrays are taken out."""
+    chosen = row.pop("chosen")
+    row.pop("scores", None)
+    row["same_alpha"] = float(np.isclose(np.log(chosen), np.log(ours["chosen"]), atol=1e-3).mean())
+    row["as_good"] = as_good(chosen, ours["scores"], alphas) if "scores" in ours else row["same_alpha"]
+    row["ratio"] = row["seconds"] / ours["seconds"]
+    row["cpu_ratio"] = row["cpu_seconds"] / ours["cpu_seconds"]
+    return row
+
+
+def print_row(peer, row):
+    """Print one line of the table, and for ours a second one with the rate of its matrix products."""
+    print(
+        f"{peer:30}{row['seconds']:9.1f}{row['cpu_seconds']:9.1f}{row['peak_gb']:9.2f}{row['ratio']:8.1f}"
+        f"{row['cpu_ratio']:8.1f}{row['same_alpha']:12.4f}{row['as_good']:9.4f}",
+        flush=True,
+    )
+    if peer == "ours":
+        share = row["gflop"] / row["cpu_seconds"] / row["product_rate_cpu"]
+        print(
+            f"{'':30}{row['gflop']:.0f} GFLOP of products, {row['gflop'] / row['seconds']:.0f} GFLOP/s, {share:.0%} of "
+            f"the product rate a processor second ({row['product_rate_cpu']:.0f} GFLOP/s); outputs "
+            f"{row['outputs_gb']:.2f} GB",
+            flush=True,
+        )
 
 
 def main():

@@ -9,7 +9,8 @@
 `filters`    the shrinkage of each eigenvector by each alpha, and its few dimensions
 `moments`    norm and cross product of the test predictions of every alpha; their scores
 `solve`      the loop over batches of targets
-`bands`      several feature spaces, each with its own weight
+`spaces`     several feature spaces side by side, each with its own weight
+`bands`      the random search over those weights, and the fit at the best
 ===========  =============================================================================
 
 Notation: ``n_samples x n_features`` X is replaced by ``Q diag(s)`` of rank r; ridge on either is the same
