@@ -15,7 +15,7 @@ from naturalistic.engine.basis import eigh_above_floor
 from naturalistic.engine.device import batches, free_memory, in_parallel
 from naturalistic.engine.spaces import heard_columns, scaled_inner
 
-CACHE_BYTES = 3 * 2**27  # of products kept from draw to draw
+CACHE_BYTES = 2**27  # of products kept from draw to draw; beyond it they are made again (about 6 % more time)
 
 
 def draw_gammas(n_draws, n_spaces, concentration=(0.1, 1.0), seed=0):
