@@ -87,7 +87,7 @@ def heard_columns(spaces, gamma):
         Columns of Q that are left; None if all are.
     """
     size = spaces.scale_at(gamma) ** 2
-    keep = size > torch.finfo(torch.float64).eps * size.max()
+    keep = size > len(spaces.Q) / 2 * torch.finfo(torch.float64).eps * size.max()  # as in `eigh_above_floor`
     if keep.all() or not spaces.all_primal():
         return spaces, None
     last = torch.ones(1, dtype=torch.bool, device=keep.device)
