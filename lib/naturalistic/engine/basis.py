@@ -6,7 +6,6 @@ or fewer. Products ``Q' Y`` keep the small directions of collinear features in f
 
 import numpy as np
 import torch
-from scipy.linalg import eigh
 
 CHUNK_BYTES = 2**26
 
@@ -109,8 +108,8 @@ def eigh_above_floor(matrix, size):
     eigenvalues : tensor (rank,)
     vectors : tensor (k, rank)
     """
-    if matrix.device.type == "cpu":  # LAPACK as scipy has it took two thirds of torch's time
-        eigenvalues, vectors = map(torch.from_numpy, eigh(matrix.numpy(), driver="evd", check_finite=False))
+    if matrix.device.type == "cpu":  # numpy's LAPACK takes two thirds of torch's time, and frees Python meanwhile
+        eigenvalues, vectors = map(torch.from_numpy, np.linalg.eigh(matrix.numpy()))
     else:
         eigenvalues, vectors = torch.linalg.eigh(matrix)
     floor = max(size, len(matrix)) * torch.finfo(torch.float64).eps * max(float(eigenvalues[-1]), 0.0)
