@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from threadpoolctl import threadpool_limits
 
-BATCH_BYTES = 2**28  # of working arrays on a CPU, all workers together: long enough products, little memory
+BATCH_BYTES = 2**27  # of working arrays on a CPU, all workers together: long enough products, little memory
 MIN_BATCH = 64  # targets: fewer are not shared out among workers
 
 
