@@ -6,33 +6,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from naturalistic.engine.bands import make_spaces, solve_banded
+from naturalistic.engine.bands import draw_gammas, solve_banded
 from naturalistic.engine.device import pick_device
 from naturalistic.engine.inputs import as_spaces, as_targets, check_alphas, check_count, check_scoring
 from naturalistic.engine.solve import DTYPES
+from naturalistic.engine.spaces import make_spaces
 from naturalistic.ridge import make_folds
 
-
-def draw_gammas(n_draws, n_spaces, concentration=(0.1, 1.0), seed=0):
-    """Draw weights of feature spaces from Dirichlet distributions; the first draw weighs all spaces alike.
-
-    Parameters
-    ----------
-    n_draws : int
-    n_spaces : int
-    concentration : float or sequence of float
-        Below 1 most draws favour one space, at 1 they are uniform on the simplex. A sequence is cycled through.
-    seed : int
-
-    Returns
-    -------
-    gammas : array (n_draws, n_spaces)
-        Each row sums to 1.
-    """
-    generator, concentration = np.random.default_rng(seed), np.atleast_1d(concentration)
-    gammas = [generator.dirichlet([concentration[k % len(concentration)]] * n_spaces) for k in range(n_draws)]
-    gammas[0] = np.full(n_spaces, 1 / n_spaces)
-    return np.array(gammas)
+__all__ = ["BandedRidgeCV", "draw_gammas", "leave_one_space_out"]
 
 
 class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -76,8 +57,20 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """
 
     def __init__(
-        self, alphas=(0.1, 1.0, 10.0), cv=5, n_draws=20, seed=0, *, concentration=(0.1, 1.0), patience=None, gap=0,
-        scoring="correlation", fit_intercept=True, device="cpu", n_targets_batch=None, progress=True,
+        self,
+        alphas=(0.1, 1.0, 10.0),
+        cv=5,
+        n_draws=20,
+        seed=0,
+        *,
+        concentration=(0.1, 1.0),
+        patience=None,
+        gap=0,
+        scoring="correlation",
+        fit_intercept=True,
+        device="cpu",
+        n_targets_batch=None,
+        progress=True,
     ):
         self.alphas = alphas
         self.cv = cv
@@ -112,7 +105,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _checked(self, X, Y, groups):
         """Return X as a dict, Y as something to slice, and the folds; every argument is checked here."""
-        if not isinstance(X, dict):
+        if not _is_dict(X):
             X = {"X": validate_data(self, X, dtype=(np.float64, np.float32), ensure_all_finite=False)}
         X = as_spaces(X)
         n_samples = len(next(iter(X.values())))
@@ -132,7 +125,9 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             return draw_gammas(self.n_draws, n_spaces, self.concentration, self.seed)
         gammas = np.asarray(self.n_draws, dtype=np.float64)
         if gammas.ndim != 2 or gammas.shape[1] != n_spaces or not len(gammas):
-            raise ValueError(f"n_draws has shape {gammas.shape}, expected a number or (n_draws, {n_spaces}) weights")
+            raise ValueError(
+                f"n_draws has shape {gammas.shape}, expected a number or (n_draws, {n_spaces}) weights"
+            )
         if not (np.isfinite(gammas).all() and (gammas >= 0).all() and (gammas.sum(axis=1) > 0).all()):
             raise ValueError("n_draws has weights that are negative, not finite, or all zero in a draw")
         return gammas
@@ -144,12 +139,20 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _fit_spaces(self, spaces, Y):
         self.draws_ = self._gammas(len(spaces.bases))
         found = solve_banded(
-            spaces, Y, check_alphas(self.alphas), self.draws_, scoring=self.scoring,
-            fit_intercept=self.fit_intercept, patience=self.patience, n_targets_batch=self.n_targets_batch,
+            spaces,
+            Y,
+            check_alphas(self.alphas),
+            self.draws_,
+            scoring=self.scoring,
+            fit_intercept=self.fit_intercept,
+            patience=self.patience,
+            n_targets_batch=self.n_targets_batch,
             progress=self.progress,
         )
         ends = np.cumsum([0] + [len(basis.mean) for basis in spaces.bases.values()])
-        self.spaces_ = {name: slice(a, b) for name, a, b in zip(spaces.bases, ends[:-1].tolist(), ends[1:].tolist())}
+        self.spaces_ = {
+            name: slice(a, b) for name, a, b in zip(spaces.bases, ends[:-1].tolist(), ends[1:].tolist())
+        }
         self.coef_ = np.concatenate(list(found.coef.values()), axis=1)
         self._target_mean = found.target_mean
         self._feature_mean = np.concatenate([basis.mean for basis in spaces.bases.values()])
@@ -187,7 +190,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return parts
 
     def _to_predict(self, X):
-        if not isinstance(X, dict):
+        if not _is_dict(X):
             X = {"X": validate_data(self, X, reset=False, dtype=self.coef_.dtype)}
         if set(X) != set(self.spaces_):
             raise ValueError(f"X has the spaces {sorted(X)}, expected those fitted: {sorted(self.spaces_)}")
@@ -201,6 +204,11 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _shaped(self, Y_hat):
         return Y_hat[:, 0] if self._one_target else Y_hat
+
+
+def _is_dict(X):
+    """Say whether X is a dict of spaces; one of scipy's sparse matrices is a dict too."""
+    return isinstance(X, dict) and not hasattr(X, "tocsr")
 
 
 def leave_one_space_out(model, X, Y, groups=None):
@@ -224,10 +232,12 @@ def leave_one_space_out(model, X, Y, groups=None):
     without : dict of BandedRidgeCV
         By the name of the space left out; predict from the other spaces.
     """
-    if not isinstance(X, dict) or len(X) < 2:
+    if not _is_dict(X) or len(X) < 2:
         raise ValueError("X has fewer than two feature spaces: nothing is left when one is left out")
     if not isinstance(model.n_draws, Integral):
-        raise ValueError("n_draws is an array of weights, expected a number: every set of spaces needs its own draws")
+        raise ValueError(
+            "n_draws is an array of weights, expected a number: every set of spaces needs its own draws"
+        )
     full, without = clone(model), {}
     X, Y, folds = full._checked(X, Y, groups)
     spaces = full._make_spaces(X, Y, folds)

@@ -5,10 +5,12 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
+from tqdm.auto import tqdm
 
 from naturalistic.engine import solve_ridge_cv
-from naturalistic.engine.device import pick_device
+from naturalistic.engine.device import in_parallel, pick_device
 from naturalistic.engine.inputs import as_targets, check_alphas, check_count, check_finite, check_scoring
+from naturalistic.engine.solve import PROGRESS_DELAY
 from naturalistic.folds import check_folds, contiguous_groups
 
 __all__ = ["RidgeCV", "cross_val_predict", "fit_many", "make_folds", "solve_ridge_cv"]
@@ -77,8 +79,16 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """
 
     def __init__(
-        self, alphas=(0.1, 1.0, 10.0), cv=5, *, gap=0, scoring="correlation", fit_intercept=True, device="cpu",
-        n_targets_batch=None, progress=True,
+        self,
+        alphas=(0.1, 1.0, 10.0),
+        cv=5,
+        *,
+        gap=0,
+        scoring="correlation",
+        fit_intercept=True,
+        device="cpu",
+        n_targets_batch=None,
+        progress=True,
     ):
         self.alphas = alphas
         self.cv = cv
@@ -124,8 +134,15 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _fit(self, X, Y, alphas, folds):
         self.coef_, self.intercept_, self.alphas_, self.cv_scores_ = solve_ridge_cv(
-            X, Y, alphas, folds, scoring=self.scoring, fit_intercept=self.fit_intercept, device=self.device,
-            n_targets_batch=self.n_targets_batch, progress=self.progress,
+            X,
+            Y,
+            alphas,
+            folds,
+            scoring=self.scoring,
+            fit_intercept=self.fit_intercept,
+            device=self.device,
+            n_targets_batch=self.n_targets_batch,
+            progress=self.progress,
         )
         return self
 
@@ -137,18 +154,14 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return Y_hat[:, 0] if self._one_target else Y_hat
 
 
-def _as_features(model, X):
+def _as_features(model, X, name="X"):
     """Return features as a finite float array with two samples or more, and note their number in the model."""
-    if getattr(np.asarray(X).dtype, "kind", "O") in "iub" if not hasattr(X, "tocsr") else False:
-        X = np.asarray(X, dtype=np.float64)
-    X = validate_data(
-        model, X, dtype=(np.float64, np.float32), ensure_all_finite=False, ensure_min_samples=2
-    )
-    check_finite(X, "X")
-    if (X == X[0]).all():
+    X = validate_data(model, X, dtype=(np.float64, np.float32), ensure_all_finite=False, ensure_min_samples=2)
+    check_finite(X, name)
+    if (X.max(axis=0) == X.min(axis=0)).all():
         raise ValueError(
-            f"X has no feature that varies: all {X.shape[1]} are constant over {len(X)} samples; check how they were "
-            f"made"
+            f"{name} has no feature that varies: all {X.shape[1]} are constant over {len(X)} samples; check how "
+            f"they were made"
         )
     return X
 
@@ -172,9 +185,24 @@ def fit_many(model, Xs, Y, groups=None):
     if not len(Xs):
         raise ValueError("Xs is empty, expected one feature matrix or more")
     named = Xs if isinstance(Xs, dict) else dict(enumerate(Xs))
-    models = {}
-    for name, X in named.items():
-        models[name] = clone(model).fit(X, Y, groups=groups)
+    models = {name: clone(model).set_params(progress=False) for name in named}
+    checked = {name: _as_features(models[name], X, f"Xs[{name!r}]") for name, X in named.items()}
+    n_samples = len(next(iter(checked.values())))
+    if any(len(X) != n_samples for X in checked.values()):
+        raise ValueError(f"Xs differ in length: { ({name: len(X) for name, X in checked.items()}) }")
+    Y, one_target = as_targets(Y, n_samples)
+    alphas, folds = model._checked(n_samples, groups)
+
+    def fit(name):
+        models[name]._one_target = one_target
+        models[name]._fit(checked[name], Y, alphas, folds)
+
+    device = pick_device(model.device)
+    fits = in_parallel(fit, list(named), device)  # each in one thread: small problems do not fill two
+    for _ in tqdm(fits, total=len(named), unit="model", disable=not model.progress, delay=PROGRESS_DELAY):
+        pass
+    for fitted in models.values():
+        fitted.set_params(progress=model.progress)
     return models if isinstance(Xs, dict) else list(models.values())
 
 

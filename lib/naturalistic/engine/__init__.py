@@ -9,14 +9,14 @@
 `filters`    the shrinkage of each eigenvector by each alpha, and its few dimensions
 `moments`    norm and cross product of the test predictions of every alpha; their scores
 `solve`      the loop over batches of targets
-`bands`      several feature spaces, each with its own weight
-`many`       many small problems with one Y
+`spaces`     several feature spaces side by side, each with its own weight
+`bands`      the random search over those weights, and the fit at the best
 ===========  =============================================================================
 
 Notation: ``n_samples x n_features`` X is replaced by ``Q diag(s)`` of rank r; ridge on either is the same
-problem, with weights turned by an orthonormal matrix. A fold whose training Gram matrix is
-``V diag(eigenvalues) V'`` predicts ``Z diag(h(alpha)) W Q_train' Y_train`` with ``h = e / (e + alpha)``.
-Only h depends on alpha, so alphas are told apart by vectors and never by matrices.
+problem, with weights turned by an orthonormal matrix V. A fold whose training Gram matrix
+has the eigenvalues e predicts ``Z diag(h(alpha)) W Q_train' Y_train`` with ``h = e / (e + alpha)``. Only h depends
+on alpha, so alphas are told apart by vectors and never by matrices.
 """
 
 from naturalistic.engine.solve import RidgeSolution, solve_ridge_cv

@@ -11,61 +11,33 @@ import torch
 from tqdm.auto import tqdm
 
 from naturalistic.engine import solve
-from naturalistic.engine.basis import Basis, eigh_above_floor
+from naturalistic.engine.basis import eigh_above_floor
 from naturalistic.engine.device import batches, free_memory, in_parallel
-from naturalistic.engine.rows import make_rows
+from naturalistic.engine.spaces import heard_columns, scaled_inner
 
-CACHE_BYTES = 3 * 2**27  # of products kept from draw to draw
-
-
-class Spaces(NamedTuple):
-    """Feature spaces on one orthonormal basis each, side by side, with their inner products."""
-
-    bases: dict  # name: Basis
-    Q: torch.Tensor  # (n_samples, q), the last column is ones
-    scale: torch.Tensor  # (q - 1,)
-    space: torch.Tensor  # (q - 1,), number of the space of each column
-    rows: object
-    inner: solve.InnerProducts
-
-    def select(self, names):
-        """Return the spaces ``names`` alone, with the inner products already made."""
-        numbers = [list(self.bases).index(name) for name in names]
-        keep = torch.isin(self.space, torch.as_tensor(numbers, device=self.space.device))
-        columns = torch.cat([torch.nonzero(keep)[:, 0], torch.tensor([len(keep)], device=keep.device)])
-        bases = {name: self.bases[name] for name in names}
-        space = torch.searchsorted(torch.as_tensor(numbers, device=keep.device), self.space[keep])
-        Q, scale, rows = self.Q[:, columns], self.scale[keep], self.rows
-        if all(solve.is_primal(fold, len(self.scale)) for fold in rows.folds):
-            total = self.inner.total[columns][:, columns]
-            train = [gram[columns][:, columns] for gram in self.inner.train]
-            return Spaces(bases, Q, scale, space, rows, solve.InnerProducts(total, train, None))
-        return Spaces(bases, Q, scale, space, rows, solve.inner_products(Q, scale, rows))
+CACHE_BYTES = 2**27  # of products kept from draw to draw; beyond it they are made again (about 6 % more time)
 
 
-def make_spaces(X, folds, device, dtype, fit_intercept, n_targets):
-    """Return `Spaces` for a dict of features.
+def draw_gammas(n_draws, n_spaces, concentration=(0.1, 1.0), seed=0):
+    """Draw weights of feature spaces from Dirichlet distributions; the first draw weighs all spaces alike.
 
     Parameters
     ----------
-    X : dict of array (n_samples, n_features)
-    folds : list of (train, test)
-    device : torch.device
-    dtype : torch.dtype
-    fit_intercept : bool
-    n_targets : int
+    n_draws : int
+    n_spaces : int
+    concentration : float or sequence of float
+        Below 1 most draws favour one space, at 1 they are uniform on the simplex. A sequence is cycled through.
+    seed : int
+
+    Returns
+    -------
+    gammas : array (n_draws, n_spaces)
+        Each row sums to 1.
     """
-    bases = {name: Basis(x, device, dtype, fit_intercept, n_targets) for name, x in X.items()}
-    Q = torch.cat([basis.Q[:, :-1] for basis in bases.values()] + [next(iter(bases.values())).Q[:, -1:]], dim=1)
-    for basis in bases.values():
-        if basis.primal or basis.V is not None:
-            basis.Q = None  # its copy is in the joint one
-    scale = torch.cat([basis.scale for basis in bases.values()])
-    space = torch.repeat_interleave(
-        torch.arange(len(bases)), torch.tensor([basis.rank for basis in bases.values()])
-    ).to(device)
-    rows = make_rows(folds, len(Q))
-    return Spaces(bases, Q, scale, space, rows, solve.inner_products(Q, scale, rows))
+    generator, concentration = np.random.default_rng(seed), np.atleast_1d(concentration)
+    gammas = [generator.dirichlet([concentration[k % len(concentration)]] * n_spaces) for k in range(n_draws)]
+    gammas[0] = np.full(n_spaces, 1 / n_spaces)
+    return np.array(gammas)
 
 
 class BandsSolution(NamedTuple):
@@ -78,8 +50,9 @@ class BandsSolution(NamedTuple):
     cv_scores: np.ndarray  # (n_draws, n_targets), of the best alpha; NaN where a target had stopped
 
 
-def solve_banded(spaces, Y, alphas, gammas, *, scoring, fit_intercept, patience=None, n_targets_batch=None,
-                 progress=False):
+def solve_banded(
+    spaces, Y, alphas, gammas, *, scoring, fit_intercept, patience=None, n_targets_batch=None, progress=False
+):
     """Choose weights of the spaces and an alpha for each target, then fit on all samples.
 
     Parameters
@@ -136,7 +109,7 @@ class _Search:
 
     def try_draw(self, gamma, active):
         """Return the best score (n_active,) over alphas of one draw, and the number of that alpha."""
-        spaces = self.spaces
+        spaces, heard = heard_columns(self.spaces, gamma)
         scale, inner = scaled_inner(spaces, gamma)
         judges = solve.fold_judges(
             spaces.Q, scale, spaces.rows, inner, self.penalties, self.scoring, self.fit_intercept, len(active)
@@ -149,12 +122,14 @@ class _Search:
             y = self.load(batch)[0]
             blocks = None if self.cache is None else self.cache.get(batch.start)
             if blocks is None and not all(judge.dual for judge in judges):
-                blocks = [spaces.Q[fold.test].T @ y[fold.test] for fold in spaces.rows.folds]
+                blocks = [self.spaces.Q[fold.test].T @ y[fold.test] for fold in spaces.rows.folds]
                 if self.cache is not None:
                     self.cache[batch.start] = blocks
             if len(columns) < y.shape[1]:
                 y = y[:, columns]
                 blocks = None if blocks is None else [block[:, columns] for block in blocks]
+            if heard is not None:
+                blocks = [block[heard] for block in blocks]
             scores = solve.score_folds(judges, spaces.Q, y, spaces.rows, self.fit_intercept, blocks)[1]
             chosen = solve.first_best(scores, self.dtype)
             return scores.gather(0, chosen[None])[0].cpu().numpy(), chosen.cpu().numpy()
@@ -185,16 +160,6 @@ class _Search:
 
             list(in_parallel(fit, self.batches, self.device))
         return coef, means
-
-
-def scaled_inner(spaces, gamma):
-    """Return the columns' scale under one draw, and the inner products that go with it."""
-    weight = torch.as_tensor(gamma, dtype=torch.float64, device=spaces.Q.device)[spaces.space]
-    scale = spaces.scale * weight.sqrt()
-    inner = spaces.inner
-    if inner.kernel is not None:
-        inner = inner._replace(kernel=solve.kernel_of(spaces.Q, scale))
-    return scale, inner
 
 
 class FullFit:

@@ -18,10 +18,12 @@ class Basis:
     Q : tensor (n_samples, rank + 1)
         Basis in the working precision; its last column is ones, so that ``Q' Y`` holds the sums of Y too.
     scale : tensor (rank,)
-        Singular values, float64, above a floor of ``max(n_samples, n_features) * eps`` of the largest squared.
+        Singular values, float64; their squares are above ``max(n_samples, n_features) * eps`` of the largest.
     mean : array (n_features,)
         Feature means, float64 (zeros without intercept).
     V : tensor (n_features, rank) or None
+    kernel : tensor (n_samples, n_samples) or None
+        Inner products of the samples, if there are fewer samples than features.
     """
 
     def __init__(self, X, device, dtype, fit_intercept=True, n_targets=1):
@@ -29,7 +31,9 @@ class Basis:
         n_samples, n_features = X.shape
         self.mean = X.mean(axis=0, dtype=np.float64) if fit_intercept else np.zeros(n_features)
         self.primal = n_features <= n_samples
-        eigenvalues, vectors = eigh_above_floor(self._gram(), max(n_samples, n_features))
+        gram = self._gram()
+        self.kernel = None if self.primal else gram
+        eigenvalues, vectors = eigh_above_floor(gram, max(n_samples, n_features))
         self.scale = eigenvalues.sqrt()
         self.rank = len(self.scale)
         self.Q = torch.ones((n_samples, self.rank + 1), dtype=dtype, device=device)
@@ -89,8 +93,8 @@ class Basis:
 def eigh_above_floor(matrix, size):
     """Return the eigenvalues above the numerical floor and their vectors, largest first.
 
-    An eigenvalue below ``size * eps`` of the largest is rounding of a rank-deficient matrix: its direction says
-    nothing, and a tiny alpha would blow it up, so it is left out (as a pseudo-inverse does).
+    An eigenvalue below ``size * eps`` of the largest is rounding of a rank-deficient matrix: its direction
+    says nothing, and a tiny alpha would blow it up, so it is left out (as a pseudo-inverse does).
 
     Parameters
     ----------
@@ -104,7 +108,10 @@ def eigh_above_floor(matrix, size):
     eigenvalues : tensor (rank,)
     vectors : tensor (k, rank)
     """
-    eigenvalues, vectors = torch.linalg.eigh(matrix)
+    if matrix.device.type == "cpu":  # numpy's LAPACK takes two thirds of torch's time, and frees Python meanwhile
+        eigenvalues, vectors = map(torch.from_numpy, np.linalg.eigh(matrix.numpy()))
+    else:
+        eigenvalues, vectors = torch.linalg.eigh(matrix)
     floor = max(size, len(matrix)) * torch.finfo(torch.float64).eps * max(float(eigenvalues[-1]), 0.0)
     rank = int((eigenvalues > floor).sum())
     return eigenvalues.flip(0)[:rank], vectors.flip(1)[:, :rank].contiguous()

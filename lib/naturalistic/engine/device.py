@@ -4,8 +4,9 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+from threadpoolctl import threadpool_limits
 
-BATCH_BYTES = 2**28  # of working arrays on a CPU, all workers together: long enough products, little memory
+BATCH_BYTES = 2**27  # of working arrays on a CPU, all workers together: long enough products, little memory
 MIN_BATCH = 64  # targets: fewer are not shared out among workers
 
 
@@ -24,7 +25,9 @@ def pick_device(device):
     if picked.type == "cuda":
         found = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (picked.index or 0) >= found:
-            raise ValueError(f"device is {device!r}, but torch finds {found} CUDA devices here; use device='cpu'")
+            raise ValueError(
+                f"device is {device!r}, but torch finds {found} CUDA devices here; use device='cpu'"
+            )
     elif picked.type != "cpu":
         raise ValueError(f"device is {device!r}, expected 'cpu' or 'cuda' (the engine needs float64)")
     return picked
@@ -60,7 +63,10 @@ def in_parallel(function, items, device):
         yield from map(function, items)
         return
     threads = torch.get_num_threads()
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
         try:
             yield from pool.map(function, items)
         finally:

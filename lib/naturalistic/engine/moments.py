@@ -2,7 +2,7 @@
 
 Correlation and r2 need of the predictions of an alpha only their squared norm, their product with the targets
 and their mean. All three follow from the predictions of the few ``factors`` that span the filters of all alphas
-(`naturalistic.engine.filters`). Two exact ways to get them; `make_judge` takes the cheaper:
+(`naturalistic.engine.filters`). Two exact ways to get them; `Judge` takes the cheaper:
 
 `Direct`
     makes the factors' predictions, ``n_test`` rows each. Best for short test sets.
@@ -33,7 +33,7 @@ class TargetStats(NamedTuple):
 class Direct:
     """Moments from the predictions of each factor: one product with ``(n_test + 1) * n_factors`` rows."""
 
-    def __init__(self, spectrum, factors, dtype):
+    def __init__(self, spectrum, factors, dtype, n_targets):
         self.n_factors, self.n_test = factors.shape[1], len(spectrum.Z)
         W = spectrum.W.to(dtype)
         blocks = [(spectrum.Z * f).to(dtype) @ W for f in factors.T]
@@ -54,9 +54,13 @@ class Direct:
 class Rotated:
     """Moments in the eigenbasis: norm by the triangle of the test features, product by a sum."""
 
-    def __init__(self, spectrum, factors, dtype):
-        R = torch.linalg.qr(spectrum.Z, mode="r").R
-        step = max(64, -(-R.shape[1] // N_STEPS))
+    def __init__(self, spectrum, factors, dtype, n_targets):
+        (n_test, rank), n_factors = spectrum.Z.shape, factors.shape[1]
+        saved = n_factors * (2 * n_test * rank - stair_work(n_test, rank))
+        if n_targets * saved > 16 * n_test * rank**2:  # what the decomposition costs, in float64
+            R, step = torch.linalg.qr(spectrum.Z, mode="r").R, max(64, -(-rank // N_STEPS))
+        else:
+            R, step = spectrum.Z, n_test
         self.stairs = [(k, R[k : k + step, k:].T.to(dtype).contiguous()) for k in range(0, len(R), step)]
         self.W, self.W_test = spectrum.W.to(dtype), spectrum.W_test.to(dtype)
         self.factors = factors.to(dtype)
@@ -99,7 +103,7 @@ class Judge:
         factors, self.mixing = compress(shrinkage(spectrum.eigenvalues, alphas), TOLERANCE[dtype])
         self.empty = len(spectrum.eigenvalues) == 0
         way = Direct if direct_is_cheaper(spectrum, factors.shape[1], n_targets) else Rotated
-        self.way = None if self.empty else way(spectrum, factors, dtype)
+        self.way = None if self.empty else way(spectrum, factors, dtype, n_targets)
 
     def scores(self, B_train, B_test, Y_test, stats):
         """Return the scores (n_alphas, n_targets), float64; 0 where a score is not defined.
@@ -114,15 +118,19 @@ class Judge:
         stats : TargetStats
         """
         if self.empty:
-            ss = cross = mean = torch.zeros((self.mixing.shape[1], Y_test.shape[1]), dtype=torch.float64,
-                                            device=Y_test.device)
+            ss = cross = mean = torch.zeros(
+                (self.mixing.shape[1], Y_test.shape[1]), dtype=torch.float64, device=Y_test.device
+            )
         else:
             norms, products, means = (m.to(torch.float64) for m in self.way.moments(B_train, B_test, Y_test))
             pairs = (self.mixing[:, None, :] * self.mixing[None, :, :]).flatten(0, 1)
             ss = (norms.flatten(1) @ pairs).T.clamp(min=0)
             cross, mean = (products @ self.mixing).T, (means @ self.mixing).T
-        score = self._correlation(ss, cross, stats) if self.scoring == "correlation" else self._r2(
-            ss, cross, mean, stats)
+        score = (
+            self._correlation(ss, cross, stats)
+            if self.scoring == "correlation"
+            else self._r2(ss, cross, mean, stats)
+        )
         return torch.nan_to_num(score, nan=0.0, posinf=0.0, neginf=0.0)
 
     def _correlation(self, ss, cross, stats):
@@ -142,7 +150,11 @@ def direct_is_cheaper(spectrum, n_factors, n_targets):
     (n_test, rank), q, k = spectrum.Z.shape, spectrum.W.shape[1], n_factors
     q_test = spectrum.W_test.shape[1]
     direct = 2 * n_test * q * k * (n_targets + rank)
-    rows = min(n_test, rank)
-    stairs = k * (2 * rows * rank - rows**2 * (1 - 1 / N_STEPS))
-    rotated = n_targets * (2 * rank * (q + q_test) + stairs) + 8 * n_test * rank**2
+    rotated = n_targets * (2 * rank * (q + q_test) + k * stair_work(n_test, rank)) + 8 * n_test * rank**2
     return direct <= rotated
+
+
+def stair_work(n_test, rank):
+    """Return the operations of one product with the staircase of a triangle of ``min(n_test, rank)`` rows."""
+    rows = min(n_test, rank)
+    return 2 * rows * rank - rows**2 * (1 - 1 / N_STEPS)

@@ -13,7 +13,7 @@ from naturalistic.engine.rows import fold_products, make_rows
 from naturalistic.engine.spectrum import dual_spectrum, primal_spectrum
 
 DTYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
-TIE = {torch.float32: 2.5e-7, torch.float64: 1e-12}  # scores closer than this are equal
+TIE = {torch.float32: 3e-8, torch.float64: 1e-12}  # scores closer than this are equal
 PROGRESS_DELAY = 5  # s without a bar: short fits stay silent
 
 
@@ -27,7 +27,15 @@ class RidgeSolution(NamedTuple):
 
 
 def solve_ridge_cv(
-    X, Y, alphas, folds, *, scoring="correlation", fit_intercept=True, device="cpu", n_targets_batch=None,
+    X,
+    Y,
+    alphas,
+    folds,
+    *,
+    scoring="correlation",
+    fit_intercept=True,
+    device="cpu",
+    n_targets_batch=None,
     progress=False,
 ):
     r"""Choose an alpha for each target by cross-validation, then fit on all samples.
@@ -61,12 +69,15 @@ def solve_ridge_cv(
     rows, n_targets = make_rows(folds, len(X)), Y.shape[1]
     basis = Basis(X, device, dtype, fit_intercept, n_targets)
     penalties = torch.as_tensor(alphas, dtype=torch.float64, device=device)
-    inner = inner_products(basis.Q, basis.scale, rows)
+    inner = inner_products(basis.Q, basis.scale, rows, basis.kernel)
     judges = fold_judges(basis.Q, basis.scale, rows, inner, penalties, scoring, fit_intercept, n_targets)
     del inner
+    basis.kernel = None  # its memory is for the targets now
     shrink = basis.scale[:, None] / (basis.scale[:, None] ** 2 + penalties)
     out = RidgeSolution(
-        np.empty((n_targets, X.shape[1]), X.dtype), np.empty(n_targets, X.dtype), np.empty(n_targets),
+        np.empty((n_targets, X.shape[1]), X.dtype),
+        np.empty(n_targets, X.dtype),
+        np.empty(n_targets),
         np.empty((len(alphas), n_targets)),
     )
 
@@ -104,11 +115,13 @@ class InnerProducts(NamedTuple):
     kernel: torch.Tensor | None  # (n_samples, n_samples), of the scaled columns
 
 
-def inner_products(Q, scale, rows):
-    """Return the `InnerProducts` that the folds need: primal, dual or both."""
+def inner_products(Q, scale, rows, kernel=None):
+    """Return the `InnerProducts` that the folds need: primal, dual or both; ``kernel`` if it is known."""
     primal = [is_primal(fold, len(scale)) for fold in rows.folds]
     total, train, _ = fold_products(Q, Q, rows, torch.float64) if any(primal) else (None, None, None)
-    return InnerProducts(total, train, None if all(primal) else kernel_of(Q, scale))
+    if not all(primal) and kernel is None:
+        kernel = kernel_of(Q, scale)
+    return InnerProducts(total, train, None if all(primal) else kernel)
 
 
 def kernel_of(Q, scale):
@@ -185,6 +198,7 @@ def constant_targets(y, rows, fit_intercept):
     -------
     train, test : list of bool tensor (n_targets,)
     """
+
     def extremes(index):
         return torch.stack([y[index].amax(dim=0), -y[index].amin(dim=0)])
 
@@ -208,7 +222,9 @@ def load_targets(Y, batch, device, dtype, fit_intercept):
     y_mean : array (n_targets,)
         float64; zeros without intercept.
     """
-    native = np.float32 if Y.dtype == np.float32 else np.float64  # integers, half precision, other byte orders
+    native = (
+        np.float32 if Y.dtype == np.float32 else np.float64
+    )  # integers, half precision, other byte orders
     y = torch.as_tensor(np.array(Y[:, batch], dtype=native, order="C"), device=device)
     if not fit_intercept:
         return y.to(dtype), np.zeros(y.shape[1])
