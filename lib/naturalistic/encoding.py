@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
+from tqdm import tqdm
 
 from naturalistic.design import check_spaces, design, residuals, rotated, shifted
 from naturalistic.folds import check_folds
@@ -166,15 +167,13 @@ def group_accuracy(spaces, bold, model, *, groups, confounds=None, n_permutation
     if n_permutations:
         drawn = draw_shifts(options.get("runs"), n_permutations, seed=seed, n_trs=n_trs)
         shifts = np.concatenate([shifts, drawn])  # the first is none: the observed alignment
-    parts = [(bold.transpose(1, 0, 2).reshape(n_trs, -1), None)] if confounds is None else zip(bold, confounds)
+    parts = [(bold.transpose(1, 0, 2).reshape(n_trs, -1), None)] if confounds is None else list(zip(bold, confounds))
+    n_batches = -(-len(shifts) * parts[0][0].shape[1] // MAX_TARGETS)
+    jobs = [(targets, own, batch) for targets, own in parts for batch in np.array_split(shifts, n_batches)]
     scored = []
-    for targets, own in parts:
-        n_batches = -(-len(shifts) * targets.shape[1] // MAX_TARGETS)
-        for batch in np.array_split(shifts, n_batches):
-            held_out = held_out_predictions(
-                spaces, targets, model, groups=groups, confounds=own, shifts=batch, **options
-            )
-            scored.append(correlation_inside(held_out, groups).reshape(len(batch), -1, n_voxels))
+    for targets, own, batch in tqdm(jobs, desc="fits", delay=3, leave=False):
+        held_out = held_out_predictions(spaces, targets, model, groups=groups, confounds=own, shifts=batch, **options)
+        scored.append(correlation_inside(held_out, groups).reshape(len(batch), -1, n_voxels))
     return _summarise(scored, len(shifts), n_subjects, n_voxels)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from naturalistic.engine import solve
 from naturalistic.engine.basis import eigh_above_floor

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from naturalistic.engine.basis import Basis
 from naturalistic.engine.device import batches, in_parallel, pick_device
