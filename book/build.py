@@ -7,7 +7,9 @@
 """
 
 import argparse
+import ast
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -20,8 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 RUNS, STAGE, HTML = BUILD / "runs", BUILD / "stage", BUILD / "html"
 CELL_TIMEOUT = 1800  # s
-# told apart by where the data come from: another source is another result
-SOURCES = ("NATURALISTIC_DATA",)
+SOURCES = ("NATURALISTIC_DATA", "NATURALISTIC_CACHE")  # folders that hold data: what they hold is part of the key
 
 
 def main():
@@ -35,8 +36,13 @@ def main():
     parser.add_argument("--no-html", action="store_true", help="run the chapters, build no pages")
     options = parser.parse_args()
     sources = find_chapters(options.chapters)
-    run_chapters(sources, read_parameters(options.parameter), options.force)
-    if not options.no_html:
+    parameters = read_parameters(options.parameter)
+    check_parameters(parameters, sources)
+    run_chapters(sources, parameters, options.force)
+    missing = [s.stem for s in find_chapters([]) if not (RUNS / f"{s.stem}.ipynb").is_file()]
+    if missing:
+        print(f"pages: not built, {', '.join(missing)} were never run; make book runs them")
+    elif not options.no_html:
         make_stage()
         make_pages()
 
@@ -71,8 +77,10 @@ def key_of(source, parameters):
     """Return what determines a chapter's output, as a hash."""
     library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and p.suffix in {".py", ".txt", ".safetensors"}]
     library = [p for p in library if ".egg-info" not in str(p)]
-    origin = [f"{name}={os.environ.get(name, '')}" for name in SOURCES]
-    mine = [source, ROOT / "constraints.txt", Path(__file__), *library]
+    own, cache = (os.environ.get(name, "") for name in SOURCES)
+    origin = [own, *(str(Path(folder, "alice").is_dir()) for folder in (own, cache) if folder)]
+    measured = (ROOT / "book" / "benchmarks").glob("*.json")
+    mine = [source, ROOT / "constraints.txt", Path(__file__), *library, *measured]
     return digest(mine, sorted(parameters.items()), platform.python_version(), *origin)
 
 
@@ -87,6 +95,8 @@ def run_chapters(sources, parameters, force):
         fresh = stamp.is_file() and stamp.read_text() == key and (RUNS / f"{source.stem}.ipynb").is_file()
         if force or not fresh:
             todo.append((source, key, stamp))
+        elif stands_in(source):
+            print(f"{source.stem}: unchanged, and run on made data; BOOKFLAGS=--force tries for the real ones again")
     print(f"chapters: {len(todo)} to run, {len(sources) - len(todo)} unchanged", flush=True)
     for source, key, stamp in tqdm(todo, desc="chapters", unit="chapter", disable=not todo):
         start = time.perf_counter()
@@ -94,6 +104,12 @@ def run_chapters(sources, parameters, force):
         run_chapter(source, parameters)
         stamp.write_text(key)
         tqdm.write(f"{source.stem}: {time.perf_counter() - start:.0f} s")
+
+
+def stands_in(source):
+    """Say whether a chapter's last results are of data that were made in place of real ones."""
+    results = BUILD / "results" / f"{source.stem}.json"
+    return results.is_file() and json.loads(results.read_text())["dataset"].startswith("made stand-in")
 
 
 def run_chapter(source, parameters):
@@ -107,10 +123,10 @@ def run_chapter(source, parameters):
         cell["id"] = f"{source.stem}-{i:03d}"  # stable, so that pages do not change without reason
     raw, part, done = (RUNS / f"{source.stem}{end}" for end in (".source.ipynb", ".part.ipynb", ".ipynb"))
     nbformat.write(notebook, raw)
-    has_parameters = any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    known = parameters_of(notebook)
     try:
         papermill.execute_notebook(
-            str(raw), str(part), parameters=parameters if has_parameters else {}, kernel_name="python3",
+            str(raw), str(part), {k: v for k, v in parameters.items() if k in known}, kernel_name="python3",
             cwd=str(ROOT / "notebooks"), progress_bar={"leave": False, "desc": source.stem},
             execution_timeout=CELL_TIMEOUT,
         )  # fmt: skip
@@ -120,10 +136,24 @@ def run_chapter(source, parameters):
     executed.metadata.pop("papermill", None)
     for cell in executed.cells:
         cell.metadata.pop("papermill", None)
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata.tags.append("remove-cell")
     nbformat.write(executed, part)
     os.replace(part, done)
+
+
+def parameters_of(notebook):
+    """Return the names that a notebook's parameters cell sets."""
+    cells = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    names = [n for source in cells for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)]
+    return {n.id for n in names if isinstance(n.ctx, ast.Store)}
+
+
+def check_parameters(parameters, sources):
+    """Stop on a parameter that none of the chapters has."""
+    import jupytext
+
+    known = set().union(*(parameters_of(jupytext.read(source)) for source in sources))
+    if unknown := sorted(set(parameters) - known):
+        sys.exit(f"no chapter has the parameter {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
 def make_stage():
@@ -134,10 +164,7 @@ def make_stage():
         shutil.move(STAGE / "book" / name, STAGE / name)
     (STAGE / "notebooks").mkdir()
     for source in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.md")):
-        executed = RUNS / f"{source.stem}.ipynb"
-        if not executed.is_file():
-            sys.exit(f"{source.stem} was never run: build without naming chapters first")
-        shutil.copy(executed, STAGE / "notebooks")
+        shutil.copy(RUNS / f"{source.stem}.ipynb", STAGE / "notebooks")
 
 
 def make_pages():

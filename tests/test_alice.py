@@ -8,9 +8,6 @@ from naturalistic.inference import leave_one_out_correlation
 from naturalistic.miniature import make_story
 from naturalistic.preprocessing import high_pass
 
-# science.md of the data set: known before any model, 10-mm spheres, high-pass 0.008 Hz
-KNOWN_LEAVE_ONE_OUT = [0.27, 0.22, 0.45, 0.25, 0.24, 0.21]
-
 
 @pytest.fixture
 def copy(stand_in, tmp_path):
@@ -33,7 +30,7 @@ def test_the_real_data_have_the_known_leave_one_out_correlation(real_alice):
     story = alice.load()
     bold = np.stack([high_pass(b, story.tr, 0.008) for b in story.bold])
     values = leave_one_out_correlation(bold, story.runs).mean(axis=0)
-    np.testing.assert_allclose(values, KNOWN_LEAVE_ONE_OUT, atol=0.03)
+    np.testing.assert_allclose(values, alice.KNOWN_LEAVE_ONE_OUT, atol=0.03)
 
 
 def test_the_real_word_rate_lies_at_20_s(real_alice):
@@ -140,6 +137,8 @@ def test_damaged_data(copy, damage, error, message):
 
 
 def test_bad_arguments(stand_in, tmp_path):
+    with pytest.raises(ValueError, match=r"subjects is 's18', expected a list"):
+        alice.load(stand_in, subjects="s18")
     with pytest.raises(ValueError, match="radius is 8"):
         alice.load(stand_in, radius=8)
     with pytest.raises(ValueError, match=r"subjects \['s99'\] are not in"):

@@ -7,6 +7,7 @@ import jupytext
 import nbformat
 import papermill
 import pytest
+from naturalistic.datasets import alice
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,13 +42,23 @@ def test_first_model_on_the_stand_in_finds_what_was_planted(tmp_path, monkeypatc
     assert max(accuracy, key=accuracy.get) == "LPTL" and accuracy["LPTL"] > 0.15
     assert abs(accuracy["LIPL"]) < 0.1 and numbers["p"]["controls"]["LIPL"] > 0.02
     assert numbers["beyond_p"]["LPTL"] < 0.05 < numbers["beyond_p"]["LIPL"]
+    assert numbers["difference_p"]["LIPL"] > 0.05  # neither model predicts it
+    assert numbers["known_leave_one_out"] is None
     assert 2 <= numbers["response_peak_s"]["LPTL"] <= 8
 
 
 def test_first_model_on_the_real_data_with_another_model(tmp_path, monkeypatch, real_alice, tiny_gpt2):
     printed, n_figures, numbers = run(
-        "01-first-model", tmp_path, monkeypatch, language_model=str(tiny_gpt2), window=8, n_permutations=10,
-        subjects=["s18", "s22", "s23"],
+        "01-first-model", tmp_path, monkeypatch, language_model=str(tiny_gpt2), window=8, n_permutations=2,
     )  # fmt: skip
     assert "CC BY 4.0" in printed and "MADE" not in printed
-    assert n_figures == 6 and numbers["n_subjects"] == 3 and numbers["n_trs"] == 358
+    assert n_figures == 6 and numbers["n_subjects"] == 27 and numbers["n_trs"] == 358
+    for roi, known in zip(alice.ROIS, alice.KNOWN_LEAVE_ONE_OUT):
+        assert abs(numbers["leave_one_out_correlation"][roi] - known) < 0.03
+
+
+def test_ridge_engine(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT / "notebooks")
+    printed, n_figures, numbers = run("90-ridge-engine", tmp_path, monkeypatch, n_features=200, n_voxels=60)
+    assert "equal alphas" in printed and n_figures == 1
+    assert numbers["same_as_loop"] == 1 and numbers["largest_difference"] < 1e-4

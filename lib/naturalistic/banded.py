@@ -125,9 +125,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             return draw_gammas(self.n_draws, n_spaces, self.concentration, self.seed)
         gammas = np.asarray(self.n_draws, dtype=np.float64)
         if gammas.ndim != 2 or gammas.shape[1] != n_spaces or not len(gammas):
-            raise ValueError(
-                f"n_draws has shape {gammas.shape}, expected a number or (n_draws, {n_spaces}) weights"
-            )
+            raise ValueError(f"n_draws has shape {gammas.shape}, expected a number or (n_draws, {n_spaces}) weights")
         if not (np.isfinite(gammas).all() and (gammas >= 0).all() and (gammas.sum(axis=1) > 0).all()):
             raise ValueError("n_draws has weights that are negative, not finite, or all zero in a draw")
         return gammas
@@ -150,9 +148,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             progress=self.progress,
         )
         ends = np.cumsum([0] + [len(basis.mean) for basis in spaces.bases.values()])
-        self.spaces_ = {
-            name: slice(a, b) for name, a, b in zip(spaces.bases, ends[:-1].tolist(), ends[1:].tolist())
-        }
+        self.spaces_ = {name: slice(a, b) for name, a, b in zip(spaces.bases, ends[:-1].tolist(), ends[1:].tolist())}
         self.coef_ = np.concatenate(list(found.coef.values()), axis=1)
         self._target_mean = found.target_mean
         self._feature_mean = np.concatenate([basis.mean for basis in spaces.bases.values()])
@@ -235,9 +231,7 @@ def leave_one_space_out(model, X, Y, groups=None):
     if not _is_dict(X) or len(X) < 2:
         raise ValueError("X has fewer than two feature spaces: nothing is left when one is left out")
     if not isinstance(model.n_draws, Integral):
-        raise ValueError(
-            "n_draws is an array of weights, expected a number: every set of spaces needs its own draws"
-        )
+        raise ValueError("n_draws is an array of weights, expected a number: every set of spaces needs its own draws")
     full, without = clone(model), {}
     X, Y, folds = full._checked(X, Y, groups)
     spaces = full._make_spaces(X, Y, folds)

@@ -93,10 +93,7 @@ def held_out_predictions(spaces, bold, model, *, groups, cv, delays, tr, runs=No
     bold = np.asarray(bold)
     spaces, delays = check_spaces(spaces, delays, len(bold))
     runs, groups = check_runs(runs, len(bold)), np.asarray(groups)
-    folds = check_folds(cv, len(bold), groups, gap)
-    tested = np.concatenate([test for _, test in folds])
-    if len(tested) != len(bold) or len(np.unique(tested)) != len(bold):
-        raise ValueError(f"cv tests {len(np.unique(tested))} of {len(bold)} TRs, expected each exactly once")
+    folds = check_folds(cv, len(bold), groups, gap, runs, once=True)
     n_targets = bold.shape[1] * (1 if shifts is None else len(shifts))
     measured, predicted = np.empty((2, len(bold), n_targets), dtype=bold.dtype)
     for train, test in folds:
@@ -168,7 +165,7 @@ def group_accuracy(spaces, bold, model, *, groups, confounds=None, n_permutation
         drawn = draw_shifts(options.get("runs"), n_permutations, seed=seed, n_trs=n_trs)
         shifts = np.concatenate([shifts, drawn])  # the first is none: the observed alignment
     parts = [(bold.transpose(1, 0, 2).reshape(n_trs, -1), None)] if confounds is None else list(zip(bold, confounds))
-    n_batches = -(-len(shifts) * parts[0][0].shape[1] // MAX_TARGETS)
+    n_batches = min(len(shifts), -(-len(shifts) * parts[0][0].shape[1] // MAX_TARGETS))
     jobs = [(targets, own, batch) for targets, own in parts for batch in np.array_split(shifts, n_batches)]
     scored = []
     for targets, own, batch in tqdm(jobs, desc="fits", delay=3, leave=False):

@@ -135,7 +135,7 @@ def _near(test, gap, runs):
     return near
 
 
-def check_folds(cv, n_samples, groups=None, gap=0):
+def check_folds(cv, n_samples, groups=None, gap=0, runs=None, once=False):
     """Return the folds as a list of ``(train, test)`` index arrays, each of them checked.
 
     Parameters
@@ -147,14 +147,19 @@ def check_folds(cv, n_samples, groups=None, gap=0):
         Needed when ``cv`` is a number.
     gap : int
         Samples dropped on either side of a test group, when ``cv`` is a number.
+    runs : array-like (n_samples,), optional
+        Run of each sample; a gap does not reach into another run.
+    once : bool
+        Demand that the folds together test each sample exactly once.
 
     Raises
     ------
     ValueError
-        If a fold is empty, repeats a sample, or trains on what it tests.
+        If a fold is empty, repeats a sample, or trains on what it tests; or, with ``once``, a sample is tested never or
+        twice.
     """
     if isinstance(cv, Integral):
-        cv = GroupGapKFold(int(cv), gap=gap)
+        cv = GroupGapKFold(int(cv), gap=gap, runs=runs)
     elif gap:
         raise ValueError("gap is for a number of folds; give a splitter its own gap")
     splits = cv.split(np.empty((n_samples, 0)), None, groups) if hasattr(cv, "split") else cv
@@ -169,4 +174,7 @@ def check_folds(cv, n_samples, groups=None, gap=0):
                 raise ValueError(f"fold {k}: its {name} samples repeat, or lie outside 0 .. {n_samples - 1}")
         if len(np.intersect1d(train, test)):
             raise ValueError(f"fold {k} trains on {len(np.intersect1d(train, test))} samples that it tests")
+    tested = np.concatenate([test for _, test in folds])
+    if once and (len(tested) != n_samples or len(np.unique(tested)) != n_samples):
+        raise ValueError(f"cv tests {len(np.unique(tested))} of {n_samples} samples, expected each exactly once")
     return folds

@@ -41,10 +41,11 @@ def style():
     )
 
 
-def colour_of(name):
-    """Return the colour of a feature space by its name; layers share a hue, deeper is darker."""
+def colour_of(name, names=()):
+    """Return the colour of a feature space by its name; layers share a hue, deeper is darker among ``names``."""
     if name.startswith("layer "):
-        return plt.get_cmap("Blues")(0.35 + 0.1 * min(int(name.split()[1]), 6))
+        deepest = max([int(n.split()[1]) for n in [*names, name] if n.startswith("layer ")])
+        return plt.get_cmap("Blues")(0.35 + 0.6 * int(name.split()[1]) / max(deepest, 1))
     return COLOURS.get(name, COLOURS["highlight"])
 
 
@@ -112,15 +113,17 @@ def accuracy_by_roi(scores, ceiling, significant, rois, title):
     rois : sequence of str
     title : str
     """
-    fig, axes = plt.subplots(2, 3, figsize=(7.4, 4.8), sharex=True, sharey=True)
+    n_rows = -(-len(rois) // 3)
+    fig, axes = plt.subplots(n_rows, 3, figsize=(7.4, 2.4 * n_rows), sharex=True, sharey=True, squeeze=False)
     spread, top = _spread(len(ceiling), 0.2), t_test(ceiling)
     for k, (roi, ax) in enumerate(zip(rois, axes.flat)):
         ax.axhspan(top.low[k], top.high[k], color=COLOURS["ceiling"], alpha=0.12, lw=0)
         ax.axhline(top.mean[k], color=COLOURS["ceiling"], lw=1, ls="--")
         ax.axhline(0, color=COLOURS["chance"], lw=0.8)
         for x, (name, values) in enumerate(scores.items()):
-            ax.plot(x + spread, values[:, k], ".", color=colour_of(name), ms=2.5, alpha=0.45)
-            _mean_with_interval(ax, x, t_test(values), k, colour_of(name), significant[name][k])
+            colour = colour_of(name, scores)
+            ax.plot(x + spread, values[:, k], ".", color=colour, ms=2.5, alpha=0.45)
+            _mean_with_interval(ax, x, t_test(values), k, colour, significant[name][k])
         ax.set_title(f"{roi}: {ROI_NAMES.get(roi, '')}")
         ax.set_xticks(range(len(scores)), list(scores), rotation=60, ha="right")
     for ax in axes[:, 0]:

@@ -20,11 +20,16 @@ def results_dir():
     """
     if os.environ.get("NATURALISTIC_RESULTS"):
         return Path(os.environ["NATURALISTIC_RESULTS"]).expanduser()
+    return (repository() or Path.cwd()) / "_build" / "results"
+
+
+def repository():
+    """Return the root of the repository that the current folder is in, or None."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "lib" / "naturalistic").is_dir() and (folder / "pyproject.toml").is_file():
-            return folder / "_build" / "results"
-    return here / "_build" / "results"
+            return folder
+    return None
 
 
 def save(chapter, numbers, *, dataset, seed):
@@ -66,6 +71,21 @@ def load(chapter):
     path = results_dir() / f"{chapter}.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: run the chapter {chapter} first (make book)")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def load_benchmark(name):
+    """Return what ``make bench`` measured on the machine that the file names, as committed with the book.
+
+    Raises
+    ------
+    FileNotFoundError
+        Outside a checkout of the repository, or if there is no benchmark of that name.
+    """
+    root = repository()
+    path = root / "book" / "benchmarks" / f"{name}.json" if root else None
+    if path is None or not path.is_file():
+        raise FileNotFoundError(f"no benchmark {name!r}: work inside a checkout, and run make bench to measure it")
     return json.loads(path.read_text(encoding="utf-8"))
 
 

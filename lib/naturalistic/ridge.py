@@ -225,10 +225,7 @@ def cross_val_predict(model, X, Y, groups, cv, gap=0):
     -------
     Y_hat : array (n_samples, n_targets)
     """
-    folds = check_folds(cv, len(X), groups, gap)
-    tested = np.concatenate([test for _, test in folds])
-    if len(tested) != len(X) or len(np.unique(tested)) != len(X):
-        raise ValueError(f"cv tests {len(np.unique(tested))} of {len(X)} samples, expected each exactly once")
+    folds = check_folds(cv, len(X), groups, gap, once=True)
     groups = np.asarray(groups)
     Y_hat = np.empty(np.shape(Y), dtype=X.dtype if X.dtype.kind == "f" else np.float64)
     for train, test in folds:

@@ -19,6 +19,8 @@ TR = 2.0  # s
 N_TRS = 362
 N_DISCARDED = 10  # volumes that the motion and the generic predictors still have, and the time courses lack
 STORY_START = N_DISCARDED * TR  # s of the TextGrid's clock at which TR 0 begins: 20 s of silence came first
+# leave-one-out correlation by region, known before any model: 10-mm spheres, 27 listeners, high-pass 0.008 Hz
+KNOWN_LEAVE_ONE_OUT = (0.27, 0.22, 0.45, 0.25, 0.24, 0.21)
 ATTRIBUTION = (
     "Data: Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94, "
     "shared by Jonathan Brennan under CC BY 4.0 (creativecommons.org/licenses/by/4.0)."
@@ -70,6 +72,11 @@ class Alice:
         """Start of each TR in s (n_trs,)."""
         return np.arange(len(self.runs)) * self.tr
 
+    @property
+    def is_whole(self):
+        """Whether these are the published data with every listener that has a signal."""
+        return not self.is_stand_in and len(self.subjects) == 27
+
     def __str__(self):
         """Say what this is, its shapes, what was left out, and whose it is."""
         shape = " x ".join(map(str, self.bold.shape))
@@ -108,6 +115,8 @@ def load(dataset="alice", *, radius=10, subjects=None, stand_in=None):
     FileNotFoundError, ValueError
         On a missing or damaged file, a subject that is not there, or no subject with a signal.
     """
+    if isinstance(subjects, str):
+        raise ValueError(f"subjects is {subjects!r}, expected a list such as ['s18', 's22']")
     if radius not in (6, 10):
         raise ValueError(f"radius is {radius!r}, expected 10 or 6 (mm)")
     if str(dataset) == "stand-in":

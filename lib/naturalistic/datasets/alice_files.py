@@ -44,6 +44,8 @@ def locate(stand_in=None):
         folder = Path(own).expanduser() / "alice"
         _check_published(folder, published)
         return folder
+    if own:
+        print(f"$NATURALISTIC_DATA ({own}) has no folder alice; looking in the cache and at the public copy.")
     folder = cache_dir() / "alice"
     try:
         return download(published, ADDRESS, folder)
@@ -51,7 +53,7 @@ def locate(stand_in=None):
         if stand_in is None:
             raise
         made = cache_dir() / "alice-stand-in"
-        print(f"The Alice data are not to be had here ({error}). A made stand-in of the same shape takes their place.")
+        print(f"MADE STAND-IN: the Alice data are not to be had here, what follows is no brain's. ({error})")
         stand_in(made)
         return made
 

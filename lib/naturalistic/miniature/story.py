@@ -53,10 +53,11 @@ SCENES = {  # kind of scene: who, does what, to what, where, how it is
         "hill valley meadow", "cold windy grey",
     ),
 }  # fmt: skip
+# the README tells one stand-in from another: raise the number of its recipe when the same seed makes other files
 README = """MADE STAND-IN. No brain was measured and nobody heard this story.
 
-Written by naturalistic.miniature.story (seed {seed}) in the layout of the Alice data of Brennan et al. (2016),
-so that a chapter can run where those data cannot be had. What was planted is in truth.json.
+Written by naturalistic.miniature.story (recipe 1, seed {seed}) in the layout of the Alice data of Brennan et al.
+(2016), so that a chapter can run where those data cannot be had. What was planted is in truth.json.
 """
 
 
