@@ -116,6 +116,7 @@ class _Search:
         )
 
         def judge(batch):
+            """Return the same for the active targets of one batch."""
             columns = active[(active >= batch.start) & (active < batch.stop)] - batch.start
             if len(columns) == 0:
                 return np.empty(0), np.empty(0, dtype=int)
