@@ -74,14 +74,23 @@ def digest(paths, *more):
 
 
 def key_of(source, parameters):
-    """Return what determines a chapter's output, as a hash."""
+    """Return what determines a chapter's output: a hash of what is run, and the data at hand."""
+    return code_key(source, parameters) + data_key()
+
+
+def code_key(source, parameters):
+    """Return a hash of a chapter's text, the library, versions, parameters and committed measurements."""
     library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and p.suffix in {".py", ".txt", ".safetensors"}]
     library = [p for p in library if ".egg-info" not in str(p)]
-    own, cache = (os.environ.get(name, "") for name in SOURCES)
-    origin = [own, *(str(Path(folder, "alice").is_dir()) for folder in (own, cache) if folder)]
     measured = (ROOT / "book" / "benchmarks").glob("*.json")
     mine = [source, ROOT / "constraints.txt", Path(__file__), *library, *measured]
-    return digest(mine, sorted(parameters.items()), platform.python_version(), *origin)
+    return digest(mine, sorted(parameters.items()), platform.python_version())
+
+
+def data_key():
+    """Say which folder of data is the reader's own, and whether it and the cache hold data."""
+    own, cache = (os.environ.get(name, "") for name in SOURCES)
+    return "\n".join(["", own, *(str(Path(folder, "alice").is_dir()) for folder in (own, cache) if folder)])
 
 
 def run_chapters(sources, parameters, force):
@@ -94,15 +103,15 @@ def run_chapters(sources, parameters, force):
         key, stamp = key_of(source, parameters), RUNS / f"{source.stem}.key"
         fresh = stamp.is_file() and stamp.read_text() == key and (RUNS / f"{source.stem}.ipynb").is_file()
         if force or not fresh:
-            todo.append((source, key, stamp))
+            todo.append((source, code_key(source, parameters), stamp))
         elif stands_in(source):
             print(f"{source.stem}: unchanged, and run on made data; BOOKFLAGS=--force tries for the real ones again")
     print(f"chapters: {len(todo)} to run, {len(sources) - len(todo)} unchanged", flush=True)
-    for source, key, stamp in tqdm(todo, desc="chapters", unit="chapter", disable=not todo):
+    for source, code, stamp in tqdm(todo, desc="chapters", unit="chapter", disable=not todo):
         start = time.perf_counter()
         stamp.unlink(missing_ok=True)
         run_chapter(source, parameters)
-        stamp.write_text(key)
+        stamp.write_text(code + data_key())  # the run itself may have fetched the data
         tqdm.write(f"{source.stem}: {time.perf_counter() - start:.0f} s")
 
 

@@ -73,3 +73,22 @@ def test_a_failing_chapter_is_named_and_leaves_no_result(build, tmp_path, monkey
         build.run_chapter(source, {})
     assert not (tmp_path / "runs" / "99-fails.ipynb").exists()
     assert (tmp_path / "runs" / "99-fails.part.ipynb").exists()
+
+
+def test_data_that_a_run_fetches_do_not_make_it_run_again(build, monkeypatch, tmp_path):
+    """The first run downloads into the cache; the second finds nothing changed."""
+    monkeypatch.setattr(build, "SOURCES", ("NATURALISTIC_DATA", "NATURALISTIC_CACHE"))
+    monkeypatch.delenv("NATURALISTIC_DATA", raising=False)
+    monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path / "cache"))
+    (source,) = build.find_chapters(["01"])
+    ran = []
+
+    def run_chapter(source, parameters):
+        ran.append(source.stem)
+        (tmp_path / "cache" / "alice").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "runs" / f"{source.stem}.ipynb").touch()
+
+    monkeypatch.setattr(build, "run_chapter", run_chapter)
+    for _ in range(2):
+        build.run_chapters([source], {}, force=False)
+    assert ran == ["01-first-model"]
