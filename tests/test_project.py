@@ -17,7 +17,7 @@ LIBRARY = ROOT / "lib" / "naturalistic"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # from low to high; a module imports from its own layer or a lower one
 LAYERS = [
-    {"runs", "cache"},
+    {"runs", "cache", "regions", "sound"},
     {"miniature"},
     {"datasets"},
     {"scoring", "folds"},
@@ -26,6 +26,7 @@ LAYERS = [
     {"design"},
     {"encoding"},
     {"plotting", "results"},
+    {"cli", "__main__"},
 ]
 
 

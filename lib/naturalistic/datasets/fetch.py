@@ -1,16 +1,192 @@
-"""Downloads: every file whole and checked, or not there at all."""
+"""Fetching data sets: every file whole and checked, or not there at all under its name."""
 
+import functools
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+import inspect
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from urllib.parse import quote
 
-import pooch
-import requests
 from tqdm import tqdm
 
+from naturalistic.datasets import gtzan_files, openneuro
+from naturalistic.datasets.place import check_folder, check_room, claimed, free_bytes
+from naturalistic.datasets.plan import RemoteFile, RequestError, amount, describe, partial_of, space_needed, target_of
+from naturalistic.datasets.transfer import DownloadError, FileRefused, Manner, is_whole, transfer
+from naturalistic.datasets.verified import Verified
 
-class DownloadError(OSError):
-    """A file could not be had; what was fetched before it is whole and is not fetched again."""
+# name -> function that makes the Plan; what it takes by keyword can be chosen
+DATA_SETS = {
+    "ds003720": functools.partial(openneuro.plan, "ds003720"),
+    "ds005531": functools.partial(openneuro.plan, "ds005531"),
+    "gtzan": gtzan_files.plan,
+}
+
+
+def fetch(name, folder, *, base_url=None, n_connections=2, dry_run=False, progress=True, **selection):
+    """Fetch a published data set, or some of it, into ``folder``.
+
+    Safe to stop and to repeat: whole files are kept and not fetched again, parts are gone on with. Each file is
+    compared with its published size and hash. Other files in the folder are left alone.
+
+    Parameters
+    ----------
+    name : str
+        A key of `DATA_SETS`: ``"ds003720"`` (music), ``"ds005531"`` (films) or ``"gtzan"`` (the music's sound).
+    folder : str or Path
+        Made if it is not there.
+    base_url : str, optional
+        Another copy of the same files.
+    n_connections : int
+        Files fetched side by side.
+    dry_run : bool
+        Print what would be fetched; fetch and make nothing.
+    progress : bool
+        Show a progress bar.
+    **selection
+        ``subjects``, ``runs`` and ``parts`` of an OpenNeuro data set (see `openneuro.plan`); ``keep`` of GTZAN.
+
+    Returns
+    -------
+    folder : Path
+
+    Raises
+    ------
+    RequestError
+        Before anything is fetched: unknown data set, subject or run; a folder that cannot be written or has too
+        little room; another fetch at work in it.
+    DownloadError
+        If a file could not be had; saying which, why, and how to go on.
+    """
+    if n_connections < 1:
+        raise RequestError(f"n_connections is {n_connections}; expected 1 or more")
+    plan, folder = plan_of(name, **selection), Path(folder).expanduser()
+    check_folder(folder)
+    if dry_run:
+        needed = f"disk needed: {amount(space_needed(plan, folder))}, free: {amount(free_bytes(folder))}"
+        print(f"{name} from {base_url or plan.base_url} to {folder}\n\n{describe(plan, folder)}\n")
+        print(f"{needed}; nothing was fetched (dry run)")
+        return folder
+    if plan.is_finished(folder):
+        return folder
+    check_room(folder, space_needed(plan, folder))
+    with claimed(folder):
+        how = {"verified": Verified(folder), "n_connections": n_connections, "progress": progress}
+        try:
+            fetch_files(plan.files, base_url or plan.base_url, folder, **how)
+        except DownloadError as error:
+            raise DownloadError(f"{error}. What has arrived is kept in {folder}: fetch again to go on") from error
+        plan.finish(folder, progress)
+    return folder
+
+
+def plan_of(name, **selection):
+    """Return the `Plan` of a data set for what was selected of it; selections that are None do not count.
+
+    Raises
+    ------
+    RequestError
+        If there is no such data set, or nothing of that kind can be selected in it.
+    """
+    if name not in DATA_SETS:
+        raise RequestError(f"there is no data set {name!r}; there are: {', '.join(DATA_SETS)}")
+    takes = {p.name for p in inspect.signature(DATA_SETS[name]).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    selection = {key: value for key, value in selection.items() if value is not None}
+    for key in selection.keys() - takes:
+        raise RequestError(f"{name} takes no {key!r}; it takes: {', '.join(sorted(takes))}")
+    return DATA_SETS[name](**selection)
+
+
+def fetch_files(files, base_url, folder, *, verified=None, resume=True, n_connections=2, progress=True, **how):
+    """Fetch files side by side; those that are there and whole are only looked at.
+
+    Parameters
+    ----------
+    files : sequence of RemoteFile
+    base_url : str
+    folder : Path
+    verified : Verified, optional
+        Note of the files that need not be hashed again.
+    resume : bool
+        Keep what has come of a file that could not be finished, and go on from it another time.
+    n_connections : int
+    progress : bool
+    **how
+        ``timeout``, ``n_tries`` and ``pause`` of `transfer.Manner`.
+
+    Raises
+    ------
+    DownloadError
+        At once if the server fails or the disk is full; after the other files if some are refused or differ.
+    """
+    lock, refused = threading.Lock(), []
+    in_bytes = all(file.n_bytes is not None for file in files)
+    units = {"unit": "B", "unit_scale": True} if in_bytes else {"unit": "file"}
+    total = sum(file.n_bytes for file in files) if in_bytes else len(files)
+    disable = not (progress and files)
+    bar = tqdm(total=total, desc=f"fetch to {folder.name}", disable=disable, mininterval=0.5, **units)
+
+    def count(n):
+        with lock:
+            bar.update(n)
+
+    manner = Manner(count=count if in_bytes else lambda n: None, say=_say, **how)
+
+    def one(file):
+        if manner.stop.is_set():
+            return
+        bar.set_postfix_str(file.path.rpartition("/")[2], refresh=False)
+        try:
+            _fetch_one(file, base_url, folder, verified, resume, manner)
+        except FileRefused as error:
+            refused.append(error)
+        else:
+            if not in_bytes:
+                count(1)
+
+    pool = ThreadPoolExecutor(n_connections)
+    with bar:
+        try:
+            for job in as_completed([pool.submit(one, file) for file in files]):
+                job.result()
+        except BaseException:
+            manner.stop.set()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    if refused:
+        more = f" (and {len(refused) - 1} more of {len(files)} files)" if len(refused) > 1 else ""
+        raise DownloadError(f"{refused[0]}{more}")
+
+
+def _fetch_one(file, base_url, folder, verified, resume, manner):
+    target = target_of(file, folder)
+    if verified is not None and verified.holds(file, target):
+        manner.count(file.n_bytes)
+        return
+    if target.is_file() and is_whole(target, file):
+        manner.count(file.n_bytes or 0)
+    else:
+        if target.is_file():
+            _say(f"{target} is not the published file (another size or hash): deleted and fetched anew")
+            target.unlink()
+        # parts that nobody goes on with get a name that no other process uses
+        part = partial_of(target) if resume else partial_of(target.with_name(f"{target.name}.{os.getpid()}"))
+        url = base_url.rstrip("/") + "/" + quote(file.path)
+        try:
+            transfer(file, url, target, part, manner)
+        finally:
+            if not resume:
+                part.unlink(missing_ok=True)
+    if verified is not None and file.digest:
+        verified.add(file, target)
+
+
+def _say(line):
+    tqdm.write(line, file=sys.stderr)
 
 
 def read_manifest(path):
@@ -26,10 +202,10 @@ def sha256(path):
 
 
 def download(manifest, base_url, folder, timeout=10, n_connections=8, progress=True):
-    """Fetch the files of a manifest that ``folder`` lacks, each checked before it takes its name.
+    """Fetch the small files of a manifest that ``folder`` lacks, each checked before it takes its name.
 
-    A file is written under another name, compared with its SHA-256, and renamed: a broken connection leaves
-    nothing behind that could be taken for the file. Called again, it goes on where it stopped.
+    Each is tried once, so that a machine without network says so at once, and nothing is left of a file that
+    could not be had. Called again, it goes on with the files that are missing.
 
     Parameters
     ----------
@@ -55,53 +231,12 @@ def download(manifest, base_url, folder, timeout=10, n_connections=8, progress=T
         Naming the first file that failed, why, and how many are there.
     """
     folder = Path(folder)
-    todo = [name for name, digest in manifest.items() if not _is_whole(folder / name, digest)]
-    downloader = pooch.HTTPDownloader(timeout=timeout, progressbar=False)
-    bar = tqdm(total=len(todo), desc=f"download to {folder.name}", unit="file", disable=not (progress and todo))
-
-    def fetch(name):
-        target, url = folder / name, base_url.rstrip("/") + "/" + name
-        try:
-            pooch.retrieve(url, manifest[name], target.name, target.parent, downloader=downloader)
-        except (requests.RequestException, ValueError, OSError) as error:
-            raise DownloadError(f"{url}: {_reason(error)}") from error
-        bar.update()
-
-    pooch.get_logger().setLevel("WARNING")
-    with bar:
-        try:
-            for name in todo[:1]:  # offline, the first file says so at once
-                fetch(name)
-            with ThreadPoolExecutor(n_connections) as pool:
-                jobs = [pool.submit(fetch, name) for name in todo[1:]]
-                try:
-                    for job in jobs:
-                        job.result()
-                except BaseException:
-                    pool.shutdown(wait=True, cancel_futures=True)
-                    raise
-        except DownloadError as error:
-            there = sum(_is_whole(folder / name, digest) for name, digest in manifest.items())
-            raise DownloadError(
-                f"{error}. {there} of {len(manifest)} files are in {folder}; try again to go on"
-            ) from error
+    files = [RemoteFile(name, f"sha256:{digest}") for name, digest in manifest.items()]
+    todo = [file for file in files if not is_whole(target_of(file, folder), file)]
+    how = {"resume": False, "timeout": timeout, "n_tries": 1, "n_connections": n_connections, "progress": progress}
+    try:
+        fetch_files(todo, base_url, folder, **how)
+    except DownloadError as error:
+        there = sum(is_whole(target_of(file, folder), file) for file in files)
+        raise DownloadError(f"{error}. {there} of {len(files)} files are in {folder}; try again to go on") from error
     return folder
-
-
-def _is_whole(path, digest):
-    return path.is_file() and sha256(path) == digest
-
-
-def _reason(error):
-    """Say in one line what went wrong."""
-    if isinstance(error, requests.HTTPError):
-        return f"the server answered {error.response.status_code}"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke before the file was whole"
-    if isinstance(error, requests.exceptions.Timeout):
-        return "the server did not answer in time"
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return "the server could not be reached"
-    if isinstance(error, ValueError) and "hash" in str(error).lower():
-        return "what came has another SHA-256 than the published file"
-    return str(error)

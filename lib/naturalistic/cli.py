@@ -1,0 +1,156 @@
+"""The command ``naturalistic``: fetch published data, or make small data in their layouts.
+
+Exit status: 0 done, 1 it failed on the way, 2 what was asked for is not possible, 130 stopped with Ctrl-C.
+"""
+
+import argparse
+import shlex
+import sys
+from importlib.metadata import version
+
+from naturalistic.datasets.fetch import fetch, plan_of
+from naturalistic.datasets.openneuro import PARTS, manifest, subject_of
+from naturalistic.datasets.plan import RequestError
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments=None):
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Those of the process unless given.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    asked = _parser().parse_args(arguments)
+    try:
+        asked.run(asked)
+    except KeyboardInterrupt:
+        again = shlex.join(["naturalistic", *arguments])
+        print(f"\nnaturalistic: stopped; {asked.kept}. To go on: {again}", file=sys.stderr)
+        return 130
+    except (RequestError, FileExistsError) as error:
+        print(f"naturalistic: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # DownloadError among them
+        print(f"naturalistic: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_fetch(asked):
+    """Fetch a data set and say where it is."""
+    selection = {key: getattr(asked, key) for key in ("subjects", "runs", "parts", "keep") if hasattr(asked, key)}
+    if "subjects" in selection:
+        selection["subjects"] = _subjects(asked.name, asked.subjects)
+    how = {"base_url": asked.base_url, "n_connections": asked.connections, "dry_run": asked.dry_run}
+    folder = fetch(asked.name, asked.to, **how, **selection)
+    if not asked.dry_run:
+        files = plan_of(asked.name, **selection).files
+        print(f"{asked.name}: all that was asked for ({len(files)} file{'s'[: len(files) != 1]}) is in {folder}")
+
+
+def run_make(asked):
+    """Make small data and say where they are."""
+    from naturalistic import miniature  # slow to import, and not needed to fetch
+
+    options = {key: value for key in asked.options if (value := getattr(asked, key)) is not None}
+    try:
+        folder = getattr(miniature, asked.maker)(asked.to, **options)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    print(f"made, not measured: {folder or asked.to}")
+
+
+def _subjects(name, asked):
+    """Return the labels that were asked for, None for all; tens of gigabytes are not fetched unasked."""
+    if asked == ["all"]:
+        return None
+    if not asked:
+        known = sorted({subject_of(file.path) for file in manifest(name)} - {None})
+        raise RequestError(f"say which subjects of {name}: --subject with some of {', '.join(known)}, or all")
+    return asked
+
+
+def _openneuro_options(parser, name):
+    example = {"ds003720": "Training_run-01", "ds005531": "crown_run-01"}[name]
+    parser.add_argument(
+        "--subject", "--subjects", nargs="+", dest="subjects", metavar="S", help="1 2 ..., or all (needed)"
+    )
+    parser.add_argument("--runs", nargs="+", metavar="RUN", help=f"only these, such as {example}; default: all")
+    parser.add_argument("--parts", nargs="+", metavar="PART", help=f"default: {' '.join(PARTS[name])}")
+
+
+def _gtzan_options(parser, name):
+    parser.add_argument("--keep", action="store_true", help="keep the archive after it was unpacked")
+
+
+# name -> what it is, what can be chosen, an example
+FETCHABLE = {
+    "ds003720": (
+        "music in five brains (OpenNeuro, 46.5 GB; 9.3 GB a subject)", _openneuro_options,
+        "--subject 1 2 --to data/ds003720 --dry-run",
+    ),
+    "ds005531": (
+        "films in six brains (OpenNeuro, 282 GB; 23 GB a subject as preprocessed)", _openneuro_options,
+        "--subject 1 --to data/ds005531 --dry-run",
+    ),
+    "gtzan": (
+        "the sound of the music (GTZAN, 1.2 GB, unpacked to genres/; the loader looks for it in ds003720 or beside it)",
+        _gtzan_options, "--to data/ds003720",
+    ),
+}  # fmt: skip
+# name -> what it is, function of naturalistic.miniature, its options (all whole numbers)
+MAKEABLE = {
+    "music": ("the music experiment in made brains, in the layout of ds003720", "make_music",
+              {"seed": "of all that is drawn at random", "subjects": "how many"}),
+}  # fmt: skip
+
+
+def _parser():
+    example = f"example:\n  naturalistic fetch ds003720 {FETCHABLE['ds003720'][2]}\n  naturalistic make music --to DIR"
+    parser = _new(Parser, prog="naturalistic", description="Data for the book on music, films and the brain.",
+                  epilog=example)  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"naturalistic {version('naturalistic')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_fetch(_new(commands.add_parser, "fetch", help="fetch a published data set", description=(
+        "Fetch a published data set. Safe to stop and to repeat: what is there and whole is not fetched again.")))
+    _add_make(_new(commands.add_parser, "make", help="make small data in the layout of a data set", description=(
+        "Make small data in the layout of a data set, from a seed: no network, and no brain.")))  # fmt: skip
+    return parser
+
+
+def _add_fetch(parser):
+    data_sets = parser.add_subparsers(required=True, metavar="DATASET")
+    for name, (what, add_options, example) in FETCHABLE.items():
+        one = _new(data_sets.add_parser, name, help=what, description=what,
+                   epilog=f"example:\n  naturalistic fetch {name} {example}")  # fmt: skip
+        one.add_argument("--to", required=True, metavar="DIR", help="folder to fetch to; made if it is not there")
+        add_options(one, name)
+        one.add_argument("--dry-run", action="store_true", help="say what would be fetched, and fetch nothing")
+        one.add_argument("--connections", type=int, default=2, metavar="N", help="files side by side (default: 2)")
+        one.add_argument("--base-url", help=argparse.SUPPRESS)  # another copy of the same files
+        one.set_defaults(run=run_fetch, name=name, kept="what has arrived is kept")
+
+
+def _add_make(parser):
+    kinds = parser.add_subparsers(required=True, metavar="KIND")
+    for name, (what, maker, options) in MAKEABLE.items():
+        one = _new(kinds.add_parser, name, help=what, description=what,
+                   epilog=f"example:\n  naturalistic make {name} --to data/{name} --seed 1")  # fmt: skip
+        one.add_argument("--to", required=True, metavar="DIR", help="folder to make")
+        for option, meaning in options.items():
+            one.add_argument(f"--{option}", type=int, metavar="N", help=meaning)
+        one.set_defaults(run=run_make, maker=maker, options=tuple(options), kept="nothing half made is left")
+
+
+def _new(make, *args, **kwargs):
+    """Make a parser whose examples keep their lines, and which takes options by their full names only."""
+    return make(*args, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)

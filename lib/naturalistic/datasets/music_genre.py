@@ -1,0 +1,248 @@
+"""Music in five brains: OpenNeuro ds003720, 540 clips of ten genres, heard in the scanner.
+
+Nakai, Koide-Majima & Nishimoto (2021), Brain and Behavior 11:e01936; CC0. 18 runs a subject (12 of training, 6
+of test) of 410 volumes at a TR of 1.5 s. The sound is not in the data set: it is GTZAN's (`datasets.gtzan`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from naturalistic.cache import cache_dir
+from naturalistic.datasets import gtzan
+from naturalistic.datasets.events import CLIP, N_REPEATS, check_repeats, read_events
+from naturalistic.datasets.scans import find
+from naturalistic.runs import run_slices
+
+TR = 1.5  # s
+N_TRS = 410  # volumes of a run as scanned
+N_DUMMY = 10  # volumes of the dummy clip, which do not count
+TRS_PER_CLIP = round(CLIP / TR)
+SUBJECTS = ("001", "002", "003", "004", "005")
+TRAINING = tuple(f"Training_run-{k:02d}" for k in range(1, 13))
+TEST = tuple(f"Test_run-{k:02d}" for k in range(1, 7))
+ATTRIBUTION = "Data: Nakai, Koide-Majima & Nishimoto (2021), OpenNeuro ds003720, CC0. Sound: GTZAN."
+MADE = "MADE MINIATURE"  # how the README of a miniature begins
+
+
+@dataclass(frozen=True)
+class MusicGenre:
+    """What was played, and where its files are.
+
+    Attributes
+    ----------
+    name : str
+    is_made : bool
+        Whether this is a miniature: made sound, and no brain.
+    folder : Path
+        Root of the BIDS data set.
+    audio : Path or None
+        GTZAN's folder of genres, where it was found.
+    subjects : tuple of str
+        Labels, such as ``"001"``.
+    runs : tuple of str
+        Such as ``"Training_run-01"``, training first.
+    clips : list of Clip
+        Each once: those of the training runs, then those of the test runs, in the order of play.
+    played : dict of str to array (40,)
+        By run, which clip (index into ``clips``) was played; the dummy is left out.
+    notes : list of str
+        What is missing and why; to be shown.
+    """
+
+    name: str
+    is_made: bool
+    folder: Path
+    audio: Path | None
+    subjects: tuple
+    runs: tuple
+    clips: list
+    played: dict
+    notes: list
+    tr: float = TR
+
+    def clip_indices(self, split):
+        """Return the indices of the clips of ``"Training"`` or ``"Test"``, in the order of ``clips``."""
+        return np.unique(np.concatenate([self.played[run] for run in self._of(split)]))
+
+    def scans(self, subject, space="raw", derivatives=None):
+        """Return the `Scan` of each run of a subject; see `scans.find` for the spaces."""
+        if subject not in self.subjects:
+            raise ValueError(f"subject is {subject!r}, expected one of {', '.join(self.subjects)}")
+        return [
+            find(self.folder, subject, run, space=space, tr=TR, n_trs=N_TRS, derivatives=derivatives)
+            for run in self.runs
+        ]
+
+    def clip_of_tr(self, runs):
+        """Return the clip (index into ``clips``) played at each TR of the named runs, dummy left out (n_trs,)."""
+        return np.concatenate([np.repeat(self.played[run], TRS_PER_CLIP) for run in runs])
+
+    def title(self, text):
+        """Return ``text`` as a figure title, marked if the data are made."""
+        return f"MADE MINIATURE, NO BRAIN: {text}" if self.is_made else text
+
+    def __str__(self):
+        """Say what this is, how much, what was left out, and whose it is."""
+        n_training, n_test = (len(self._of(split)) for split in ("Training", "Test"))
+        lines = [
+            f"{self.name}: made music, and no brain was measured" if self.is_made else self.name,
+            f"{len(self.subjects)} subjects x ({n_training} training + {n_test} test runs) x {N_TRS} volumes, "
+            f"TR {TR:g} s; {len(self.clips)} clips of {CLIP:g} s",
+            *self.notes,
+        ]
+        return "\n".join(lines if self.is_made else [*lines, ATTRIBUTION])
+
+    def _of(self, split):
+        return [run for run in self.runs if run.startswith(split)]
+
+
+def load(dataset="miniature", *, subjects=None, runs=None, audio=None, stand_in=None):
+    """Open the experiment: events and places of files, no volume yet.
+
+    Parameters
+    ----------
+    dataset : str or Path
+        ``"miniature"``, or the folder of ds003720 as downloaded.
+    subjects : list of int or str, optional
+        Such as ``[1, 3]``; all that the folder has by default.
+    runs : list of str, optional
+        Such as ``["Test_run-01"]``; all 18 by default.
+    audio : str or Path, optional
+        Folder of GTZAN; by default looked for beside the data set.
+    stand_in : callable, optional
+        Makes the miniature in the folder that it is given, where it is not there yet.
+
+    Returns
+    -------
+    experiment : MusicGenre
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        On a folder that is not ds003720, missing events, subjects or runs that do not exist.
+    """
+    folder = _locate(dataset, stand_in)
+    runs = _known_runs(runs)
+    there = tuple(s for s in SUBJECTS if (folder / f"sub-{s}" / "func").is_dir())
+    if not there:
+        raise FileNotFoundError(f"{folder} has no sub-001/func ... sub-005/func; expected the layout of ds003720")
+    subjects = _known_subjects(subjects, there, folder)
+    readme = folder / "README"
+    is_made = readme.is_file() and readme.read_text(encoding="utf-8").startswith(MADE)
+    played = _same_for_all(folder, subjects, runs)
+    clips = list(dict.fromkeys(clip for run in runs for clip in played[run]))
+    index = {clip: k for k, clip in enumerate(clips)}
+    audio = gtzan.locate(folder, audio)
+    notes = [] if audio else ["GTZAN's sound is not beside the data set (naturalistic fetch gtzan): no clip can be heard"]
+    return MusicGenre(
+        name="MADE MINIATURE of ds003720" if is_made else "ds003720, Music Genre fMRI",
+        is_made=is_made,
+        folder=folder,
+        audio=audio,
+        subjects=subjects,
+        runs=runs,
+        clips=clips,
+        played={run: np.array([index[clip] for clip in played[run]]) for run in runs},
+        notes=notes,
+    )
+
+
+def repeats(bold, runs):
+    """Lay the four repeats of each test run side by side.
+
+    Parameters
+    ----------
+    bold : array (n_trs, n_voxels)
+        Test runs only, 400 TRs each: the dummy's volumes are dropped.
+    runs : array (n_trs,)
+
+    Returns
+    -------
+    repeats : array (4, n_trs / 4, n_voxels)
+    runs : array (n_trs / 4,)
+        Run of each sample of a repeat.
+
+    Raises
+    ------
+    ValueError
+        If a run does not divide into four whole repeats of clips.
+    """
+    slices = run_slices(runs, len(bold))
+    parts = []
+    for s in slices:
+        length, rest = divmod(s.stop - s.start, N_REPEATS)
+        if rest or length % TRS_PER_CLIP:
+            raise ValueError(
+                f"the run at samples {s.start} to {s.stop - 1} has {s.stop - s.start} TRs, expected "
+                f"{N_REPEATS} repeats of whole clips of {TRS_PER_CLIP} TRs: pass test runs without the dummy"
+            )
+        parts.append(np.asarray(bold[s]).reshape(N_REPEATS, length, -1))
+    ids = np.concatenate([np.full(part.shape[1], np.asarray(runs)[s.start]) for part, s in zip(parts, slices)])
+    return np.concatenate(parts, axis=1), ids
+
+
+def miniature_folder():
+    """Return the folder in which the miniature is kept."""
+    return cache_dir() / "miniature" / "music"
+
+
+def _locate(dataset, stand_in):
+    """Return the root of the BIDS data set."""
+    if str(dataset) == "miniature":
+        folder = miniature_folder()
+        if stand_in is not None:
+            stand_in(folder)
+        elif not folder.is_dir():
+            raise FileNotFoundError(f"{folder} is not there: make the miniature first (naturalistic make music)")
+    else:
+        folder = Path(dataset).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder; expected ds003720 as downloaded, or 'miniature'")
+    inner = folder / "ds003720"
+    return inner if inner.is_dir() else folder
+
+
+def _known_subjects(subjects, there, folder):
+    if subjects is None:
+        return there
+    if isinstance(subjects, (str, int)):
+        raise ValueError(f"subjects is {subjects!r}, expected a list such as [1, 3]")
+    labels = tuple(f"{int(s):03d}" if str(s).isdigit() else str(s).removeprefix("sub-") for s in subjects)
+    absent = [label for label in labels if label not in there]
+    if absent or not labels:
+        raise ValueError(f"subjects {absent or '[]'}: {folder} has {', '.join(there)}, expected one or more of them")
+    return labels
+
+
+def _known_runs(runs):
+    known = TRAINING + TEST
+    if runs is None:
+        return known
+    unknown = [run for run in runs if run not in known] if not isinstance(runs, str) else [runs]
+    if unknown or not runs:
+        raise ValueError(f"runs {unknown}: expected a list of {TRAINING[0]} ... {TRAINING[-1]}, {TEST[0]} ... {TEST[-1]}")
+    return tuple(run for run in known if run in set(runs))
+
+
+def _same_for_all(folder, subjects, runs):
+    """Return the clips of each run, after a look at every subject's file: all heard the same."""
+    missing = [p for s in subjects for r in runs if not (p := _events_path(folder, s, r)).is_file()]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise FileNotFoundError(f"{', '.join(map(str, missing[:3]))}{more} missing: expected the events of {len(runs)} runs")
+    played = {}
+    for run in runs:
+        by_subject = {s: read_events(_events_path(folder, s, run)) for s in subjects}
+        played[run] = by_subject[subjects[0]]
+        differ = [s for s in subjects if by_subject[s] != played[run]]
+        if differ:
+            raise ValueError(f"{run}: the clips of sub-{differ[0]} are not those of sub-{subjects[0]}, expected the same")
+        if run in TEST:
+            check_repeats(_events_path(folder, subjects[0], run), played[run])
+    return played
+
+
+def _events_path(folder, subject, run):
+    return folder / f"sub-{subject}" / "func" / f"sub-{subject}_task-{run}_events.tsv"
