@@ -1,0 +1,66 @@
+"""Named places of the human cortex: spheres around landmarks in MNI152 space.
+
+They are no atlas. They serve to plant signals in the miniatures and to say in words where on a map something
+is. Heschl's gyrus after Penhune et al. (1996) and Rademacher et al. (2001); belt and parabelt lateral, behind
+and in front of it (Kaas & Hackett 2000); planes of the others after Brodmann's areas on the MNI template.
+"""
+
+import numpy as np
+
+# name: landmarks of the right hemisphere (x, y, z, radius), mm; the left ones are their mirror images
+LANDMARKS = {
+    "primary auditory": ((46, -20, 6, 13),),
+    "auditory belt": ((61, -12, 2, 13), (60, -32, 10, 15)),
+    "anterior temporal": ((54, 8, -18, 16),),
+    "lateral prefrontal": ((48, 26, 16, 18),),
+    "early visual": ((10, -90, 2, 16),),
+    "hand motor": ((38, -24, 56, 15),),
+    "precuneus": ((8, -60, 38, 15),),
+}
+NAMES = tuple(LANDMARKS)
+
+
+def label(coordinates):
+    """Return the region of each place: index into `NAMES`, -1 outside of all.
+
+    Parameters
+    ----------
+    coordinates : array (n_places, 3)
+        MNI152 mm.
+
+    Returns
+    -------
+    labels : int array (n_places,)
+    """
+    return nearest(coordinates)[0]
+
+
+def nearest(coordinates, shift=(0.0, 0.0, 0.0)):
+    """Return the region of each place and its distance from the landmark, as a share of the radius.
+
+    Parameters
+    ----------
+    coordinates : array (n_places, 3)
+        MNI152 mm.
+    shift : array (3,)
+        Moves all landmarks of the right hemisphere, mm; those of the left move as their mirror images.
+
+    Returns
+    -------
+    labels : int array (n_places,)
+        -1 outside of all regions.
+    distance : array (n_places,)
+        0 at a landmark, 1 at the border of its sphere; inf outside.
+    """
+    coordinates = np.asarray(coordinates, dtype=float)
+    if coordinates.ndim != 2 or coordinates.shape[1] != 3:
+        raise ValueError(f"coordinates has shape {coordinates.shape}, expected (n_places, 3), mm")
+    labels, best = np.full(len(coordinates), -1), np.full(len(coordinates), np.inf)
+    for k, landmarks in enumerate(LANDMARKS.values()):
+        for x, y, z, radius in landmarks:
+            for side in (1, -1):
+                centre = (np.array([x, y, z]) + shift) * [side, 1, 1]
+                distance = np.linalg.norm(coordinates - centre, axis=1) / radius
+                closer = (distance <= 1) & (distance < best)
+                labels[closer], best[closer] = k, distance[closer]
+    return labels, best
