@@ -1,0 +1,37 @@
+"""The book's figures: labelled axes with units, colours that colour-blind readers tell apart, one per thing."""
+
+from naturalistic.plotting.models import (
+    accuracy_by_context,
+    accuracy_by_roi,
+    responses,
+    scores_by_alpha,
+    values_by_roi,
+    words_on_time_line,
+)
+from naturalistic.plotting.music import play_list, run_time_line, spectrograms
+from naturalistic.plotting.scans import ceiling_by_region, head_motion, planted_and_found, voxel_by_step
+from naturalistic.plotting.style import COLOURS, GENRE_COLOURS, ROI_NAMES, colour_of, style
+from naturalistic.plotting.surface import brain_map, to_surface
+
+__all__ = [
+    "COLOURS",
+    "GENRE_COLOURS",
+    "ROI_NAMES",
+    "accuracy_by_context",
+    "accuracy_by_roi",
+    "brain_map",
+    "ceiling_by_region",
+    "colour_of",
+    "head_motion",
+    "planted_and_found",
+    "play_list",
+    "responses",
+    "run_time_line",
+    "scores_by_alpha",
+    "spectrograms",
+    "style",
+    "to_surface",
+    "values_by_roi",
+    "voxel_by_step",
+    "words_on_time_line",
+]

@@ -1,0 +1,105 @@
+"""What was played: the time line of a run, spectrograms of clips, and players to hear them."""
+
+import base64
+import html
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import soundfile
+from IPython.display import HTML
+from scipy.signal import ShortTimeFFT
+
+from naturalistic.plotting.style import COLOURS, GENRE_COLOURS
+
+MP3_LEVEL = 0.75  # 0 best .. 1 smallest: 15 s of mono sound take about 60 kB
+
+
+def run_time_line(clips, duration, title, *, n_dropped=0.0, repeats=1):
+    """Draw the clips of a run one after another, coloured by genre.
+
+    Parameters
+    ----------
+    clips : list of Clip
+        In order of play.
+    duration : float
+        Of each, s.
+    title : str
+    n_dropped : float
+        s at the start that do not count.
+    repeats : int
+        How often the run plays its clips over; each time is a row.
+    """
+    rows = np.array_split(np.arange(len(clips)), repeats)
+    fig, axes = plt.subplots(repeats, 1, figsize=(7.4, 0.9 + 0.55 * repeats), sharex=True, squeeze=False)
+    for row, ax in zip(rows, axes[:, 0]):
+        for k, i in enumerate(row):
+            colour = GENRE_COLOURS[clips[i].genre]
+            ax.broken_barh([(k * duration, duration)], (0, 1), color=colour, edgecolor="white")
+        ax.set(yticks=[], xlim=(-n_dropped, len(rows[0]) * duration))
+        ax.spines["left"].set_visible(False)
+        if n_dropped and row[0] == 0:
+            ax.broken_barh([(-n_dropped, n_dropped)], (0, 1), color="white", edgecolor=COLOURS["chance"], hatch="///")
+    axes[-1, 0].set_xlabel("time from the first clip that counts (s)")
+    patches = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in GENRE_COLOURS.values()]
+    fig.legend(patches, list(GENRE_COLOURS), ncols=10, loc="outside lower center", fontsize=7.5, handlelength=1, columnspacing=1)
+    fig.suptitle(title)
+    return fig
+
+
+def spectrograms(waveforms, sample_rate, names, title, *, top=8000.0):
+    """Draw the spectrogram of each clip, in dB below the loudest place of all of them.
+
+    Parameters
+    ----------
+    waveforms : list of array (n_samples,)
+    sample_rate : int
+        Hz.
+    names : list of str
+    title : str
+    top : float
+        Highest frequency drawn, Hz.
+    """
+    n_rows = -(-len(waveforms) // 5)
+    fig, axes = plt.subplots(n_rows, 5, figsize=(7.4, 1.75 * n_rows), sharex=True, sharey=True, squeeze=False)
+    hop = round(0.02 * sample_rate)
+    transform = ShortTimeFFT(np.hanning(4 * hop), hop, sample_rate, fft_mode="onesided")
+    power = [transform.spectrogram(np.asarray(wave, float)) for wave in waveforms]
+    loudest = max(p.max() for p in power)
+    kept = transform.f <= top
+    for wave, p, name, ax in zip(waveforms, power, names, axes.flat):
+        extent = (0, len(wave) / sample_rate, 0, top / 1000)
+        level = 10 * np.log10(p[kept] / loudest + 1e-8)
+        image = ax.imshow(level, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=-70, vmax=0)
+        ax.set_title(name)
+    fig.supxlabel("time (s)", fontsize="medium")
+    fig.supylabel("frequency (kHz)", fontsize="medium")
+    fig.colorbar(image, ax=axes, label="level (dB)", aspect=30)
+    fig.suptitle(title)
+    return fig
+
+
+def play_list(waveforms, sample_rate, names):
+    """Return a table of players, one a clip, that work with no network: the sound is in the page, as MP3.
+
+    Parameters
+    ----------
+    waveforms : list of array (n_samples,)
+    sample_rate : int
+        Hz.
+    names : list of str
+        Shown beside the players.
+    """
+    rows = []
+    for wave, name in zip(waveforms, names):
+        packed = io.BytesIO()
+        # peaks of a clip may pass 1: players clip there
+        loudest = max(1.0, float(np.abs(wave).max()))
+        with soundfile.SoundFile(
+            packed, "w", sample_rate, 1, format="MP3", subtype="MPEG_LAYER_III", compression_level=MP3_LEVEL
+        ) as file:
+            file.write(wave / loudest)
+        data = base64.b64encode(packed.getvalue()).decode()
+        player = f'<audio controls preload="none" aria-label="{html.escape(name)}" src="data:audio/mpeg;base64,{data}"></audio>'
+        rows.append(f"<tr><td>{html.escape(name)}</td><td>{player}</td></tr>")
+    return HTML(f'<table class="players">{"".join(rows)}</table>')

@@ -1,0 +1,72 @@
+"""The book's look: colours that colour-blind readers tell apart, one per thing, and small parts of figures."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+# Okabe & Ito's palette; a thing keeps its colour throughout the book
+COLOURS = {
+    "controls": "#999999",
+    "static": "#E69F00",
+    "layers": "#0072B2",
+    "ceiling": "#000000",
+    "chance": "#BBBBBB",
+    "words": "#56B4E9",
+    "joint": "#009E73",
+    "highlight": "#D55E00",
+}
+# Tol's muted palette, one a genre; used as labels beside names, never alone
+GENRE_COLOURS = {
+    "blues": "#332288",
+    "classical": "#88CCEE",
+    "country": "#DDCC77",
+    "disco": "#AA4499",
+    "hiphop": "#117733",
+    "jazz": "#CC6677",
+    "metal": "#222222",
+    "pop": "#EE99AA",
+    "reggae": "#44AA99",
+    "rock": "#882255",
+}
+ROI_NAMES = {
+    "LATL": "left anterior temporal",
+    "RATL": "right anterior temporal",
+    "LPTL": "left posterior temporal",
+    "LIPL": "left inferior parietal",
+    "LPreM": "left premotor",
+    "LIFG": "left inferior frontal",
+}
+
+
+def style():
+    """Set the book's look for all figures of a notebook."""
+    plt.rcParams.update(
+        {
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "axes.titlesize": "medium",
+            "figure.constrained_layout.use": True,
+            "figure.dpi": 110,
+            "font.size": 9,
+            "legend.frameon": False,
+        }
+    )
+
+
+def colour_of(name, names=()):
+    """Return the colour of a feature space by its name; layers share a hue, deeper is darker among ``names``."""
+    if name.startswith("layer "):
+        deepest = max([int(n.split()[1]) for n in [*names, name] if n.startswith("layer ")])
+        return plt.get_cmap("Blues")(0.35 + 0.6 * int(name.split()[1]) / max(deepest, 1))
+    return COLOURS.get(name, COLOURS["highlight"])
+
+
+def spread(n, width):
+    """Sideways offsets that keep dots apart, the same each time."""
+    return np.random.default_rng(0).uniform(-width, width, n)
+
+
+def mean_with_interval(ax, x, group, k, colour, filled):
+    """Draw the mean and the 95 % interval of element ``k`` of a `t_test`; open if not ``filled``."""
+    error = [[group.mean[k] - group.low[k]], [group.high[k] - group.mean[k]]]
+    face = colour if filled else "white"
+    ax.errorbar([x], [group.mean[k]], yerr=error, fmt="o", color=colour, mfc=face, ms=5, capsize=2, zorder=3)
