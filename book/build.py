@@ -1,5 +1,6 @@
 """Run every chapter and build the book: notebooks/*.md in, _build/html/index.html out.
 
+0. The miniature data are made in the cache, unless they are there or no chapter to be run opens them.
 1. Each notebooks/NN-name.md is run by papermill into _build/runs/. A chapter whose key (its text, the library,
    the pinned versions, its parameters and where its data come from) is unchanged is not run again.
 2. _build/stage/ mirrors the repository (book/ and the executed notebooks/), so that relative links hold.
@@ -107,12 +108,28 @@ def run_chapters(sources, parameters, force):
         elif stands_in(source):
             print(f"{source.stem}: unchanged, and run on made data; BOOKFLAGS=--force tries for the real ones again")
     print(f"chapters: {len(todo)} to run, {len(sources) - len(todo)} unchanged", flush=True)
+    make_miniatures([source for source, *_ in todo], parameters)
     for source, code, stamp in tqdm(todo, desc="chapters", unit="chapter", disable=not todo):
         start = time.perf_counter()
         stamp.unlink(missing_ok=True)
         run_chapter(source, parameters)
         stamp.write_text(code + data_key())  # the run itself may have fetched the data
         tqdm.write(f"{source.stem}: {time.perf_counter() - start:.0f} s")
+
+
+def make_miniatures(sources, parameters):
+    """Make the miniature data that the chapters open, beforehand, so that no chapter's time is that of making them."""
+    import jupytext
+
+    for source in sources:
+        cells = [c.source for c in jupytext.read(source).cells if "parameters" in c.metadata.get("tags", [])]
+        dataset = parameters.get("dataset", "miniature" if 'dataset = "miniature"' in "".join(cells) else None)
+        if dataset == "miniature":
+            from naturalistic.datasets import music_genre
+            from naturalistic.miniature import make_music
+
+            make_music(music_genre.miniature_folder())
+            return
 
 
 def stands_in(source):

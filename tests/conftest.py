@@ -5,7 +5,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from naturalistic.miniature import make_story
+from naturalistic.miniature import make_music, make_story
 
 matplotlib.use("Agg")
 
@@ -48,3 +48,19 @@ def tiny_gpt2(tmp_path_factory):
     config = GPT2Config(vocab_size=len(vocabulary), n_positions=256, n_embd=32, n_layer=2, n_head=2)
     GPT2Model(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_music():
+    """Folder of the real text files of ds003720; the test is skipped where they are not."""
+    folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "ds003720"
+    if not folder.is_dir():
+        pytest.skip("the text files of ds003720 are not here: set NATURALISTIC_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_music(tmp_path_factory):
+    """Folder of a small music miniature: one subject, one training run, two test runs."""
+    folder = tmp_path_factory.mktemp("made") / "music"
+    return make_music(folder, seed=5, subjects=1, n_training=1, n_test=2, progress=False)

@@ -35,7 +35,7 @@ def locate(folder, audio=None):
         places = [Path(audio).expanduser()]
     else:
         places = [base / name for base in (Path(folder), Path(folder).parent) for name in ("genres", "gtzan", "GTZAN")]
-    for place in [p for place in places for p in (place, place / "genres")]:
+    for place in [p for base in places for p in (base, base / "genres")]:
         if any((place / genre).is_dir() for genre in GENRES):
             return place
     if audio is not None:

@@ -9,9 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from naturalistic.cache import cache_dir
 from naturalistic.datasets import gtzan
-from naturalistic.datasets.events import CLIP, N_REPEATS, check_repeats, read_events
+from naturalistic.datasets.events import CLIP, N_REPEATS
+from naturalistic.datasets.music_files import (
+    SUBJECTS,
+    known_runs,
+    known_subjects,
+    locate,
+    runs_there,
+    same_for_all,
+)
 from naturalistic.datasets.scans import find
 from naturalistic.runs import run_slices
 
@@ -19,9 +26,6 @@ TR = 1.5  # s
 N_TRS = 410  # volumes of a run as scanned
 N_DUMMY = 10  # volumes of the dummy clip, which do not count
 TRS_PER_CLIP = round(CLIP / TR)
-SUBJECTS = ("001", "002", "003", "004", "005")
-TRAINING = tuple(f"Training_run-{k:02d}" for k in range(1, 13))
-TEST = tuple(f"Test_run-{k:02d}" for k in range(1, 7))
 ATTRIBUTION = "Data: Nakai, Koide-Majima & Nishimoto (2021), OpenNeuro ds003720, CC0. Sound: GTZAN."
 MADE = "MADE MINIATURE"  # how the README of a miniature begins
 
@@ -108,7 +112,7 @@ def load(dataset="miniature", *, subjects=None, runs=None, audio=None, stand_in=
     subjects : list of int or str, optional
         Such as ``[1, 3]``; all that the folder has by default.
     runs : list of str, optional
-        Such as ``["Test_run-01"]``; all 18 by default.
+        Such as ``["Test_run-01"]``; all that the folder has by default. What is missing is said in ``notes``.
     audio : str or Path, optional
         Folder of GTZAN; by default looked for beside the data set.
     stand_in : callable, optional
@@ -123,19 +127,21 @@ def load(dataset="miniature", *, subjects=None, runs=None, audio=None, stand_in=
     FileNotFoundError, ValueError
         On a folder that is not ds003720, missing events, subjects or runs that do not exist.
     """
-    folder = _locate(dataset, stand_in)
-    runs = _known_runs(runs)
+    folder = locate(dataset, stand_in)
     there = tuple(s for s in SUBJECTS if (folder / f"sub-{s}" / "func").is_dir())
     if not there:
         raise FileNotFoundError(f"{folder} has no sub-001/func ... sub-005/func; expected the layout of ds003720")
-    subjects = _known_subjects(subjects, there, folder)
+    subjects = known_subjects(subjects, there, folder)
+    notes = []
+    runs = runs_there(folder, subjects, notes) if runs is None else known_runs(runs)
     readme = folder / "README"
     is_made = readme.is_file() and readme.read_text(encoding="utf-8").startswith(MADE)
-    played = _same_for_all(folder, subjects, runs)
+    played = same_for_all(folder, subjects, runs)
     clips = list(dict.fromkeys(clip for run in runs for clip in played[run]))
     index = {clip: k for k, clip in enumerate(clips)}
     audio = gtzan.locate(folder, audio)
-    notes = [] if audio else ["GTZAN's sound is not beside the data set (naturalistic fetch gtzan): no clip can be heard"]
+    if audio is None:
+        notes.append("GTZAN's sound is not beside the data set (naturalistic fetch gtzan): no clip can be heard")
     return MusicGenre(
         name="MADE MINIATURE of ds003720" if is_made else "ds003720, Music Genre fMRI",
         is_made=is_made,
@@ -181,68 +187,3 @@ def repeats(bold, runs):
         parts.append(np.asarray(bold[s]).reshape(N_REPEATS, length, -1))
     ids = np.concatenate([np.full(part.shape[1], np.asarray(runs)[s.start]) for part, s in zip(parts, slices)])
     return np.concatenate(parts, axis=1), ids
-
-
-def miniature_folder():
-    """Return the folder in which the miniature is kept."""
-    return cache_dir() / "miniature" / "music"
-
-
-def _locate(dataset, stand_in):
-    """Return the root of the BIDS data set."""
-    if str(dataset) == "miniature":
-        folder = miniature_folder()
-        if stand_in is not None:
-            stand_in(folder)
-        elif not folder.is_dir():
-            raise FileNotFoundError(f"{folder} is not there: make the miniature first (naturalistic make music)")
-    else:
-        folder = Path(dataset).expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder; expected ds003720 as downloaded, or 'miniature'")
-    inner = folder / "ds003720"
-    return inner if inner.is_dir() else folder
-
-
-def _known_subjects(subjects, there, folder):
-    if subjects is None:
-        return there
-    if isinstance(subjects, (str, int)):
-        raise ValueError(f"subjects is {subjects!r}, expected a list such as [1, 3]")
-    labels = tuple(f"{int(s):03d}" if str(s).isdigit() else str(s).removeprefix("sub-") for s in subjects)
-    absent = [label for label in labels if label not in there]
-    if absent or not labels:
-        raise ValueError(f"subjects {absent or '[]'}: {folder} has {', '.join(there)}, expected one or more of them")
-    return labels
-
-
-def _known_runs(runs):
-    known = TRAINING + TEST
-    if runs is None:
-        return known
-    unknown = [run for run in runs if run not in known] if not isinstance(runs, str) else [runs]
-    if unknown or not runs:
-        raise ValueError(f"runs {unknown}: expected a list of {TRAINING[0]} ... {TRAINING[-1]}, {TEST[0]} ... {TEST[-1]}")
-    return tuple(run for run in known if run in set(runs))
-
-
-def _same_for_all(folder, subjects, runs):
-    """Return the clips of each run, after a look at every subject's file: all heard the same."""
-    missing = [p for s in subjects for r in runs if not (p := _events_path(folder, s, r)).is_file()]
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise FileNotFoundError(f"{', '.join(map(str, missing[:3]))}{more} missing: expected the events of {len(runs)} runs")
-    played = {}
-    for run in runs:
-        by_subject = {s: read_events(_events_path(folder, s, run)) for s in subjects}
-        played[run] = by_subject[subjects[0]]
-        differ = [s for s in subjects if by_subject[s] != played[run]]
-        if differ:
-            raise ValueError(f"{run}: the clips of sub-{differ[0]} are not those of sub-{subjects[0]}, expected the same")
-        if run in TEST:
-            check_repeats(_events_path(folder, subjects[0], run), played[run])
-    return played
-
-
-def _events_path(folder, subject, run):
-    return folder / f"sub-{subject}" / "func" / f"sub-{subject}_task-{run}_events.tsv"

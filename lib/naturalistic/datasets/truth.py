@@ -1,0 +1,79 @@
+"""What was planted in a miniature, for checks that find it again. Real data have no truth: then it is None."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What was planted in one made brain.
+
+    Attributes
+    ----------
+    runs : tuple of str
+    motion : array (n_runs, n_trs, 6)
+        Where the head went from the subject's first volume: mm and rad.
+    explainable : array (n_runs, x, y, z)
+        Share of variance that is response, on the scanner's grid as the head lay in that run.
+    region : int array (n_runs, x, y, z)
+        Index into `regions.NAMES`; -1 where nothing was planted.
+    pose : array (4, 4)
+        Scanner mm to MNI152 mm in the subject's first volume.
+    hrf_peaks : dict of str to float
+        s, by region.
+    """
+
+    runs: tuple
+    motion: np.ndarray
+    explainable: np.ndarray
+    region: np.ndarray
+    pose: np.ndarray
+    hrf_peaks: dict
+
+    def of_voxels(self, mask, start):
+        """Return planted share of variance and region of the voxels of a mask, in the runs that begin with ``start``.
+
+        Parameters
+        ----------
+        mask : bool array (x, y, z)
+        start : str
+            Such as ``"Test"``.
+
+        Returns
+        -------
+        explainable : array (n_voxels,)
+            Mean over those runs.
+        region : int array (n_voxels,)
+            In the first of them.
+        """
+        wanted = [k for k, run in enumerate(self.runs) if run.startswith(start)]
+        return self.explainable[wanted].mean(axis=0)[mask], self.region[wanted[0]][mask]
+
+
+def planted(folder, subject, shape):
+    """Return the truth of a miniature's subject, or None for data that were measured.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the BIDS data set; the truth lies beside it.
+    subject : str
+        Label, such as ``"001"``.
+    shape : tuple of int
+        Of the scanner's grid.
+    """
+    path = Path(folder).parent / "truth" / f"sub-{subject}.npz"
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        runs = tuple(map(str, arrays["runs"]))
+        return Truth(
+            runs=runs,
+            motion=arrays["motion"],
+            explainable=arrays["explainable"].reshape(len(runs), *shape),
+            region=arrays["region"].reshape(len(runs), *shape),
+            pose=arrays["pose"],
+            hrf_peaks=dict(zip(map(str, arrays["regions"]), arrays["hrf_peaks"].tolist())),
+        )

@@ -1,0 +1,112 @@
+"""A subject as `store.prepare` keeps it: one matrix of all runs, and where its columns lie in the brain."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from naturalistic.surface import SPACING, mid_coordinates
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One subject, ready for a model.
+
+    Attributes
+    ----------
+    subject : str
+    space : str
+        As of the scans.
+    bold : float32 memory map (n_trs, n_voxels)
+        All runs, one after another; mean 0 and sd 1 in each run, 0 where a voxel is constant.
+    runs : int array (n_trs,)
+        Index into ``run_names``.
+    run_names : tuple of str
+    motion : array (n_trs, 6) or None
+        mm and rad; None where fMRIPrep left no confounds.
+    mask : bool array (x, y, z) or None
+        Voxels that are kept; None on a surface.
+    affine : array (4, 4) or None
+        Voxel indices to mm of the subject's space.
+    to_mni : array (4, 4) or None
+        mm of the subject's space to MNI152 mm.
+    tr : float
+        s.
+    folder : Path
+        Where it is kept.
+    """
+
+    subject: str
+    space: str
+    bold: np.ndarray
+    runs: np.ndarray
+    run_names: tuple
+    motion: np.ndarray
+    mask: np.ndarray
+    affine: np.ndarray
+    to_mni: np.ndarray
+    tr: float
+    folder: Path
+
+    @property
+    def coordinates(self):
+        """Return the MNI152 mm of each voxel, or vertex of fsaverage5: (n_voxels, 3)."""
+        if self.mask is None:
+            if self.space != "fsaverage5":
+                raise ValueError(f"the mesh of {self.space} is not at hand; ask fMRIPrep for fsaverage5")
+            return mid_coordinates()
+        matrix = self.to_mni @ self.affine
+        return np.argwhere(self.mask) @ matrix[:3, :3].T + matrix[:3, 3]
+
+    @property
+    def voxel_size(self):
+        """Return the edge of a cube of a voxel's volume, or the spacing of vertices, mm."""
+        return SPACING if self.mask is None else float(abs(np.linalg.det(self.affine[:3, :3])) ** (1 / 3))
+
+    def motion_of(self, run):
+        """Return the motion of a whole run, the dropped volumes too (n_trs, 6)."""
+        return np.load(self.folder / f"{self.run_names.index(run):03d}-motion.npy", allow_pickle=False)
+
+    def select(self, start):
+        """Return the runs whose names begin with ``start``: bold (n_trs, n_voxels), runs (n_trs,), names."""
+        names = tuple(name for name in self.run_names if name.startswith(start))
+        if not names:
+            raise ValueError(f"no run begins with {start!r}; there are {', '.join(self.run_names)}")
+        rows = np.isin(self.runs, [self.run_names.index(name) for name in names])
+        first, last = np.flatnonzero(rows)[[0, -1]]
+        adjacent = last - first + 1 == rows.sum()
+        return (self.bold[first : last + 1] if adjacent else self.bold[rows]), self.runs[rows], names
+
+    def image(self, values):
+        """Return values (n_voxels,) as a NIfTI image in MNI152 space, NaN outside of the mask."""
+        if self.mask is None:
+            raise ValueError("values on a surface are no volume: draw them on the mesh itself")
+        volume = np.full(self.mask.shape, np.nan, dtype=np.float32)
+        volume[self.mask] = values
+        return nib.Nifti1Image(volume, self.to_mni @ self.affine)
+
+
+def open_prepared(place):
+    """Open a folder that `store.prepare` finished."""
+    about = json.loads((place / "about.json").read_text(encoding="utf-8"))
+    with np.load(place / "space.npz", allow_pickle=False) as arrays:
+        space = {name: arrays[name] for name in arrays.files}
+    n_dropped, n_runs = about["n_dropped"], len(about["run_names"])
+    motion = np.concatenate(
+        [np.load(place / f"{k:03d}-motion.npy", allow_pickle=False)[n_dropped:] for k in range(n_runs)]
+    )
+    return Prepared(
+        subject=about["subject"],
+        space=about["space"],
+        bold=np.load(place / "bold.npy", mmap_mode="r", allow_pickle=False),
+        runs=np.repeat(np.arange(n_runs), about["n_trs"]),
+        run_names=tuple(about["run_names"]),
+        motion=None if np.isnan(motion).all() else motion,
+        mask=space.get("mask"),
+        affine=space.get("affine"),
+        to_mni=space.get("to_mni"),
+        tr=about["tr"],
+        folder=place,
+    )

@@ -1,0 +1,191 @@
+"""A subject's runs, preprocessed once, kept as one float32 file and memory-mapped after that.
+
+Raw scans: each volume is moved onto the subject's first volume, voxels of the mask are kept, slow drift is
+removed, the volumes that do not count are dropped, and what is left is z-scored; each step inside a run. Scans
+that fMRIPrep left are already aligned: they begin at the mask.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import joblib
+import nibabel as nib
+import numpy as np
+from tqdm import tqdm
+
+from naturalistic.cache import cache_dir
+from naturalistic.datasets import scans as scans_of
+from naturalistic.preprocessing.filters import cosine, running_median
+from naturalistic.preprocessing.masks import brain_mask, cortex_mask
+from naturalistic.preprocessing.motion import correct_motion
+from naturalistic.preprocessing.prepared import open_prepared
+from naturalistic.preprocessing.registration import to_mni
+from naturalistic.preprocessing.scaling import zscore
+
+RECIPE = 1  # raise it when the same scans and options give other numbers
+# by name: (bold, tr, window in s) -> bold
+DRIFTS = {"median": running_median, "cosine": lambda bold, tr, window: cosine(bold, tr, 1 / window)}
+
+
+def prepare(scans, *, n_dropped=0, drift="median", window=240.0, region="cortex", folder=None, n_jobs=None):
+    """Preprocess a subject's scans, or open what was preprocessed before.
+
+    Interrupted, it goes on with the runs that are not done. Peak memory is that of one run in each process.
+
+    Parameters
+    ----------
+    scans : list of Scan
+        Of one subject and one space, in the order wanted.
+    n_dropped : int
+        Volumes at the start of each run that do not count; dropped after drift was removed.
+    drift : {"median", "cosine"}
+        A running median, or discrete cosines.
+    window : float
+        s: length of the running median, or the longest period that is kept.
+    region : {"cortex", "brain"}
+        Voxels of grey matter of the cerebral cortex, or the whole brain mask. All vertices on a surface.
+    folder : Path, optional
+        Where prepared subjects are kept; in the cache by default.
+    n_jobs : int, optional
+        Processes; as many as there are cores by default.
+
+    Returns
+    -------
+    subject : Prepared
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `scans.check`, before any long work; or on scans that are not of one subject and space.
+    OSError
+        If the disk has too little room.
+    """
+    _check_request(scans, drift, region)
+    options = {"n_dropped": n_dropped, "drift": drift, "window": window, "region": region}
+    scans_of.check(scans)
+    place = Path(folder or cache_dir() / "prepared") / f"sub-{scans[0].subject}-{_key(scans, options)}"
+    if not place.is_dir():
+        part = place.with_name(place.name + ".part")
+        part.mkdir(parents=True, exist_ok=True)
+        _prepare(scans, options, part, n_jobs or joblib.cpu_count())
+        os.replace(part, place)
+    return open_prepared(place)
+
+
+def _check_request(scans, drift, region):
+    kinds = {(scan.subject, scan.space, scan.tr) for scan in scans}
+    if len(kinds) != 1:
+        raise ValueError(f"scans are of {len(kinds)} kinds {sorted(kinds)}, expected one subject, space and TR")
+    if drift not in DRIFTS:
+        raise ValueError(f"drift is {drift!r}, expected one of {', '.join(DRIFTS)}")
+    if region not in ("cortex", "brain"):
+        raise ValueError(f"region is {region!r}, expected 'cortex' or 'brain'")
+
+
+def _key(scans, options):
+    """Return a hash of what determines the result: the files (by size and time), the options, the recipe."""
+    files = [path for scan in scans for path in (*scan.paths, scan.mask) if path is not None]
+    state = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    text = json.dumps([RECIPE, state, [scan.n_trs for scan in scans], options])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _prepare(scans, options, part, n_jobs):
+    """Fill a folder: space first, then run after run, each marked when it is done."""
+    space = _space(scans, options["region"], part)
+    n_trs = [scan.n_trs - options["n_dropped"] for scan in scans]
+    stops = np.cumsum(n_trs)
+    shape = (int(stops[-1]), space["n_voxels"])
+    needed, free = 4 * shape[0] * shape[1], shutil.disk_usage(part).free
+    path = part / "bold.npy"
+    if not path.is_file():
+        if free < 1.02 * needed:
+            raise OSError(f"{part} has {free / 1e9:.2f} GB free, sub-{scans[0].subject} needs {needed / 1e9:.2f} GB")
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape).flush()
+    todo = [k for k in range(len(scans)) if not (part / f"{k:03d}-motion.npy").is_file()]
+    jobs = (joblib.delayed(_prepare_run)(scans[k], space, options, part, k, int(stops[k] - n_trs[k])) for k in todo)
+    with joblib.parallel_config("loky", n_jobs=min(n_jobs, max(len(todo), 1)), inner_max_num_threads=1):
+        done = joblib.Parallel(return_as="generator_unordered")(jobs)
+        for _ in tqdm(done, total=len(todo), desc=f"preprocess sub-{scans[0].subject}", unit="run", disable=not todo):
+            pass
+    about = {
+        "subject": scans[0].subject, "space": scans[0].space, "tr": scans[0].tr, "n_trs": n_trs,
+        "run_names": [scan.run for scan in scans], **options,
+    }  # fmt: skip
+    (part / "about.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+def _space(scans, region, part):
+    """Return (and keep) reference, mask and registration of the subject's space."""
+    kept = part / "space.npz"
+    if not kept.is_file():
+        space = _surface_space(scans[0]) if scans[0].is_surface else _volume_space(scans, region)
+        with open(part / "space.tmp", "wb") as file:
+            np.savez(file, **space)
+        os.replace(part / "space.tmp", kept)
+    with np.load(kept, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files} | {"n_voxels": int(arrays["n_voxels"])}
+
+
+def _surface_space(scan):
+    return {"n_voxels": scans_of.vertices(scan).shape[1]}
+
+
+def _volume_space(scans, region):
+    """Look at the first run: the volume all others are moved onto, what is brain, and where it lies in MNI152."""
+    data, affine = scans_of.volumes(scans[0])
+    reference = np.asarray(data[..., 0], dtype=np.float32)
+    mean = np.zeros(reference.shape, dtype=np.float64)
+    for t in range(scans[0].n_trs):
+        mean += data[..., t]
+    mean = (mean / scans[0].n_trs).astype(np.float32)
+    if scans[0].mask is not None:
+        brain = np.all([np.asarray(nib.load(scan.mask).dataobj) > 0 for scan in scans], axis=0)
+    else:
+        brain = brain_mask(mean, affine)
+    matrix = np.eye(4) if scans[0].space == "mni" else to_mni(mean, affine, brain=brain)
+    mask = cortex_mask(brain.shape, affine, matrix, brain=brain) if region == "cortex" else brain
+    if not mask.any():
+        raise ValueError(f"no voxel of {scans[0].paths[0]} is in the mask of the {region}; look at its affine")
+    return {
+        "reference": reference,
+        "affine": affine,
+        "brain": brain,
+        "mask": mask,
+        "to_mni": matrix,
+        "n_voxels": mask.sum(),
+    }
+
+
+def _prepare_run(scan, space, options, part, k, start):
+    """Preprocess one run into its rows of the file; its motion, written last, marks it as done."""
+    if scan.is_surface:
+        bold, motion = scans_of.vertices(scan), scans_of.confounds_motion(scan)
+    else:
+        data, affine = scans_of.volumes(scan)
+        if data.shape[:3] != space["mask"].shape or not np.allclose(affine, space["affine"], atol=1e-3):
+            raise ValueError(f"{scan.paths[0]} has another grid than the subject's first run: {data.shape[:3]}")
+        bold, motion = _masked(scan, data, affine, space)
+    drift = DRIFTS[options["drift"]]
+    bold = zscore(drift(bold, scan.tr, options["window"])[options["n_dropped"] :])
+    rows = np.lib.format.open_memmap(part / "bold.npy", mode="r+")
+    rows[start : start + len(bold)] = bold
+    rows.flush()
+    motion = np.full((scan.n_trs, 6), np.nan) if motion is None else motion
+    with open(part / f"{k:03d}-motion.tmp", "wb") as file:
+        np.save(file, motion)
+    os.replace(part / f"{k:03d}-motion.tmp", part / f"{k:03d}-motion.npy")
+
+
+def _masked(scan, data, affine, space):
+    """Return the voxels of the mask (n_trs, n_voxels), moved onto the reference if raw, and the motion."""
+    if scan.space == "raw":
+        bold, motion = correct_motion(data, affine, space["brain"], space["reference"])
+        return bold[:, space["mask"][space["brain"]]], motion
+    bold = np.empty((scan.n_trs, space["n_voxels"]), dtype=np.float32)
+    for t in range(scan.n_trs):
+        bold[t] = np.asarray(data[..., t])[space["mask"]]
+    return bold, scans_of.confounds_motion(scan)

@@ -1,0 +1,45 @@
+"""One voxel through preprocessing, step by step: for looking, not for models."""
+
+import numpy as np
+
+from naturalistic.datasets.scans import volumes
+from naturalistic.preprocessing.motion import resample
+from naturalistic.preprocessing.scaling import zscore
+from naturalistic.preprocessing.store import DRIFTS
+
+
+def trace(scan, subject, column, *, drift="median", window=240.0):
+    """Return the course of one voxel of a raw run after each step.
+
+    Parameters
+    ----------
+    scan : Scan
+        Raw.
+    subject : Prepared
+        The same subject, prepared; its motion and mask are used.
+    column : int
+        Voxel, as a column of ``subject.bold``.
+    drift, window
+        As they were for `prepare`.
+
+    Returns
+    -------
+    steps : dict of str to array (n_trs,)
+        The last one without the volumes that were dropped.
+    """
+    if scan.space != "raw":
+        raise ValueError(f"the scan is in the space {scan.space!r}, expected raw: fMRIPrep did the first steps itself")
+    data, affine = volumes(scan)
+    place = tuple(np.argwhere(subject.mask)[column])
+    alone = np.zeros(subject.mask.shape, dtype=bool)
+    alone[place] = True
+    raw = np.array([data[(*place, t)] for t in range(scan.n_trs)], dtype=np.float32)
+    still = resample(data, subject.motion_of(scan.run), affine, alone)
+    flat = DRIFTS[drift](still, scan.tr, window)
+    n_dropped = scan.n_trs - int((subject.runs == subject.run_names.index(scan.run)).sum())
+    return {
+        "as scanned": raw,
+        "motion corrected": still[:, 0],
+        f"drift removed ({drift}, {window:g} s)": flat[:, 0],
+        "first clip dropped, z-scored": zscore(flat[n_dropped:])[:, 0],
+    }

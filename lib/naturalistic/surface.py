@@ -1,0 +1,58 @@
+"""The cortical surface fsaverage5, as nilearn carries it: its meshes, and from voxels to its vertices."""
+
+from functools import cache
+
+import numpy as np
+from nilearn.datasets import load_fsaverage, load_fsaverage_data
+from scipy.spatial import cKDTree
+
+SIDES = ("left", "right")
+N_VERTICES = 10242  # of one hemisphere
+SPACING = 3.0  # mm between vertices, about
+REACH = 1.0  # half diagonals of a voxel: how far from a vertex the nearest voxel may be
+
+
+@cache
+def meshes(kind):
+    """Return the left and right mesh of one kind: pial, white_matter, inflated, flat, sphere."""
+    mesh = load_fsaverage("fsaverage5")[kind]
+    return mesh.parts["left"], mesh.parts["right"]
+
+
+@cache
+def relief(side):
+    """Return the depth of folds at the vertices of a hemisphere (10242,)."""
+    return np.asarray(load_fsaverage_data("fsaverage5", data_type="sulcal").data.parts[side])
+
+
+@cache
+def mid_coordinates():
+    """Return the place of each vertex half-way through the cortex, left before right: (20484, 3), MNI152 mm."""
+    return np.concatenate([(p.coordinates + w.coordinates) / 2 for p, w in zip(meshes("pial"), meshes("white_matter"))])
+
+
+def to_surface(values, coordinates, voxel_size):
+    """Return values at the vertices of fsaverage5: that of the nearest voxel, half-way through the cortex.
+
+    Parameters
+    ----------
+    values : array (n_voxels,)
+    coordinates : array (n_voxels, 3)
+        MNI152 mm of the voxels.
+    voxel_size : float
+        mm. A vertex with no voxel within `REACH` half diagonals is NaN.
+
+    Returns
+    -------
+    values : dict of str to array (10242,)
+        ``"left"`` and ``"right"``.
+    """
+    values, coordinates = np.asarray(values, dtype=float), np.asarray(coordinates, dtype=float)
+    if values.ndim != 1 or coordinates.shape != (len(values), 3):
+        raise ValueError(
+            f"values has shape {values.shape} and coordinates {coordinates.shape}, "
+            "expected (n_voxels,) and (n_voxels, 3)"
+        )
+    distance, nearest = cKDTree(coordinates).query(mid_coordinates())
+    at_vertices = np.where(distance > REACH * np.sqrt(3) / 2 * voxel_size, np.nan, values[nearest])
+    return dict(zip(SIDES, np.split(at_vertices, 2)))

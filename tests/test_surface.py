@@ -1,0 +1,49 @@
+"""From voxels to the surface: each vertex takes the nearest voxel, far ones take none."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from naturalistic import plotting, surface
+
+
+def grid(step):
+    axes = [np.arange(-120.0, 121.0, step)] * 3
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def test_a_linear_field_comes_back_to_half_a_voxel():
+    places = grid(4.0)
+    values = surface.to_surface(places[:, 0], places, 4.0)
+    expected = np.split(surface.mid_coordinates()[:, 0], 2)
+    for side, x in zip(surface.SIDES, expected):
+        assert values[side].shape == (surface.N_VERTICES,) and np.abs(values[side] - x).max() <= 2.0 + 1e-6
+    assert values["left"].mean() < -20 and values["right"].mean() > 20
+
+
+def test_vertices_without_a_voxel_near_them_are_nan():
+    places = grid(4.0)
+    right = places[:, 0] > 0
+    values = surface.to_surface(np.ones(right.sum()), places[right], 4.0)
+    assert np.isnan(values["left"]).mean() > 0.95 and np.isfinite(values["right"]).mean() > 0.95
+
+
+def test_values_at_the_vertices_stay_there():
+    rng = np.random.default_rng(0)
+    at = rng.standard_normal(2 * surface.N_VERTICES)
+    values = surface.to_surface(at, surface.mid_coordinates(), surface.SPACING)
+    np.testing.assert_allclose(np.concatenate(list(values.values())), at)
+
+
+def test_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"expected \(n_voxels,\) and \(n_voxels, 3\)"):
+        surface.to_surface(np.ones(3), np.ones((4, 3)), 2.0)
+
+
+@pytest.mark.slow
+def test_brain_map_draws_six_views_and_one_bar():
+    values = surface.to_surface(surface.mid_coordinates()[:, 1], surface.mid_coordinates(), 3.0)
+    values["left"][:3000] = np.nan
+    fig = plotting.brain_map(values, "title", "y (mm)", vmin=-100, vmax=70)
+    assert len(fig.axes) == 7 and fig.axes[-1].get_ylabel() == "y (mm)"
+    assert np.allclose(fig.axes[-1].get_ylim(), (-100, 70))
+    plt.close(fig)
