@@ -125,10 +125,10 @@ def make_miniatures(sources, parameters):
         cells = [c.source for c in jupytext.read(source).cells if "parameters" in c.metadata.get("tags", [])]
         dataset = parameters.get("dataset", "miniature" if 'dataset = "miniature"' in "".join(cells) else None)
         if dataset == "miniature":
-            from naturalistic.datasets import music_genre
+            from naturalistic.datasets.music_files import miniature_folder
             from naturalistic.miniature import make_music
 
-            make_music(music_genre.miniature_folder())
+            make_music(miniature_folder())
             return
 
 

@@ -93,7 +93,9 @@ def test_missing_and_unreadable_tracks(tmp_path):
     gtzan.check_tracks(audio, clips[:1])
     with pytest.raises(FileNotFoundError, match="naturalistic fetch gtzan"):
         gtzan.check_tracks(None, clips)
-    with pytest.raises(FileNotFoundError, match="rock.00001.wav is missing"):
+    with pytest.raises(FileNotFoundError, match="naturalistic fetch gtzan"):
+        gtzan.load_clip(None, CLIP)
+    with pytest.raises(FileNotFoundError, match=r"rock\.00001\.wav is missing"):
         gtzan.load_clip(audio, clips[2])
     (audio / "jazz" / "jazz.00003.wav").write_bytes(b"not a sound")
     with pytest.raises(ValueError, match="cannot be read as sound"):

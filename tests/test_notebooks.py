@@ -1,6 +1,7 @@
 """Chapters run by papermill, with other parameters than those of the book (which `make book` runs)."""
 
 import json
+import shutil
 from pathlib import Path
 
 import jupytext
@@ -55,6 +56,25 @@ def test_first_model_on_the_real_data_with_another_model(tmp_path, monkeypatch, 
     assert n_figures == 6 and numbers["n_subjects"] == 27 and numbers["n_trs"] == 358
     for roi, known in zip(alice.ROIS, alice.KNOWN_LEAVE_ONE_OUT):
         assert abs(numbers["leave_one_out_correlation"][roi] - known) < 0.03
+
+
+def test_music_experiment_on_the_miniature_finds_what_was_planted(tmp_path, monkeypatch, small_music):
+    printed, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, dataset=str(small_music))
+    assert "made music, and no brain was measured" in printed and "15 of 18 runs are not there" in printed
+    assert n_figures == 7 and numbers["dataset"].startswith("MADE MINIATURE") and numbers["n_subjects"] == 1
+    planted, ceiling = numbers["planted"], numbers["ceiling"]["sub-001"]
+    assert planted["r"] > 0.8 and 0.8 < planted["slope"] < 1.15 and planted["shift_error_mm"] < 0.2
+    assert ceiling["primary auditory"] > 0.4 > 0.3 > ceiling["early visual"]
+
+
+def test_music_experiment_without_a_truth(tmp_path, monkeypatch, small_music):
+    """As with measured data: no label, no truth; halves of the test runs are held against each other."""
+    shutil.copytree(small_music, tmp_path / "data")
+    (tmp_path / "data/ds003720/README").write_text("README of a data set that was measured")
+    shutil.rmtree(tmp_path / "data/truth")
+    printed, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, dataset=str(tmp_path / "data"), subjects=[1])
+    assert "CC0" in printed and "MADE" not in printed
+    assert n_figures == 7 and "planted" not in numbers and numbers["halves_r"] > 0.4
 
 
 def test_ridge_engine(tmp_path, monkeypatch):

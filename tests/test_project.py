@@ -17,7 +17,7 @@ LIBRARY = ROOT / "lib" / "naturalistic"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # from low to high; a module imports from its own layer or a lower one
 LAYERS = [
-    {"runs", "cache", "regions", "sound"},
+    {"runs", "cache", "regions", "sound", "surface"},
     {"miniature"},
     {"datasets"},
     {"scoring", "folds"},

@@ -97,7 +97,9 @@ def test_no_run_touches_another(experiment, person, small_music, tmp_path):
     image = nib.load(path)
     noise = np.random.default_rng(0).integers(0, 200, image.shape)
     nib.save(nib.Nifti1Image((image.get_fdata() + noise).astype(np.int16), image.affine), path)
-    changed = store.prepare(music_genre.load(tmp_path).scans("001"), n_dropped=N_DUMMY, folder=tmp_path / "kept", n_jobs=1)
+    changed = store.prepare(
+        music_genre.load(tmp_path).scans("001"), n_dropped=N_DUMMY, folder=tmp_path / "kept", n_jobs=1
+    )
     for run, same in ((0, True), (1, False), (2, True)):
         assert np.array_equal(changed.bold[changed.runs == run], person.bold[person.runs == run]) == same
 

@@ -88,6 +88,8 @@ def load_clip(audio, clip, sample_rate=SAMPLE_RATE, *, convert=False):
     FileNotFoundError, ValueError
         Naming the file: missing, unreadable, not as published, shorter than the clip's end, not finite, silent.
     """
+    if audio is None:
+        check_tracks(audio, [clip])
     path = track_path(audio, clip)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected the track of the clip {clip}")

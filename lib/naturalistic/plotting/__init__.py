@@ -11,7 +11,7 @@ from naturalistic.plotting.models import (
 from naturalistic.plotting.music import play_list, run_time_line, spectrograms
 from naturalistic.plotting.scans import ceiling_by_region, head_motion, planted_and_found, voxel_by_step
 from naturalistic.plotting.style import COLOURS, GENRE_COLOURS, ROI_NAMES, colour_of, style
-from naturalistic.plotting.surface import brain_map, to_surface
+from naturalistic.plotting.surface import brain_map
 
 __all__ = [
     "COLOURS",
@@ -30,7 +30,6 @@ __all__ = [
     "scores_by_alpha",
     "spectrograms",
     "style",
-    "to_surface",
     "values_by_roi",
     "voxel_by_step",
     "words_on_time_line",

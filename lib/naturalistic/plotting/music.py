@@ -39,10 +39,18 @@ def run_time_line(clips, duration, title, *, n_dropped=0.0, repeats=1):
         ax.set(yticks=[], xlim=(-n_dropped, len(rows[0]) * duration))
         ax.spines["left"].set_visible(False)
         if n_dropped and row[0] == 0:
-            ax.broken_barh([(-n_dropped, n_dropped)], (0, 1), color="white", edgecolor=COLOURS["chance"], hatch="///")
+            ax.add_patch(plt.Rectangle((-n_dropped, 0), n_dropped, 1, fill=False, ec=COLOURS["chance"], hatch="///"))
     axes[-1, 0].set_xlabel("time from the first clip that counts (s)")
     patches = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in GENRE_COLOURS.values()]
-    fig.legend(patches, list(GENRE_COLOURS), ncols=10, loc="outside lower center", fontsize=7.5, handlelength=1, columnspacing=1)
+    fig.legend(
+        patches,
+        list(GENRE_COLOURS),
+        ncols=10,
+        loc="outside lower center",
+        fontsize=7.5,
+        handlelength=1,
+        columnspacing=1,
+    )
     fig.suptitle(title)
     return fig
 
@@ -100,6 +108,7 @@ def play_list(waveforms, sample_rate, names):
         ) as file:
             file.write(wave / loudest)
         data = base64.b64encode(packed.getvalue()).decode()
-        player = f'<audio controls preload="none" aria-label="{html.escape(name)}" src="data:audio/mpeg;base64,{data}"></audio>'
-        rows.append(f"<tr><td>{html.escape(name)}</td><td>{player}</td></tr>")
+        name, source = html.escape(name), f"data:audio/mpeg;base64,{data}"
+        player = f'<audio controls preload="none" aria-label="{name}" src="{source}"></audio>'
+        rows.append(f"<tr><td>{name}</td><td>{player}</td></tr>")
     return HTML(f'<table class="players">{"".join(rows)}</table>')

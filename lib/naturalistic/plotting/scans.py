@@ -90,22 +90,23 @@ def ceiling_by_region(ceilings, regions, names, title):
     return fig
 
 
-def planted_and_found(planted, found, title, label="share of variance that repeats"):
-    """Draw what was found against what was planted, one dot a voxel, with the line of equality.
+def planted_and_found(x, y, title, x_name="planted", y_name="found"):
+    """Draw explainable variance found twice, or found against planted: one dot a voxel, and the line of equality.
 
     Parameters
     ----------
-    planted, found : array (n_voxels,)
-    title, label : str
+    x, y : array (n_voxels,)
+        Shares of variance.
+    title, x_name, y_name : str
     """
-    fig, ax = plt.subplots(figsize=(4.2, 3.8))
-    ax.plot(planted, found, ".", color=COLOURS["chance"], ms=3)
-    edges = np.quantile(planted[planted > 0], np.linspace(0, 1, 9))
-    groups = [planted == 0, *[(planted > a) & (planted <= b) for a, b in zip(edges[:-1], edges[1:])]]
-    centres = [(planted[g].mean(), found[g].mean()) for g in groups if g.any()]
-    ax.plot(*np.transpose(centres), "o-", color=COLOURS["layers"], label="mean of voxels alike")
-    top = max(planted.max(), found.max())
-    ax.plot([0, top], [0, top], color=COLOURS["ceiling"], lw=0.8, ls="--", label="found = planted")
-    ax.set(xlabel=f"planted: {label}", ylabel=f"found: {label}", title=title)
+    fig, ax = plt.subplots(figsize=(4.6, 3.8))
+    ax.plot(x, y, ".", color=COLOURS["chance"], ms=3)
+    edges = np.linspace(x.min(), x.max(), 9)
+    groups = [k for k in (np.digitize(x, edges[1:-1]) == n for n in range(8)) if k.sum() >= 5]
+    means = np.transpose([(x[k].mean(), y[k].mean()) for k in groups])
+    ax.plot(*means, "o-", color=COLOURS["layers"], label="means of voxels alike")
+    ends = min(x.min(), y.min()), max(x.max(), y.max())
+    ax.plot(ends, ends, color=COLOURS["ceiling"], lw=0.8, ls="--", label="equal")
+    ax.set(xlabel=f"explainable variance, {x_name}", ylabel=f"explainable variance, {y_name}", title=title)
     ax.legend()
     return fig
