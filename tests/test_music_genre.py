@@ -156,10 +156,22 @@ def test_places_that_are_not_the_data_set(tmp_path):
         music_genre.load("miniature")
 
 
+def test_runs_that_were_not_fetched_are_noted(broken):
+    for path in (broken / "sub-001/func").glob("*Test_run-0[2-6]*"):
+        path.unlink()
+    experiment = music_genre.load(broken)
+    assert len(experiment.runs) == 13 and len(experiment.clips) == 490
+    assert "5 of 18 runs are not there: Test_run-02" in str(experiment)
+    for path in (broken / "sub-001/func").iterdir():
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match="has no run"):
+        music_genre.load(broken)
+
+
 def test_missing_files_are_named_at_once(broken):
     func = broken / "sub-001/func"
     (func / "sub-001_task-Training_run-02_events.tsv").unlink()
-    with pytest.raises(FileNotFoundError, match="Training_run-02_events.tsv"):
+    with pytest.raises(FileNotFoundError, match=r"Training_run-02_events\.tsv"):
         music_genre.load(broken)
     experiment = music_genre.load(broken, runs=["Training_run-01", "Test_run-03"])
     for name in ("Training_run-01_bold.nii", "Test_run-03_bold.json"):
@@ -184,7 +196,10 @@ def spoil_size(func):
         (spoil_tr, "RepetitionTime 2.0 s, expected 1.5 s"),
         (spoil_size, "39,612 of 39,712 bytes: it was cut short"),
         (lambda func: write_volume(func / "sub-001_task-Training_run-01_bold.nii", 409), "409 volumes.*expected 410"),
-        (lambda func: (func / "sub-001_task-Training_run-01_bold.nii").write_bytes(b"<html>404"), "cannot be read as an"),
+        (
+            lambda func: (func / "sub-001_task-Training_run-01_bold.nii").write_bytes(b"<html>404"),
+            "cannot be read as an",
+        ),
         (lambda func: (func / "sub-001_task-Training_run-01_bold.json").write_text("{"), "is not JSON"),
     ],
 )
@@ -204,7 +219,7 @@ def test_a_cut_compressed_scan_says_so(tmp_path):
     whole, _ = scans.volumes(scan)
     assert whole.dtype == np.int16
     path.write_bytes(path.read_bytes()[:-5000])
-    with pytest.raises(ValueError, match="bold.nii.gz is damaged or was cut short"):
+    with pytest.raises(ValueError, match=r"bold\.nii\.gz is damaged or was cut short"):
         scans.volumes(scan)
 
 
@@ -219,7 +234,9 @@ def fmriprep(tmp_path, tree):
     for space in ("T1w", scans.MNI):
         volumes = rng.normal(500, 10, (5, 4, 3, N_TRS)).astype(np.float32)
         nib.save(nib.Nifti1Image(volumes, np.eye(4)), f"{stem}_space-{space}_desc-preproc_bold.nii.gz")
-        nib.save(nib.Nifti1Image(np.ones((5, 4, 3), np.uint8), np.eye(4)), f"{stem}_space-{space}_desc-brain_mask.nii.gz")
+        nib.save(
+            nib.Nifti1Image(np.ones((5, 4, 3), np.uint8), np.eye(4)), f"{stem}_space-{space}_desc-brain_mask.nii.gz"
+        )
     for side, level in (("L", 1), ("R", 2)):
         arrays = [nib.gifti.GiftiDataArray(np.full(7, level * 1000 + t, np.float32)) for t in range(N_TRS)]
         nib.save(nib.gifti.GiftiImage(darrays=arrays), f"{stem}_hemi-{side}_space-fsaverage5_bold.func.gii")

@@ -1,0 +1,92 @@
+"""What every step of preprocessing asks of its input before it starts."""
+
+import numpy as np
+
+
+def check_bold(bold):
+    """Return ``bold`` as an array, or say what is wrong with it.
+
+    Parameters
+    ----------
+    bold : array (n_trs, n_voxels) or (n_subjects, n_trs, n_voxels)
+        Floating point, every value finite.
+
+    Returns
+    -------
+    bold : array of the same shape and dtype
+
+    Raises
+    ------
+    ValueError
+        If the number of dimensions or the dtype differs, or a value is NaN or infinite.
+    """
+    bold = np.asarray(bold)
+    if bold.ndim not in (2, 3) or not np.issubdtype(bold.dtype, np.floating):
+        raise ValueError(
+            f"bold is {bold.dtype} of shape {bold.shape}, expected float of shape "
+            "(n_trs, n_voxels) or (n_subjects, n_trs, n_voxels)"
+        )
+    bad = ~np.isfinite(bold)
+    if bad.any():
+        *_, t, v = np.argwhere(bad)[0]
+        raise ValueError(f"bold has {bad.sum()} values that are NaN or infinite, the first at TR {t}, voxel {v}")
+    return bold
+
+
+def check_positive(value, name, unit):
+    """Raise ValueError unless ``value`` is a finite number above 0; ``unit`` is what it is counted in."""
+    if not np.isscalar(value) or not np.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} is {value!r}, expected a number of {unit} above 0")
+
+
+def check_volume(volume, name, shape=None):
+    """Return ``volume`` (x, y, z) as float32, or say what is wrong with it.
+
+    Parameters
+    ----------
+    volume : array (x, y, z)
+        Any real dtype, every value finite.
+    name : str
+        What the message calls it.
+    shape : tuple of 3 int, optional
+        The grid that it must have.
+    """
+    volume = np.asarray(volume)
+    if volume.ndim != 3 or (shape is not None and volume.shape != tuple(shape)):
+        wanted = "(x, y, z)" if shape is None else f"{tuple(shape)}"
+        raise ValueError(f"{name} has shape {volume.shape}, expected {wanted}")
+    volume = volume.astype(np.float32)
+    bad = ~np.isfinite(volume)
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"{name} has {bad.sum()} values that are NaN or infinite, the first at voxel {first}")
+    return volume
+
+
+def check_mask(mask, name, shape):
+    """Return ``mask`` as bool of the grid ``shape``; an empty one or one of another grid is an error."""
+    mask = np.asarray(mask)
+    if mask.shape != tuple(shape):
+        raise ValueError(f"{name} has shape {mask.shape}, expected {tuple(shape)}, the grid of the volumes")
+    if not np.isin(mask, (0, 1)).all():
+        raise ValueError(f"{name} has values other than 0 and 1, expected a mask")
+    if not mask.any():
+        raise ValueError(f"{name} is empty: no voxel is in it")
+    return mask.astype(bool)
+
+
+def check_affine(affine, name="affine"):
+    """Return ``affine`` as float64 (4, 4); it must be finite, invertible and end in 0 0 0 1."""
+    affine = np.asarray(affine, dtype=np.float64)
+    if affine.shape != (4, 4):
+        raise ValueError(f"{name} has shape {affine.shape}, expected (4, 4): voxel indices to mm")
+    if not np.isfinite(affine).all() or not np.allclose(affine[3], [0, 0, 0, 1]):
+        raise ValueError(f"{name} is no affine: expected finite numbers and a last row of 0 0 0 1, got\n{affine}")
+    if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise ValueError(f"{name} cannot be inverted: its three axes lie in one plane,\n{affine}")
+    return affine
+
+
+def voxel_sizes(affine):
+    """Return the three edges of a voxel in mm, from the columns of ``affine`` (4, 4)."""
+    return np.linalg.norm(affine[:3, :3], axis=0)

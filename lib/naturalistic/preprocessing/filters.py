@@ -1,0 +1,131 @@
+"""Slow drifts of the scanner, taken out inside each run: three filters, one question (what is slow?)."""
+
+import numpy as np
+from nilearn.signal import butterworth, create_cosine_drift
+from scipy import ndimage
+
+from naturalistic.preprocessing.checks import check_bold, check_positive
+from naturalistic.runs import run_slices
+
+VOXELS = 4096  # filtered at a time: enough to be fast, few enough that copies stay small
+
+
+def high_pass(bold, tr, cutoff, runs=None, order=5):
+    """Remove what changes more slowly than ``cutoff`` with a zero-phase Butterworth filter, per run.
+
+    Parameters
+    ----------
+    bold : array (n_trs, n_voxels) or (n_subjects, n_trs, n_voxels)
+    tr : float
+        Repetition time in s.
+    cutoff : float
+        High-pass frequency in Hz.
+    runs : array-like (n_trs,), optional
+        Run id of each sample.
+    order : int
+        Order of the filter, which runs forwards and backwards.
+
+    Returns
+    -------
+    filtered : array of the same shape and dtype
+    """
+    bold = check_bold(bold)
+    if bold.ndim == 3:
+        return np.stack([high_pass(subject, tr, cutoff, runs, order) for subject in bold])
+    if not 0 < cutoff < 0.5 / tr:
+        raise ValueError(f"cutoff is {cutoff!r} Hz, expected more than 0 and less than {0.5 / tr:g} (half the rate)")
+    filtered = np.empty_like(bold)
+    for s in run_slices(runs, len(bold)):
+        if s.stop - s.start <= 3 * (order + 1):
+            raise ValueError(
+                f"the run at samples {s.start} to {s.stop - 1} has {s.stop - s.start} TRs, too few for a filter of "
+                f"order {order}: expected more than {3 * (order + 1)}"
+            )
+        filtered[s] = butterworth(bold[s].astype(np.float64), 1.0 / tr, high_pass=cutoff, order=order)
+    return filtered
+
+
+def running_median(bold, tr, window=240.0, runs=None):
+    """Subtract from each sample the median of the ``window`` around it, per run.
+
+    The median follows the drift of the scanner and is not drawn along by a strong response, as a mean would be
+    (240 s in Denk et al. 2023, arXiv 2307.11078). The window holds an odd number of TRs, the sample in its middle;
+    beyond the ends of a run stand the run's own samples, mirrored (c b a | a b c), so that at the very end the
+    median is over half a window, each of its samples counted twice.
+
+    Parameters
+    ----------
+    bold : array (n_trs, n_voxels) or (n_subjects, n_trs, n_voxels)
+    tr : float
+        Repetition time in s.
+    window : float
+        Width of the window in s; rounded to the nearest odd number of TRs, 3 at least. It may be longer than a run.
+    runs : array-like (n_trs,), optional
+        Run id of each sample.
+
+    Returns
+    -------
+    filtered : array of the same shape and dtype
+        A constant voxel becomes 0.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite, or the window is shorter than 2 TRs.
+    """
+    bold = check_bold(bold)
+    check_positive(tr, "tr", "s")
+    check_positive(window, "window", "s")
+    if window < 2 * tr:
+        raise ValueError(f"window is {window:g} s, expected at least 2 TRs of {tr:g} s")
+    if bold.ndim == 3:
+        return np.stack([running_median(subject, tr, window, runs) for subject in bold])
+    half = max(1, round((window / tr - 1) / 2))
+    filtered = np.empty_like(bold)
+    for s in run_slices(runs, len(bold)):
+        for v in range(0, bold.shape[1], VOXELS):
+            columns = bold[s, v : v + VOXELS].T
+            mirrored = np.pad(columns, ((0, 0), (half, half)), mode="symmetric")
+            # All voxels one behind the other are one long signal to scipy, whose filter of a signal (not of an
+            # image) keeps the window sorted as it moves. No window around a sample reaches the next voxel.
+            medians = ndimage.median_filter(mirrored.ravel(), size=2 * half + 1).reshape(mirrored.shape)
+            filtered[s, v : v + VOXELS] = (columns - medians[:, half:-half]).T
+    return filtered
+
+
+def cosine(bold, tr, cutoff=1 / 128, runs=None):
+    """Remove what discrete cosines slower than ``cutoff`` explain of each voxel, and its mean, per run.
+
+    The cosines are those of SPM and nilearn (:func:`nilearn.glm.first_level.make_first_level_design_matrix`).
+
+    Parameters
+    ----------
+    bold : array (n_trs, n_voxels) or (n_subjects, n_trs, n_voxels)
+    tr : float
+        Repetition time in s.
+    cutoff : float
+        High-pass frequency in Hz. A run shorter than ``1 / (2 cutoff)`` s loses only its mean.
+    runs : array-like (n_trs,), optional
+        Run id of each sample.
+
+    Returns
+    -------
+    filtered : array of the same shape and dtype
+    """
+    bold = check_bold(bold)
+    check_positive(tr, "tr", "s")
+    if not 0 < cutoff < 0.5 / tr:
+        raise ValueError(f"cutoff is {cutoff!r} Hz, expected more than 0 and less than {0.5 / tr:g} (half the rate)")
+    if bold.ndim == 3:
+        return np.stack([cosine(subject, tr, cutoff, runs) for subject in bold])
+    filtered = np.empty_like(bold)
+    for s in run_slices(runs, len(bold)):
+        n_trs = s.stop - s.start
+        if n_trs < 2:
+            raise ValueError(f"the run at sample {s.start} has one TR, expected at least two")
+        drifts = create_cosine_drift(cutoff, np.arange(n_trs) * tr)
+        drifts /= np.linalg.norm(drifts, axis=0)  # orthonormal, so the fit is two products
+        # the mean first: float32 has too few digits for a drift on top of a thousand
+        centred = bold[s] - bold[s].mean(axis=0, dtype=np.float64)
+        filtered[s] = centred - drifts @ (drifts.T @ centred)
+    return filtered
