@@ -1,6 +1,8 @@
 """The built book in a browser without a network: pages, figures, formulas, search, no console error."""
 
+import base64
 import functools
+import io
 import re
 import shutil
 import subprocess
@@ -8,7 +10,9 @@ import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -71,6 +75,17 @@ def test_first_chapter_shows_its_figures_and_formulas(address, tmp_path):
     assert document.count("<math") >= 8 and 'display="block"' in document
     assert document.count("<table") >= 2  # accuracies and recap
     assert "Traceback" not in document
+
+
+def test_second_chapter_shows_its_figures_and_plays_its_clips(address, tmp_path):
+    document, _ = open_page(f"{address}/notebooks/02-music-experiment.html", tmp_path)
+    assert len(re.findall(r"<figure\b", document)) == 7 and "Traceback" not in document
+    players = re.findall(r'<audio controls[^>]+src="data:audio/mpeg;base64,([^"]+)"', document)
+    assert len(players) == 10
+    for player in players:
+        wave, rate = soundfile.read(io.BytesIO(base64.b64decode(player)))
+        assert len(wave) / rate == pytest.approx(15, abs=0.2) and 0.03 < np.sqrt(np.mean(wave**2)) < 0.3
+    assert (HTML / "notebooks" / "02-music-experiment.html").stat().st_size < 3e6
 
 
 def test_search(address, tmp_path):

@@ -72,7 +72,8 @@ def test_music_experiment_without_a_truth(tmp_path, monkeypatch, small_music):
     shutil.copytree(small_music, tmp_path / "data")
     (tmp_path / "data/ds003720/README").write_text("README of a data set that was measured")
     shutil.rmtree(tmp_path / "data/truth")
-    printed, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, dataset=str(tmp_path / "data"), subjects=[1])
+    parameters = {"dataset": str(tmp_path / "data"), "subjects": [1]}
+    printed, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, **parameters)
     assert "CC0" in printed and "MADE" not in printed
     assert n_figures == 7 and "planted" not in numbers and numbers["halves_r"] > 0.4
 

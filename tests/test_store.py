@@ -183,7 +183,7 @@ def test_a_run_on_another_grid(experiment, small_music, tmp_path):
     path = tmp_path / "ds003720/sub-001/func/sub-001_task-Test_run-01_bold.nii.gz"
     image = nib.load(path)
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj)[:-1], image.affine), path)
-    with pytest.raises(ValueError, match="Test_run-01_bold.*has another grid"):
+    with pytest.raises(ValueError, match=r"Test_run-01_bold.*has another grid"):
         store.prepare(music_genre.load(tmp_path).scans("001"), folder=tmp_path / "kept", n_jobs=1)
     assert not [p for p in (tmp_path / "kept").iterdir() if p.suffix != ".part"]
 
