@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from naturalistic.datasets import music_genre, scans
 from naturalistic.datasets.events import GENRES, Clip, check_repeats, read_events
+from naturalistic.datasets.music_files import SUBJECTS, TRAINING
 
 N_TRS = music_genre.N_TRS
 
@@ -40,7 +41,7 @@ def broken(tmp_path, tree):
 
 def test_the_real_tree_of_90_runs(tree):
     experiment = music_genre.load(tree)
-    assert experiment.subjects == music_genre.SUBJECTS and len(experiment.runs) == 18
+    assert experiment.subjects == SUBJECTS and len(experiment.runs) == 18
     assert len(experiment.clips) == 540 and len(set(experiment.clips)) == 540
     training, test = (experiment.clip_indices(split) for split in ("Training", "Test"))
     assert (len(training), len(test)) == (480, 60) and not set(training) & set(test)
@@ -64,7 +65,7 @@ def test_rows_that_lack_a_quote(tree):
 def test_the_dummy_is_the_clip_before(tree):
     """The clip dropped from a training run is the last of the run before it: then nothing is lost."""
     experiment = music_genre.load(tree, subjects=[1])
-    for previous, run in zip((music_genre.TRAINING[-1], *music_genre.TRAINING), music_genre.TRAINING):
+    for previous, run in zip((TRAINING[-1], *TRAINING), TRAINING):
         path = tree / f"sub-001/func/sub-001_task-{run}_events.tsv"
         genre, track = path.read_text().splitlines()[1].split("\t")[2:4]
         last = experiment.clips[experiment.played[previous][-1]]
