@@ -81,7 +81,7 @@ def key_of(source, parameters):
 
 def code_key(source, parameters):
     """Return a hash of a chapter's text, the library, versions, parameters and committed measurements."""
-    library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and p.suffix in {".py", ".txt", ".safetensors"}]
+    library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and p.suffix in {".py", ".txt", ".json", ".safetensors"}]
     library = [p for p in library if ".egg-info" not in str(p)]
     measured = (ROOT / "book" / "benchmarks").glob("*.json")
     mine = [source, ROOT / "constraints.txt", Path(__file__), *library, *measured]

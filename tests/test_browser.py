@@ -3,6 +3,7 @@
 import base64
 import functools
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from naturalistic.features import mini
 
 HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -86,6 +88,18 @@ def test_second_chapter_shows_its_figures_and_plays_its_clips(address, tmp_path)
         wave, rate = soundfile.read(io.BytesIO(base64.b64decode(player)))
         assert len(wave) / rate == pytest.approx(15, abs=0.2) and 0.03 < np.sqrt(np.mean(wave**2)) < 0.3
     assert (HTML / "notebooks" / "02-music-experiment.html").stat().st_size < 3e6
+
+
+def test_fourth_chapter_shows_its_figures_and_measures_what_the_cards_say(address, tmp_path):
+    document, _ = open_page(f"{address}/notebooks/04-music-features.html", tmp_path)
+    assert len(re.findall(r"<figure\b", document)) == 4 and "Traceback" not in document
+    assert document.count("<audio controls") == 5
+    assert (HTML / "notebooks" / "04-music-features.html").stat().st_size < 3e6
+    numbers = json.loads((HTML.parent / "results" / "04-music-features.json").read_text())
+    if numbers["dataset"].startswith("MADE MINIATURE") and numbers["n_clips"] == 540:
+        card = mini.card("mini-mulan")["scores"]
+        assert numbers["caption_to_clip_median_rank"] == pytest.approx(card["caption_to_clip_median_rank"], abs=1)
+        assert numbers["zero_shot_genre_accuracy"] == pytest.approx(card["zero_shot_genre_accuracy"], abs=0.01)
 
 
 def test_search(address, tmp_path):

@@ -285,3 +285,16 @@ def test_articles():
     assert captions.article("organ") == "an organ" and captions.article("one-drop groove") == "a one-drop groove"
     assert captions.article("unhurried tune") == "an unhurried tune" and captions.article("horn") == "a horn"
     assert captions.joined(["a", "b", "c"]) == "a, b and c" and captions.joined(["a"]) == "a"
+
+
+def test_facts_of_an_excerpt():
+    from naturalistic.miniature.heard import clip_facts
+
+    piece = composer.compose("disco", 3)
+    whole, half = clip_facts(piece, 0, 30), clip_facts(piece, 5, 20)
+    assert 1 < whole["onset_rate"] < 20 and abs(half["onset_rate"] - whole["onset_rate"]) < 4
+    assert 30 < half["register"] < 90
+    higher = piece.notes.copy()
+    higher["pitch"] += 12
+    raised = clip_facts(dataclasses.replace(piece, notes=higher), 5, 20)
+    assert raised["register"] == pytest.approx(half["register"] + 12) and raised["onset_rate"] == half["onset_rate"]

@@ -78,6 +78,15 @@ def test_music_experiment_without_a_truth(tmp_path, monkeypatch, small_music):
     assert n_figures == 7 and "planted" not in numbers and numbers["halves_r"] > 0.4
 
 
+def test_music_features_on_the_small_miniature(tmp_path, monkeypatch, small_music):
+    printed, n_figures, numbers = run("04-music-features", tmp_path, monkeypatch, dataset=str(small_music))
+    assert "(60, 4, 128)" in printed and "(60, 7, 192)" in printed
+    assert n_figures == 4 and numbers["n_clips"] == 60 and numbers["dataset"].startswith("MADE MINIATURE")
+    assert numbers["caption_to_clip_median_rank"] <= 2 and numbers["zero_shot_genre_accuracy"] >= 0.75
+    genre, onsets = numbers["probes"]["genre"], numbers["probes"]["onset strength"]
+    assert genre["mini-mulan"] > 0.7 > 3 * numbers["chance"]["genre"] and onsets["mini-ssl"] > 0.4
+
+
 def test_ridge_engine(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT / "notebooks")
     printed, n_figures, numbers = run("90-ridge-engine", tmp_path, monkeypatch, n_features=200, n_voxels=60)

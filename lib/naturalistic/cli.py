@@ -4,6 +4,7 @@ Exit status: 0 done, 1 it failed on the way, 2 what was asked for is not possibl
 """
 
 import argparse
+import json
 import shlex
 import sys
 from importlib.metadata import version
@@ -69,6 +70,18 @@ def run_make(asked):
     print(f"made, not measured: {folder or asked.to}")
 
 
+def run_train(asked):
+    """Train a small model of the miniature, and say what it can do."""
+    from naturalistic.training.cards import train
+
+    size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(asked, key)) is not None}
+    try:
+        card = train(asked.name, asked.to, asked.seed, **size)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    print(json.dumps(card, indent=1))
+
+
 def _subjects(name, asked):
     """Return the labels that were asked for, None for all; tens of gigabytes are not fetched unasked."""
     if asked == ["all"]:
@@ -114,6 +127,13 @@ MAKEABLE = {
 }  # fmt: skip
 
 
+# name -> what it is
+TRAINABLE = {
+    "mini-mulan": "the joint model of made music and its captions",
+    "mini-ssl": "the model of made music that reads no captions",
+}
+
+
 def _parser():
     example = f"example:\n  naturalistic fetch ds003720 {FETCHABLE['ds003720'][2]}\n  naturalistic make music --to DIR"
     parser = _new(Parser, prog="naturalistic", description="Data for the book on music, films and the brain.",
@@ -124,6 +144,9 @@ def _parser():
         "Fetch a published data set. Safe to stop and to repeat: what is there and whole is not fetched again.")))
     _add_make(_new(commands.add_parser, "make", help="make small data in the layout of a data set", description=(
         "Make small data in the layout of a data set, from a seed: no network, and no brain.")))  # fmt: skip
+    _add_train(_new(commands.add_parser, "train", help="train a small model of the miniature again", description=(
+        "Train a small model of the miniature again; stopped, it goes on at the last epoch. Its weights come with the "
+        "package: this is how they were made.")))  # fmt: skip
     return parser
 
 
@@ -149,6 +172,18 @@ def _add_make(parser):
         for option, meaning in options.items():
             one.add_argument(f"--{option}", type=int, metavar="N", help=meaning)
         one.set_defaults(run=run_make, maker=maker, options=tuple(options), kept="nothing half made is left")
+
+
+def _add_train(parser):
+    models = parser.add_subparsers(required=True, metavar="MODEL")
+    for name, what in TRAINABLE.items():
+        one = _new(models.add_parser, name, help=what, description=what,
+                   epilog=f"example:\n  naturalistic train {name} --to models/{name}.safetensors")  # fmt: skip
+        one.add_argument("--to", required=True, metavar="FILE", help="weights; the card is written beside them")
+        one.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn at random (default: 0)")
+        one.add_argument("--pieces", type=int, dest="n_pieces", metavar="N", help="pieces of music to train on")
+        one.add_argument("--epochs", type=int, metavar="N", help="passes over them")
+        one.set_defaults(run=run_train, name=name, kept="the last epoch is kept")
 
 
 def _new(make, *args, **kwargs):

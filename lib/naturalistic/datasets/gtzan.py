@@ -9,7 +9,7 @@ from pathlib import Path
 import soundfile
 import soxr
 
-from naturalistic.datasets.events import GENRES
+from naturalistic.datasets.events import CLIP, GENRES
 from naturalistic.sound import as_played
 
 SAMPLE_RATE = 22050  # Hz, as published
@@ -113,7 +113,8 @@ def _read(path, clip, convert):
                     "convert=True mixes down and resamples"
                 )
             # tracks are 30 s give or take a few samples; the last clips end with them
-            start, stop = round(clip.start * rate), round(clip.end * rate)
+            start = round(clip.start * rate)
+            stop = start + round(CLIP * rate)  # all clips are equally long, to the sample
             if n_samples < stop - 0.1 * rate:
                 raise ValueError(
                     f"{path} lasts {n_samples / rate:.2f} s, expected {clip.end:g} s or more for the clip {clip}"

@@ -1,5 +1,6 @@
 """What was planted in a miniature, for checks that find it again. Real data have no truth: then it is None."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,19 @@ class Truth:
         """
         wanted = [k for k, run in enumerate(self.runs) if run.startswith(start)]
         return self.explainable[wanted].mean(axis=0)[mask], self.region[wanted[0]][mask]
+
+
+def of_clips(folder):
+    """Return the composer's facts of a miniature's clips, by name: arrays (n_clips,), in the order of the clips.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the BIDS data set; the truth lies beside it.
+    """
+    facts = json.loads((Path(folder).parent / "truth" / "clips.json").read_text(encoding="utf-8"))
+    single = [name for name, value in facts[0].items() if not isinstance(value, (list, dict))]
+    return {name: np.array([fact[name] for fact in facts]) for name in single}
 
 
 def planted(folder, subject, shape):

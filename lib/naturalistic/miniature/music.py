@@ -23,6 +23,7 @@ from naturalistic.miniature.captions import caption
 from naturalistic.miniature.composer import GENRES, INSTRUMENTS, MOODS, compose, facts
 from naturalistic.miniature.cortex import PLAN, STEP, Person, acoustics, description, unit_variance
 from naturalistic.miniature.head import rigid
+from naturalistic.miniature.heard import clip_facts
 from naturalistic.miniature.scanner import N_TRS, TR, scan
 from naturalistic.miniature.synthesizer import render
 from naturalistic.sound import as_played
@@ -158,8 +159,9 @@ def _make_track(folder, clip, seed):
     piece = compose(genre, seed * 1000 + track, TRACK)
     waveform = render(piece, SAMPLE_RATE)
     soundfile.write(folder / "genres" / genre / f"{genre}.{track:05d}.flac", waveform, SAMPLE_RATE, subtype="PCM_16")
-    heard = as_played(waveform[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)], SAMPLE_RATE)
-    return acoustics(heard, SAMPLE_RATE), facts(piece), caption(piece)
+    first = round(start * SAMPLE_RATE)
+    heard = as_played(waveform[first : first + round(CLIP * SAMPLE_RATE)], SAMPLE_RATE)
+    return acoustics(heard, SAMPLE_RATE), facts(piece) | clip_facts(piece, start, end), caption(piece)
 
 
 def _drives(sound, of_clip, played):

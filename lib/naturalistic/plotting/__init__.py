@@ -1,5 +1,6 @@
 """The book's figures: labelled axes with units, colours that colour-blind readers tell apart, one per thing."""
 
+from naturalistic.plotting.embeddings import clip_by_model, clip_maps, likeness, probe_bars
 from naturalistic.plotting.models import (
     accuracy_by_context,
     accuracy_by_roi,
@@ -21,10 +22,14 @@ __all__ = [
     "accuracy_by_roi",
     "brain_map",
     "ceiling_by_region",
+    "clip_by_model",
+    "clip_maps",
     "colour_of",
     "head_motion",
+    "likeness",
     "planted_and_found",
     "play_list",
+    "probe_bars",
     "responses",
     "run_time_line",
     "scores_by_alpha",

@@ -1,0 +1,52 @@
+"""Where a network runs, in which number format, and how many windows at once."""
+
+import contextlib
+
+import torch
+
+
+def check_device(device):
+    """Return a device as text.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or it is a GPU that is not here.
+    """
+    try:
+        kind_of = torch.device(device).type
+    except RuntimeError:
+        raise ValueError(f"device is {device!r}, expected 'cpu' or 'cuda'") from None
+    if kind_of == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {device!r}, but torch {torch.__version__} sees no GPU: pass device='cpu'")
+    return str(device)
+
+
+def precision(device, dtype="auto"):
+    """Return the number format of a forward pass: "float32", or "float16" (autocast), which only a GPU runs.
+
+    Raises
+    ------
+    ValueError
+        If ``dtype`` is neither of them nor "auto", or is float16 on a CPU.
+    """
+    if dtype not in ("auto", "float32", "float16"):
+        raise ValueError(f"dtype is {dtype!r}, expected 'auto', 'float32' or 'float16'")
+    gpu = torch.device(device).type == "cuda"
+    if dtype == "float16" and not gpu:
+        raise ValueError(f"dtype is 'float16' on device {device!r}, expected a GPU: pass device='cuda' or 'float32'")
+    return "float16" if gpu and dtype != "float32" else "float32"
+
+
+def running(device, number_format):
+    """Return a context in which a forward pass has the number format that `precision` chose."""
+    if number_format == "float16":
+        return torch.autocast(torch.device(device).type, torch.float16)
+    return contextlib.nullcontext()
+
+
+def batch(batch_size, device, on_cpu, on_gpu):
+    """Return a batch size: the one asked for, or else that of the device."""
+    if batch_size is not None:
+        return batch_size
+    return on_cpu if torch.device(device).type == "cpu" else on_gpu

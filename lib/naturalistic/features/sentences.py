@@ -1,0 +1,50 @@
+"""Sentence vectors: the mean of MiniLM's last states, what that model was trained to give."""
+
+import numpy as np
+import torch
+
+from naturalistic.features.language_model import MINILM, load_model
+
+
+def sentence_vectors(sentences, model=None, batch_size=64):
+    """Return one vector of length 1 for each sentence (Reimers & Gurevych 2019, EMNLP).
+
+    Parameters
+    ----------
+    sentences : sequence of str
+    model : LanguageModel, optional
+        MiniLM by default.
+    batch_size : int
+
+    Returns
+    -------
+    vectors : float32 array (n_sentences, n_dims)
+
+    Raises
+    ------
+    ValueError
+        If a sentence is empty or ``sentences`` is a single string.
+    """
+    if isinstance(sentences, str):
+        raise ValueError(f"sentences is the string {sentences!r}, expected a list of sentences")
+    empty = [k for k, sentence in enumerate(sentences) if not sentence.strip()]
+    if empty:
+        raise ValueError(f"sentences {empty[:5]} are empty: leave them out, or say what they stand for")
+    model = model or load_model(MINILM)
+    order = np.argsort([len(sentence) for sentence in sentences], kind="stable")  # little padding in a batch
+    vectors = np.empty((len(sentences), model.n_dims), dtype=np.float32)
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        tokens = model.tokenizer(
+            [sentences[k] for k in batch],
+            padding=True,
+            truncation=True,
+            max_length=model.max_tokens,
+            return_tensors="pt",
+        ).to(model.device)
+        with torch.inference_mode():
+            states = model.network(**tokens).last_hidden_state.float()
+        seen = tokens["attention_mask"][..., None]
+        mean = (states * seen).sum(dim=1) / seen.sum(dim=1)
+        vectors[batch] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
+    return vectors

@@ -1,0 +1,48 @@
+"""Arrays kept by the content that they were made of, one file each, written whole or not at all."""
+
+import hashlib
+import os
+import tempfile
+
+import numpy as np
+
+from naturalistic.cache import cache_dir
+
+
+def key(*parts):
+    """Return the SHA-256 of ``parts`` (arrays by their type, shape and bytes, others by their ``repr``), in hex."""
+    sha = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            sha.update(f"{part.dtype} {part.shape}\n".encode())
+            sha.update(np.ascontiguousarray(part))
+        else:
+            sha.update(f"{part!r}\n".encode())
+    return sha.hexdigest()
+
+
+def _path(folder, name):
+    return cache_dir() / folder / name[:2] / f"{name}.npy"
+
+
+def read(folder, name, shape):
+    """Return the array kept as ``name``, or None if there is none of this shape that can be read."""
+    try:
+        array = np.load(_path(folder, name), allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return array if array.shape == tuple(shape) else None
+
+
+def write(folder, name, array):
+    """Keep ``array`` as ``name``: a reader sees all of it or nothing."""
+    path = _path(folder, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise

@@ -1,0 +1,137 @@
+"""What an embedding knows of a clip: linear probes (Alain & Bengio 2016), ranks of partners, names without training."""
+
+import warnings
+
+import numpy as np
+from sklearn.linear_model import RidgeClassifierCV, RidgeCV
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+ALPHAS = np.logspace(-1, 5, 13)
+PROMPTS = ("{} music", "a {} track", "this is a piece of {}")
+SPOKEN = {"hiphop": "hip-hop"}
+
+
+def probe(features, target, n_folds=5, seed=0):
+    """Predict a property of clips that were kept aside, and score it.
+
+    A property of numbers is predicted by ridge regression and scored by the correlation of what was predicted with
+    what is, over all clips. A property of names is predicted by a ridge classifier and scored by the share of clips
+    that are right. Features are scaled, and alpha is chosen, on the training folds alone.
+
+    Parameters
+    ----------
+    features : array (n_clips, n_features)
+    target : array (n_clips,)
+        Numbers, or names.
+    n_folds : int
+        Names are spread evenly over the folds.
+    seed : int
+        Of the folds.
+
+    Returns
+    -------
+    score : float
+        Pearson r, or accuracy.
+    predicted : array (n_clips,)
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, values are not finite, or a name is rarer than there are folds.
+    """
+    features, target = np.asarray(features, dtype=np.float64), np.asarray(target)
+    if features.ndim != 2 or target.shape != (len(features),):
+        raise ValueError(f"features has shape {features.shape} and target {target.shape}, expected one target a clip")
+    named = not np.issubdtype(target.dtype, np.number)
+    if not np.isfinite(features).all() or not (named or np.isfinite(target).all()):
+        raise ValueError("features or target has values that are NaN or infinite")
+    if named:
+        names, counts = np.unique(target, return_counts=True)
+        if counts.min() < n_folds or len(names) < 2:
+            rare = str(names[np.argmin(counts)])
+            raise ValueError(
+                f"{rare!r} is the target of {counts.min()} clips, expected {n_folds} or more, and two names"
+            )
+        folds, model = StratifiedKFold(n_folds, shuffle=True, random_state=seed), RidgeClassifierCV(ALPHAS)
+    else:
+        folds, model = KFold(n_folds, shuffle=True, random_state=seed), RidgeCV(ALPHAS)
+    predicted = np.empty(len(target), dtype=target.dtype if named else float)
+    for train, test in folds.split(features, target):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nearly collinear features
+            fitted = make_pipeline(StandardScaler(), model).fit(features[train], target[train])
+        predicted[test] = fitted.predict(features[test])
+    if named:
+        return float(np.mean(predicted == target)), predicted
+    return float(np.corrcoef(predicted, target)[0, 1]) if predicted.std() else 0.0, predicted
+
+
+def chance(target, predicted, n_permutations=1000, seed=0):
+    """Return the mean score of predictions that were dealt out to other clips, and p of the true one.
+
+    Parameters
+    ----------
+    target, predicted : array (n_clips,)
+        As from `probe`.
+    n_permutations, seed : int
+
+    Returns
+    -------
+    mean : float
+    p : float
+        ``(b + 1) / (m + 1)``, b of m permutations scoring as high or higher.
+    """
+    target, predicted = np.asarray(target), np.asarray(predicted)
+    rng = np.random.default_rng(seed)
+
+    def score(p):
+        return np.corrcoef(p, target)[0, 1] if np.issubdtype(target.dtype, np.number) else np.mean(p == target)
+
+    null = np.array([score(rng.permutation(predicted)) for _ in range(n_permutations)])
+    return float(null.mean()), float((1 + np.sum(null >= score(predicted) - 1e-12)) / (1 + n_permutations))
+
+
+def ranks(likeness):
+    """Return the rank of the right partner of each row: 1 is the best, ties count half.
+
+    Parameters
+    ----------
+    likeness : array (n, n)
+        Of query i and candidate j; the right one is on the diagonal.
+
+    Returns
+    -------
+    ranks : array (n,)
+    """
+    likeness = np.asarray(likeness)
+    if likeness.ndim != 2 or likeness.shape[0] != likeness.shape[1]:
+        raise ValueError(f"likeness has shape {likeness.shape}, expected (n, n), the right partner on the diagonal")
+    right = np.diag(likeness)[:, None]
+    return 1 + (likeness > right).sum(axis=1) + ((likeness == right).sum(axis=1) - 1) / 2
+
+
+def zero_shot(embedder, vectors, genres):
+    """Name the genre of each clip by the nearest of ten phrases.
+
+    Parameters
+    ----------
+    embedder : Embedder
+        With a text tower.
+    vectors : array (n_clips, dim)
+    genres : sequence of str
+        To choose from.
+
+    Returns
+    -------
+    named : list of str (n_clips,)
+    """
+    phrases = [prompt.format(SPOKEN.get(genre, genre)) for genre in genres for prompt in PROMPTS]
+    text = embedder.embed_text(phrases).reshape(len(genres), len(PROMPTS), -1).mean(axis=1)
+    return [genres[k] for k in np.argmax(unit(vectors) @ unit(text).T, axis=1)]
+
+
+def unit(vectors):
+    """Scale rows to length 1."""
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,0 +1,91 @@
+"""Trains a small model by name and writes its card: how it was made, and what it can do on clips it never saw."""
+
+import csv
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from naturalistic.datasets import gtzan, music_genre, truth
+from naturalistic.features.acoustic import acoustic
+from naturalistic.features.mini import load_mulan, load_ssl
+from naturalistic.miniature import make_music
+from naturalistic.training.joint import train_joint
+from naturalistic.training.masked import train_masked
+from naturalistic.training.pieces import seconds_to_make, training_music
+from naturalistic.training.scores import clip_vectors, joint_scores, probe_scores
+
+# name -> training, loading, what it is
+TRAINABLE = {
+    "mini-mulan": (train_joint, load_mulan, "joint embedding of made music and its captions; stands for MuLan"),
+    "mini-ssl": (train_masked, load_ssl, "frame states of made music, learnt without words; stands for w2v-BERT"),
+}
+LIMITS = (
+    "Trained on made music alone: it knows the instruments and genres of naturalistic.miniature.composer, and nothing "
+    "else. Of no use for recorded music."
+)
+
+
+def train(name, path, seed=0, progress=True, **size):
+    """Train a small model, measure it on the miniature's 540 clips, and write weights and card.
+
+    Parameters
+    ----------
+    name : {"mini-mulan", "mini-ssl"}
+    path : str or Path
+        Of the weights; the card is beside them, with ``.json`` at its end.
+    seed : int
+        Of the pieces to train on, the first weights and the order of samples.
+    progress : bool
+    **size
+        ``n_pieces`` and ``epochs``, where they are to differ from the model's own.
+
+    Returns
+    -------
+    card : dict
+    """
+    path = Path(path)
+    fit, _, about = TRAINABLE[name]
+    size = {"n_pieces": 3000} | size
+    training_music(size["n_pieces"], seed, progress)
+    start = time.perf_counter()
+    losses = fit(path, seed=seed, progress=progress, **size)
+    minutes = (seconds_to_make(size["n_pieces"], seed) + time.perf_counter() - start) / 60
+    command = f"naturalistic train {name} --to FILE --seed {seed}"
+    card = {"name": name, "about": about, "limits": LIMITS, "command": command}
+    card |= {"size": size, "seed": seed, "minutes": round(minutes, 1), "n_bytes": path.stat().st_size}
+    card |= {"last_loss": losses[-1] if losses else None, "scores": measure(name, path)}
+    part = path.with_suffix(".json.part")
+    part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path.with_suffix(".json"))
+    return card
+
+
+def properties(experiment, waveforms):
+    """Return what probes are to read from a clip of the miniature: low-level ones measured, the others composed."""
+    described, facts = acoustic(np.stack(waveforms), gtzan.SAMPLE_RATE), truth.of_clips(experiment.folder)
+    return {
+        "onset strength": described["onset"][:, 0],
+        "brightness": described["spectral_mean"][:, 0],
+        "pitch register": facts["register"],
+        "onset rate": facts["onset_rate"],
+        "mood": facts["mood"],
+        "genre": facts["genre"],
+    }
+
+
+def measure(name, weights=None):
+    """Return the scores of a model on the 540 clips of the miniature, none of which it was trained on."""
+    experiment = music_genre.load("miniature", stand_in=make_music)
+    waveforms = [gtzan.load_clip(experiment.audio, clip) for clip in experiment.clips]
+    folder = experiment.folder.parent
+    facts = properties(experiment, waveforms)
+    embedder = TRAINABLE[name][1](weights=weights)
+    scores = {"probes": probe_scores(clip_vectors(embedder, waveforms, gtzan.SAMPLE_RATE), facts)}
+    if embedder.has_text:
+        with open(folder / "captions.csv", newline="", encoding="utf-8") as file:
+            sentences = [row["caption"] for row in csv.DictReader(file)]
+        scores |= joint_scores(embedder, waveforms, gtzan.SAMPLE_RATE, sentences, [c.genre for c in experiment.clips])
+    return scores

@@ -1,0 +1,85 @@
+"""One loop for all small models: AdamW, a warm-up and a cosine, a checkpoint after each epoch."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from tqdm import tqdm
+
+
+def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, decay=0.05, progress=True):
+    """Train a module and write its weights, whole or not at all; interrupted, it goes on at the last epoch.
+
+    The order of samples depends on ``seed`` and the epoch alone, so that a resumed training sees what an
+    uninterrupted one sees.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    loss_of : callable
+        ``(indices, rng) -> loss``: of a batch of samples, with random excerpts drawn from ``rng``.
+    n_samples : int
+    path : str or Path
+        Of the safetensors file; the checkpoint is kept beside it, with ``.part`` at its end.
+    epochs, batch_size : int
+    rate : float
+        Highest learning rate.
+    seed : int
+    decay : float
+        Weight decay.
+    progress : bool
+
+    Returns
+    -------
+    losses : list of float
+        Mean loss of each epoch of this call.
+    """
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
+    n_batches = max(n_samples // batch_size, 1)
+    first = _resume(part, module, optimiser, seed)
+    losses, bar = (
+        [],
+        tqdm(range(first, epochs), initial=first, total=epochs, desc=path.stem, unit="epoch", disable=not progress),
+    )
+    for epoch in bar:
+        rng = np.random.default_rng([seed, epoch])
+        torch.manual_seed(seed * 10_000 + epoch)  # dropout
+        module.train()
+        order, total = rng.permutation(n_samples), 0.0
+        for k in range(n_batches):
+            done = (epoch + k / n_batches) / epochs
+            for group in optimiser.param_groups:
+                group["lr"] = rate * min(20 * done + 0.02, 0.5 + 0.5 * np.cos(np.pi * done))
+            loss = loss_of(order[k * batch_size : (k + 1) * batch_size], rng)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+            optimiser.step()
+            total += float(loss.detach())
+        losses.append(total / n_batches)
+        bar.set_postfix(loss=f"{losses[-1]:.3f}")
+        state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1, "seed": seed}
+        torch.save(state, part.with_suffix(".new"))
+        os.replace(part.with_suffix(".new"), part)
+    half = {name: weight.half().contiguous() for name, weight in module.eval().state_dict().items()}
+    save_file(half, str(path) + ".new")
+    os.replace(str(path) + ".new", path)
+    part.unlink(missing_ok=True)
+    return losses
+
+
+def _resume(part, module, optimiser, seed):
+    """Load the checkpoint, if there is one of this seed; return the epoch to begin with."""
+    if not part.is_file():
+        return 0
+    state = torch.load(part, weights_only=True)
+    if state["seed"] != seed:
+        raise ValueError(f"{part} is of seed {state['seed']}, expected {seed}: remove it, or train with that seed")
+    module.load_state_dict(state["module"])
+    optimiser.load_state_dict(state["optimiser"])
+    return state["epoch"]
