@@ -26,6 +26,7 @@ LAYERS = [
     {"design", "probes"},
     {"training"},
     {"encoding"},
+    {"decoding"},
     {"plotting", "results"},
     {"cli", "__main__"},
 ]
