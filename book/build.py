@@ -61,7 +61,9 @@ def read_parameters(pairs):
     """Return the papermill parameters of the command line as a dict."""
     import yaml
 
-    return {name: yaml.safe_load(value) for name, value in pairs}
+    # a chapter runs in notebooks/: a path is meant from where make was called
+    paths = {value: str(Path(value).resolve()) for _, value in pairs if "/" in value and Path(value).exists()}
+    return {name: paths.get(value, yaml.safe_load(value)) for name, value in pairs}
 
 
 def digest(paths, *more):
@@ -76,22 +78,27 @@ def digest(paths, *more):
 
 def key_of(source, parameters):
     """Return what determines a chapter's output: a hash of what is run, and the data at hand."""
-    return code_key(source, parameters) + data_key()
+    return code_key(source, parameters) + data_key(parameters)
 
 
 def code_key(source, parameters):
     """Return a hash of a chapter's text, the library, versions, parameters and committed measurements."""
-    library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and p.suffix in {".py", ".txt", ".json", ".safetensors"}]
+    kinds = {".py", ".txt", ".json", ".safetensors"}
+    library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and p.suffix in kinds]
     library = [p for p in library if ".egg-info" not in str(p)]
     measured = (ROOT / "book" / "benchmarks").glob("*.json")
     mine = [source, ROOT / "constraints.txt", Path(__file__), *library, *measured]
     return digest(mine, sorted(parameters.items()), platform.python_version())
 
 
-def data_key():
-    """Say which folder of data is the reader's own, and whether it and the cache hold data."""
+def data_key(parameters):
+    """Say which folder of data is the reader's own, whether it and the cache hold data, and what a data set holds."""
+    folder = Path(str(parameters.get("dataset", "")))
+    files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_absolute() and folder.is_dir() else []
+    state = [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     own, cache = (os.environ.get(name, "") for name in SOURCES)
-    return "\n".join(["", own, *(str(Path(folder, "alice").is_dir()) for folder in (own, cache) if folder)])
+    held = [str(Path(place, "alice").is_dir()) for place in (own, cache) if place]
+    return "\n".join(["", own, hashlib.sha256(repr(state).encode()).hexdigest(), *held])
 
 
 def run_chapters(sources, parameters, force):
@@ -113,7 +120,7 @@ def run_chapters(sources, parameters, force):
         start = time.perf_counter()
         stamp.unlink(missing_ok=True)
         run_chapter(source, parameters)
-        stamp.write_text(code + data_key())  # the run itself may have fetched the data
+        stamp.write_text(code + data_key(parameters))  # the run itself may have fetched the data
         tqdm.write(f"{source.stem}: {time.perf_counter() - start:.0f} s")
 
 

@@ -1,5 +1,6 @@
 """The two small models that come with the package: their scores as on their cards, and how they are trained."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from naturalistic.datasets import captions, gtzan, music_genre, truth
 from naturalistic.features import audio, mel, mini, networks
 from naturalistic.features.sentences import sentence_vectors
+from naturalistic.miniature import music
 from naturalistic.probes import probe, ranks, unit, zero_shot
 from naturalistic.training import loop, masked, pieces
 
@@ -20,7 +22,7 @@ def heard(small_music):
     experiment = music_genre.load(small_music)
     waves = np.stack([gtzan.load_clip(experiment.audio, clip) for clip in experiment.clips])
     sentences = list(captions.load_captions(small_music / "captions.csv", experiment.clips).values())
-    return waves, sentences, truth.of_clips(experiment.folder)
+    return waves, sentences, truth.of_clips(experiment.folder, experiment.clips)
 
 
 def test_the_shipped_joint_model_on_clips_that_no_card_saw(heard):
@@ -61,11 +63,12 @@ def test_cards_say_what_was_asked_of_the_models():
     assert joint["scores"]["largest_change_at_minus_20_dB"] < 1e-3
     a, b = joint["scores"]["probes"], alone["scores"]["probes"]
     assert a["genre"] > b["genre"] and a["mood"] > b["mood"]
-    for low in ("onset strength", "pitch register", "brightness"):
-        assert b[low] > a[low]
+    assert b["onset strength"] > a["onset strength"] + 0.05 and b["brightness"] > a["brightness"] + 0.05
+    assert abs(b["pitch register"] - a["pitch register"]) < 0.02  # read equally well from both: not what was hoped for
     for card in (joint, alone):
-        size = mini.path_of(card["name"]).stat().st_size
-        assert size == card["n_bytes"] < 5e6 and card["minutes"] <= 10 and "made music alone" in card["limits"]
+        weights = mini.path_of(card["name"]).read_bytes()
+        assert hashlib.sha256(weights).hexdigest() == card["sha256"], "the card is of other weights"
+        assert len(weights) < 5e6 and card["minutes"] <= 10 and "made music alone" in card["limits"]
 
 
 def test_frames_are_of_equal_loudness_and_right_length():
@@ -77,7 +80,7 @@ def test_frames_are_of_equal_loudness_and_right_length():
     )
     assert mel.same_loudness(frames).min() >= mel.FLOOR
     tone = torch.sin(2 * np.pi * 1000 * torch.arange(RATE) / RATE)[None]
-    assert mel.log_mel(tone)[0, 20].argmax() == pytest.approx(24, abs=3)
+    assert mel.log_mel(tone)[0, 20].argmax() == pytest.approx(18, abs=1)  # 15 of 49.9 mel
 
 
 def test_sentence_vectors():
@@ -93,8 +96,10 @@ def test_sentence_vectors():
         sentence_vectors("x")
 
 
-def test_training_pieces_are_not_the_miniatures():
-    assert pieces.FIRST_SEED > 1000 * 99_999  # the miniature's seeds are its seed x 1000 + track
+def test_training_pieces_are_not_the_miniatures(tmp_path):
+    with pytest.raises(ValueError, match="less than 1,000,000"):  # its tracks' seeds are its seed x 1000 + track
+        music.make_music(tmp_path / "m", seed=1_000_000)
+    assert pieces.FIRST_SEED >= 1000 * 1_000_000
 
 
 def test_gaps():
@@ -138,8 +143,10 @@ def test_training_goes_on_where_it_stopped(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         loop.fit(broken, stop, 64, path=tmp_path / "again.safetensors", **how)
     assert not (tmp_path / "again.safetensors").exists()
-    with pytest.raises(ValueError, match="is of seed 3, expected 4"):
+    with pytest.raises(ValueError, match="is of a training with seed 3, expected 4"):
         loop.fit(*line(x), 64, path=tmp_path / "again.safetensors", **how | {"seed": 4})
+    with pytest.raises(ValueError, match="with epochs 30, expected 3"):
+        loop.fit(*line(x), 64, path=tmp_path / "again.safetensors", **how | {"epochs": 3})
     rest, loss_of = line(x)
     loop.fit(rest, loss_of, 64, path=tmp_path / "again.safetensors", **how)
     assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
@@ -160,8 +167,8 @@ def test_a_short_training_learns(tmp_path):
     """Ninety pieces and a few epochs: the loss falls, the file opens as a model, genre can be read from it."""
     from naturalistic.training.joint import train_joint
 
-    losses = train_joint(tmp_path / "m.safetensors", n_pieces=90, epochs=6, batch_size=30, seed=1, progress=False)
-    assert losses[-1] < 0.8 * losses[0]
+    losses = train_joint(tmp_path / "m.safetensors", n_pieces=90, epochs=25, batch_size=30, seed=1, progress=False)
+    assert losses[-1] < 0.8 * np.log(30)  # 30 pairs in a batch: their logarithm is chance
     model = mini.load_mulan(weights=tmp_path / "m.safetensors")
     frames, _, facts = pieces.training_music(90, 1, progress=False)
     assert frames.shape == (90, 2, 750, 64) and len(facts) == 90

@@ -9,6 +9,12 @@ from scipy.spatial import cKDTree
 SIDES = ("left", "right")
 N_VERTICES = 10242  # of one hemisphere
 SPACING = 3.0  # mm between vertices, about
+# MNI305, where fsaverage lies, to MNI152 (FreeSurfer's CoordinateSystems wiki page, item 8)
+MNI305_TO_MNI152 = np.array([
+    [0.9975, -0.0073, 0.0176, -0.0429],
+    [0.0146, 1.0009, -0.0024, 1.5496],
+    [-0.0130, -0.0093, 0.9971, 1.1840],
+])  # fmt: skip
 REACH = 1.0  # half diagonals of a voxel: how far from a vertex the nearest voxel may be
 
 
@@ -28,7 +34,13 @@ def relief(side):
 @cache
 def mid_coordinates():
     """Return the place of each vertex half-way through the cortex, left before right: (20484, 3), MNI152 mm."""
-    return np.concatenate([(p.coordinates + w.coordinates) / 2 for p, w in zip(meshes("pial"), meshes("white_matter"))])
+    middles = [(p.coordinates + w.coordinates) / 2 for p, w in zip(meshes("pial"), meshes("white_matter"))]
+    return to_mni152(np.concatenate(middles))
+
+
+def to_mni152(places):
+    """Return places of fsaverage (n, 3), which lie in MNI305 mm, in MNI152 mm."""
+    return places @ MNI305_TO_MNI152[:, :3].T + MNI305_TO_MNI152[:, 3]
 
 
 def to_surface(values, coordinates, voxel_size):

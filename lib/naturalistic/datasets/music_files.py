@@ -76,7 +76,8 @@ def same_for_all(folder, subjects, runs):
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise FileNotFoundError(
-            f"{', '.join(map(str, missing[:3]))}{more} missing: expected the events of {len(runs)} runs"
+            f"{', '.join(map(str, missing[:3]))}{more} missing: expected the events of {len(runs)} "
+            "runs of each subject; name those that are whole with subjects=[...]"
         )
     played = {}
     for run in runs:

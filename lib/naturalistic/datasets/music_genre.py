@@ -68,7 +68,10 @@ class MusicGenre:
 
     def clip_indices(self, split):
         """Return the indices of the clips of ``"Training"`` or ``"Test"``, in the order of ``clips``."""
-        return np.unique(np.concatenate([self.played[run] for run in self._of(split)]))
+        runs = self._of(split)
+        if not runs:
+            raise ValueError(f"there is no {split} run; the runs are {', '.join(self.runs)}")
+        return np.unique(np.concatenate([self.played[run] for run in runs]))
 
     def scans(self, subject, space="raw", derivatives=None):
         """Return the `Scan` of each run of a subject; see `scans.find` for the spaces."""

@@ -73,7 +73,7 @@ def claimed(folder):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RequestError(f"another fetch to {folder} is at work; wait for it, or stop it") from error
+            raise RequestError(f"another process is at work in {folder}; wait for it, or stop it") from error
         except OSError:  # some network disks have no locks
             pass
         yield

@@ -140,11 +140,14 @@ def volumes(scan):
 
 
 def vertices(scan):
-    """Return the run of a surface scan, left vertices before right ones: float32 (n_trs, n_vertices)."""
+    """Return the run of a surface scan, left vertices before right ones: float32 (n_trs, n_vertices).
+
+    Vertices that fMRIPrep left without values (its option for the medial surface) are 0, as others outside of the scan.
+    """
     sides = []
     for path in scan.paths:
         sides.append(np.stack([array.data for array in nib.load(path).darrays]).astype(np.float32))
-    return np.concatenate(sides, axis=1)
+    return np.nan_to_num(np.concatenate(sides, axis=1), copy=False, nan=0.0)
 
 
 def confounds_motion(scan):

@@ -53,15 +53,18 @@ class Truth:
         return self.explainable[wanted].mean(axis=0)[mask], self.region[wanted[0]][mask]
 
 
-def of_clips(folder):
-    """Return the composer's facts of a miniature's clips, by name: arrays (n_clips,), in the order of the clips.
+def of_clips(folder, clips):
+    """Return the composer's facts of a miniature's clips, by name: arrays (n_clips,), in the order of ``clips``.
 
     Parameters
     ----------
     folder : Path
         Of the BIDS data set; the truth lies beside it.
+    clips : list of Clip
     """
-    facts = json.loads((Path(folder).parent / "truth" / "clips.json").read_text(encoding="utf-8"))
+    known = json.loads((Path(folder).parent / "truth" / "clips.json").read_text(encoding="utf-8"))
+    by_track = {fact["track"]: fact for fact in known}
+    facts = [by_track[clip.track_name] for clip in clips]
     single = [name for name, value in facts[0].items() if not isinstance(value, (list, dict))]
     return {name: np.array([fact[name] for fact in facts]) for name in single}
 

@@ -1,12 +1,13 @@
 """Decoding: from the brain to the embedding of what was heard, and from there to music that exists."""
 
-from .alignment import Alignment, Components, Pooled, align, pool, principal_components
-from .calibration import Calibration, calibrate, csls
-from .classes import Tagger, agreement_matrix, tagger, top_n_agreement
-from .clips import average_clips, clip_interval
-from .decoder import Decoder, fit_decoder, held_out, ridge
-from .delay import Delay, choose_delay
-from .metrics import (
+from naturalistic.decoding.alignment import Alignment, Components, Pooled, align, pool, principal_components
+from naturalistic.decoding.calibration import Calibration, calibrate, csls
+from naturalistic.decoding.classes import Tagger, agreement_matrix, tagger, top_n_agreement
+from naturalistic.decoding.clips import average_clips, clip_interval
+from naturalistic.decoding.decoder import Decoder, fit_decoder, held_out, ridge
+from naturalistic.decoding.delay import Delay, choose_delay
+from naturalistic.decoding.listening import rows_of
+from naturalistic.decoding.metrics import (
     confusion,
     correlate,
     correlation_by_clip,
@@ -17,12 +18,12 @@ from .metrics import (
     shares,
     top_k,
 )
-from .nulls import Tested, clip_orders, correlation_test, identification_test, matched_test
-from .parcels import equal_area_parcels, parcel_columns
-from .retrieval import Index, build_index
-from .splits import Split, one_group_out
-from .subjects import decode_left_out, decode_pooled
-from .windows import Pairs, Windows, pair, window_bold
+from naturalistic.decoding.nulls import Tested, clip_orders, correlation_test, identification_test, matched_test
+from naturalistic.decoding.parcels import equal_area_parcels, parcel_columns
+from naturalistic.decoding.retrieval import Index, build_index
+from naturalistic.decoding.splits import Split, one_group_out
+from naturalistic.decoding.subjects import decode_left_out, decode_pooled
+from naturalistic.decoding.windows import Pairs, Windows, pair, window_bold
 
 __all__ = [
     "Alignment",
@@ -67,6 +68,7 @@ __all__ = [
     "pool",
     "principal_components",
     "ridge",
+    "rows_of",
     "shares",
     "tagger",
     "top_k",

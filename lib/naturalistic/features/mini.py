@@ -7,6 +7,7 @@ the miniature's instruments and genres, and are of no use for other music. Their
 """
 
 import json
+from functools import partial
 from importlib.resources import files
 
 import numpy as np
@@ -15,61 +16,64 @@ from safetensors.torch import load_file
 
 from naturalistic.features.checkpoint import digest
 from naturalistic.features.embedder import Embedder
+from naturalistic.features.language_model import MINILM, load_model
 from naturalistic.features.mel import SAMPLE_RATE, log_mel
 from naturalistic.features.networks import JointSound, JointText, MaskedSound
 from naturalistic.features.sentences import sentence_vectors
 
 
-def load_mulan(device="cpu", batch_size=None, weights=None):
+def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5, weights=None):
     """Return mini-mulan as an `Embedder`.
 
     Parameters
     ----------
     device : str
     batch_size : int, optional
+    dtype : {"auto", "float32"}
+        float32 either way: the models are small.
+    window, hop : float
+        s.
     weights : str or Path, optional
         Other weights, from ``naturalistic train mini-mulan``.
     """
+    _check_dtype(dtype)
     sound, text = JointSound(), JointText()
     _fill({"sound": sound, "text": text}, weights or path_of("mini-mulan"))
     sound, text = sound.eval().to(device), text.eval().to(device)
-
-    def hear(windows):
-        return sound(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))
-
-    def read(sentences):
-        return text(torch.from_numpy(sentence_vectors(sentences)).to(device))
-
+    hear, read = partial(_places_of_sound, sound, device), partial(_places_of_text, text, device)
     return Embedder(
-        name="mini-mulan", sample_rate=SAMPLE_RATE, window=10.0, hop=1.5, dim=128, audio_tower=hear, text_tower=read,
-        identity=lambda: digest(sound, digest(text)), device=device, batch_size=batch_size or 64,
+        name="mini-mulan", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=128, audio_tower=hear, text_tower=read,
+        identity=lambda: digest(sound, digest(text), load_model(MINILM).digest), device=device,
+        batch_size=batch_size or 64,
     )  # fmt: skip
 
 
-def load_ssl(device="cpu", batch_size=None, layer=4, weights=None):
+def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, layer=4, weights=None):
     """Return mini-ssl as an `Embedder`: the mean of its states over a window.
 
     Parameters
     ----------
     device : str
     batch_size : int, optional
+    dtype : {"auto", "float32"}
+        float32 either way: the models are small.
+    window, hop : float
+        s.
     layer : int
         0 to 6. The fourth tells most of pitch register and onsets (found on pieces that are neither trained on nor
         among the miniature's clips).
     weights : str or Path, optional
         Other weights, from ``naturalistic train mini-ssl``.
     """
+    _check_dtype(dtype)
     network = MaskedSound()
     _fill({"": network}, weights or path_of("mini-ssl"))
     network = network.eval().to(device)
     if layer not in range(len(network.blocks) + 2):
         raise ValueError(f"layer is {layer!r}, expected 0 to {len(network.blocks) + 1}")
-
-    def hear(windows):
-        return network.states(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))[layer].mean(dim=1)
-
+    hear = partial(_mean_states, network, device, layer)
     return Embedder(
-        name="mini-ssl", sample_rate=SAMPLE_RATE, window=5.0, hop=1.5, dim=len(network.first.norm.weight),
+        name="mini-ssl", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=len(network.first.norm.weight),
         audio_tower=hear, identity=lambda: digest(network, layer), device=device, batch_size=batch_size or 64,
     )  # fmt: skip
 
@@ -82,6 +86,23 @@ def card(name):
 def path_of(name):
     """Return the file of a shipped model's weights."""
     return files("naturalistic.features") / "weights" / f"{name}.safetensors"
+
+
+def _check_dtype(dtype):
+    if dtype not in ("auto", "float32"):
+        raise ValueError(f"dtype is {dtype!r}, expected 'auto' or 'float32': the models are small")
+
+
+def _places_of_sound(sound, device, windows):
+    return sound(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))
+
+
+def _places_of_text(text, device, sentences):
+    return text(torch.from_numpy(sentence_vectors(sentences)).to(device))
+
+
+def _mean_states(network, device, layer, windows):
+    return network.states(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))[layer].mean(dim=1)
 
 
 def _fill(modules, path):

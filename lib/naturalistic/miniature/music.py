@@ -63,12 +63,14 @@ def make_music(folder, seed=3720, subjects=5, *, n_training=12, n_test=6, n_jobs
 
     Raises
     ------
-    FileExistsError
-        If the folder holds something else.
+    ValueError, FileExistsError
+        On a seed out of range, or if the folder holds something else.
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
     folder = Path(folder)
+    if not 0 <= seed < 1_000_000:
+        raise ValueError(f"seed is {seed}, expected 0 or more and less than 1,000,000 (others make music to train on)")
     readme = README.format(recipe=recipe(), seed=seed, n_subjects=subjects, n_training=n_training, n_test=n_test)
     if folder.exists():
         there = (folder / "README").read_text(encoding="utf-8") if (folder / "README").is_file() else ""

@@ -108,7 +108,8 @@ def probe_bars(scores, chance, title):
     fig, ax = plt.subplots(figsize=(7.4, 2.8))
     models = list(next(iter(scores.values())))
     width = 0.8 / len(models)
-    for m, (name, colour) in enumerate(zip(models, MODEL_COLOURS)):
+    for m, name in enumerate(models):
+        colour = MODEL_COLOURS[m % len(MODEL_COLOURS)]
         x = np.arange(len(scores)) + (m - (len(models) - 1) / 2) * width
         ax.bar(x, [row[name] for row in scores.values()], width * 0.9, color=colour, label=name)
     for k, name in enumerate(scores):

@@ -50,7 +50,8 @@ def voxel_by_step(steps, tr, title):
         s.
     title : str
     """
-    fig, axes = plt.subplots(len(steps), 1, figsize=(7.4, 1.05 * len(steps) + 0.5), sharex=True)
+    fig, axes = plt.subplots(len(steps), 1, figsize=(7.4, 1.05 * len(steps) + 0.5), sharex=True, squeeze=False)
+    axes = axes[:, 0]
     longest = max(map(len, steps.values()))
     for ax, (name, series) in zip(axes, steps.items()):
         seconds = (np.arange(len(series)) + longest - len(series)) * tr
@@ -78,7 +79,7 @@ def ceiling_by_region(ceilings, regions, names, title):
     for k, (name, ax) in enumerate(zip([*names, "rest of cortex"], axes)):
         wanted = k if k < len(names) else -1
         for x, (values, labels) in enumerate(zip(ceilings, regions), 1):
-            here = values[labels == wanted]
+            here = values[(labels == wanted) & np.isfinite(values)]
             dots = here[:: max(1, len(here) // 150)]
             ax.plot(x + spread(len(dots), 0.25), dots, ".", color=COLOURS["chance"], ms=2.5)
             ax.plot([x - 0.35, x + 0.35], [np.median(here)] * 2, color=COLOURS["layers"], lw=2.5)

@@ -12,17 +12,12 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from naturalistic.preprocessing.checks import check_affine, check_mask, check_volume, voxel_sizes
+from naturalistic.surface import to_mni152
 
 OPENING = 4.0  # mm taken off and put back: it cuts the optic nerves and veins that tie the eyes to the brain
 BRAIN_SIZE = 300, 3000  # cm3; outside of it no adult's brain was found
 GREY = 0.3  # share of grey matter in the template from which on a place is grey
 NEAR = 4.0  # mm; a place of cortex lies no farther from the surface of the mean cortex
-# MNI305, where fsaverage lies, to MNI152 (FreeSurfer's CoordinateSystems wiki page, item 8)
-MNI305_TO_MNI152 = np.array([
-    [0.9975, -0.0073, 0.0176, -0.0429],
-    [0.0146, 1.0009, -0.0024, 1.5496],
-    [-0.0130, -0.0093, 0.9971, 1.1840],
-])  # fmt: skip
 
 
 def brain_mask(mean_volume, affine):
@@ -132,4 +127,4 @@ def _mean_cortex():
         # the cut through callosum, thalamus and midbrain closes the surface, and has no thickness
         cortical = np.linalg.norm(pial - white, axis=1) > 0.5
         points += [(white + depth * (pial - white))[cortical] for depth in (0, 0.5, 1)]
-    return np.concatenate(points) @ MNI305_TO_MNI152[:, :3].T + MNI305_TO_MNI152[:, 3]
+    return to_mni152(np.concatenate(points))

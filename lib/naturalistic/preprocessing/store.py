@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from naturalistic.cache import cache_dir
 from naturalistic.datasets import scans as scans_of
+from naturalistic.datasets.place import claimed
 from naturalistic.preprocessing.filters import cosine, running_median
 from naturalistic.preprocessing.masks import brain_mask, cortex_mask
 from naturalistic.preprocessing.motion import correct_motion
@@ -50,7 +51,7 @@ def prepare(scans, *, n_dropped=0, drift="median", window=240.0, region="cortex"
     folder : Path, optional
         Where prepared subjects are kept; in the cache by default.
     n_jobs : int, optional
-        Processes; as many as there are cores by default.
+        Processes, two at most by default; each takes about 2 GB for a raw run of full size.
 
     Returns
     -------
@@ -69,9 +70,10 @@ def prepare(scans, *, n_dropped=0, drift="median", window=240.0, region="cortex"
     place = Path(folder or cache_dir() / "prepared") / f"sub-{scans[0].subject}-{_key(scans, options)}"
     if not place.is_dir():
         part = place.with_name(place.name + ".part")
-        part.mkdir(parents=True, exist_ok=True)
-        _prepare(scans, options, part, n_jobs or joblib.cpu_count())
-        os.replace(part, place)
+        with claimed(part):
+            if not place.is_dir():  # another process may have finished it meanwhile
+                _prepare(scans, options, part, n_jobs or min(2, joblib.cpu_count()))
+                os.replace(part, place)
     return open_prepared(place)
 
 
@@ -87,7 +89,7 @@ def _check_request(scans, drift, region):
 
 def _key(scans, options):
     """Return a hash of what determines the result: the files (by size and time), the options, the recipe."""
-    files = [path for scan in scans for path in (*scan.paths, scan.mask) if path is not None]
+    files = [path for scan in scans for path in (*scan.paths, scan.mask, scan.confounds) if path and path.is_file()]
     state = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     text = json.dumps([RECIPE, state, [scan.n_trs for scan in scans], options])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -104,7 +106,12 @@ def _prepare(scans, options, part, n_jobs):
     if not path.is_file():
         if free < 1.02 * needed:
             raise OSError(f"{part} has {free / 1e9:.2f} GB free, sub-{scans[0].subject} needs {needed / 1e9:.2f} GB")
-        np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape).flush()
+        new = part / "bold.new.npy"
+        np.lib.format.open_memmap(new, mode="w+", dtype=np.float32, shape=shape).flush()
+        with open(new, "r+b") as file:  # a sparse file would be cut by a disk that fills up later
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, new.stat().st_size)
+        os.replace(new, path)
     todo = [k for k in range(len(scans)) if not (part / f"{k:03d}-motion.npy").is_file()]
     jobs = (joblib.delayed(_prepare_run)(scans[k], space, options, part, k, int(stops[k] - n_trs[k])) for k in todo)
     with joblib.parallel_config("loky", n_jobs=min(n_jobs, max(len(todo), 1)), inner_max_num_threads=1):

@@ -1,6 +1,8 @@
 """Trains a small model by name and writes its card: how it was made, and what it can do on clips it never saw."""
 
 import csv
+import hashlib
+import inspect
 import json
 import os
 import time
@@ -22,6 +24,7 @@ TRAINABLE = {
     "mini-mulan": (train_joint, load_mulan, "joint embedding of made music and its captions; stands for MuLan"),
     "mini-ssl": (train_masked, load_ssl, "frame states of made music, learnt without words; stands for w2v-BERT"),
 }
+SIZES = ("n_pieces", "epochs")
 LIMITS = (
     "Trained on made music alone: it knows the instruments and genres of naturalistic.miniature.composer, and nothing "
     "else. Of no use for recorded music."
@@ -48,14 +51,20 @@ def train(name, path, seed=0, progress=True, **size):
     """
     path = Path(path)
     fit, _, about = TRAINABLE[name]
-    size = {"n_pieces": 3000} | size
+    size = {key: p.default for key, p in inspect.signature(fit).parameters.items() if key in SIZES} | size
     training_music(size["n_pieces"], seed, progress)
     start = time.perf_counter()
     losses = fit(path, seed=seed, progress=progress, **size)
     minutes = (seconds_to_make(size["n_pieces"], seed) + time.perf_counter() - start) / 60
-    command = f"naturalistic train {name} --to FILE --seed {seed}"
+    options = "".join(f" --{key.removeprefix('n_')} {value}" for key, value in size.items())
+    command = f"naturalistic train {name} --to FILE --seed {seed}{options}"
     card = {"name": name, "about": about, "limits": LIMITS, "command": command}
-    card |= {"size": size, "seed": seed, "minutes": round(minutes, 1), "n_bytes": path.stat().st_size}
+    card |= {
+        "size": size,
+        "seed": seed,
+        "minutes": round(minutes, 1),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
     card |= {"last_loss": losses[-1] if losses else None, "scores": measure(name, path)}
     part = path.with_suffix(".json.part")
     part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
@@ -65,7 +74,10 @@ def train(name, path, seed=0, progress=True, **size):
 
 def properties(experiment, waveforms):
     """Return what probes are to read from a clip of the miniature: low-level ones measured, the others composed."""
-    described, facts = acoustic(np.stack(waveforms), gtzan.SAMPLE_RATE), truth.of_clips(experiment.folder)
+    described, facts = (
+        acoustic(np.stack(waveforms), gtzan.SAMPLE_RATE),
+        truth.of_clips(experiment.folder, experiment.clips),
+    )
     return {
         "onset strength": described["onset"][:, 0],
         "brightness": described["spectral_mean"][:, 0],

@@ -1,5 +1,6 @@
 """One loop for all small models: AdamW, a warm-up and a cosine, a checkpoint after each epoch."""
 
+import math
 import os
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
     path.parent.mkdir(parents=True, exist_ok=True)
     optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
     n_batches = max(n_samples // batch_size, 1)
-    first = _resume(part, module, optimiser, seed)
+    asked = {"seed": seed, "n_samples": n_samples, "epochs": epochs, "batch_size": batch_size, "rate": rate}
+    first = _resume(part, module, optimiser, asked)
     losses, bar = (
         [],
         tqdm(range(first, epochs), initial=first, total=epochs, desc=path.stem, unit="epoch", disable=not progress),
@@ -54,7 +56,7 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
         for k in range(n_batches):
             done = (epoch + k / n_batches) / epochs
             for group in optimiser.param_groups:
-                group["lr"] = rate * min(20 * done + 0.02, 0.5 + 0.5 * np.cos(np.pi * done))
+                group["lr"] = rate * min(20 * done + 0.02, 0.5 + 0.5 * math.cos(math.pi * done))
             loss = loss_of(order[k * batch_size : (k + 1) * batch_size], rng)
             optimiser.zero_grad()
             loss.backward()
@@ -63,23 +65,29 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
             total += float(loss.detach())
         losses.append(total / n_batches)
         bar.set_postfix(loss=f"{losses[-1]:.3f}")
-        state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1, "seed": seed}
+        state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1, "asked": asked}
         torch.save(state, part.with_suffix(".new"))
         os.replace(part.with_suffix(".new"), part)
     half = {name: weight.half().contiguous() for name, weight in module.eval().state_dict().items()}
     save_file(half, str(path) + ".new")
+    os.chmod(str(path) + ".new", 0o644)  # safetensors writes for the owner alone
     os.replace(str(path) + ".new", path)
     part.unlink(missing_ok=True)
     return losses
 
 
-def _resume(part, module, optimiser, seed):
-    """Load the checkpoint, if there is one of this seed; return the epoch to begin with."""
+def _resume(part, module, optimiser, asked):
+    """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
     if not part.is_file():
         return 0
     state = torch.load(part, weights_only=True)
-    if state["seed"] != seed:
-        raise ValueError(f"{part} is of seed {state['seed']}, expected {seed}: remove it, or train with that seed")
+    differ = [name for name, value in asked.items() if state["asked"][name] != value]
+    if differ:
+        name = differ[0]
+        raise ValueError(
+            f"{part} is of a training with {name} {state['asked'][name]}, expected {asked[name]}: remove it, or go on "
+            "with that one"
+        )
     module.load_state_dict(state["module"])
     optimiser.load_state_dict(state["optimiser"])
     return state["epoch"]
