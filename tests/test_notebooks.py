@@ -6,9 +6,12 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import nibabel as nib
+import numpy as np
 import papermill
 import pytest
 from naturalistic.datasets import alice
+from naturalistic.datasets.scans import MNI
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -76,6 +79,24 @@ def test_music_experiment_without_a_truth(tmp_path, monkeypatch, small_music):
     printed, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, **parameters)
     assert "CC0" in printed and "MADE" not in printed
     assert n_figures == 7 and "planted" not in numbers and numbers["halves_r"] > 0.4
+
+
+def test_music_experiment_on_fmriprep_output(tmp_path, monkeypatch, small_music):
+    """Volumes that are in MNI space already, without confounds: no step is traced and no motion is drawn."""
+    shutil.copytree(small_music, tmp_path / "data")
+    root = tmp_path / "data/ds003720"
+    func = root / "derivatives/fmriprep/sub-001/func"
+    func.mkdir(parents=True)
+    for path in sorted((root / "sub-001/func").glob("*_bold.nii.gz")):
+        image = nib.load(path)
+        stem = f"{func / path.name.removesuffix('_bold.nii.gz')}_space-{MNI}_desc"
+        shutil.copy(path, f"{stem}-preproc_bold.nii.gz")
+        inside = (np.asarray(image.dataobj).mean(axis=3) > 300).astype(np.uint8)
+        nib.save(nib.Nifti1Image(inside, image.affine), f"{stem}-brain_mask.nii.gz")
+    parameters = {"dataset": str(tmp_path / "data"), "space": "mni"}
+    _, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, **parameters)
+    assert n_figures == 6 and numbers["halves_r"] > 0.3
+    assert numbers["ceiling"]["sub-001"]["auditory belt"] > 0.3
 
 
 def test_music_features_on_the_small_miniature(tmp_path, monkeypatch, small_music):
