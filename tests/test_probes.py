@@ -29,6 +29,12 @@ def test_names():
     assert probe(rng.standard_normal((120, 10)), names)[0] < 0.5
 
 
+def test_a_rare_name_makes_fewer_folds():
+    names = np.array(["a"] * 20 + ["b"] * 3)
+    x = np.random.default_rng(0).standard_normal((23, 2)) + 5.0 * (names == "b")[:, None]
+    assert probe(x, names)[0] > 0.9
+
+
 def test_p_is_uniform_without_an_effect():
     rng = np.random.default_rng(2)
     p = [chance(rng.permutation(["a", "b"] * 20), rng.permutation(["a", "b"] * 20), 99, k)[1] for k in range(300)]
@@ -55,7 +61,7 @@ def test_ranks():
     [
         (np.ones((4, 2)), np.ones(3), "one target a clip"),
         (np.full((10, 2), np.nan), np.ones(10), "NaN"),
-        (np.ones((10, 2)), np.array(["a"] * 8 + ["b"] * 2), "'b' is the target of 2 clips"),
+        (np.ones((10, 2)), np.array(["a"] * 9 + ["b"]), "'b' is the target of 1 clips"),
         (np.ones((10, 2)), np.array(["a"] * 10), "two names"),
     ],
 )

@@ -336,7 +336,7 @@ def test_folders_that_cannot_be_written(toy, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(place.fcntl is None, reason="no locks on this system")
 def test_two_fetches_to_one_folder(toy, tmp_path):
-    with place.claimed(tmp_path), pytest.raises(RequestError, match=r"another fetch to .* is at work"):
+    with place.claimed(tmp_path), pytest.raises(RequestError, match=r"another process is at work in"):
         fetch("toy", tmp_path, progress=False)
     fetch("toy", tmp_path, progress=False)
 

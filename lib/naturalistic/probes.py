@@ -26,7 +26,7 @@ def probe(features, target, n_folds=5, seed=0):
     target : array (n_clips,)
         Numbers, or names.
     n_folds : int
-        Names are spread evenly over the folds.
+        Names are spread evenly over the folds; if one is rarer than there are folds, there are as many as it has clips.
     seed : int
         Of the folds.
 
@@ -39,7 +39,7 @@ def probe(features, target, n_folds=5, seed=0):
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, or a name is rarer than there are folds.
+        If lengths differ, values are not finite, or a name has one clip only.
     """
     features, target = np.asarray(features, dtype=np.float64), np.asarray(target)
     if features.ndim != 2 or target.shape != (len(features),):
@@ -49,11 +49,10 @@ def probe(features, target, n_folds=5, seed=0):
         raise ValueError("features or target has values that are NaN or infinite")
     if named:
         names, counts = np.unique(target, return_counts=True)
-        if counts.min() < n_folds or len(names) < 2:
+        if counts.min() < 2 or len(names) < 2:
             rare = str(names[np.argmin(counts)])
-            raise ValueError(
-                f"{rare!r} is the target of {counts.min()} clips, expected {n_folds} or more, and two names"
-            )
+            raise ValueError(f"{rare!r} is the target of {counts.min()} clips, expected 2 or more, and two names")
+        n_folds = min(n_folds, int(counts.min()))
         folds, model = StratifiedKFold(n_folds, shuffle=True, random_state=seed), RidgeClassifierCV(ALPHAS)
     else:
         folds, model = KFold(n_folds, shuffle=True, random_state=seed), RidgeCV(ALPHAS)
