@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
 from naturalistic.features.devices import check_device, precision
+from naturalistic.features.language_model import quiet
 
 _FILES = ("*.json", "*.txt", "*.safetensors")
 _PICKLED = ("pytorch_model*.bin",)  # read by torch.load(weights_only=True), which builds tensors and nothing else
@@ -147,7 +147,7 @@ def load_network(folder, cls, name, device):
     """
     safe = bool(list(folder.glob("*.safetensors")))
     try:
-        with _quiet():
+        with quiet():
             network, info = cls.from_pretrained(
                 folder, use_safetensors=safe, dtype=torch.float32, local_files_only=True, output_loading_info=True
             )
@@ -176,27 +176,12 @@ def load_part(folder, cls, name, *files):
     if not any((folder / file).is_file() for file in files):
         raise FileNotFoundError(f"{str(name)!r} has no {wanted}, expected it in {folder} beside the weights")
     try:
-        with _quiet():
+        with quiet():
             return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
         raise FileNotFoundError(
             f"{str(name)!r} has no {wanted} that can be read in {folder} ({type(error).__name__}: {error})"
         ) from error
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Silence the progress bars and load reports of transformers, and set back what was set before."""
-    log = transformers.utils.logging
-    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(verbosity)
-        if bars:
-            log.enable_progress_bar()
 
 
 def digest(network, *extra):

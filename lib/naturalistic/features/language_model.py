@@ -78,7 +78,7 @@ def load_model(name=MINILM, device="cpu", dtype="float32"):
         If there are no safetensors, parameters are missing, or the tokenizer tells no character offsets.
     """
     source = _find(name)
-    with _quiet():
+    with quiet():
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError(
@@ -120,7 +120,7 @@ def _find(name):
             f"name is {str(name)!r}, which is not a folder, nor can it be the id of a model on the "
             f"hub: pass a folder, an id such as 'gpt2', or {MINILM!r}"
         ) from None
-    with _quiet():
+    with quiet():
         try:
             transformers.AutoConfig.from_pretrained(str(name), local_files_only=True, trust_remote_code=False)
         except OSError:
@@ -179,7 +179,7 @@ def _load_network(source, name, dtype):
 
 
 @contextlib.contextmanager
-def _quiet():
+def quiet():
     """Silence the progress bars and load reports of transformers, and set back what was set before."""
     log = transformers.utils.logging
     verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
