@@ -25,7 +25,7 @@ def run(capsys, *arguments):
     return status, said.out, said.err
 
 
-COMMANDS = ["", "fetch", "fetch ds003720", "fetch ds005531", "fetch gtzan", "make", "make music"]
+COMMANDS = ["", "fetch", "fetch ds003720", "fetch ds005531", "fetch gtzan", "fetch fma", "make", "make music", "make corpus"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -48,7 +48,8 @@ def main(arguments=None):
 
 def run_fetch(asked):
     """Fetch a data set and say where it is."""
-    selection = {key: getattr(asked, key) for key in ("subjects", "runs", "parts", "keep") if hasattr(asked, key)}
+    choices = ("subjects", "runs", "parts", "subset", "keep")
+    selection = {key: getattr(asked, key) for key in choices if hasattr(asked, key)}
     if "subjects" in selection:
         selection["subjects"] = _subjects(asked.name, asked.subjects)
     how = {"base_url": asked.base_url, "n_connections": asked.connections, "dry_run": asked.dry_run}
@@ -105,6 +106,11 @@ def _gtzan_options(parser, name):
     parser.add_argument("--keep", action="store_true", help="keep the archive after it was unpacked")
 
 
+def _fma_options(parser, name):
+    parser.add_argument("--subset", required=True, choices=("small", "large"), help="8,000 tracks, or 106,574")
+    parser.add_argument("--keep", action="store_true", help="keep the archives after they were unpacked")
+
+
 # name -> what it is, what can be chosen, an example
 FETCHABLE = {
     "ds003720": (
@@ -119,11 +125,17 @@ FETCHABLE = {
         "the sound of the music (GTZAN, 1.2 GB, unpacked to genres/; the loader looks for it in ds003720 or beside it)",
         _gtzan_options, "--to data/ds003720",
     ),
+    "fma": (
+        "music to retrieve from (Free Music Archive, 30-s excerpts: small 7.7 GB, large 100 GB; twice that to unpack)",
+        _fma_options, "--subset small --to data/fma",
+    ),
 }  # fmt: skip
 # name -> what it is, function of naturalistic.miniature, its options (all whole numbers)
 MAKEABLE = {
     "music": ("the music experiment in made brains, in the layout of ds003720", "make_music",
               {"seed": "of all that is drawn at random", "subjects": "how many"}),
+    "corpus": ("2,000 pieces of made music to retrieve from, in the layout of the Free Music Archive", "make_corpus",
+               {"seed": "another seed, other pieces"}),
 }  # fmt: skip
 
 
@@ -131,6 +143,7 @@ MAKEABLE = {
 TRAINABLE = {
     "mini-mulan": "the joint model of made music and its captions",
     "mini-ssl": "the model of made music that reads no captions",
+    "mini-generator": "the generator of made music from vectors of mini-mulan",
 }
 
 

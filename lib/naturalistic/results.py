@@ -6,6 +6,7 @@ import os
 import platform
 import tempfile
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,30 @@ def load(chapter):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def published(work):
+    """Return the numbers that a publication reports, by its key in the book's list of references.
+
+    Parameters
+    ----------
+    work : str
+        Such as ``"denk2023"``.
+
+    Returns
+    -------
+    numbers : dict
+        By measure and embedding: ``mean`` over subjects, ``sd`` where it is reported.
+
+    Raises
+    ------
+    KeyError
+        If none of its numbers is known here.
+    """
+    known = json.loads(files("naturalistic").joinpath("published.json").read_text(encoding="utf-8"))
+    if work not in known:
+        raise KeyError(f"no numbers of {work!r} are known; there are those of {', '.join(known)}")
+    return known[work]
+
+
 def load_benchmark(name):
     """Return what ``make bench`` measured on the machine that the file names, as committed with the book.
 
@@ -113,8 +138,8 @@ def table(values, bold=None, digits=2, corner=""):
 
     Parameters
     ----------
-    values : dict of str to dict of str to float
-        Rows of columns, as read from a results file; None is drawn as a dash.
+    values : dict of str to dict of str to float or str
+        Rows of columns, as read from a results file; None is drawn as a dash, words stay as they are.
     bold : dict of str to dict of str to bool, optional
         Cells to print in bold, with the same keys.
     digits : int
@@ -129,7 +154,7 @@ def table(values, bold=None, digits=2, corner=""):
 
     def cell(row, column):
         value = values[row][column]
-        text = "–" if value is None else f"{value:.{digits}f}"
+        text = "–" if value is None else value if isinstance(value, str) else f"{value:.{digits}f}"
         return f"**{text}**" if bold and bold[row][column] else text
 
     lines = [[corner, *columns], ["---"] * (len(columns) + 1)]

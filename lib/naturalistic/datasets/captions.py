@@ -11,11 +11,23 @@ import csv
 import re
 from pathlib import Path
 
+import numpy as np
+
 from naturalistic.datasets.events import CLIP, GENRES, Clip
 
 CAPTION_COLUMNS = ("caption", "text", "description", "music_caption", "caption_15s", "caption_en", "english_caption")
 _TRACK = re.compile(rf"(?<![a-z])({'|'.join(GENRES)})[ ._-]?(\d{{1,5}})(?!\d)", re.IGNORECASE)
 _TIMES = {"start": ("start", "start_time", "start_s", "onset"), "end": ("end", "end_time", "end_s")}
+# names as captions have them: several words may stand for one instrument, also in the plural
+INSTRUMENTS = {
+    "piano": ("piano",), "guitar": ("guitar",), "bass": ("bass",), "drums": ("drum", "percussion"),
+    "drum machine": ("drum machine", "programmed drum"), "synthesizer": ("synth", "synthesizer", "synthesiser"),
+    "organ": ("organ",), "strings": ("string", "violin", "cello", "viola"), "saxophone": ("saxophone", "sax"),
+    "brass": ("trumpet", "trombone", "horn", "brass"), "woodwind": ("flute", "clarinet", "oboe"),
+    "voice": ("voice", "vocal", "singer", "singing", "sung", "rapper"), "harmonica": ("harmonica",),
+    "banjo": ("banjo",), "fiddle": ("fiddle",), "vibraphone": ("vibraphone",), "harpsichord": ("harpsichord",),
+    "electronic": ("electronic", "sampler", "turntable"), "choir": ("choir", "chorus"),
+}  # fmt: skip
 _NEAR = 0.011  # s: event files give hundredths
 
 
@@ -63,6 +75,24 @@ def load_captions(path, clips=None, *, columns=None):
     if clips is None and not problems:
         clips = [_clip(track, seconds) for track, (seconds, _, _) in found.items()]
     return _matched(path, found, clips or [], problems)
+
+
+def mentioned(sentences, words=INSTRUMENTS):
+    """Return which of some things each sentence names.
+
+    Parameters
+    ----------
+    sentences : sequence of str
+    words : dict of str to tuple of str
+        The words that stand for each thing, singular; whole words count, in any case.
+
+    Returns
+    -------
+    found : bool array (n_sentences, n_things)
+        "drum machine" names both the machine and drums.
+    """
+    patterns = [re.compile(rf"\b(?:{'|'.join(map(re.escape, of))})s?\b", re.IGNORECASE) for of in words.values()]
+    return np.array([[bool(pattern.search(sentence)) for pattern in patterns] for sentence in sentences])
 
 
 def _matched(path, found, clips, problems):

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from tqdm import tqdm
 
-from naturalistic.datasets import gtzan_files, openneuro
+from naturalistic.datasets import fma_files, gtzan_files, openneuro
 from naturalistic.datasets.place import check_folder, check_room, claimed, free_bytes
 from naturalistic.datasets.plan import RemoteFile, RequestError, amount, describe, partial_of, space_needed, target_of
 from naturalistic.datasets.transfer import DownloadError, FileRefused, Manner, is_whole, transfer
@@ -23,6 +23,7 @@ DATA_SETS = {
     "ds003720": functools.partial(openneuro.plan, "ds003720"),
     "ds005531": functools.partial(openneuro.plan, "ds005531"),
     "gtzan": gtzan_files.plan,
+    "fma": fma_files.plan,
 }
 
 
@@ -35,7 +36,8 @@ def fetch(name, folder, *, base_url=None, n_connections=2, dry_run=False, progre
     Parameters
     ----------
     name : str
-        A key of `DATA_SETS`: ``"ds003720"`` (music), ``"ds005531"`` (films) or ``"gtzan"`` (the music's sound).
+        A key of `DATA_SETS`: ``"ds003720"`` (music), ``"ds005531"`` (films), ``"gtzan"`` (the music's sound) or
+        ``"fma"`` (a large corpus of music).
     folder : str or Path
         Made if it is not there.
     base_url : str, optional
@@ -47,7 +49,8 @@ def fetch(name, folder, *, base_url=None, n_connections=2, dry_run=False, progre
     progress : bool
         Show a progress bar.
     **selection
-        ``subjects``, ``runs`` and ``parts`` of an OpenNeuro data set (see `openneuro.plan`); ``keep`` of GTZAN.
+        ``subjects``, ``runs`` and ``parts`` of an OpenNeuro data set (see `openneuro.plan`); ``keep`` of GTZAN;
+        ``subset`` and ``keep`` of FMA.
 
     Returns
     -------

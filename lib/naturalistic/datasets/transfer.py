@@ -224,7 +224,7 @@ def _names(hasher, digest):
 
 
 def _algorithm(digest):
-    return {"md5": "MD5", "sha256": "SHA-256"}.get(digest.split(":")[0], digest.split(":")[0])
+    return {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}.get(digest.split(":")[0], digest.split(":")[0])
 
 
 def _reason(error):

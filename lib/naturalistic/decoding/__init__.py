@@ -1,14 +1,27 @@
 """Decoding: from the brain to the embedding of what was heard, and from there to music that exists."""
 
 from naturalistic.decoding.alignment import Alignment, Components, Pooled, align, pool, principal_components
-from naturalistic.decoding.calibration import Calibration, calibrate, csls
+from naturalistic.decoding.calibration import Calibration, calibrate, centred, csls
 from naturalistic.decoding.classes import Tagger, agreement_matrix, tagger, top_n_agreement
 from naturalistic.decoding.clips import average_clips, clip_interval
+from naturalistic.decoding.corpus import index_corpus, unreadable
 from naturalistic.decoding.decoder import Decoder, fit_decoder, held_out, ridge
 from naturalistic.decoding.delay import Delay, choose_delay
-from naturalistic.decoding.listening import rows_of
+from naturalistic.decoding.groups import by_group, confusion, within_group_test
+from naturalistic.decoding.listening import (
+    Decoded,
+    Heard,
+    Scores,
+    decode,
+    decode_other_genres,
+    delay_of,
+    listen,
+    of_clips,
+    per_clip,
+    recalibrated,
+    score,
+)
 from naturalistic.decoding.metrics import (
-    confusion,
     correlate,
     correlation_by_clip,
     correlation_by_dimension,
@@ -29,11 +42,14 @@ __all__ = [
     "Alignment",
     "Calibration",
     "Components",
+    "Decoded",
     "Decoder",
     "Delay",
+    "Heard",
     "Index",
     "Pairs",
     "Pooled",
+    "Scores",
     "Split",
     "Tagger",
     "Tested",
@@ -42,7 +58,9 @@ __all__ = [
     "align",
     "average_clips",
     "build_index",
+    "by_group",
     "calibrate",
+    "centred",
     "choose_delay",
     "clip_interval",
     "clip_orders",
@@ -52,26 +70,36 @@ __all__ = [
     "correlation_by_dimension",
     "correlation_test",
     "csls",
+    "decode",
     "decode_left_out",
+    "decode_other_genres",
     "decode_pooled",
+    "delay_of",
     "equal_area_parcels",
     "fit_decoder",
     "held_out",
     "identification",
     "identification_test",
+    "index_corpus",
+    "listen",
     "matched_test",
     "mean_rank",
     "n_way",
+    "of_clips",
     "one_group_out",
     "pair",
     "parcel_columns",
+    "per_clip",
     "pool",
     "principal_components",
+    "recalibrated",
     "ridge",
-    "rows_of",
+    "score",
     "shares",
     "tagger",
     "top_k",
     "top_n_agreement",
+    "unreadable",
     "window_bold",
+    "within_group_test",
 ]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from naturalistic.decoding.metrics import check_vectors
+from naturalistic.decoding.metrics import check_vectors, correlate
 from naturalistic.scoring import as_real, check_finite, float_type
 
 
@@ -67,6 +67,26 @@ def calibrate(predicted_cv, targets, method="variance"):
         scale = ((x - x_mean) * (y - y_mean)).mean(axis=0) / spread**2
     scale = np.where(flat, 1, scale)
     return Calibration(scale.astype(dtype), (y_mean - scale * x_mean).astype(dtype))
+
+
+def centred(mean):
+    """Return a likeness of vectors as seen from a middle: their correlation after ``mean`` was taken off both.
+
+    Where all vectors of a space have much in common, plain correlation is ruled by it: a target near the middle is like
+    every prediction. The middle must come from training clips.
+
+    Parameters
+    ----------
+    mean : array (dim,)
+
+    Returns
+    -------
+    like : callable
+        ``like(predicted, target) -> (n, n)``, for `metrics.identification` and the tests of `nulls`.
+    """
+    mean = as_real(mean, "mean")
+    check_finite(mean, "mean")
+    return lambda predicted, target: correlate(predicted - mean, target - mean)
 
 
 def csls(likeness, k=10, reference=None):

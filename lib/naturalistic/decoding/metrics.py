@@ -209,31 +209,3 @@ def correlation_by_dimension(predicted, target):
 def correlation_by_clip(predicted, target):
     """Return the correlation of each predicted row with its target over dimensions (n,), 0 for a constant row."""
     return np.nan_to_num(correlation(*(x.T for x in check_vectors(predicted, target))))
-
-
-def confusion(predicted, target, labels, like=correlate):
-    """Count the labels of the target that each prediction is most like, its own target left out.
-
-    Parameters
-    ----------
-    predicted, target : array (n, dim)
-    labels : sequence (n,)
-        Such as genres.
-    like : callable
-
-    Returns
-    -------
-    counts : int array (n_labels, n_labels)
-        Row: true label; column: label of the best matching other target (the first of equals).
-    names : array (n_labels,)
-        In alphabetical order.
-    """
-    likeness, _ = likeness_of_pairs(predicted, target, None, like)
-    if np.shape(labels) != (len(likeness),):
-        raise ValueError(f"labels has shape {np.shape(labels)}, expected ({len(likeness)},): one a row")
-    names, codes = np.unique(np.asarray(labels), return_inverse=True)
-    likeness = np.round(likeness, DECIMALS)
-    np.fill_diagonal(likeness, -np.inf)
-    counts = np.zeros((len(names), len(names)), dtype=int)
-    np.add.at(counts, (codes, codes[likeness.argmax(axis=1)]), 1)
-    return counts, names

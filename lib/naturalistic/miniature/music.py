@@ -104,8 +104,7 @@ def _readme_of(folder):
 def recipe():
     """Return a short hash of the code that makes the miniature: when it changes, the files may."""
     here = Path(__file__).parent
-    others = ("__init__.py", "corpus.py", "story.py")
-    sources = sorted(path for path in here.glob("*.py") if path.name not in others)
+    sources = sorted(path for path in here.glob("*.py") if path.name not in ("__init__.py", "story.py"))
     sources += [here.parent / "sound.py", here.parent / "regions.py"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
 

@@ -1,6 +1,8 @@
 """The book's figures: labelled axes with units, colours that colour-blind readers tell apart, one per thing."""
 
+from naturalistic.plotting.decoding import delay_curves, genre_confusion, subject_scores
 from naturalistic.plotting.embeddings import clip_by_model, clip_maps, likeness, probe_bars
+from naturalistic.plotting.encoding import best_map, maps_of_spaces, scores_by_region
 from naturalistic.plotting.models import (
     accuracy_by_context,
     accuracy_by_roi,
@@ -10,8 +12,9 @@ from naturalistic.plotting.models import (
     words_on_time_line,
 )
 from naturalistic.plotting.music import play_list, run_time_line, spectrograms
+from naturalistic.plotting.rebuilt import agreement, play_table, triples
 from naturalistic.plotting.scans import ceiling_by_region, head_motion, planted_and_found, voxel_by_step
-from naturalistic.plotting.style import COLOURS, GENRE_COLOURS, ROI_NAMES, colour_of, style
+from naturalistic.plotting.style import COLOURS, GENRE_COLOURS, ROI_NAMES, colour_of, embedding_colour, style
 from naturalistic.plotting.surface import brain_map
 
 __all__ = [
@@ -20,21 +23,31 @@ __all__ = [
     "ROI_NAMES",
     "accuracy_by_context",
     "accuracy_by_roi",
+    "agreement",
+    "best_map",
     "brain_map",
     "ceiling_by_region",
     "clip_by_model",
     "clip_maps",
     "colour_of",
+    "delay_curves",
+    "embedding_colour",
+    "genre_confusion",
     "head_motion",
     "likeness",
+    "maps_of_spaces",
     "planted_and_found",
     "play_list",
+    "play_table",
     "probe_bars",
     "responses",
     "run_time_line",
     "scores_by_alpha",
+    "scores_by_region",
     "spectrograms",
     "style",
+    "subject_scores",
+    "triples",
     "values_by_roi",
     "voxel_by_step",
     "words_on_time_line",

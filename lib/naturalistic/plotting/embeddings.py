@@ -5,9 +5,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from naturalistic.plotting.style import COLOURS, GENRE_COLOURS
-
-MODEL_COLOURS = ("#0072B2", "#E69F00", "#999999", "#009E73", "#D55E00")  # of models, in the order in which they come
+from naturalistic.plotting.style import COLOURS, GENRE_COLOURS, embedding_colour
 
 
 def clip_by_model(frames, step, vectors, windows, hop, title):
@@ -109,9 +107,8 @@ def probe_bars(scores, chance, title):
     models = list(next(iter(scores.values())))
     width = 0.8 / len(models)
     for m, name in enumerate(models):
-        colour = MODEL_COLOURS[m % len(MODEL_COLOURS)]
         x = np.arange(len(scores)) + (m - (len(models) - 1) / 2) * width
-        ax.bar(x, [row[name] for row in scores.values()], width * 0.9, color=colour, label=name)
+        ax.bar(x, [row[name] for row in scores.values()], width * 0.9, color=embedding_colour(name), label=name)
     for k, name in enumerate(scores):
         ax.plot(
             [k - 0.45, k + 0.45],

@@ -98,17 +98,19 @@ def play_list(waveforms, sample_rate, names):
     names : list of str
         Shown beside the players.
     """
-    rows = []
-    for wave, name in zip(waveforms, names):
-        packed = io.BytesIO()
-        # peaks of a clip may pass 1: players clip there
-        loudest = max(1.0, float(np.abs(wave).max()))
-        with soundfile.SoundFile(
-            packed, "w", sample_rate, 1, format="MP3", subtype="MPEG_LAYER_III", compression_level=MP3_LEVEL
-        ) as file:
-            file.write(wave / loudest)
-        data = base64.b64encode(packed.getvalue()).decode()
-        name, source = html.escape(name), f"data:audio/mpeg;base64,{data}"
-        player = f'<audio controls preload="none" aria-label="{name}" src="{source}"></audio>'
-        rows.append(f"<tr><td>{name}</td><td>{player}</td></tr>")
+    cells = [(html.escape(name), player(wave, sample_rate, name)) for wave, name in zip(waveforms, names)]
+    rows = [f"<tr><td>{name}</td><td>{audio}</td></tr>" for name, audio in cells]
     return HTML(f'<table class="players">{"".join(rows)}</table>')
+
+
+def player(waveform, sample_rate, name, level=MP3_LEVEL):
+    """Return HTML of one player whose sound, as MP3, is in the page itself; ``level`` from 0 (best) to 1 (smallest)."""
+    packed = io.BytesIO()
+    # peaks of a clip may pass 1: players clip there
+    loudest = max(1.0, float(np.abs(waveform).max()))
+    how = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": level}
+    with soundfile.SoundFile(packed, "w", sample_rate, 1, **how) as file:
+        file.write(waveform / loudest)
+    data = base64.b64encode(packed.getvalue()).decode()
+    source = f"data:audio/mpeg;base64,{data}"
+    return f'<audio controls preload="none" aria-label="{html.escape(name)}" src="{source}"></audio>'

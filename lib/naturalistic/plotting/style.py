@@ -27,6 +27,15 @@ GENRE_COLOURS = {
     "reggae": "#44AA99",
     "rock": "#882255",
 }
+# by what they stand for: a joint model blue, a model of sound alone orange, a codec red; others as they are
+EMBEDDING_COLOURS = {
+    **dict.fromkeys(("mini-mulan", "clap", "muq-mulan"), "#0072B2"),
+    **dict.fromkeys(("mini-ssl", "w2v-bert"), "#E69F00"),
+    "encodec": "#D55E00",
+    "text": "#009E73",
+    "genre": "#CC79A7",
+    "acoustic": "#999999",
+}
 ROI_NAMES = {
     "LATL": "left anterior temporal",
     "RATL": "right anterior temporal",
@@ -58,6 +67,11 @@ def colour_of(name, names=()):
         deepest = max([int(n.split()[1]) for n in [*names, name] if n.startswith("layer ")])
         return plt.get_cmap("Blues")(0.35 + 0.6 * int(name.split()[1]) / max(deepest, 1))
     return COLOURS.get(name, COLOURS["highlight"])
+
+
+def embedding_colour(name):
+    """Return the colour of an embedding or of what is held against one; black for a name that is not known."""
+    return EMBEDDING_COLOURS.get(name, COLOURS["ceiling"])
 
 
 def spread(n, width):

@@ -1,0 +1,236 @@
+"""A corpus of music in the layout of the Free Music Archive: tracks with their titles, and the beginning of each.
+
+Defferrard et al. (2017), FMA: a dataset for music analysis, ISMIR. ``fma_<subset>/000/000002.mp3`` and
+``fma_metadata/tracks.csv``, whose header has three rows.
+"""
+
+import csv
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from naturalistic.cache import cache_dir
+
+ATTRIBUTION = "Music: Free Music Archive (Defferrard et al. 2017), CC BY 4.0; each track under its artist's licence."
+MADE = "MADE MINIATURE"  # how the README of a miniature begins
+SUFFIXES = (".mp3", ".flac", ".wav", ".ogg")
+SILENCE = 2.0**-16  # half a step of 16-bit sound
+SHORT = 0.05  # s that a track may be short of what is asked: encoders cut at whole frames
+WANTED = {"title": ("track", "title"), "artist": ("artist", "name"), "genre": ("track", "genre_top")}
+LONGEST_FIELD = 1 << 24  # characters; some biographies are long
+
+
+@dataclass(frozen=True)
+class Track:
+    """A recording of a corpus; what its table does not say is "".
+
+    Attributes
+    ----------
+    id : str
+        Six digits, as its file is called.
+    path : Path
+    title, artist, genre : str
+    """
+
+    id: str
+    path: Path
+    title: str = ""
+    artist: str = ""
+    genre: str = ""
+
+    def __str__(self):
+        """Say who plays what."""
+        name = f"{self.artist}: {self.title}" if self.artist else self.title
+        return (name or f"track {self.id}") + (f" ({self.genre})" if self.genre else "")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Tracks of one subset.
+
+    Attributes
+    ----------
+    name : str
+    is_made : bool
+        Whether this is the miniature's: music that the project made itself.
+    folder : Path
+        That of the tracks, such as ``fma_small``.
+    tracks : tuple of Track
+        In the order of their ids.
+    notes : tuple of str
+        What is missing; to be shown.
+    """
+
+    name: str
+    is_made: bool
+    folder: Path
+    tracks: tuple
+    notes: tuple
+
+    @functools.cached_property
+    def _by_id(self):
+        return {track.id: track for track in self.tracks}
+
+    def __len__(self):
+        """Return how many tracks there are."""
+        return len(self.tracks)
+
+    def __getitem__(self, track_id):
+        """Return the track of an id, such as ``"000002"``."""
+        if track_id not in self._by_id:
+            raise KeyError(f"{self.folder} has no track {track_id!r}")
+        return self._by_id[track_id]
+
+    def __str__(self):
+        """Say what this is, how much, what is missing, and whose it is."""
+        n_genres = len({track.genre for track in self.tracks} - {""})
+        lines = [f"{self.name}: {len(self):,} tracks of {n_genres} genres", *self.notes]
+        return "\n".join(lines if self.is_made else [*lines, ATTRIBUTION])
+
+
+def miniature_folder():
+    """Return the folder in which the miniature's corpus is kept."""
+    return cache_dir() / "miniature" / "corpus"
+
+
+def load(folder="miniature", subset=None, *, stand_in=None):
+    """Open a corpus: ids, places of files and what the table says of them; no sound yet.
+
+    Parameters
+    ----------
+    folder : str or Path
+        ``"miniature"``; or where FMA was fetched to; or the folder of the tracks itself, such as ``fma_small``.
+    subset : str, optional
+        Such as ``"small"`` or ``"large"``; needed where a folder has several.
+    stand_in : callable, optional
+        Makes the miniature's corpus in the folder that it is given, where it is not there yet.
+
+    Returns
+    -------
+    corpus : Corpus
+        Without titles where there is no table; its ``notes`` say so.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there are no tracks, or several subsets to choose from, or the table is not FMA's.
+    """
+    place = _locate(folder, stand_in)
+    tracks = _choose(place, subset)
+    paths = {path.stem: path for path in sorted(tracks.glob("[0-9]*/[0-9]*")) if path.suffix.lower() in SUFFIXES}
+    if not paths:
+        raise FileNotFoundError(f"{tracks} has no tracks; expected the layout of FMA, such as {tracks}/000/000002.mp3")
+    table = tracks.parent / "fma_metadata" / "tracks.csv"
+    known, notes = (_read_table(table), []) if table.is_file() else ({}, [f"{table} is not there: no titles"])
+    unknown = [name for name in paths if name not in known]
+    if known and unknown:
+        notes.append(f"{len(unknown)} of {len(paths)} tracks are not in {table.name}, such as {unknown[0]}: no titles")
+    readme = tracks.parent / "README"
+    is_made = readme.is_file() and readme.read_text(encoding="utf-8").startswith(MADE)
+    name = "MADE MINIATURE of a corpus" if is_made else f"Free Music Archive, {tracks.name}"
+    found = tuple(Track(k, path, *known.get(k, ())) for k, path in paths.items())
+    return Corpus(name, is_made, tracks, found, tuple(notes))
+
+
+def first_seconds(path, seconds=15.0, sample_rate=22050):
+    """Return how a track begins.
+
+    Parameters
+    ----------
+    path : str or Path
+        MP3, FLAC, WAV or OGG.
+    seconds : float
+    sample_rate : int
+        Hz of the result.
+
+    Returns
+    -------
+    waveform : float32 array (seconds * sample_rate,)
+        The mean over channels.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        Naming the file: missing, unreadable, too short, not finite, silent.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing")
+    if not path.stat().st_size:
+        raise ValueError(f"{path} is an empty file")
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate, n_wanted = file.samplerate, round(seconds * file.samplerate)
+            waveform = file.read(n_wanted, dtype="float32", always_2d=True).mean(axis=1)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        reason = getattr(error, "error_string", str(error))
+        raise ValueError(f"{path} cannot be read as sound ({reason})") from error
+    if len(waveform) < n_wanted - SHORT * rate:
+        raise ValueError(f"{path} lasts {len(waveform) / rate:.2f} s, expected {seconds:g} s or more")
+    if not np.isfinite(waveform).all():
+        raise ValueError(f"{path} has samples that are NaN or infinite")
+    if not np.abs(waveform).max() > SILENCE:
+        raise ValueError(f"{path} is silent in its first {seconds:g} s")
+    if rate != sample_rate:
+        waveform = soxr.resample(waveform, rate, sample_rate)
+    n_samples = round(seconds * sample_rate)
+    return np.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))
+
+
+def _locate(folder, stand_in):
+    """Return the folder that the reader named."""
+    if str(folder) == "miniature":
+        place = miniature_folder()
+        if stand_in is not None:
+            stand_in(place)
+        elif not place.is_dir():
+            raise FileNotFoundError(f"{place} is not there: make it first (naturalistic make corpus --to {place})")
+        return place
+    place = Path(folder).expanduser()
+    if not place.is_dir():
+        raise FileNotFoundError(
+            f"{place} is not a folder; expected FMA (naturalistic fetch fma --subset small --to {place}) or 'miniature'"
+        )
+    return place
+
+
+def _choose(place, subset):
+    """Return the folder of the tracks."""
+    subsets = {p.name[4:]: p for p in sorted(place.glob("fma_*")) if p.is_dir() and p.name != "fma_metadata"}
+    if place.name.startswith("fma_") and not subsets:
+        subsets = {place.name[4:]: place}
+    if subset is not None:
+        if subset not in subsets:
+            raise FileNotFoundError(f"{place} has no fma_{subset}; it has {', '.join(subsets) or 'no subset of FMA'}")
+        return subsets[subset]
+    if not subsets:
+        raise FileNotFoundError(f"{place} has no fma_small, fma_large or such; expected the layout of FMA")
+    if len(subsets) > 1:
+        raise ValueError(f"{place} has {', '.join(subsets)}: say which, as subset")
+    return next(iter(subsets.values()))
+
+
+def _read_table(path):
+    """Return ``{id: (title, artist, genre)}`` of ``tracks.csv``."""
+    before = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            table = csv.reader(file)
+            header = [next(table, []) for _ in range(3)]
+            columns = list(zip(*header[:2]))
+            missing = [name for name in WANTED.values() if name not in columns]
+            if missing or header[2][:1] != ["track_id"]:
+                raise ValueError(
+                    f"{path} is not FMA's table: expected a header of three rows (group, column, track_id) with "
+                    f"{', '.join(map(str, WANTED.values()))}"
+                )
+            places = [columns.index(name) for name in WANTED.values()]
+            return {f"{int(row[0]):06d}": tuple(row[k] for k in places) for row in table if row}
+    except (UnicodeDecodeError, csv.Error, IndexError) as error:
+        raise ValueError(f"{path} cannot be read as a table ({error})") from error
+    finally:
+        csv.field_size_limit(before)

@@ -1,0 +1,84 @@
+"""From a decoded embedding to sound.
+
+::
+
+    generator = generation.load("mini", device="cpu")
+    waveform, sample_rate = generator.generate(vector, seed=1)
+
+======== ============================ ==================== ===================================================
+name     model                        stands for           conditioned on
+======== ============================ ==================== ===================================================
+musicldm ucsd-reach/musicldm          MusicLM              the decoded CLAP vector itself
+musicgen facebook/musicgen-small      MusicLM              words: tags read from the decoded vector
+mini     comes with the package       MusicLM              the decoded vector of mini-mulan
+======== ============================ ==================== ===================================================
+"""
+
+import importlib
+import inspect
+
+from naturalistic.features import devices
+from naturalistic.generation import sources
+from naturalistic.generation.generator import Generator, check_embeddings
+
+__all__ = ["KINDS", "MODELS", "Generator", "check_embeddings", "load"]
+
+# short name -> module:function, called as function(source=..., name=..., device=..., **options)
+MODELS = {
+    "mini": "naturalistic.generation.mini:load",
+    "musicldm": "naturalistic.generation.musicldm:load",
+    "musicgen": "naturalistic.generation.musicgen:load",
+}
+# class of a pipeline or model_type of a model, as its folder says -> short name of its loader
+KINDS = {"MusicLDMPipeline": "musicldm", "musicgen": "musicgen"}
+
+
+def load(name, device="cpu", **options):
+    """Return the generator of that name.
+
+    Parameters
+    ----------
+    name : str or Path
+        A short name of `MODELS`, a hub id, or a folder, known by the ``model_index.json`` (a pipeline of diffusers) or
+        the ``config.json`` in it.
+    device : str
+        "cpu", "cuda".
+    **options
+        Of the model: ``steps``, ``guidance``, ``dtype``, ``batch_size``, ``revision`` (musicldm); ``words``,
+        ``embedder``, ``n_words``, ``guidance``, ``revision`` (musicgen).
+
+    Returns
+    -------
+    generator : Generator
+        ``generate(embedding, seed, duration)``, ``generate_all(embeddings, seeds, duration)``; ``name``, ``dim``,
+        ``sample_rate``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such model, or no network to fetch it; naming the files and the command to fetch them.
+    ValueError
+        If the checkpoint is of another class, is damaged or lacks parameters, or an option is unknown.
+    ImportError
+        If the model needs an extra that is not installed.
+    """
+    device = devices.check_device(device)
+    short, given = str(name), {"device": device, "name": str(name)}
+    if short not in MODELS:
+        folder = sources.locate(name, options.get("revision"))
+        short, given["source"] = _recognise(folder, name), folder
+    module, function = MODELS[short].split(":")
+    loader = getattr(importlib.import_module(module), function)
+    taken = [key for key in inspect.signature(loader).parameters if key not in ("source", "name", "device")]
+    if unknown := sorted(set(options) - set(taken)):
+        raise ValueError(f"{', '.join(unknown)}: no option of {str(name)!r}, expected one of {', '.join(taken)}")
+    return loader(**given, **options)
+
+
+def _recognise(folder, name):
+    """Return the short name of the loader of a checkpoint."""
+    found, description = sources.kind_of(folder)
+    if found not in KINDS:
+        known = ", ".join(f"{kind} ({short})" for kind, short in KINDS.items())
+        raise ValueError(f"{str(name)!r} is {description}, expected one of {known}")
+    return KINDS[found]

@@ -1,0 +1,72 @@
+"""What all generators share: a vector and a seed in, sound out, with what is wrong said before the work starts."""
+
+from typing import Protocol
+
+import numpy as np
+
+
+class Generator(Protocol):
+    """Makes music from a place in an embedding space.
+
+    Attributes
+    ----------
+    name : str
+    dim : int
+        Of the vectors that condition it.
+    sample_rate : int
+        Hz, of what it gives.
+    """
+
+    name: str
+    dim: int
+    sample_rate: int
+
+    def generate(self, embedding, seed, duration=15.0):
+        """Return one piece of music: (waveform, sample_rate).
+
+        Parameters
+        ----------
+        embedding : array (dim,)
+            Its length does not matter, only its direction.
+        seed : int
+            Another seed, another piece.
+        duration : float
+            s.
+
+        Returns
+        -------
+        waveform : float32 array (n_samples,)
+        sample_rate : int
+            Hz.
+        """
+
+    def generate_all(self, embeddings, seeds, duration=15.0, progress=True):
+        """Return many pieces, list of waveforms and the sample rate; piece i depends on row i and seed i alone."""
+
+
+def check_embeddings(embeddings, dim, seeds, duration):
+    """Return vectors of length 1 (n, dim) and seeds (n,), or say what is wrong with them.
+
+    Raises
+    ------
+    ValueError
+        If the vectors are not of the generator's space, are not finite or are zero, seeds do not match them, or the
+        duration is not positive.
+    """
+    x = np.asarray(embeddings, dtype=np.float32)
+    if x.ndim != 2 or x.shape[1] != dim:
+        raise ValueError(
+            f"embeddings have shape {x.shape}, expected (n, {dim}): this generator is conditioned on vectors of "
+            f"{dim} dimensions; decode the embedding that it was trained with"
+        )
+    if not np.isfinite(x).all():
+        raise ValueError(f"embeddings: {np.sum(~np.isfinite(x).all(axis=1))} of {len(x)} rows are not finite")
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    if not length.all():
+        raise ValueError(f"embeddings: {np.sum(length == 0)} of {len(x)} rows are zero and have no direction")
+    seeds = [int(seed) for seed in np.atleast_1d(seeds)]
+    if len(seeds) != len(x):
+        raise ValueError(f"seeds: {len(seeds)} for {len(x)} embeddings, expected one each")
+    if not duration > 0:
+        raise ValueError(f"duration is {duration} s, expected more than 0")
+    return x / length, seeds

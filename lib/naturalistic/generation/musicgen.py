@@ -1,0 +1,202 @@
+"""MusicGen: a language model of EnCodec's tokens, told in words what to play (Copet et al. 2023, NeurIPS).
+
+Stands for MusicLM. It reads and does not take vectors: a decoded vector is put into words first, those of a list whose
+vectors, in the same joint space, are nearest to it.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from tqdm import tqdm
+from transformers import AutoTokenizer, MusicgenForConditionalGeneration
+
+from naturalistic.features import audio, checkpoint, devices
+from naturalistic.generation import sources
+from naturalistic.generation.generator import check_embeddings
+
+HUB = "facebook/musicgen-small"
+GUIDANCE = 3.0  # of the paper
+# the best of each kind is said
+WORDS = {
+    "mood": ("happy", "sad", "tender", "exciting", "angry", "scary"),
+    "genre": ("blues", "classical", "country", "disco", "hip-hop", "jazz", "metal", "pop", "reggae", "rock",
+              "electronic", "folk", "soul"),
+    "instrument": ("acoustic guitar", "electric guitar", "piano", "violin", "strings", "trumpet", "saxophone", "flute",
+                   "organ", "synthesizer", "accordion", "harp", "banjo"),
+    "rhythm": ("slow tempo", "medium tempo", "fast tempo", "heavy drums", "no drums"),
+}  # fmt: skip
+
+
+def load(
+    source=HUB,
+    name=None,
+    device="cpu",
+    *,
+    embedder="clap",
+    words=None,
+    n_words=3,
+    guidance=GUIDANCE,
+    dtype="auto",
+    revision=None,
+):
+    """Return a generator with a `transformers.MusicgenForConditionalGeneration`.
+
+    Parameters
+    ----------
+    source : str or Path
+        Hub id or folder.
+    name : str, optional
+        What to call it; ``source`` by default.
+    device : str
+    embedder : str, Path or Embedder
+        Joint model of the vectors that will come, for its text tower; by name as in `features.audio.load`.
+    words : list of str, or dict of str to list of str
+        What can be said, tags or whole captions: the ``n_words`` nearest of a list, or the nearest of each kind of a
+        dict. `WORDS` by default.
+    n_words : int
+    guidance : float
+        How much more the words count than no words; 1 or less: the words alone.
+    dtype : {"auto", "float32", "float16"}
+        "auto": float16 autocast on a GPU, float32 elsewhere.
+    revision : str, optional
+
+    Returns
+    -------
+    generator : MusicGen
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        See `generation.load`; or if the embedder does not read.
+    """
+    device = devices.check_device(device)
+    number_format = devices.precision(device, dtype)
+    words = _check_words(WORDS if words is None else words, n_words)
+    if not np.isfinite(guidance):
+        raise ValueError(f"guidance is {guidance!r}, expected a number")
+    folder, name = sources.locate(source, revision, "musicgen"), str(name or source)
+    sources.check_kind(folder, name, "musicgen", "model_type 'musicgen' (MusicgenForConditionalGeneration)")
+    tokenizer = checkpoint.load_part(folder, AutoTokenizer, name, "tokenizer.json", "spiece.model")
+    try:
+        network = checkpoint.load_network(folder, MusicgenForConditionalGeneration, name, device)
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ValueError(f"{name!r} cannot be read in {folder}, its weights are damaged: {error}") from error
+    reader = audio.load(embedder, device) if not hasattr(embedder, "embed_text") else embedder
+    kinds = {kind: reader.embed_text(list(listed)) for kind, listed in words.items()}
+    counts = dict.fromkeys(words, 1) if len(words) > 1 or None not in words else {None: n_words}
+    return MusicGen(name, network, tokenizer, words, kinds, counts, float(guidance), device, number_format)
+
+
+@dataclass(frozen=True)
+class MusicGen:
+    """A `Generator` that puts a vector into words.
+
+    Attributes
+    ----------
+    name : str
+    network, tokenizer
+        Of transformers.
+    vocabulary : dict of str to tuple of str
+        What can be said, by kind.
+    vectors : dict of str to array (n, dim)
+        Of the vocabulary.
+    counts : dict of str to int
+        How many of each kind are said.
+    guidance : float
+    device, number_format : str
+    """
+
+    name: str
+    network: Any = field(repr=False)
+    tokenizer: Any = field(repr=False)
+    vocabulary: dict = field(repr=False)
+    vectors: dict = field(repr=False)
+    counts: dict = field(repr=False)
+    guidance: float = GUIDANCE
+    device: str = "cpu"
+    number_format: str = "float32"
+
+    @property
+    def dim(self):
+        """Of the vectors that condition it: those of the embedder."""
+        return next(iter(self.vectors.values())).shape[1]
+
+    @property
+    def sample_rate(self):
+        """Hz."""
+        return int(self.network.config.audio_encoder.sampling_rate)
+
+    def words(self, embedding):
+        """Return what is said for a vector (dim,): the nearest words by cosine, with commas between them."""
+        vector = check_embeddings(np.asarray(embedding)[None], self.dim, [0], 1)[0][0]
+        said = []
+        for kind, rows in self.vectors.items():
+            cosines = rows @ vector / np.linalg.norm(rows, axis=1)
+            best = np.argsort(-cosines, kind="stable")[: self.counts[kind]]
+            said += [self.vocabulary[kind][k] for k in best]
+        return ", ".join(said)
+
+    def generate(self, embedding, seed, duration=15.0):
+        """Return one piece of music, (waveform, sample_rate); see `Generator.generate`."""
+        waveforms, sample_rate = self.generate_all(np.asarray(embedding)[None], [seed], duration, progress=False)
+        return waveforms[0], sample_rate
+
+    def generate_all(self, embeddings, seeds, duration=15.0, progress=True):
+        """Return many pieces, list of waveforms and the sample rate; see `Generator.generate_all`.
+
+        Raises
+        ------
+        ValueError
+            See `check_embeddings`; or if the duration is more than the model has positions for.
+        """
+        embeddings, seeds = check_embeddings(embeddings, self.dim, seeds, duration)
+        # the codebooks follow each other by a token, and so end one after the other
+        n_tokens = math.ceil(duration * self._frame_rate) + self.network.decoder.num_codebooks
+        longest = self.network.config.decoder.max_position_embeddings
+        if n_tokens > longest:
+            raise ValueError(
+                f"duration is {duration:g} s, expected at most "
+                f"{(longest - self.network.decoder.num_codebooks) / self._frame_rate:g} s, for which {self.name} has "
+                "positions"
+            )
+        rows = tqdm(list(zip(embeddings, seeds)), desc=self.name, unit="piece", disable=not progress)
+        return [self._run(self.words(x), seed, n_tokens, duration) for x, seed in rows], self.sample_rate
+
+    @property
+    def _frame_rate(self):
+        """Tokens of a second."""
+        return self.network.config.audio_encoder.frame_rate
+
+    @torch.inference_mode()
+    def _run(self, text, seed, n_tokens, duration):
+        """Return the waveform of a text; one by one, as transformers draws from the one generator of torch."""
+        inputs = self.tokenizer([text], return_tensors="pt").to(self.device)
+        gpus = [torch.device(self.device)] if torch.device(self.device).type == "cuda" else []
+        with torch.random.fork_rng(devices=gpus), devices.running(self.device, self.number_format):
+            torch.manual_seed(seed)
+            sound = self.network.generate(
+                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], do_sample=True,
+                guidance_scale=self.guidance if self.guidance > 1 else None, max_new_tokens=n_tokens,
+            )  # fmt: skip
+        waveform = sound[0].float().mean(dim=0).cpu().numpy()
+        n_samples = round(duration * self.sample_rate)
+        return np.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))
+
+
+def _check_words(words, n_words):
+    """Return the vocabulary by kind; a list is one kind without a name."""
+    if not isinstance(words, Mapping):
+        if isinstance(words, str):
+            raise TypeError(f"words is the string {words!r}, expected a list of them, or a dict of lists")
+        words = {None: words}
+        if not 1 <= n_words <= len(words[None]):
+            raise ValueError(f"n_words is {n_words}, expected from 1 to {len(words[None])}, the length of words")
+    words = {kind: tuple(listed) for kind, listed in words.items()}
+    if not words or not all(words.values()):
+        raise ValueError("words is empty, or a kind of it, expected what can be said")
+    return words

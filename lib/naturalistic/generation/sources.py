@@ -1,0 +1,130 @@
+"""Checkpoints of generators: found on the hub or in a folder, told apart by what describes them."""
+
+import contextlib
+import json
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.utils import validate_repo_id
+
+# a pipeline of diffusers describes itself in the first, a model of transformers in the second
+DESCRIPTIONS = ("model_index.json", "config.json")
+_FILES = ("*.json", "*.txt", "*.safetensors")
+_PICKLED = ("*.bin",)  # read by torch.load(weights_only=True), which builds tensors and nothing else
+NEEDED = {
+    "musicldm": "model_index.json and the folders text_encoder, tokenizer, feature_extractor, unet, vae, vocoder and "
+    "scheduler",
+    "musicgen": "config.json, model.safetensors and the tokenizer's files",
+}
+_EITHER = "a pipeline's model_index.json and folders, or a model's config.json, model.safetensors and tokenizer"
+
+
+def locate(name, revision=None, kind=None):
+    """Return the folder of a checkpoint, downloaded if it is a hub id that is not in the local cache.
+
+    Parameters
+    ----------
+    name : str or Path
+        A folder, or an id such as "ucsd-reach/musicldm".
+    revision : str, optional
+        Branch, tag or commit on the hub.
+    kind : str, optional
+        What it should be, for the list of files in a message: a key of `NEEDED`.
+
+    Returns
+    -------
+    folder : Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, no such model, or no network; naming the files and the command to fetch them.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _check(folder)
+    try:
+        validate_repo_id(str(name))
+    except ValueError:
+        raise FileNotFoundError(
+            f"{str(name)!r} is not a folder, nor can it be the id of a model on the hub: pass a folder written by "
+            "save_pretrained, or an id such as 'ucsd-reach/musicldm'"
+        ) from None
+    with contextlib.suppress(LocalEntryNotFoundError, FileNotFoundError):
+        local = Path(snapshot_download(str(name), revision=revision, local_files_only=True))
+        if _has_weights(local, "*.safetensors", *_PICKLED):
+            return _check(local)
+    return _check(_download(str(name), revision, kind))
+
+
+def _download(name, revision, kind):
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
+        if not _has_weights(folder, "*.safetensors"):
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES + _PICKLED))
+        return folder
+    except RepositoryNotFoundError:
+        raise FileNotFoundError(
+            f"{name!r} is not a folder, and the hub has no model of that name (or it is a gated one: log in with "
+            "`hf auth login`)"
+        ) from None
+    except RevisionNotFoundError:
+        raise FileNotFoundError(f"the model {name!r} has no revision {revision!r} on the hub") from None
+    except Exception as error:
+        # whichever library carries the request has its own errors; all mean that there was no answer
+        raise FileNotFoundError(
+            f"{name!r} is not a folder, not in the local cache, and the hub could not be reached "
+            f"({type(error).__name__}). It needs {NEEDED.get(kind, _EITHER)}: where there is a network, run "
+            f"`hf download {name} --local-dir FOLDER`, then pass that folder. The miniature's generator ('mini') needs "
+            "no download"
+        ) from error
+
+
+def _has_weights(folder, *patterns):
+    """Say whether beside each ``config.json`` there are weights."""
+    places = [path.parent for path in folder.rglob("config.json")]
+    return bool(places) and all(any(any(place.glob(p)) for p in patterns) for place in places)
+
+
+def _check(folder):
+    if not any((folder / file).is_file() for file in DESCRIPTIONS):
+        raise FileNotFoundError(
+            f"{folder} has no {' and no '.join(DESCRIPTIONS)}, expected a folder written by save_pretrained"
+        )
+    return folder
+
+
+def kind_of(folder):
+    """Return the class (of a pipeline) or ``model_type`` (of a model) of a checkpoint, and a description of it.
+
+    Raises
+    ------
+    ValueError
+        If the description is not JSON.
+    """
+    path = next(folder / file for file in DESCRIPTIONS if (folder / file).is_file())
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if path.name == DESCRIPTIONS[0]:
+        return about.get("_class_name"), f"a pipeline of diffusers ({about.get('_class_name')})"
+    classes = ", ".join(about.get("architectures") or []) or "no architecture stated"
+    return about.get("model_type"), f"a checkpoint of model_type {about.get('model_type')!r} ({classes})"
+
+
+def check_kind(folder, name, wanted, class_name):
+    """Check that a folder holds what a loader loads.
+
+    Raises
+    ------
+    ValueError
+        Saying what it is and what was expected.
+    """
+    found, description = kind_of(folder)
+    if found != wanted:
+        raise ValueError(
+            f"{str(name)!r} is {description}, expected {class_name}: pass it to generation.load, which picks the "
+            "generator by what the folder holds, or choose another checkpoint"
+        )

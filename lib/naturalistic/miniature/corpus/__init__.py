@@ -1,0 +1,150 @@
+"""The miniature's corpus: made pieces to retrieve from, in the layout of the Free Music Archive.
+
+``<folder>/fma_made/000/000001.mp3`` ... and ``<folder>/fma_metadata/tracks.csv``. None of the pieces is played to the
+made brains, and no model was trained on them. The same seed gives the same bytes.
+
+A package of its own: what lies in ``miniature/*.py`` is part of the recipe of the music miniature, and this is not.
+"""
+
+import csv
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import joblib
+import numpy as np
+import soundfile
+import soxr
+from tqdm import tqdm
+
+from naturalistic.miniature.composer import GENRES, compose, facts
+from naturalistic.miniature.synthesizer import render
+
+# the clips' seeds end at 1e9, those of training music lie from 1e9 on, those of training scores from 3e9 on
+FIRST_SEED, SEEDS = 2_000_000_000, 1_000_000
+SECONDS = 15.0
+# Rendered as the clips are, but packed at 32 kHz: the encoder cuts the top of a file of 22,050 Hz off at 9 kHz, and the
+# embeddings of the small models move (mean cosine 0.98, 0.999 so).
+RENDERED, SAMPLE_RATE = 22050, 32000
+PACKING = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "VARIABLE", "compression_level": 0.4}
+BYTES_PER_TRACK = 150_000  # at most in the mean, measured: 112,000
+ARTIST = "The miniature's composer (made)"
+# FMA's header has three rows: group, column, and the name of the index
+COLUMNS = (("artist", "name"), ("set", "split"), ("set", "subset"), ("track", "duration"), ("track", "genre_top"),
+           ("track", "title"))  # fmt: skip
+README = """MADE MINIATURE. No one played this music.
+
+Written by naturalistic.miniature.corpus (recipe {recipe}, seed {seed}, {n_tracks} tracks): made music to retrieve
+from, in the layout of the Free Music Archive (fma_made/, fma_metadata/tracks.csv).
+"""
+
+
+def make_corpus(folder, n_tracks=2000, seed=0, *, n_jobs=None, progress=True):
+    """Write the corpus, or leave it alone if it is there already; one of an older recipe is made anew.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made whole or not at all.
+    n_tracks : int
+        As many of each genre as the number allows.
+    seed : int
+        Another seed, other pieces.
+    n_jobs : int, optional
+        Processes; as many as there are cores by default. The bytes do not depend on it.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    folder : Path
+
+    Raises
+    ------
+    ValueError, FileExistsError
+        On a number out of range, or if the folder holds something else.
+    OSError
+        If the folder cannot be written, or the disk has too little room.
+    """
+    folder = Path(folder)
+    if not 1 <= n_tracks < SEEDS:
+        raise ValueError(f"n_tracks is {n_tracks}, expected 1 or more and less than {SEEDS:,}")
+    if not 0 <= seed < 1000:
+        raise ValueError(f"seed is {seed}, expected 0 to 999 (others make music to train on)")
+    readme = README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks)
+    if folder.exists():
+        there = (folder / "README").read_text(encoding="utf-8") if (folder / "README").is_file() else ""
+        if there == readme:
+            return folder
+        if re.sub(r"recipe \w+", "", there) != re.sub(r"recipe \w+", "", readme):
+            raise FileExistsError(f"{folder} exists and is not this corpus; remove it, or name another folder")
+    _check_place(folder, n_tracks * BYTES_PER_TRACK)
+    part = Path(tempfile.mkdtemp(prefix=folder.name + ".part-", dir=folder.parent))
+    try:
+        _write(part, n_tracks, seed, n_jobs or joblib.cpu_count(), progress)
+        (part / "README").write_text(readme, encoding="utf-8")
+        part.chmod(0o755)
+        if folder.exists():
+            print(f"{folder} was made by an older recipe and is replaced")
+            shutil.rmtree(folder)
+        os.replace(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def recipe():
+    """Return a short hash of the code that makes the corpus: when it changes, the files may."""
+    here = Path(__file__).parent
+    unheard = ("__init__.py", "bids.py", "caption_words.py", "captions.py", "cortex.py", "head.py", "heard.py",
+               "music.py", "scanner.py", "story.py")  # fmt: skip
+    sources = sorted(path for path in here.parent.glob("*.py") if path.name not in unheard)
+    return hashlib.sha256(b"".join(path.read_bytes() for path in [*sources, Path(__file__)])).hexdigest()[:8]
+
+
+def piece_of(track, seed=0):
+    """Return the `Piece` of a track (1 or more): what is to be heard in its file."""
+    return compose(GENRES[(track - 1) % len(GENRES)], FIRST_SEED + SEEDS * seed + track, SECONDS)
+
+
+def _write(folder, n_tracks, seed, n_jobs, progress):
+    tracks = range(1, n_tracks + 1)
+    (folder / "fma_metadata").mkdir()
+    for thousand in {track // 1000 for track in tracks}:
+        (folder / "fma_made" / f"{thousand:03d}").mkdir(parents=True)
+    with joblib.parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
+        parallel = joblib.Parallel(return_as="generator", batch_size=8)
+        made = parallel(joblib.delayed(_make_track)(folder, track, seed) for track in tracks)
+        rows = list(tqdm(made, total=n_tracks, desc="miniature: corpus", unit="track", disable=not progress))
+    with open(folder / "fma_metadata" / "tracks.csv", "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerows([("", *group) for group in zip(*COLUMNS)])
+        table.writerow(["track_id"] + [""] * len(COLUMNS))
+        table.writerows(rows)
+
+
+def _make_track(folder, track, seed):
+    """Compose, render and pack a track; return its row of the table."""
+    piece = piece_of(track, seed)
+    sound = soxr.resample(render(piece, RENDERED), RENDERED, SAMPLE_RATE)
+    sound *= 0.9 / max(np.abs(sound).max(), 0.9)  # packing may raise peaks
+    soundfile.write(folder / "fma_made" / f"{track // 1000:03d}" / f"{track:06d}.mp3", sound, SAMPLE_RATE, **PACKING)
+    fact = facts(piece)
+    title = f"{fact['mood']} {piece.genre}, {piece.tempo:.0f} beats a minute (made)"
+    return track, ARTIST, "training", "made", round(SECONDS), piece.genre, title
+
+
+def _check_place(folder, n_bytes):
+    """Make the folder's parent; stop if it cannot be written or has too little room."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{folder.parent} cannot be made ({error.strerror}); name another folder") from error
+    if not os.access(folder.parent, os.W_OK):
+        raise PermissionError(f"{folder.parent} cannot be written; name another folder")
+    free = shutil.disk_usage(folder.parent).free
+    if free < n_bytes * 1.05:
+        raise OSError(f"{folder.parent} has {free / 1e6:.0f} MB free, the corpus needs {n_bytes / 1e6:.0f}; make room")
