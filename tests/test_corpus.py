@@ -148,7 +148,7 @@ def test_a_damaged_archive_leaves_no_half_folder(archives, tmp_path, how, reason
 
 def test_an_archive_of_another_hash_is_refused(archives, tmp_path):
     archives.server.faults["fma_small.zip"] = ["corrupt", "corrupt"]
-    with pytest.raises(DownloadError, match=r"fma_small.zip: what came has another sha1"):
+    with pytest.raises(DownloadError, match=r"fma_small.zip: what came has another SHA-1"):
         archives(tmp_path)
     assert not (tmp_path / "fma_small").exists()
 
@@ -379,6 +379,17 @@ def test_the_corpus_changes_no_other_recipe(monkeypatch):
     changed = type(music.Path())(made.__file__)
     monkeypatch.setattr(type(changed), "read_bytes", lambda p: plain(p) + b"#" * (p == changed))
     assert (music.recipe(), pieces._own_code()) == before[:2] and made.recipe() != before[2]
+
+
+def test_two_processes_do_not_replace_each_others(tmp_path, monkeypatch):
+    def write(folder, *_):
+        (tmp_path / "c").mkdir()
+        (tmp_path / "c" / "README").write_text(made.README.format(recipe=made.recipe(), seed=0, n_tracks=3))
+        (tmp_path / "c" / "first").write_text("there")
+
+    monkeypatch.setattr(made, "_write", write)
+    make_corpus(tmp_path / "c", 3)
+    assert (tmp_path / "c" / "first").is_file() and [p.name for p in tmp_path.iterdir()] == ["c"]
 
 
 def test_an_older_corpus_is_replaced_and_a_broken_one_leaves_nothing(tmp_path, monkeypatch, capsys):

@@ -193,21 +193,10 @@ def _make_subject(folder, number, clips, played, drives, seed, progress):
     bids.write_anatomy(root, label, pose)
     responses = {run: {name: _on_trs(person.drive(name, drives[run])) for name in PLAN} for run in played}
     covariances = {name: np.cov(np.concatenate([r[name] for r in responses.values()]).T) for name in PLAN}
-    jobs = [
-        (
-            root,
-            label,
-            run,
-            [clips[i] for i in order],
-            person,
-            pose,
-            responses[run],
-            covariances,
-            [seed, 3, number, k],
-            k == 0,
-        )
-        for k, (run, order) in enumerate(played.items())
-    ]
+    jobs = []
+    for k, (run, order) in enumerate(played.items()):
+        drawn = responses[run], covariances, [seed, 3, number, k], k == 0
+        jobs.append((root, label, run, [clips[i] for i in order], person, pose, *drawn))
     truths = _in_parallel(_make_run, jobs, f"sub-{label}", progress)
     np.savez(
         folder / "truth" / f"sub-{label}.npz",

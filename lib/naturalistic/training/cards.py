@@ -13,17 +13,22 @@ import numpy as np
 from naturalistic.datasets import gtzan, music_genre, truth
 from naturalistic.features.acoustic import acoustic
 from naturalistic.features.mini import load_mulan, load_ssl
+from naturalistic.generation.mini import EMBEDDER, embedder_hash
 from naturalistic.miniature import make_music
+from naturalistic.training import composed, pieces
+from naturalistic.training.composing import train_generator
+from naturalistic.training.generated import generator_scores
 from naturalistic.training.joint import train_joint
 from naturalistic.training.masked import train_masked
-from naturalistic.training.pieces import seconds_to_make, training_music
 from naturalistic.training.scores import clip_vectors, joint_scores, probe_scores
 
-# name -> training, loading, what it is
+# name -> training, loading (of an embedder), what it is
 TRAINABLE = {
     "mini-mulan": (train_joint, load_mulan, "joint embedding of made music and its captions; stands for MuLan"),
     "mini-ssl": (train_masked, load_ssl, "frame states of made music, learnt without words; stands for w2v-BERT"),
-}
+    "mini-generator": (train_generator, None, "scores of made music, written from vectors of mini-mulan; stands for "
+                       "MusicLM"),
+}  # fmt: skip
 SIZES = ("n_pieces", "epochs")
 LIMITS = (
     "Trained on made music alone: it knows the instruments and genres of naturalistic.miniature.composer, and nothing "
@@ -36,7 +41,7 @@ def train(name, path, seed=0, progress=True, **size):
 
     Parameters
     ----------
-    name : {"mini-mulan", "mini-ssl"}
+    name : {"mini-mulan", "mini-ssl", "mini-generator"}
     path : str or Path
         Of the weights; the card is beside them, with ``.json`` at its end.
     seed : int
@@ -50,9 +55,10 @@ def train(name, path, seed=0, progress=True, **size):
     card : dict
     """
     path = Path(path)
-    fit, _, about = TRAINABLE[name]
+    fit, load, about = TRAINABLE[name]
     size = {key: p.default for key, p in inspect.signature(fit).parameters.items() if key in SIZES} | size
-    training_music(size["n_pieces"], seed, progress)
+    make, seconds_to_make = _music_for(load)
+    make(size["n_pieces"], seed, progress)
     start = time.perf_counter()
     losses = fit(path, seed=seed, progress=progress, **size)
     minutes = (seconds_to_make(size["n_pieces"], seed) + time.perf_counter() - start) / 60
@@ -65,11 +71,21 @@ def train(name, path, seed=0, progress=True, **size):
         "minutes": round(minutes, 1),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
-    card |= {"last_loss": losses[-1] if losses else None, "scores": measure(name, path)}
+    if load is None:
+        card["embedder"] = {"name": EMBEDDER, "sha256": embedder_hash()}
+    scores = measure(name, path) if load else measure_generator(path, size["n_pieces"], seed)
+    card |= {"last_loss": losses[-1] if losses else None, "scores": scores}
     part = path.with_suffix(".json.part")
     part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     os.replace(part, path.with_suffix(".json"))
     return card
+
+
+def _music_for(load):
+    """Return what makes the music that an embedder, or else the generator, is trained on, and how long that took."""
+    if load is None:
+        return composed.training_scores, composed.seconds_to_make
+    return pieces.training_music, pieces.seconds_to_make
 
 
 def properties(experiment, waveforms):
@@ -89,7 +105,7 @@ def properties(experiment, waveforms):
 
 
 def measure(name, weights=None):
-    """Return the scores of a model on the 540 clips of the miniature, none of which it was trained on."""
+    """Return the scores of an embedder on the 540 clips of the miniature, none of which it was trained on."""
     experiment = music_genre.load("miniature", stand_in=make_music)
     waveforms = [gtzan.load_clip(experiment.audio, clip) for clip in experiment.clips]
     folder = experiment.folder.parent
@@ -101,3 +117,11 @@ def measure(name, weights=None):
             sentences = [row["caption"] for row in csv.DictReader(file)]
         scores |= joint_scores(embedder, waveforms, gtzan.SAMPLE_RATE, sentences, [c.genre for c in experiment.clips])
     return scores
+
+
+def measure_generator(weights, n_pieces, seed=0):
+    """Return the scores of a generator on the 60 test clips of the miniature, none of which it was trained on."""
+    experiment = music_genre.load("miniature", stand_in=make_music)
+    clips = [experiment.clips[k] for k in experiment.clip_indices("Test")]
+    waveforms = [gtzan.load_clip(experiment.audio, clip) for clip in clips]
+    return generator_scores(weights, waveforms, gtzan.SAMPLE_RATE, n_pieces, seed)

@@ -76,7 +76,7 @@ def make_corpus(folder, n_tracks=2000, seed=0, *, n_jobs=None, progress=True):
         raise ValueError(f"seed is {seed}, expected 0 to 999 (others make music to train on)")
     readme = README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks)
     if folder.exists():
-        there = (folder / "README").read_text(encoding="utf-8") if (folder / "README").is_file() else ""
+        there = _readme_of(folder)
         if there == readme:
             return folder
         if re.sub(r"recipe \w+", "", there) != re.sub(r"recipe \w+", "", readme):
@@ -87,6 +87,8 @@ def make_corpus(folder, n_tracks=2000, seed=0, *, n_jobs=None, progress=True):
         _write(part, n_tracks, seed, n_jobs or joblib.cpu_count(), progress)
         (part / "README").write_text(readme, encoding="utf-8")
         part.chmod(0o755)
+        if _readme_of(folder) == readme:  # another process was quicker, and may be read from already
+            return folder
         if folder.exists():
             print(f"{folder} was made by an older recipe and is replaced")
             shutil.rmtree(folder)
@@ -94,6 +96,11 @@ def make_corpus(folder, n_tracks=2000, seed=0, *, n_jobs=None, progress=True):
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
+
+
+def _readme_of(folder):
+    path = folder / "README"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def recipe():
