@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 RUNS, STAGE, HTML = BUILD / "runs", BUILD / "stage", BUILD / "html"
 CELL_TIMEOUT = 1800  # s
+SUMMARY = "91-results"  # reads the numbers of the other chapters: run last
 SOURCES = ("NATURALISTIC_DATA", "NATURALISTIC_CACHE")  # folders that hold data: what they hold is part of the key
 
 
@@ -78,7 +79,7 @@ def digest(paths, *more):
 
 def key_of(source, parameters):
     """Return what determines a chapter's output: a hash of what is run, and the data at hand."""
-    return code_key(source, parameters) + data_key(parameters)
+    return code_key(source, parameters) + state_key(source, parameters)
 
 
 def code_key(source, parameters):
@@ -89,6 +90,13 @@ def code_key(source, parameters):
     measured = (ROOT / "book" / "benchmarks").glob("*.json")
     mine = [source, ROOT / "constraints.txt", Path(__file__), *library, *measured]
     return digest(mine, sorted(parameters.items()), platform.python_version())
+
+
+def state_key(source, parameters):
+    """Return what a chapter finds when it is run: data, and for the page of results those of the other chapters."""
+    found = sorted((BUILD / "results").glob("*.json")) if source.stem == SUMMARY else []
+    others = [path for path in found if path.stem != SUMMARY]
+    return data_key(parameters) + (digest(others) if others else "")
 
 
 def data_key(parameters):
@@ -110,6 +118,8 @@ def run_chapters(sources, parameters, force):
     for source in sources:
         key, stamp = key_of(source, parameters), RUNS / f"{source.stem}.key"
         fresh = stamp.is_file() and stamp.read_text() == key and (RUNS / f"{source.stem}.ipynb").is_file()
+        if source.stem == SUMMARY and todo:  # what it reads will change
+            fresh = False
         if force or not fresh:
             todo.append((source, code_key(source, parameters), stamp))
         elif stands_in(source):
@@ -120,7 +130,7 @@ def run_chapters(sources, parameters, force):
         start = time.perf_counter()
         stamp.unlink(missing_ok=True)
         run_chapter(source, parameters)
-        stamp.write_text(code + data_key(parameters))  # the run itself may have fetched the data
+        stamp.write_text(code + state_key(source, parameters))  # the run itself may have fetched the data
         tqdm.write(f"{source.stem}: {time.perf_counter() - start:.0f} s")
 
 
@@ -128,15 +138,22 @@ def make_miniatures(sources, parameters):
     """Make the miniature data that the chapters open, beforehand, so that no chapter's time is that of making them."""
     import jupytext
 
-    for source in sources:
-        cells = [c.source for c in jupytext.read(source).cells if "parameters" in c.metadata.get("tags", [])]
-        dataset = parameters.get("dataset", "miniature" if 'dataset = "miniature"' in "".join(cells) else None)
-        if dataset == "miniature":
-            from naturalistic.datasets.music_files import miniature_folder
-            from naturalistic.miniature import make_music
+    cells = [c for s in sources for c in jupytext.read(s).cells if "parameters" in c.metadata.get("tags", [])]
+    text = "\n".join(c.source for c in cells)
 
-            make_music(miniature_folder())
-            return
+    def wanted(name):
+        return parameters.get(name, "miniature" if f'{name} = "miniature"' in text else None) == "miniature" and cells
+
+    if wanted("dataset"):
+        from naturalistic.datasets.music_files import miniature_folder
+        from naturalistic.miniature import make_music
+
+        make_music(miniature_folder())
+    if wanted("corpus"):
+        from naturalistic.datasets import fma
+        from naturalistic.miniature import make_corpus
+
+        make_corpus(fma.miniature_folder())
 
 
 def stands_in(source):

@@ -102,6 +102,30 @@ def test_fourth_chapter_shows_its_figures_and_measures_what_the_cards_say(addres
         assert numbers["zero_shot_genre_accuracy"] == pytest.approx(card["zero_shot_genre_accuracy"], abs=0.01)
 
 
+def test_the_music_chapters_show_their_figures_and_play_what_was_rebuilt(address, tmp_path):
+    for chapter, n_figures, n_players in [("06-music-decoding", 6, 0), ("07-music-reconstruction", 3, 30)]:
+        document, console = open_page(f"{address}/notebooks/{chapter}.html", tmp_path)
+        assert console == [] and "Traceback" not in document
+        assert len(re.findall(r"<figure\b", document)) == n_figures
+        players = re.findall(r'<audio controls[^>]+src="data:audio/mpeg;base64,([^"]+)"', document)
+        assert len(players) == n_players
+        for player in players:
+            wave, rate = soundfile.read(io.BytesIO(base64.b64decode(player)))
+            assert len(wave) / rate == pytest.approx(15, abs=0.2) and 0.03 < np.sqrt(np.mean(wave**2)) < 0.3
+        assert (HTML / "notebooks" / f"{chapter}.html").stat().st_size < 3e6
+
+
+def test_the_page_of_results_shows_what_the_chapters_wrote(address, tmp_path):
+    document, console = open_page(f"{address}/notebooks/91-results.html", tmp_path)
+    assert console == [] and "Traceback" not in document
+    read = json.loads((HTML.parent / "results" / "06-music-decoding.json").read_text())
+    for name in (read["joint"], read["sound"], "text"):
+        assert f"{np.mean(read['scores'][name]['identification']):.3f}" in document
+    rebuilt = json.loads((HTML.parent / "results" / "07-music-reconstruction.json").read_text())
+    for by in rebuilt["identification"].values():
+        assert all(f"{x['oracle']:.3f}" in document for x in by.values())
+
+
 def test_search(address, tmp_path):
     document, console = open_page(f"{address}/search.html?q=haemodynamic", tmp_path)
     assert console == []

@@ -123,6 +123,12 @@ def test_test_clips_in_another_order(tree):
         check_repeats(path, [clips[1], clips[0], *clips[2:]])
 
 
+def test_subjects_as_papermill_hands_them_over(tree):
+    """``papermill -p subjects "[1]"`` passes a text."""
+    assert music_genre.load(tree, subjects="[1]").subjects == music_genre.load(tree, subjects=[1]).subjects
+    assert music_genre.load(tree, subjects="['sub-002', 1]").subjects == ("002", "001")
+
+
 def test_subjects_that_heard_something_else(tmp_path, tree):
     for subject in ("001", "002"):
         shutil.copytree(tree / f"sub-{subject}", tmp_path / f"sub-{subject}")
@@ -136,6 +142,9 @@ def test_subjects_that_heard_something_else(tmp_path, tree):
     ("arguments", "message"),
     [
         ({"subjects": 1}, "expected a list"),
+        ({"subjects": "1"}, "expected a list"),
+        ({"subjects": "[7, 1]"}, "has 001"),
+        ({"subjects": "[]"}, "expected one or more"),
         ({"subjects": [9]}, "has 001"),
         ({"subjects": []}, "expected one or more"),
         ({"runs": ["Training_run-13"]}, "Training_run-13"),

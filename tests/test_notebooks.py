@@ -12,6 +12,7 @@ import papermill
 import pytest
 from naturalistic.datasets import alice
 from naturalistic.datasets.scans import MNI
+from naturalistic.miniature import make_corpus
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -106,6 +107,28 @@ def test_music_features_on_the_small_miniature(tmp_path, monkeypatch, small_musi
     assert numbers["caption_to_clip_median_rank"] <= 2 and numbers["zero_shot_genre_accuracy"] >= 0.75
     genre, onsets = numbers["probes"]["genre"], numbers["probes"]["onset strength"]
     assert genre["mini-mulan"] > 0.7 > 3 * numbers["chance"]["genre"] and onsets["mini-ssl"] > 0.4
+
+
+def test_music_is_read_and_rebuilt_on_the_small_miniature(tmp_path, monkeypatch, small_music):
+    """One subject, 40 clips to train on, 20 to test; then sound from what was read, and the page of results."""
+    asked = {"dataset": str(small_music), "n_permutations": 200}
+    printed, n_figures, numbers = run("06-music-decoding", tmp_path, monkeypatch, **asked)
+    assert "15 of 18 runs are not there" in printed and n_figures == 6
+    assert numbers["n_test_clips"] == 20 and numbers["n_subjects"] == 1
+    joint = numbers["repairs"]["mini-mulan"]
+    assert joint["centred"][0] > 0.65 and numbers["scores"]["mini-mulan"]["p"][0] < 0.05
+    assert abs(numbers["scores"]["mini-mulan"]["chance"] - 0.5) < 0.03
+    assert list(numbers["across"]) == ["own"]  # nobody else to learn from
+
+    corpus = make_corpus(tmp_path / "corpus", n_tracks=40, progress=False)
+    sorted(corpus.rglob("*.mp3"))[7].write_bytes(b"not music")
+    monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path / "cache"))
+    printed, n_figures, numbers = run("07-music-reconstruction", tmp_path, monkeypatch, corpus=str(corpus), **asked)
+    assert "39 tracks indexed, 1 unreadable" in printed and n_figures == 3
+    generated = numbers["identification"]["generated"]
+    assert generated["mini-mulan"]["oracle"] > 0.85 > generated["mini-mulan"]["subjects"][0] > 0.5
+    assert numbers["identification"]["retrieved"]["mini-mulan"]["oracle"] > 0.6
+    assert set(numbers["agreement"]) == {"genre", "instruments", "mood"}
 
 
 def test_ridge_engine(tmp_path, monkeypatch):

@@ -153,8 +153,16 @@ def _parser():
                   epilog=example)  # fmt: skip
     parser.add_argument("--version", action="version", version=f"naturalistic {version('naturalistic')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_fetch(_new(commands.add_parser, "fetch", help="fetch a published data set", description=(
-        "Fetch a published data set. Safe to stop and to repeat: what is there and whole is not fetched again.")))
+    _add_fetch(
+        _new(
+            commands.add_parser,
+            "fetch",
+            help="fetch a published data set",
+            description=(
+                "Fetch a published data set. Safe to stop and to repeat: what is there and whole is not fetched again."
+            ),
+        )
+    )
     _add_make(_new(commands.add_parser, "make", help="make small data in the layout of a data set", description=(
         "Make small data in the layout of a data set, from a seed: no network, and no brain.")))  # fmt: skip
     _add_train(_new(commands.add_parser, "train", help="train a small model of the miniature again", description=(

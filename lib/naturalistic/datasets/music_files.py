@@ -1,5 +1,6 @@
 """Where the files of ds003720 are, and which of its subjects and runs a folder holds."""
 
+import re
 from pathlib import Path
 
 from naturalistic.cache import cache_dir
@@ -36,6 +37,9 @@ def known_subjects(subjects, there, folder):
     """Return the labels of the subjects that were asked for, all by default."""
     if subjects is None:
         return there
+    if isinstance(subjects, str) and re.fullmatch(r"\[.*\]", subjects.strip()):
+        # papermill -p subjects "[1, 3]" hands over the text of a list
+        subjects = [label.strip(" '\"") for label in subjects.strip()[1:-1].split(",") if label.strip()]
     if isinstance(subjects, (str, int)):
         raise ValueError(f"subjects is {subjects!r}, expected a list such as [1, 3]")
     labels = tuple(f"{int(s):03d}" if str(s).isdigit() else str(s).removeprefix("sub-") for s in subjects)

@@ -11,7 +11,6 @@ from naturalistic.decoding.groups import by_group, confusion, within_group_test
 from naturalistic.decoding.listening import (
     Decoded,
     Heard,
-    Scores,
     decode,
     decode_other_genres,
     delay_of,
@@ -19,7 +18,6 @@ from naturalistic.decoding.listening import (
     of_clips,
     per_clip,
     recalibrated,
-    score,
 )
 from naturalistic.decoding.metrics import (
     correlate,
@@ -34,6 +32,7 @@ from naturalistic.decoding.metrics import (
 from naturalistic.decoding.nulls import Tested, clip_orders, correlation_test, identification_test, matched_test
 from naturalistic.decoding.parcels import equal_area_parcels, parcel_columns
 from naturalistic.decoding.retrieval import Index, build_index
+from naturalistic.decoding.scores import Scores, accuracies, score
 from naturalistic.decoding.splits import Split, one_group_out
 from naturalistic.decoding.subjects import decode_left_out, decode_pooled
 from naturalistic.decoding.windows import Pairs, Windows, pair, window_bold
@@ -54,6 +53,7 @@ __all__ = [
     "Tagger",
     "Tested",
     "Windows",
+    "accuracies",
     "agreement_matrix",
     "align",
     "average_clips",

@@ -9,8 +9,6 @@ from naturalistic.decoding.calibration import calibrate
 from naturalistic.decoding.clips import average_clips
 from naturalistic.decoding.decoder import Decoder, fit_decoder, held_out
 from naturalistic.decoding.delay import choose_delay
-from naturalistic.decoding.metrics import identification, mean_rank, top_k
-from naturalistic.decoding.nulls import Tested, correlation_test, identification_test
 from naturalistic.decoding.splits import one_group_out
 from naturalistic.decoding.windows import Pairs, pair, window_bold
 
@@ -28,31 +26,6 @@ class Heard(NamedTuple):
 
     train: Pairs
     test: Pairs
-
-
-class Scores(NamedTuple):
-    """How well the test clips of one listener were read.
-
-    Attributes
-    ----------
-    identification : Tested
-        Mean over clips of the share of other clips that are less like the prediction; its null deals out the clips.
-    by_clip : array (n_clips,)
-        The share of each clip.
-    correlation : Tested
-        Mean over dimensions of the correlation over clips.
-    top_1, top_5 : float
-        Share of clips that come first, or among the first five.
-    rank : float
-        Mean rank of the right clip; 1 is the best.
-    """
-
-    identification: Tested
-    by_clip: np.ndarray
-    correlation: Tested
-    top_1: float
-    top_5: float
-    rank: float
 
 
 class Decoded(NamedTuple):
@@ -203,17 +176,6 @@ def recalibrated(heard, decoder, method="variance", cv=5, **options):
     fit = partial(fit_decoder, strategy=decoder.strategy, **options)
     calibration = calibrate(held_out(fit, train.bold, train.targets, train.clips, cv), train.targets, method)
     return of_clips(calibration(decoder.predict(test.bold)), test)
-
-
-def score(predicted, target, n_permutations=1000, seed=0):
-    """Return the `Scores` of predicted vectors, row by row, against the targets (n_clips, dim)."""
-    return Scores(
-        identification_test(predicted, target, n_permutations=n_permutations, seed=seed),
-        identification(predicted, target),
-        correlation_test(predicted, target, n_permutations=n_permutations, seed=seed),
-        *(top_k(predicted, target, k) for k in (1, min(5, len(target)))),
-        mean_rank(predicted, target),
-    )
 
 
 def of_clips(predicted, test):

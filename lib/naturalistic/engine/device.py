@@ -25,9 +25,7 @@ def pick_device(device):
     if picked.type == "cuda":
         found = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (picked.index or 0) >= found:
-            raise ValueError(
-                f"device is {device!r}, but torch finds {found} CUDA devices here; use device='cpu'"
-            )
+            raise ValueError(f"device is {device!r}, but torch finds {found} CUDA devices here; use device='cpu'")
     elif picked.type != "cpu":
         raise ValueError(f"device is {device!r}, expected 'cpu' or 'cuda' (the engine needs float64)")
     return picked

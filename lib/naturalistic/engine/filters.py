@@ -31,9 +31,7 @@ def compress(filters, tolerance):
         ``factors @ mixing`` is ``filters`` to the tolerance, exactly if nothing is gained by compressing.
     """
     rank, n_alphas = filters.shape
-    columns = (
-        filters.amax(dim=0) if rank else torch.ones(n_alphas, dtype=filters.dtype, device=filters.device)
-    )
+    columns = filters.amax(dim=0) if rank else torch.ones(n_alphas, dtype=filters.dtype, device=filters.device)
     scaled = filters / columns  # scores do not mind the size of a prediction; neither must the tolerance
     exact = scaled, torch.diag(columns)
     if n_alphas < 3 or rank == 0:

@@ -57,13 +57,10 @@ def as_targets(Y, n_samples):
     if one_target:
         Y = Y.reshape(-1, 1)
     if len(Y.shape) != 2 or Y.shape[1] == 0:
-        raise ValueError(
-            f"Y has shape {tuple(Y.shape)}, expected (n_samples, n_targets) with one target or more"
-        )
+        raise ValueError(f"Y has shape {tuple(Y.shape)}, expected (n_samples, n_targets) with one target or more")
     if Y.shape[0] != n_samples:
         raise ValueError(
-            f"X has {n_samples} samples and Y has {Y.shape[0]}: inconsistent numbers of samples; both need one "
-            f"row a TR"
+            f"X has {n_samples} samples and Y has {Y.shape[0]}: inconsistent numbers of samples; both need one row a TR"
         )
     check_finite(Y, "Y")
     return Y, one_target
@@ -134,13 +131,9 @@ def check_scoring(scoring):
 
 def check_count(value, name, optional=False):
     """Return ``value`` if it is a whole number of at least 1 (or None, where that is allowed)."""
-    if (optional and value is None) or (
-        isinstance(value, Integral) and not isinstance(value, bool) and value > 0
-    ):
+    if (optional and value is None) or (isinstance(value, Integral) and not isinstance(value, bool) and value > 0):
         return value
-    raise ValueError(
-        f"{name} is {value!r}, expected a whole number of at least 1{' or None' if optional else ''}"
-    )
+    raise ValueError(f"{name} is {value!r}, expected a whole number of at least 1{' or None' if optional else ''}")
 
 
 def as_spaces(X, to_fit=True):
@@ -169,9 +162,7 @@ def as_spaces(X, to_fit=True):
     for name, x in arrays.items():
         label = f"X[{name!r}]"
         if x.ndim != 2 or x.shape[1] == 0:
-            raise ValueError(
-                f"{label} has shape {x.shape}, expected (n_samples, n_features) with a column or more"
-            )
+            raise ValueError(f"{label} has shape {x.shape}, expected (n_samples, n_features) with a column or more")
         if x.dtype.kind not in "fiub":
             raise ValueError(f"{label} has dtype {x.dtype}, expected real numbers")
     lengths = {name: len(x) for name, x in arrays.items()}
@@ -182,8 +173,6 @@ def as_spaces(X, to_fit=True):
         if to_fit and len(x) < 2:
             raise ValueError(f"X[{name!r}] has {len(x)} sample (n_samples = {len(x)}), expected two or more")
         if to_fit and (x.max(axis=0) == x.min(axis=0)).all():
-            raise ValueError(
-                f"X[{name!r}] has no feature that varies: all {x.shape[1]} are constant; leave it out"
-            )
+            raise ValueError(f"X[{name!r}] has no feature that varies: all {x.shape[1]} are constant; leave it out")
     single = all(x.dtype == np.float32 for x in arrays.values())
     return {name: x.astype(np.float32 if single else np.float64, copy=False) for name, x in arrays.items()}

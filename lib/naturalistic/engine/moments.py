@@ -127,9 +127,7 @@ class Judge:
             ss = (norms.flatten(1) @ pairs).T.clamp(min=0)
             cross, mean = (products @ self.mixing).T, (means @ self.mixing).T
         score = (
-            self._correlation(ss, cross, stats)
-            if self.scoring == "correlation"
-            else self._r2(ss, cross, mean, stats)
+            self._correlation(ss, cross, stats) if self.scoring == "correlation" else self._r2(ss, cross, mean, stats)
         )
         return torch.nan_to_num(score, nan=0.0, posinf=0.0, neginf=0.0)
 

@@ -77,9 +77,7 @@ def fold_products(left, right, rows, dtype=None, test=None):
         total, others = _sums_of_others(test)
     else:
         total = product(slice(None))
-        others = [
-            None if 2 * fold.n_train <= rows.n_samples else total - block for fold, block in zip(folds, test)
-        ]
+        others = [None if 2 * fold.n_train <= rows.n_samples else total - block for fold, block in zip(folds, test)]
     for k, fold in enumerate(folds):
         if others[k] is None or fold.n_gap >= fold.n_train:
             others[k] = product(fold.train)

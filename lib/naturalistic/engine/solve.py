@@ -222,9 +222,7 @@ def load_targets(Y, batch, device, dtype, fit_intercept):
     y_mean : array (n_targets,)
         float64; zeros without intercept.
     """
-    native = (
-        np.float32 if Y.dtype == np.float32 else np.float64
-    )  # integers, half precision, other byte orders
+    native = np.float32 if Y.dtype == np.float32 else np.float64  # integers, half precision, other byte orders
     y = torch.as_tensor(np.array(Y[:, batch], dtype=native, order="C"), device=device)
     if not fit_intercept:
         return y.to(dtype), np.zeros(y.shape[1])

@@ -59,9 +59,7 @@ def make_spaces(X, folds, device, dtype, fit_intercept, n_targets):
     n_targets : int
     """
     bases = {name: Basis(x, device, dtype, fit_intercept, n_targets) for name, x in X.items()}
-    Q = torch.cat(
-        [basis.Q[:, :-1] for basis in bases.values()] + [next(iter(bases.values())).Q[:, -1:]], dim=1
-    )
+    Q = torch.cat([basis.Q[:, :-1] for basis in bases.values()] + [next(iter(bases.values())).Q[:, -1:]], dim=1)
     for basis in bases.values():
         basis.kernel = None
         if basis.primal or basis.V is not None:

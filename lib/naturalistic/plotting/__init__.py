@@ -12,7 +12,7 @@ from naturalistic.plotting.models import (
     words_on_time_line,
 )
 from naturalistic.plotting.music import play_list, run_time_line, spectrograms
-from naturalistic.plotting.rebuilt import agreement, play_table, triples
+from naturalistic.plotting.rebuilt import agreement, play_table, rebuilt_scores, triples
 from naturalistic.plotting.scans import ceiling_by_region, head_motion, planted_and_found, voxel_by_step
 from naturalistic.plotting.style import COLOURS, GENRE_COLOURS, ROI_NAMES, colour_of, embedding_colour, style
 from naturalistic.plotting.surface import brain_map
@@ -40,6 +40,7 @@ __all__ = [
     "play_list",
     "play_table",
     "probe_bars",
+    "rebuilt_scores",
     "responses",
     "run_time_line",
     "scores_by_alpha",

@@ -26,7 +26,8 @@ def maps_of_spaces(maps, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
     cmap : str or Colormap
     """
     values = np.concatenate([m[side] for m in maps.values() for side in SIDES])
-    vmax = float(np.nanpercentile(values, 99.8)) if vmax is None else vmax
+    if vmax is None:
+        vmax = float(np.nanpercentile(values, 99.8)) if np.isfinite(values).any() else 1.0
     fig, grid = _rows(len(maps))
     for row, (name, by_side) in enumerate(maps.items()):
         shown = _row(fig, grid, row, name, by_side, cmap, vmin, vmax, heads=row == 0)
@@ -108,7 +109,7 @@ def _row(fig, grid, row, name, by_side, cmap, vmin, vmax, heads, classes=False):
         if np.isnan(values).all():
             nilearn_plotting.plot_surf(mesh, **place, engine="matplotlib")
         else:
-            average = "median" if classes else None
+            average = _most if classes else None
             nilearn_plotting.plot_surf_stat_map(
                 mesh, stat_map=values, **place, **shading, symmetric_cbar=False, colorbar=False, threshold=None,
                 engine="matplotlib", avg_method=average,
@@ -133,8 +134,7 @@ def _draw_flat(ax, side, values, shading, classes):
     corners = np.isfinite(values[faces]).sum(axis=1)
     seen = faces[corners >= 2] if classes else faces[corners == 3]
     if len(seen) and classes:
-        most = np.floor(np.nanmedian(values[seen], axis=1))
-        ax.tripcolor(x, y, seen, facecolors=most, **shading, rasterized=True)
+        ax.tripcolor(x, y, seen, facecolors=_most(values[seen]), **shading, rasterized=True)
     elif len(seen):
         ax.tripcolor(x, y, seen, np.nan_to_num(values), **shading, shading="gouraud", rasterized=True)
     ax.set_aspect("equal")
@@ -145,3 +145,13 @@ def _folds(side, pale):
     """Return what is drawn below a map; pale where grey is the colour of a class."""
     depth = relief(side)
     return 0.25 * (depth - depth.min()) / np.ptp(depth) if pale else depth
+
+
+def _most(corners):
+    """Return the class that two of three corners (..., 3) agree on, else that of the first; NaN if two are NaN.
+
+    A mean or median of the classes 0 and 2 would be class 1, which is at neither corner.
+    """
+    a, b, c = np.moveaxis(np.asarray(corners), -1, 0)
+    most = np.where((b == c) | np.isnan(a), b, a)
+    return np.where(np.isnan(corners).sum(axis=-1) >= 2, np.nan, most)

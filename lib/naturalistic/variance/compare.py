@@ -1,0 +1,167 @@
+"""Feature spaces against each other: which predicts a place best, and what each adds to another."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from naturalistic.inference import t_test
+from naturalistic.scoring import as_real
+
+
+class Parts(NamedTuple):
+    """Variance explained by two feature spaces, divided: three arrays that sum to that of both together."""
+
+    only_first: np.ndarray
+    only_second: np.ndarray
+    shared: np.ndarray
+
+
+def divide(first, second, both):
+    """Divide the explained variance of two feature spaces (commonality analysis, Newton & Spurrell 1967).
+
+    Parameters
+    ----------
+    first, second, both : array (...)
+        r2 of each space alone and of both together, signed: on data held out a space may take away.
+
+    Returns
+    -------
+    parts : Parts
+        ``only_first = both - second``, ``only_second = both - first``, ``shared = first + second - both``.
+    """
+    first, second, both = (as_real(x, name) for x, name in ((first, "first"), (second, "second"), (both, "both")))
+    if not first.shape == second.shape == both.shape:
+        raise ValueError(
+            f"first, second and both have shapes {first.shape}, {second.shape}, {both.shape}, expected one"
+        )
+    return Parts(both - second, both - first, first + second - both)
+
+
+class Best(NamedTuple):
+    """Which space predicts best, by place.
+
+    Attributes
+    ----------
+    index : int array (...)
+        Into the spaces; -1 where no subject has a score.
+    p : array (...)
+        That it is better than *each* of the others; NaN with fewer than two subjects.
+    """
+
+    index: np.ndarray
+    p: np.ndarray
+
+
+def best_space(scores):
+    """Return the space with the highest mean over subjects, and whether it beats every other, paired over subjects.
+
+    To beat all others, each single comparison must hold: p is the largest of the paired one-sided t-tests (an
+    intersection-union test, Berger 1982), times the number of spaces, as any of them might have come first.
+
+    Parameters
+    ----------
+    scores : array (n_spaces, n_subjects, ...)
+        Two spaces or more; NaN where a subject has no score.
+
+    Returns
+    -------
+    best : Best
+    """
+    scores = as_real(scores, "scores")
+    if scores.ndim < 2 or scores.shape[0] < 2 or scores.shape[1] < 1:
+        raise ValueError(f"scores has shape {scores.shape}, expected (n_spaces, n_subjects, ...), two spaces or more")
+    usable = np.isfinite(scores).all(axis=0)  # a subject counts for all spaces or for none
+    scores = np.where(usable, scores, np.nan)
+    lost = ~usable.any(axis=0)
+    index = np.where(lost, -np.inf, np.nansum(scores, axis=1)).argmax(axis=0)
+    p = np.full(index.shape, np.nan)
+    if scores.shape[1] > 1:
+        top = np.take_along_axis(scores, index[None, None], axis=0)[0]
+        others = np.stack([t_test(top - other, tail="greater").p for other in scores])  # NaN against itself
+        itself = np.arange(len(scores)).reshape(-1, *[1] * index.ndim) == index
+        p = np.minimum(1, len(scores) * np.where(itself, 0, others).max(axis=0))
+    return Best(np.where(lost, -1, index), p)
+
+
+def shared_map(maps, significant, least=0.5):
+    """Return the mean of a map over subjects where it is significant in more than a share of them.
+
+    Parameters
+    ----------
+    maps, significant : list of dict of str to array (10242,)
+        One a subject, from `surface.to_surface`: values, and 1 where they are significant (NaN without a voxel).
+    least : float
+        Share of the subjects with a voxel there.
+
+    Returns
+    -------
+    mean : dict of str to array (10242,)
+        NaN elsewhere.
+    """
+    if len(maps) != len(significant) or not maps:
+        raise ValueError(f"maps are of {len(maps)} subjects and significant of {len(significant)}, expected the same")
+    shared = {}
+    for side in maps[0]:
+        values, marks = (np.array([m[side] for m in group]) for group in (maps, significant))
+        seen = np.isfinite(values) & np.isfinite(marks)
+        n = np.maximum(seen.sum(axis=0), 1)
+        wide = np.where(seen, marks, 0).sum(axis=0) / n > least
+        shared[side] = np.where(wide, np.where(seen, values, 0).sum(axis=0) / n, np.nan)
+    return shared
+
+
+def by_region(values, labels, names, elsewhere="elsewhere"):
+    """Return each subject's mean of a value over the voxels of each region, NaN left out.
+
+    Parameters
+    ----------
+    values : list of array (n_voxels,)
+        One a subject: numbers, or marks, of which the mean is a share.
+    labels : list of int array (n_voxels,)
+        Index into ``names``; -1 elsewhere.
+    names : sequence of str
+
+    Returns
+    -------
+    means : dict of str to array (n_subjects,)
+        Of each of ``names``, then of ``elsewhere``; NaN where a subject has no value.
+    """
+    values, labels = list(values), list(labels)
+    if [np.shape(x) for x in values] != [np.shape(x) for x in labels] or any(np.ndim(x) != 1 for x in labels):
+        shapes = [(np.shape(x), np.shape(y)) for x, y in zip(values, labels)]
+        raise ValueError(
+            f"values are of {len(values)} subjects and labels of {len(labels)}, of shapes {shapes}, expected "
+            "(n_voxels,) for both of each subject"
+        )
+    regions = [*names, elsewhere]
+    means = np.full((len(values), len(regions)), np.nan)
+    for row, x, y in zip(means, values, labels):
+        used = np.isfinite(x)
+        where = np.where(y < 0, len(names), y)[used]
+        counts = np.bincount(where, minlength=len(regions))
+        sums = np.bincount(where, np.asarray(x, dtype=float)[used], len(regions))
+        np.divide(sums, counts, out=row, where=counts > 0)
+    return dict(zip(regions, means.T))
+
+
+def parts_by_region(parts, labels, names, spaces):
+    """Return the mean of each part of the variance over the voxels of each region.
+
+    Parameters
+    ----------
+    parts : list of Parts
+        One a subject, from `divide`.
+    labels, names
+        As in `by_region`.
+    spaces : sequence of str
+        Names of the first and of the second space.
+
+    Returns
+    -------
+    means : dict of str to dict of str to array (n_subjects,)
+        ``"only <first>"``, ``"only <second>"`` and ``"shared"``, by region.
+    """
+    first, second = spaces
+    columns = zip((f"only {first}", f"only {second}", "shared"), zip(*parts, strict=True))
+    means = {part: by_region(values, labels, names) for part, values in columns}
+    return {part: {name: row[name] for name in names} for part, row in means.items()}

@@ -1,0 +1,82 @@
+"""How well test runs are predicted, and where there is anything to predict.
+
+Models were fitted on other runs than those that are tested, so finished predictions may be shifted for a null (see
+`naturalistic.inference.nulls` for cross-validation, where they may not).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from naturalistic.inference import circular_shift_null, fdr, p_values
+from naturalistic.scoring import as_real, correlation, r2
+
+
+class Score(NamedTuple):
+    """How well test runs are predicted, by voxel.
+
+    Attributes
+    ----------
+    r : array (n_voxels,)
+        Pearson correlation; NaN where a response or prediction is constant.
+    r2 : array (n_voxels,)
+        Share of variance explained, below 0 if worse than the mean.
+    p : array (n_voxels,)
+        Of r, one-sided.
+    significant : bool array (n_voxels,)
+        After FDR over voxels.
+    """
+
+    r: np.ndarray
+    r2: np.ndarray
+    p: np.ndarray
+    significant: np.ndarray
+
+
+def score(held_out, runs, *, n_permutations=1000, min_shift=1, seed=0, q=0.05):
+    """Score predictions of test runs, against predictions shifted circularly inside each run.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+        From `encoding.predict_test_runs`, centred in each run.
+    runs : array (n_samples,)
+    n_permutations, min_shift, seed
+        As in `inference.circular_shift_null`.
+    q : float
+        False discovery rate over voxels.
+
+    Returns
+    -------
+    score : Score
+    """
+    measured, predicted = held_out
+    r = correlation(measured, predicted)
+    p = p_values(r, circular_shift_null(measured, predicted, runs, n_permutations, min_shift, seed))
+    return Score(r, r2(measured, predicted), p, fdr(p, q)[0])
+
+
+def repeats_itself(repeats, runs=None, *, n_permutations=1000, min_shift=1, seed=0, q=0.05):
+    """Return which voxels answer a repeated stimulus alike, after FDR: only there a ceiling can be divided by.
+
+    The mean of the first half of the repeats is correlated with that of the others, against circular shifts.
+
+    Parameters
+    ----------
+    repeats : array (n_repeats, n_samples, n_voxels)
+        Two or more.
+    runs : array (n_samples,), optional
+    n_permutations, min_shift, seed, q
+        As in `score`.
+
+    Returns
+    -------
+    reliable : bool array (n_voxels,)
+    """
+    repeats = as_real(repeats, "repeats")
+    if repeats.ndim != 3 or len(repeats) < 2:
+        raise ValueError(f"repeats has shape {repeats.shape}, expected (n_repeats, n_samples, n_voxels), two or more")
+    half = len(repeats) // 2
+    first, second = repeats[:half].mean(axis=0), repeats[half:].mean(axis=0)
+    null = circular_shift_null(first, second, runs, n_permutations, min_shift, seed)
+    return fdr(p_values(correlation(first, second), null), q)[0]
