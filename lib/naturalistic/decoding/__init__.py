@@ -1,6 +1,7 @@
 """Decoding: from the brain to the embedding of what was heard, and from there to music that exists."""
 
 from naturalistic.decoding.alignment import Alignment, Components, Pooled, align, pool, principal_components
+from naturalistic.decoding.atlas import parcels_of
 from naturalistic.decoding.calibration import Calibration, calibrate, centred, csls
 from naturalistic.decoding.classes import Tagger, agreement_matrix, tagger, top_n_agreement
 from naturalistic.decoding.clips import average_clips, clip_interval
@@ -89,6 +90,7 @@ __all__ = [
     "one_group_out",
     "pair",
     "parcel_columns",
+    "parcels_of",
     "per_clip",
     "pool",
     "principal_components",

@@ -1,0 +1,244 @@
+"""The preprocessed volumes of ds005531: read once by voxel block, kept as one float32 matrix, memory-mapped after that.
+
+``derivatives/preprocessed_data/sub-S0X/sub-S0X_task-<run>.mat`` is MATLAB v7.3, which is HDF5: ``dataDT``, volumes
+by 663,552 voxels of the 96 x 96 x 72 grid, x fastest. ``vset_100.mat`` beside it lists in ``tvoxels``, counted from 1,
+those of cortex and what lies under it; about 88,000. A run's first seconds are dropped before voxels are z-scored.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import h5py
+import nibabel as nib
+import numpy as np
+import scipy.io
+from tqdm import tqdm
+
+from naturalistic.cache import cache_dir
+from naturalistic.datasets.place import check_room, claimed
+
+SHAPE = (96, 96, 72)  # of the scanner's grid
+BOLD, VOXELS = "dataDT", "tvoxels"  # keys of the two kinds of files
+MAX_CONSTANT = 0.1  # share of the mask's voxels; more means that the mask is of another head (our judgement)
+_RECIPE = 1  # raise it when the same files give other numbers
+_TILE = 256_000_000  # bytes read at a time
+_BLOCK = 4096  # voxels z-scored at a time
+
+
+def folder_of(folder, subject):
+    """Return the folder of a subject's preprocessed files."""
+    return Path(folder) / "derivatives" / "preprocessed_data" / f"sub-{subject}"
+
+
+def run_path(folder, subject, run):
+    """Return the file of a run, by its name."""
+    return folder_of(folder, subject) / f"sub-{subject}_task-{run}.mat"
+
+
+def grid(folder, subject):
+    """Return shape and affine of the grid in which voxels are counted.
+
+    They are those of the reference image of the subject's pycortex transform, where it was fetched (part
+    ``pycortex_db``); else the published shape, and None.
+    """
+    path = Path(folder) / "derivatives" / "pycortex_db" / f"sub-{subject}" / "transforms" / "fs_fullhead"
+    path = path / "reference.nii.gz"
+    if not path.is_file():
+        return SHAPE, None
+    image = nib.load(path)
+    return tuple(image.shape[:3]), image.affine
+
+
+def read_mask(path):
+    """Return the voxels of a mask, counted from 0 in the file's order: int array (n_voxels,).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If it is missing, is no MATLAB file (either kind), or does not list whole numbers from 1, each once.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: expected the subject's voxels; fetch it (naturalistic fetch)")
+    try:
+        arrays = scipy.io.loadmat(path)
+    except NotImplementedError:  # v7.3
+        with _opened(path) as file:
+            arrays = {key: np.asarray(file[key]) for key in file if isinstance(file[key], h5py.Dataset)}
+    except (ValueError, OSError, TypeError, EOFError) as error:
+        raise ValueError(f"{path} is no MATLAB file or was cut short ({error}); fetch it again") from error
+    if VOXELS not in arrays:
+        names = ", ".join(key for key in arrays if not key.startswith("__"))
+        raise ValueError(f"{path} has the keys {names}, expected {VOXELS}")
+    listed = np.asarray(arrays[VOXELS]).ravel()
+    voxels = listed.astype(np.int64)
+    if not len(voxels) or (voxels != listed).any() or voxels.min() < 1 or len(np.unique(voxels)) < len(voxels):
+        raise ValueError(f"{path}: {VOXELS} is empty, or not of whole numbers from 1, each once")
+    return voxels - 1
+
+
+def open_bold(folder, subject, runs, progress=True):
+    """Return the runs of a subject as one matrix, made if it is not there.
+
+    Parameters
+    ----------
+    folder : Path
+        Root of the data set.
+    subject : str
+        Label, such as ``"S01"``.
+    runs : tuple of MovieRun
+        In the order wanted.
+    progress : bool
+        Show a bar while files are read.
+
+    Returns
+    -------
+    bold : float32 memory map (n_trs, n_voxels)
+        Runs one after another, their overlaps dropped; mean 0 and sd 1 in each run, 0 where a voxel is constant.
+        Interrupted, the next call goes on with the runs that are not done.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        Before any long work: naming all files that are missing, and each that is cut short or of another size.
+    RequestError
+        If the disk has too little room.
+    """
+    mask_path = folder_of(folder, subject) / "vset_100.mat"
+    paths = [run_path(folder, subject, run.name) for run in runs]
+    missing = [str(path) for path in (mask_path, *paths) if not path.is_file()]
+    if missing:
+        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(paths) + 1} files are missing: {', '.join(missing[:4])}{more}; fetch them "
+            f"(naturalistic fetch ds005531 --subject {subject}), or name the runs that you have"
+        )
+    place = cache_dir() / "movie" / f"sub-{subject}-{_key(mask_path, paths, runs)}"
+    if not place.is_dir():
+        voxels = read_mask(mask_path)
+        for path, run in zip(paths, runs):
+            _check(path, run, mask_path, voxels, int(np.prod(grid(folder, subject)[0])))
+        part = place.with_name(place.name + ".part")
+        with claimed(part):
+            if not place.is_dir():  # another process may have finished it meanwhile
+                _read_all(paths, runs, voxels, part, f"read sub-{subject}", progress)
+                os.replace(part, place)
+    return np.load(place / "bold.npy", mmap_mode="r", allow_pickle=False)
+
+
+def _key(mask_path, paths, runs):
+    """Return a hash of what determines the result: the files (by size and time), what is dropped, the recipe."""
+    state = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in (mask_path, *paths)]
+    text = json.dumps([_RECIPE, state, [(run.name, run.n_seconds, run.n_overlap) for run in runs]])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _opened(path):
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise ValueError(f"{path} was cut short, or is no MATLAB v7.3 file ({error}); fetch it again") from error
+
+
+def _check(path, run, mask_path, voxels, n_grid):
+    """Look at the header of a run."""
+    with _opened(path) as file:
+        if BOLD not in file:
+            raise ValueError(f"{path} has the keys {', '.join(file)}, expected {BOLD}")
+        shape = file[BOLD].shape
+    if len(shape) != 2 or shape[1] != n_grid:
+        raise ValueError(f"{path}: {BOLD} is {shape}, expected {run.n_seconds} volumes by {n_grid:,} voxels")
+    if shape[0] != run.n_seconds:
+        raise ValueError(
+            f"{path} has {shape[0]} volumes, the film and its annotations have {run.n_seconds} s: expected one volume "
+            "a second; is it of another run?"
+        )
+    if voxels.max() >= shape[1]:
+        raise ValueError(
+            f"{mask_path} lists voxel {voxels.max() + 1:,}, {path.name} has {shape[1]:,}: is the mask of another "
+            "subject, or of another grid?"
+        )
+
+
+def _read_all(paths, runs, voxels, part, what, progress):
+    """Fill a folder run after run, each marked when it is done."""
+    stops = np.cumsum([run.n_kept for run in runs])
+    matrix = part / "bold.npy"
+    if not matrix.is_file():
+        check_room(part, 4 * int(stops[-1]) * len(voxels))
+        new = part / "bold.new.npy"
+        np.lib.format.open_memmap(new, mode="w+", dtype=np.float32, shape=(int(stops[-1]), len(voxels))).flush()
+        os.replace(new, matrix)
+    offset = matrix.stat().st_size - 4 * int(stops[-1]) * len(voxels)
+    todo = [k for k in range(len(runs)) if not (part / f"{k:03d}.done").is_file()]
+    for k in tqdm(todo, desc=what, unit="run", disable=not progress):
+        bold = _zscored(paths[k], read_voxels(paths[k], voxels)[runs[k].n_overlap :])
+        with open(matrix, "r+b") as file:  # written, not mapped: mapped rows would count as memory of this process
+            file.seek(offset + 4 * int(stops[k] - len(bold)) * len(voxels))
+            bold.tofile(file)
+        (part / f"{k:03d}.done").touch()
+
+
+def read_voxels(path, voxels):
+    """Return some voxels of a run: float32 (n_seconds, n_voxels), each stored chunk unpacked once at most.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read to its end.
+    """
+    order = np.argsort(voxels)
+    ascending = np.asarray(voxels)[order]
+    with _opened(path) as file:
+        data = file[BOLD]
+        out = np.empty((len(data), len(voxels)), dtype=np.float32)
+        for rows, columns in tiles(data.shape, data.chunks, data.dtype.itemsize):
+            first, last = np.searchsorted(ascending, [columns.start, columns.stop])
+            if first == last:
+                continue
+            try:
+                tile = data[rows, columns]
+            except OSError as error:
+                raise ValueError(f"{path} is damaged or was cut short ({error}); fetch it again") from error
+            out[rows, order[first:last]] = tile[:, ascending[first:last] - columns.start]
+    return out
+
+
+def tiles(shape, chunks, itemsize, n_bytes=_TILE):
+    """Yield ``rows, columns`` slices that cover a matrix, along the edges of its chunks and of ``n_bytes`` at most.
+
+    A tile is one chunk at least. Columns come first: a tile has all rows where they fit.
+    """
+    height, width = chunks or (1, shape[1])
+    width = min(max(width, n_bytes // (itemsize * shape[0]) // width * width), shape[1])
+    height = min(max(height, n_bytes // (itemsize * width) // height * height), shape[0])
+    for column in range(0, shape[1], width):
+        for row in range(0, shape[0], height):
+            yield slice(row, min(row + height, shape[0])), slice(column, min(column + width, shape[1]))
+
+
+def _zscored(path, bold):
+    """Bring each voxel to mean 0 and sd 1, in place; 0 where it is constant, or nowhere a number."""
+    n_constant = 0
+    for v in range(0, bold.shape[1], _BLOCK):
+        block = bold[:, v : v + _BLOCK]
+        unseen = np.isnan(block).all(axis=0)  # as motion correction leaves the edges of the volume
+        values = np.where(unseen, 0, block).astype(np.float64)
+        bad = ~np.isfinite(values).all(axis=0)
+        if bad.any():
+            raise ValueError(
+                f"{path}: {bad.sum()} of {len(bad)} voxels are not finite at some seconds, expected numbers; is the "
+                "mask of another subject?"
+            )
+        values -= values.mean(axis=0)
+        sd = np.sqrt((values**2).mean(axis=0))
+        flat = unseen | (sd <= 8 * np.finfo(np.float32).eps * np.abs(np.where(unseen, 0, block)).max(axis=0))
+        bold[:, v : v + _BLOCK] = np.where(flat, 0, values / np.where(flat, 1, sd))
+        n_constant += int(flat.sum())
+    if n_constant > MAX_CONSTANT * bold.shape[1]:
+        raise ValueError(
+            f"{path}: {n_constant:,} of the mask's {bold.shape[1]:,} voxels are constant, expected less than "
+            f"{MAX_CONSTANT:.0%}: is the mask of another subject?"
+        )
+    return bold

@@ -1,0 +1,262 @@
+"""Films in six brains: OpenNeuro ds005531, nine titles of drama seen in the scanner, and the text of each second.
+
+Yamaguchi, Koide-Majima, Kubo, Nakai & Nishimoto (2024); CC0. 43 runs a subject, a volume a second. Nakagi et al.
+(2024, EMNLP) model them from five levels of text, of which three were released (`annotations`). What was shown when,
+and what becomes of the 20 s that runs share, is in `movie_titles`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from naturalistic.datasets import movie_bold
+from naturalistic.datasets.annotations import KINDS, Rows, joined, read_annotation
+from naturalistic.datasets.movie_files import (
+    annotation_path,
+    check_level,
+    known_runs,
+    known_subjects,
+    locate,
+    runs_there,
+    subjects_there,
+)
+from naturalistic.datasets.movie_titles import SPLITS, published_runs, read_runs
+from naturalistic.datasets.scans import find
+
+TR = 1.0  # s
+DRIFT_WINDOW = 120.0  # s of the running median by which the paper removes drift
+ATTRIBUTION = (
+    "Data: Yamaguchi, Koide-Majima, Kubo, Nakai & Nishimoto (2024), OpenNeuro ds005531, CC0. For research only: "
+    "nobody may try to find out who the subjects are."
+)
+MADE = "MADE MINIATURE"  # how the README of a miniature begins
+
+
+@dataclass(frozen=True)
+class NarrativeMovie:
+    """What was shown, and where its files are.
+
+    Wherever a method takes ``runs``, that is None (all), ``"Training"``, ``"Test"`` or a list of names; results come
+    in the order of ``self.runs``, whatever the order of the list.
+
+    Attributes
+    ----------
+    name : str
+    is_made : bool
+        Whether this is a miniature: a made film, and no brain.
+    folder : Path
+        Root of the BIDS data set.
+    subjects : tuple of str
+        Labels, such as ``"S01"``; none where only text was fetched.
+    runs : tuple of MovieRun
+        Training first.
+    notes : list of str
+        What is missing and why; to be shown.
+    """
+
+    name: str
+    is_made: bool
+    folder: Path
+    subjects: tuple
+    runs: tuple
+    notes: list
+    tr: float = TR
+
+    def select(self, runs=None):
+        """Return some of the runs, as a tuple of `MovieRun`."""
+        if runs is None:
+            return self.runs
+        if runs in SPLITS:
+            chosen = tuple(run for run in self.runs if run.split == runs)
+            if not chosen:
+                raise ValueError(f"there is no {runs} run; the runs are {', '.join(run.name for run in self.runs)}")
+            return chosen
+        return known_runs(runs, self.runs)
+
+    @property
+    def n_seconds(self):
+        """Return the seconds of each run that are left without its overlap, by name."""
+        return {run.name: run.n_kept for run in self.runs}
+
+    def run_of_tr(self, runs=None):
+        """Return the run of each second, as index into the selected runs (n_trs,)."""
+        chosen = self.select(runs)
+        return np.repeat(np.arange(len(chosen)), [run.n_kept for run in chosen])
+
+    def fold_of_tr(self, runs="Training"):
+        """Return the fold of each second (n_trs,): all of a title are in one."""
+        chosen = self.select(runs)
+        return np.repeat([run.fold for run in chosen], [run.n_kept for run in chosen])
+
+    def folds(self, runs="Training"):
+        """Return ``(train, test)`` row indices of each fold by title, to be given as ``cv``."""
+        of_tr = self.fold_of_tr(runs)
+        folds = np.unique(of_tr)
+        if len(folds) < 2:
+            titles = sorted({run.title for run in self.select(runs)})
+            raise ValueError(f"the titles {', '.join(titles)} are all of one fold, expected titles of two folds or more")
+        return [(np.flatnonzero(of_tr != fold), np.flatnonzero(of_tr == fold)) for fold in folds]
+
+    def kept(self, runs=None):
+        """Return which seconds of whole runs are left without the overlaps (n_seconds of whole runs,): bool."""
+        parts = [np.arange(run.n_seconds) >= run.n_overlap for run in self.select(runs)]
+        return np.concatenate(parts)
+
+    @property
+    def repeats(self):
+        """Return names of runs that showed the same, as tuples; none in ds005531."""
+        again = [(run.repeat_of, run.name) for run in self.runs if run.repeat_of]
+        return [(first, *(name for of, name in again if of == first)) for first in dict.fromkeys(of for of, _ in again)]
+
+    @property
+    def levels(self):
+        """Return the levels of which there is text, such as ``("Speech", "Object", "Story")``."""
+        return tuple(
+            level
+            for level in KINDS
+            if any(annotation_path(self.folder, run, level, s).is_file() for run in self.runs for s in ("en", "ja"))
+        )
+
+    def annotations(self, level, runs=None, *, speech="en", vary=False):
+        """Return the text of each second on one level, overlaps dropped.
+
+        Parameters
+        ----------
+        level : str
+            ``"Speech"``, ``"Object"``, ``"Story"``, ``"Summary"`` or ``"TimePlace"``.
+        runs
+            As above.
+        speech : {"en", "ja"}
+            Which of two transcriptions of Speech: translated, or as heard. All else is as its annotators wrote it.
+        vary : bool
+            As `read_annotation`.
+
+        Returns
+        -------
+        annotations : Annotations
+
+        Raises
+        ------
+        ValueError, FileNotFoundError
+            If the level was not released, files are missing, or as `read_annotation`.
+        """
+        chosen = self.select(runs)
+        by_run = {}
+        for run, path in zip(chosen, check_level(self.folder, chosen, level, speech)):
+            rows = read_annotation(path, run.n_seconds, speech=level == "Speech", vary=vary)
+            by_run[run.name] = Rows(*(None if part is None else part[run.n_overlap :] for part in rows))
+        return joined(level, by_run)
+
+    def bold(self, subject, runs=None, voxels=None, *, progress=True):
+        """Return preprocessed volumes, z-scored in each run: float32 (n_trs, n_voxels); see `movie_bold.open_bold`.
+
+        All runs of this experiment are read at the first call. After it, neighbouring runs without ``voxels`` are a
+        memory map; a block of voxels or scattered runs are copied.
+
+        Parameters
+        ----------
+        subject : str
+        runs
+            As above.
+        voxels : slice or int array, optional
+            Columns: indices into `voxels`.
+        """
+        whole = movie_bold.open_bold(self.folder, self._known(subject), self.runs, progress)
+        chosen = self.select(runs)
+        wanted = np.isin(self.run_of_tr(), [self.runs.index(run) for run in chosen])
+        first, last = np.flatnonzero(wanted)[[0, -1]]
+        adjacent = last - first + 1 == wanted.sum()
+        if voxels is None:
+            return whole[first : last + 1] if adjacent else whole[wanted]
+        block = np.array(whole[first : last + 1, voxels])
+        return block if adjacent else block[wanted[first : last + 1]]
+
+    def voxels(self, subject):
+        """Return where each column of `bold` lies on the scanner's grid: indices (n_voxels, 3); and shape, affine.
+
+        The affine is None where the reference image (part ``pycortex_db``) was not fetched.
+        """
+        folder = movie_bold.folder_of(self.folder, self._known(subject))
+        flat = movie_bold.read_mask(folder / "vset_100.mat")
+        shape, affine = movie_bold.grid(self.folder, subject)
+        return np.stack(np.unravel_index(flat, shape, order="F"), axis=1), shape, affine
+
+    def scans(self, subject, space="raw", derivatives=None):
+        """Return the `Scan` of each run of a subject, whole; see `scans.find` for the spaces.
+
+        For `preprocessing.prepare(scans, drift="median", window=DRIFT_WINDOW)`, after which `kept` says which rows
+        are left without the overlaps.
+        """
+        return [
+            find(self.folder, self._known(subject), run.name, space=space, tr=TR, n_trs=run.n_seconds,
+                 derivatives=derivatives)
+            for run in self.runs
+        ]  # fmt: skip
+
+    def title(self, text):
+        """Return ``text`` as a figure title, marked if the data are made."""
+        return f"MADE MINIATURE, NO BRAIN: {text}" if self.is_made else text
+
+    def __str__(self):
+        """Say what this is, how much, what was left out, and whose it is."""
+        n_s = {split: sum(run.n_kept for run in self.runs if run.split == split) for split in SPLITS}
+        lines = [
+            f"{self.name}: a made film, and no brain was measured" if self.is_made else self.name,
+            f"{len(self.subjects)} subjects x {len(self.runs)} runs of {len({run.title for run in self.runs})} titles, "
+            f"TR {TR:g} s; {n_s['Training']:,} s of training, {n_s['Test']:,} s of test",
+            f"levels: {', '.join(self.levels) or 'none'}",
+            *self.notes,
+        ]
+        return "\n".join(lines if self.is_made else [*lines, ATTRIBUTION])
+
+    def _known(self, subject):
+        if subject not in self.subjects:
+            raise ValueError(f"subject is {subject!r}, expected one of {', '.join(self.subjects) or 'none'}")
+        return subject
+
+
+def load(dataset="miniature", *, subjects=None, runs=None, overlap="authors", stand_in=None):
+    """Open the experiment: its runs and places of files, no volume yet.
+
+    Parameters
+    ----------
+    dataset : str or Path
+        ``"miniature"``, or the folder of ds005531 as downloaded.
+    subjects : list of int or str, optional
+        Such as ``[1, "S03"]``; all that the folder has by default.
+    runs : list of str, optional
+        Such as ``["crown_run-01"]``; all that the folder has by default. What is missing is said in ``notes``.
+    overlap : {"authors", "paper"}
+        What becomes of the 20 s that runs share: see `movie_titles`. A miniature says so itself, in ``runs.tsv``.
+    stand_in : callable, optional
+        Makes the miniature in the folder that it is given, where it is not there yet.
+
+    Returns
+    -------
+    experiment : NarrativeMovie
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        On a folder that is not ds005531, or subjects or runs that do not exist.
+    """
+    table = published_runs(overlap)  # an unknown rule is said before anything is made
+    folder = locate(dataset, stand_in)
+    readme = folder / "README"
+    is_made = readme.is_file() and readme.read_text(encoding="utf-8").startswith(MADE)
+    if is_made:
+        table = read_runs(folder / "runs.tsv")
+    notes = []
+    there = runs_there(folder, table, notes) if runs is None else known_runs(runs, table)
+    subjects = known_subjects(subjects, subjects_there(folder), folder)
+    if not subjects:
+        notes.append("no subject is there: only what was shown can be read")
+    return NarrativeMovie(
+        name="MADE MINIATURE of ds005531" if is_made else "ds005531, narrative movies",
+        is_made=is_made,
+        folder=folder,
+        subjects=subjects,
+        runs=there,
+        notes=notes,
+    )
