@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def main():
     parser.add_argument("--force", action="store_true", help="run chapters again though nothing changed")
     parser.add_argument("--no-html", action="store_true", help="run the chapters, build no pages")
     options = parser.parse_args()
-    sources = find_chapters(options.chapters)
+    sources = with_summary(find_chapters(options.chapters))
     parameters = read_parameters(options.parameter)
     check_parameters(parameters, sources)
     run_chapters(sources, parameters, options.force)
@@ -58,13 +59,28 @@ def find_chapters(wanted):
     return [s for s in sources if not wanted or any(s.stem.startswith(w) for w in wanted)]
 
 
+def with_summary(sources):
+    """Return the sources and, where all chapters that it reads have results, the page that sums them up."""
+    page = ROOT / "notebooks" / f"{SUMMARY}.md"
+    if page in sources or not page.is_file():
+        return sources
+    read = re.findall(r'"(\d\d-[a-z-]+)"', page.read_text(encoding="utf-8"))
+    there = all((BUILD / "results" / f"{chapter}.json").is_file() for chapter in read)
+    return [*sources, page] if there else sources
+
+
 def read_parameters(pairs):
     """Return the papermill parameters of the command line as a dict."""
     import yaml
 
     # a chapter runs in notebooks/: a path is meant from where make was called
-    paths = {value: str(Path(value).resolve()) for _, value in pairs if "/" in value and Path(value).exists()}
-    return {name: paths.get(value, yaml.safe_load(value)) for name, value in pairs}
+    def placed(value):
+        if isinstance(value, list):
+            return [placed(item) for item in value]
+        is_path = isinstance(value, str) and ("/" in value or Path(value).suffix) and Path(value).exists()
+        return str(Path(value).resolve()) if is_path else value
+
+    return {name: placed(yaml.safe_load(value)) for name, value in pairs}
 
 
 def digest(paths, *more):
@@ -95,8 +111,9 @@ def code_key(source, parameters):
 def state_key(source, parameters):
     """Return what a chapter finds when it is run: data, and for the page of results those of the other chapters."""
     found = sorted((BUILD / "results").glob("*.json")) if source.stem == SUMMARY else []
-    others = [path for path in found if path.stem != SUMMARY]
-    return data_key(parameters) + (digest(others) if others else "")
+    own = BUILD / "results" / f"{source.stem}.json"  # a run by hand may have replaced it since
+    read = [path for path in found if path.stem != SUMMARY] or [own] * (source.stem != SUMMARY and own.is_file())
+    return data_key(parameters) + (digest(read) if read else "")
 
 
 def data_key(parameters):

@@ -35,9 +35,7 @@ def brute_force(X, Y, alphas, folds, scoring="correlation", fit_intercept=True):
             scores[k, a] = score_columns(Y[test], Y_hat, scoring)
     scores = scores.mean(axis=0)
     best = (scores >= scores.max(axis=0) - TIE).argmax(axis=0)
-    fits = [
-        Ridge(alpha=alphas[b], solver="svd", fit_intercept=fit_intercept).fit(X, y) for b, y in zip(best, Y.T)
-    ]
+    fits = [Ridge(alpha=alphas[b], solver="svd", fit_intercept=fit_intercept).fit(X, y) for b, y in zip(best, Y.T)]
     coef, intercept = np.array([fit.coef_ for fit in fits]), np.array([fit.intercept_ for fit in fits])
     return coef, intercept * np.ones(len(best)), np.asarray(alphas)[best], scores
 

@@ -105,9 +105,7 @@ def test_finds_the_active_space():
     model = BandedRidgeCV(ALPHAS, 4, n_draws=40).fit(X, Y, groups)
     assert (model.gammas_.argmax(axis=0) == 1).mean() > 0.9
     joint = RidgeCV(ALPHAS, 4).fit(np.concatenate(list(X.values()), axis=1), Y, groups)
-    assert (
-        model.cv_scores_.max(axis=0) >= joint.cv_scores_.max(axis=0) - 1e-12
-    ).all()  # equal weights are tried
+    assert (model.cv_scores_.max(axis=0) >= joint.cv_scores_.max(axis=0) - 1e-12).all()  # equal weights are tried
     assert model.cv_scores_.max(axis=0).mean() > joint.cv_scores_.max(axis=0).mean() + 0.02
 
 

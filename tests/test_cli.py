@@ -25,7 +25,8 @@ def run(capsys, *arguments):
     return status, said.out, said.err
 
 
-COMMANDS = ["", "fetch", "fetch ds003720", "fetch ds005531", "fetch gtzan", "fetch fma", "make", "make music", "make corpus"]
+DATA_SETS = ["fetch ds003720", "fetch ds005531", "fetch gtzan", "fetch fma"]
+COMMANDS = ["", "fetch", *DATA_SETS, "make", "make music", "make corpus"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -16,7 +16,7 @@ from naturalistic.generation import score_model as model
 from naturalistic.miniature.composer import GENRES, NOTE_DTYPE, compose
 from naturalistic.miniature.synthesizer import render
 from naturalistic.sound import as_played
-from naturalistic.training import composed, composing, generated
+from naturalistic.training import composed, composing, copies, generated
 
 FRESH = 2_800_000_000  # seeds that nothing else uses
 
@@ -209,7 +209,7 @@ def test_a_piece_depends_on_its_vector_and_seed_alone(generator, asked, written)
 def test_seeds_give_different_pieces(generator, asked):
     scores = [tokens.encode(score) for score in generator.write(np.repeat(asked[:1], 12, axis=0), range(12))]
     for i, one in enumerate(scores):
-        known, _ = generated.shared_bars([one], scores[:i] + scores[i + 1 :])
+        known, _ = copies.shared_bars([one], scores[:i] + scores[i + 1 :])
         assert known[0] < 0.9
 
 
@@ -228,17 +228,49 @@ def test_no_piece_is_a_copy(written, apart):
     """Generated pieces have no more bars of pieces trained on (a part of them) than other composed pieces have."""
     learnt = [tokens.encode(score) for score in fresh(200, composed.FIRST_SEED)]
     others = [tokens.encode(score) for score in fresh(20, FRESH + 300)]
-    known, closest = generated.shared_bars([tokens.encode(score) for score in written], learnt, apart)
-    known_composed, _ = generated.shared_bars(others, learnt, apart)
+    known, closest = copies.shared_bars([tokens.encode(score) for score in written], learnt, apart)
+    known_composed, _ = copies.shared_bars(others, learnt, apart)
     assert known.mean() <= known_composed.mean() + 0.02
     if not apart:
         assert closest.max() < 0.5
     moved = [(np.where(np.arange(len(h)) == 3, 75, h), e) for h, e in learnt[:3]]  # all to B
-    np.testing.assert_array_equal(generated.shared_bars(moved, learnt, apart)[1], 1)
+    np.testing.assert_array_equal(copies.shared_bars(moved, learnt, apart)[1], 1)
     louder = [(h, np.where(np.arange(6) == 5, 15, e)) for h, e in learnt[:3]]
-    np.testing.assert_array_equal(generated.shared_bars(louder, learnt, apart)[1], 1)
+    np.testing.assert_array_equal(copies.shared_bars(louder, learnt, apart)[1], 1)
     longer = [(h, np.where(np.arange(6) == 4, 15 - e, e)) for h, e in learnt[:3]]
-    assert generated.shared_bars(longer, learnt, apart)[1].max() < 1
+    assert copies.shared_bars(longer, learnt, apart)[1].max() < 1
+
+
+def test_a_copy_is_found_though_it_was_shifted_transposed_or_changed(written):
+    learnt = [tokens.encode(score) for score in fresh(200, composed.FIRST_SEED)]
+    others = [tokens.encode(score) for score in fresh(20, FRESH + 300)]
+
+    def moved(piece, steps, up):
+        header, events = piece[0], piece[1].copy()
+        events[0, 0] += steps
+        pitched = events[:, 1] < tokens.N_PITCHED
+        events[pitched, 2] += up
+        return header, events
+
+    whole = [moved(p, steps, up) for p, steps, up in zip(learnt, (0, 4, 9), (0, 3, -5))]
+    np.testing.assert_allclose(copies.shared_notes(whole, learnt), 1)
+    dropped = [(h, np.delete(e, np.flatnonzero(e[:, 0] == 0)[::10], axis=0)) for h, e in learnt[:3]]
+    assert copies.shared_notes(dropped, learnt).min() == pytest.approx(1)
+    own, composed_ones = (
+        copies.shared_notes([tokens.encode(s) for s in written], learnt),
+        copies.shared_notes(others, learnt),
+    )
+    assert own.max() < 0.9 and own.mean() <= composed_ones.mean() + 0.05
+    one = learnt[5]
+    steps, brute = np.cumsum(one[1][:, 0]), 0
+    mine = {(int(t), int(v), int(q)) for t, v, q in zip(steps, one[1][:, 1], one[1][:, 2])}
+    t2 = np.cumsum(learnt[6][1][:, 0])
+    theirs = {(int(t), int(v), int(q)) for t, v, q in zip(t2, learnt[6][1][:, 1], learnt[6][1][:, 2])}
+    for shift in range(-16, 17):
+        for up in range(-6, 7):
+            hit = sum((t + shift, v, q + up * (v < tokens.N_PITCHED)) in theirs for t, v, q in mine)
+            brute = max(brute, hit)
+    assert copies.shared_notes([one], [learnt[6]])[0] == pytest.approx(brute / len(mine))
 
 
 def test_the_card_says_what_was_asked_for():
@@ -248,6 +280,7 @@ def test_the_card_says_what_was_asked_for():
     scores = card["scores"]
     assert scores["n_clips"] == 60 and scores["identification_mini-mulan"] >= 0.85
     assert scores["generated_bars_in_one_training_piece_most"] < 0.5
+    assert scores["generated_notes_in_one_training_piece_most"] < 0.9
     for what in ("bars", "bars_of_single_voices"):
         assert scores[f"generated_{what}_in_any_training_piece"] < scores[f"composed_{what}_in_any_training_piece"]
 
@@ -265,6 +298,14 @@ def test_the_card_says_what_was_asked_for():
 def test_bad_vectors(generator, embedding, how, message):
     with pytest.raises(ValueError, match=message):
         generator.generate(embedding, **{"seed": 0} | how)
+
+
+def test_a_card_of_other_weights(tmp_path):
+    """New weights beside an old card: what a training leaves that was stopped before it was measured."""
+    shutil.copy(mini.path_of(), tmp_path / "x.safetensors")
+    (tmp_path / "x.json").write_text(json.dumps(mini.card() | {"sha256": "0" * 64}))
+    with pytest.raises(ValueError, match=r"x\.json is the card of other weights"):
+        mini.load(tmp_path / "x.safetensors")
 
 
 def test_weights_of_something_else(tmp_path, monkeypatch):

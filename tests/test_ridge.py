@@ -80,15 +80,11 @@ def test_tiny_alphas_with_collinear_and_constant_columns(n_features, dtype):
     model = RidgeCV(alphas, 4).fit(X, Y, groups)
     expected = brute_force(X, Y, alphas, check_folds(4, 60, groups))
     assert np.isfinite(model.coef_).all() and np.isfinite(model.cv_scores_).all()
-    assert (model.coef_[:, 5] == 0).all() or np.abs(model.coef_[:, 5]).max() < 1e-6 * np.abs(
-        model.coef_
-    ).max()
+    assert (model.coef_[:, 5] == 0).all() or np.abs(model.coef_[:, 5]).max() < 1e-6 * np.abs(model.coef_).max()
     np.testing.assert_allclose(model.cv_scores_, expected[3], atol=1e-4 if dtype == np.float32 else 1e-7)
     chosen = np.log10(model.alphas_).round().astype(int) + 12
     best = expected[3].max(axis=0)
-    np.testing.assert_allclose(
-        expected[3][chosen, np.arange(7)], best, atol=1e-4 if dtype == np.float32 else 1e-9
-    )
+    np.testing.assert_allclose(expected[3][chosen, np.arange(7)], best, atol=1e-4 if dtype == np.float32 else 1e-9)
 
 
 @pytest.mark.parametrize("condition", [1e2, 1e4])
@@ -122,9 +118,7 @@ def test_constant_targets_count_zero_and_are_never_inf(n_features, scoring, dtyp
     assert (model.cv_scores_[:, 0] == 0).all()
     assert np.abs(model.coef_[0]).max() < 1e-6
     np.testing.assert_allclose(model.intercept_[0], 0.1, rtol=1e-6)
-    np.testing.assert_allclose(
-        model.cv_scores_, expected, atol=2e-5 if dtype == np.float32 else 1e-8, rtol=1e-5
-    )
+    np.testing.assert_allclose(model.cv_scores_, expected, atol=2e-5 if dtype == np.float32 else 1e-8, rtol=1e-5)
 
 
 def test_features_constant_over_a_test_fold_predict_nothing_there():
@@ -153,9 +147,7 @@ def test_same_as_himalaya(peer, n_features, dtype, tolerance):
         coef = oracle.coef_.T
     else:
         params = dict(score_func=correlation_score)
-        oracle = kernel_ridge.KernelRidgeCV(
-            fit_intercept=True, solver_params=params, warn=False, **options
-        ).fit(X, Y)
+        oracle = kernel_ridge.KernelRidgeCV(fit_intercept=True, solver_params=params, warn=False, **options).fit(X, Y)
         coef = (X.T @ oracle.dual_coef_).T
     model = RidgeCV(ALPHAS, 4).fit(X.astype(dtype), Y.astype(dtype), groups)
     np.testing.assert_allclose(model.alphas_, oracle.best_alphas_, rtol=1e-6)

@@ -176,8 +176,6 @@ def test_cuda_gives_the_same(n_features):
     np.testing.assert_array_equal(cuda.alphas_, cpu.alphas_)
     np.testing.assert_allclose(cuda.coef_, cpu.coef_, atol=1e-8)
     spaces = {"a": x, "b": x[:, :4] ** 2}
-    cpu, cuda = (
-        BandedRidgeCV(cv=4, n_draws=4, device=device).fit(spaces, y, groups) for device in ("cpu", "cuda")
-    )
+    cpu, cuda = (BandedRidgeCV(cv=4, n_draws=4, device=device).fit(spaces, y, groups) for device in ("cpu", "cuda"))
     np.testing.assert_array_equal(cuda.gammas_, cpu.gammas_)
     np.testing.assert_allclose(cuda.coef_, cpu.coef_, atol=1e-8)

@@ -57,6 +57,7 @@ def save(chapter, numbers, *, dataset, seed):
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
         file.write(text + "\n")
+    os.chmod(file.name, 0o644)  # temporary files are their maker's alone
     os.replace(file.name, path)
     return json.loads(text)
 

@@ -130,21 +130,22 @@ def _decoded(path):
         if error.reason == "unexpected end of data":
             raise ValueError(f"{path} ends inside of a character: it was cut short; fetch it again") from error
         if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            name = "UTF-16"
+            name, convert = "UTF-16", ", or convert it (iconv -f UTF-16 -t UTF-8)"
+        elif _is_shift_jis(content):
+            name, convert = "Shift-JIS", ", or convert it (iconv -f CP932 -t UTF-8)"
         else:
-            name = "Shift-JIS" if _is_shift_jis(content) else "in an unknown encoding"
+            name, convert = "in an unknown encoding", ""
         raise ValueError(
-            f"{path} is {name}, expected UTF-8 as published (byte {error.start:,}): fetch it again, or convert it "
-            f"(iconv -f {'UTF-16' if name == 'UTF-16' else 'CP932'} -t UTF-8)"
+            f"{path} is {name}, expected UTF-8 as published (byte {error.start:,}): fetch it again{convert}"
         ) from error
 
 
 def _is_shift_jis(content):
+    """Say whether bytes decode to kana or kanji: nearly all bytes decode to something."""
     try:
-        content.decode("cp932")
+        return re.search("[\u3041-\u30fa\u4e00-\u9fff]", content.decode("cp932")) is not None
     except UnicodeDecodeError:
         return False
-    return True
 
 
 def _clean(text):

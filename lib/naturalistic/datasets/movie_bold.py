@@ -7,6 +7,7 @@ those of cortex and what lies under it; about 88,000. A run's first seconds are 
 
 import hashlib
 import json
+import mmap
 import os
 from pathlib import Path
 
@@ -27,14 +28,9 @@ _TILE = 256_000_000  # bytes read at a time
 _BLOCK = 4096  # voxels z-scored at a time
 
 
-def folder_of(folder, subject):
-    """Return the folder of a subject's preprocessed files."""
-    return Path(folder) / "derivatives" / "preprocessed_data" / f"sub-{subject}"
-
-
-def run_path(folder, subject, run):
-    """Return the file of a run, by its name."""
-    return folder_of(folder, subject) / f"sub-{subject}_task-{run}.mat"
+def mask_path(folder, subject):
+    """Return the file of a subject's voxels; runs are beside it."""
+    return Path(folder) / "derivatives" / "preprocessed_data" / f"sub-{subject}" / "vset_100.mat"
 
 
 def grid(folder, subject):
@@ -66,7 +62,7 @@ def read_mask(path):
     except NotImplementedError:  # v7.3
         with _opened(path) as file:
             arrays = {key: np.asarray(file[key]) for key in file if isinstance(file[key], h5py.Dataset)}
-    except (ValueError, OSError, TypeError, EOFError) as error:
+    except Exception as error:  # a damaged file makes scipy raise a dozen kinds
         raise ValueError(f"{path} is no MATLAB file or was cut short ({error}); fetch it again") from error
     if VOXELS not in arrays:
         names = ", ".join(key for key in arrays if not key.startswith("__"))
@@ -105,20 +101,20 @@ def open_bold(folder, subject, runs, progress=True):
     RequestError
         If the disk has too little room.
     """
-    mask_path = folder_of(folder, subject) / "vset_100.mat"
-    paths = [run_path(folder, subject, run.name) for run in runs]
-    missing = [str(path) for path in (mask_path, *paths) if not path.is_file()]
+    mask = mask_path(folder, subject)
+    paths = [mask.with_name(f"sub-{subject}_task-{run.name}.mat") for run in runs]
+    missing = [str(path) for path in (mask, *paths) if not path.is_file()]
     if missing:
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         raise FileNotFoundError(
             f"{len(missing)} of {len(paths) + 1} files are missing: {', '.join(missing[:4])}{more}; fetch them "
             f"(naturalistic fetch ds005531 --subject {subject}), or name the runs that you have"
         )
-    place = cache_dir() / "movie" / f"sub-{subject}-{_key(mask_path, paths, runs)}"
+    place = cache_dir() / "movie" / f"sub-{subject}-{_key((mask, *paths), runs)}"
     if not place.is_dir():
-        voxels = read_mask(mask_path)
+        voxels = read_mask(mask)
         for path, run in zip(paths, runs):
-            _check(path, run, mask_path, voxels, int(np.prod(grid(folder, subject)[0])))
+            _check(path, run, mask, voxels, int(np.prod(grid(folder, subject)[0])))
         part = place.with_name(place.name + ".part")
         with claimed(part):
             if not place.is_dir():  # another process may have finished it meanwhile
@@ -127,9 +123,16 @@ def open_bold(folder, subject, runs, progress=True):
     return np.load(place / "bold.npy", mmap_mode="r", allow_pickle=False)
 
 
-def _key(mask_path, paths, runs):
+def block(bold, rows, voxels):
+    """Return some voxels of a memory map, copied: a slice of rows, a slice or indices of voxels."""
+    if hasattr(mmap, "MADV_RANDOM"):
+        bold._mmap.madvise(mmap.MADV_RANDOM)  # else the system reads all of each row ahead, that is the whole file
+    return np.array(bold[rows, voxels])
+
+
+def _key(paths, runs):
     """Return a hash of what determines the result: the files (by size and time), what is dropped, the recipe."""
-    state = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in (mask_path, *paths)]
+    state = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
     text = json.dumps([_RECIPE, state, [(run.name, run.n_seconds, run.n_overlap) for run in runs]])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -141,7 +144,7 @@ def _opened(path):
         raise ValueError(f"{path} was cut short, or is no MATLAB v7.3 file ({error}); fetch it again") from error
 
 
-def _check(path, run, mask_path, voxels, n_grid):
+def _check(path, run, mask, voxels, n_grid):
     """Look at the header of a run."""
     with _opened(path) as file:
         if BOLD not in file:
@@ -156,7 +159,7 @@ def _check(path, run, mask_path, voxels, n_grid):
         )
     if voxels.max() >= shape[1]:
         raise ValueError(
-            f"{mask_path} lists voxel {voxels.max() + 1:,}, {path.name} has {shape[1]:,}: is the mask of another "
+            f"{mask} lists voxel {voxels.max() + 1:,}, {path.name} has {shape[1]:,}: is the mask of another "
             "subject, or of another grid?"
         )
 

@@ -92,6 +92,15 @@ def annotation_path(folder, run, level, speech="en"):
     return next((path for path in paths if path.is_file()), paths[0])
 
 
+def levels_there(folder, runs):
+    """Return the levels of which some run has text, such as ``("Speech", "Object", "Story")``."""
+    return tuple(
+        level
+        for level in KINDS
+        if any(annotation_path(folder, run, level, speech).is_file() for run in runs for speech in SPEECH)
+    )
+
+
 def check_level(folder, runs, level, speech):
     """Return the files of a level, one for each run.
 

@@ -148,6 +148,10 @@ def read_runs(path):
     wrong = [run.name for run in runs if names.count(run.name) > 1 or run.repeat_of not in (None, *names)]
     if wrong:
         raise ValueError(f"{path}: {wrong[0]} is there twice, or repeats a run that is not there")
+    lasts = {run.name: (run.n_seconds, run.n_overlap) for run in runs}
+    for run in runs:
+        if run.repeat_of and lasts[run.name] != lasts[run.repeat_of]:
+            raise ValueError(f"{path}: {run.name} has other seconds than {run.repeat_of}, which it repeats")
     return training_first(runs)
 
 

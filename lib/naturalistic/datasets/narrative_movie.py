@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from naturalistic.datasets import movie_bold
-from naturalistic.datasets.annotations import KINDS, Rows, joined, read_annotation
+from naturalistic.datasets.annotations import Rows, joined, read_annotation
 from naturalistic.datasets.movie_files import (
-    annotation_path,
     check_level,
     known_runs,
     known_subjects,
+    levels_there,
     locate,
     runs_there,
     subjects_there,
@@ -25,11 +25,8 @@ from naturalistic.datasets.movie_titles import SPLITS, published_runs, read_runs
 from naturalistic.datasets.scans import find
 
 TR = 1.0  # s
-DRIFT_WINDOW = 120.0  # s of the running median by which the paper removes drift
-ATTRIBUTION = (
-    "Data: Yamaguchi, Koide-Majima, Kubo, Nakai & Nishimoto (2024), OpenNeuro ds005531, CC0. For research only: "
-    "nobody may try to find out who the subjects are."
-)
+DRIFT_WINDOW = 120.0  # s of the paper's running median
+ATTRIBUTION = "Data: Yamaguchi et al. (2024), OpenNeuro ds005531, CC0; for research only, subjects stay unknown."
 MADE = "MADE MINIATURE"  # how the README of a miniature begins
 
 
@@ -94,14 +91,13 @@ class NarrativeMovie:
         of_tr = self.fold_of_tr(runs)
         folds = np.unique(of_tr)
         if len(folds) < 2:
-            titles = sorted({run.title for run in self.select(runs)})
-            raise ValueError(f"the titles {', '.join(titles)} are all of one fold, expected titles of two folds or more")
+            titles = ", ".join(sorted({run.title for run in self.select(runs)}))
+            raise ValueError(f"{titles} are all of one fold, expected titles of two folds or more")
         return [(np.flatnonzero(of_tr != fold), np.flatnonzero(of_tr == fold)) for fold in folds]
 
     def kept(self, runs=None):
         """Return which seconds of whole runs are left without the overlaps (n_seconds of whole runs,): bool."""
-        parts = [np.arange(run.n_seconds) >= run.n_overlap for run in self.select(runs)]
-        return np.concatenate(parts)
+        return np.concatenate([np.arange(run.n_seconds) >= run.n_overlap for run in self.select(runs)])
 
     @property
     def repeats(self):
@@ -112,11 +108,7 @@ class NarrativeMovie:
     @property
     def levels(self):
         """Return the levels of which there is text, such as ``("Speech", "Object", "Story")``."""
-        return tuple(
-            level
-            for level in KINDS
-            if any(annotation_path(self.folder, run, level, s).is_file() for run in self.runs for s in ("en", "ja"))
-        )
+        return levels_there(self.folder, self.runs)
 
     def annotations(self, level, runs=None, *, speech="en", vary=False):
         """Return the text of each second on one level, overlaps dropped.
@@ -139,7 +131,7 @@ class NarrativeMovie:
         Raises
         ------
         ValueError, FileNotFoundError
-            If the level was not released, files are missing, or as `read_annotation`.
+            As `check_level` and `read_annotation`.
         """
         chosen = self.select(runs)
         by_run = {}
@@ -169,7 +161,7 @@ class NarrativeMovie:
         adjacent = last - first + 1 == wanted.sum()
         if voxels is None:
             return whole[first : last + 1] if adjacent else whole[wanted]
-        block = np.array(whole[first : last + 1, voxels])
+        block = movie_bold.block(whole, slice(first, last + 1), voxels)
         return block if adjacent else block[wanted[first : last + 1]]
 
     def voxels(self, subject):
@@ -177,8 +169,7 @@ class NarrativeMovie:
 
         The affine is None where the reference image (part ``pycortex_db``) was not fetched.
         """
-        folder = movie_bold.folder_of(self.folder, self._known(subject))
-        flat = movie_bold.read_mask(folder / "vset_100.mat")
+        flat = movie_bold.read_mask(movie_bold.mask_path(self.folder, self._known(subject)))
         shape, affine = movie_bold.grid(self.folder, subject)
         return np.stack(np.unravel_index(flat, shape, order="F"), axis=1), shape, affine
 
@@ -188,11 +179,8 @@ class NarrativeMovie:
         For `preprocessing.prepare(scans, drift="median", window=DRIFT_WINDOW)`, after which `kept` says which rows
         are left without the overlaps.
         """
-        return [
-            find(self.folder, self._known(subject), run.name, space=space, tr=TR, n_trs=run.n_seconds,
-                 derivatives=derivatives)
-            for run in self.runs
-        ]  # fmt: skip
+        more = {"space": space, "tr": TR, "derivatives": derivatives}
+        return [find(self.folder, self._known(subject), run.name, n_trs=run.n_seconds, **more) for run in self.runs]
 
     def title(self, text):
         """Return ``text`` as a figure title, marked if the data are made."""

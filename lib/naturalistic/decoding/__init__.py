@@ -5,7 +5,7 @@ from naturalistic.decoding.atlas import parcels_of
 from naturalistic.decoding.calibration import Calibration, calibrate, centred, csls
 from naturalistic.decoding.classes import Tagger, agreement_matrix, tagger, top_n_agreement
 from naturalistic.decoding.clips import average_clips, clip_interval
-from naturalistic.decoding.corpus import index_corpus, unreadable
+from naturalistic.decoding.corpus import index_corpus, index_folder, unreadable
 from naturalistic.decoding.decoder import Decoder, fit_decoder, held_out, ridge
 from naturalistic.decoding.delay import Delay, choose_delay
 from naturalistic.decoding.groups import by_group, confusion, within_group_test
@@ -35,7 +35,7 @@ from naturalistic.decoding.parcels import equal_area_parcels, parcel_columns
 from naturalistic.decoding.retrieval import Index, build_index
 from naturalistic.decoding.scores import Scores, accuracies, score
 from naturalistic.decoding.splits import Split, one_group_out
-from naturalistic.decoding.subjects import decode_left_out, decode_pooled
+from naturalistic.decoding.subjects import decode_alone, decode_left_out, decode_pooled
 from naturalistic.decoding.windows import Pairs, Windows, pair, window_bold
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "correlation_test",
     "csls",
     "decode",
+    "decode_alone",
     "decode_left_out",
     "decode_other_genres",
     "decode_pooled",
@@ -82,6 +83,7 @@ __all__ = [
     "identification",
     "identification_test",
     "index_corpus",
+    "index_folder",
     "listen",
     "matched_test",
     "mean_rank",

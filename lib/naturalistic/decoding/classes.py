@@ -38,6 +38,10 @@ class Tagger:
             return self.models[0].predict_proba(features)
         return np.stack([model.predict_proba(features)[:, 1] for model in self.models], axis=1)
 
+    def likeliest(self, features):
+        """Return the name of the most probable class of each clip (n_clips,)."""
+        return np.array(self.names)[self.probabilities(features).argmax(axis=1)]
+
 
 def tagger(features, labels, names=None, C=0.1):
     """Train a tagger by logistic regression on scaled features.

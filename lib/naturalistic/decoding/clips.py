@@ -1,6 +1,7 @@
 """Clips: which rows belong together because they are windows of the same piece of music."""
 
 import numpy as np
+from scipy import sparse
 
 from naturalistic.inference import bootstrap_interval
 
@@ -69,10 +70,11 @@ def average_clips(values, clips):
     """
     values = np.asarray(values)
     ids, codes = clip_codes(clips, len(values))
-    total = np.zeros((len(ids), *values.shape[1:]))
-    np.add.at(total, codes, values)
-    total /= np.bincount(codes).reshape(-1, *[1] * (values.ndim - 1))
-    return total.astype(values.dtype if values.dtype.kind == "f" else np.float64), ids
+    dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+    share = (1 / np.bincount(codes)[codes]).astype(dtype)  # a sparse product: np.add.at is many times slower
+    merge = sparse.csr_array((share, (codes, np.arange(len(codes)))), shape=(len(ids), len(codes)))
+    means = merge @ values.reshape(len(values), -1).astype(dtype, copy=False)
+    return np.asarray(means, dtype=dtype).reshape(len(ids), *values.shape[1:]), ids
 
 
 def clip_interval(values, clips=None, confidence=0.95, n_boot=2000, seed=0):

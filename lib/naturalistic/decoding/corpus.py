@@ -11,12 +11,34 @@ from pathlib import Path
 
 import numpy as np
 
+from naturalistic.cache import cache_dir
 from naturalistic.datasets.fma import first_seconds
+from naturalistic.datasets.place import claimed
 from naturalistic.decoding.retrieval import build_index
 from naturalistic.sound import as_played
 
 REASONS, CONTENTS = "unreadable.json", "corpus.json"  # beside the index
+RECIPE = 1  # raise it when tracks are heard otherwise: an index of before is then another one
 LOADERS = 2  # threads that read ahead while the model runs
+
+
+def index_folder(corpus, embedder, seconds=15.0):
+    """Return the folder in the cache for the index of this corpus, as it is now, by this embedder.
+
+    Another model, other weights, or tracks that came, went or changed their size give another folder.
+
+    Parameters
+    ----------
+    corpus, embedder, seconds
+        As of `index_corpus`.
+
+    Returns
+    -------
+    folder : Path
+    """
+    sizes = sorted((track.id, os.stat(track.path).st_size) for track in corpus.tracks)
+    what = json.dumps([index_identity(embedder, seconds), str(corpus.folder.resolve()), sizes])
+    return cache_dir() / "index" / hashlib.sha256(what.encode()).hexdigest()[:16]
 
 
 def index_corpus(corpus, embedder, folder, *, seconds=15.0, batch_size=64, progress=True):
@@ -49,6 +71,11 @@ def index_corpus(corpus, embedder, folder, *, seconds=15.0, batch_size=64, progr
         If the folder holds an index of another model, or the corpus has changed since it was begun.
     """
     folder = Path(folder)
+    with claimed(folder):  # two at once would write the same parts
+        return _index(corpus, embedder, folder, seconds, batch_size, progress)
+
+
+def _index(corpus, embedder, folder, seconds, batch_size, progress):
     paths = {track.id: track.path for track in corpus.tracks}
     _check_unchanged(folder, paths)
     reasons = unreadable(folder)
@@ -103,7 +130,7 @@ def _hear(path, seconds, rate):
     """Return how a track begins as the experiment would have played it, or why it cannot be heard."""
     try:
         return as_played(first_seconds(path, seconds, rate), rate)
-    except (ValueError, OSError) as error:
+    except (ValueError, FileNotFoundError) as error:  # of the track itself; a failing disk stops, to be gone on with
         return str(error)
 
 
@@ -116,7 +143,7 @@ def unreadable(folder):
 def index_identity(embedder, seconds=15.0):
     """Return what an index of this embedder is called: the model, its weights and options, and how tracks are heard."""
     own = embedder.identity() if callable(embedder.identity) else embedder.identity
-    parts = [own, embedder.sample_rate, float(embedder.window), float(embedder.hop), embedder.dim]
+    parts = [RECIPE, own, embedder.sample_rate, float(embedder.window), float(embedder.hop), embedder.dim]
     short = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
     return f"{embedder.name} {short}, first {seconds:g} s"
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from naturalistic.decoding.alignment import pool
+from naturalistic.decoding.alignment import pool, principal_components
 
 
 def decode_pooled(training, test, targets, clips, fit, reference, **options):
@@ -37,6 +37,28 @@ def decode_pooled(training, test, targets, clips, fit, reference, **options):
     pooled = pool(training, targets, clips, reference, **options)
     decoder = fit(pooled.bold, pooled.targets, pooled.clips)
     return {subject: decoder.predict(pooled.to_reference[subject](test[subject])) for subject in training}
+
+
+def decode_alone(training, test, targets, clips, fit, n_components=100):
+    """Train a decoder for each subject on its own components: what data of others are to be held against.
+
+    Parameters
+    ----------
+    training, test, targets, clips, fit
+        As of `decode_pooled`.
+    n_components : int
+        As many as the others' decoders read.
+
+    Returns
+    -------
+    predicted : dict of str to array (n_test_rows, dim)
+    """
+    _check_test(test, training)
+    predicted = {}
+    for subject, bold in training.items():
+        space = principal_components(bold, n_components)
+        predicted[subject] = fit(space(bold), targets, clips).predict(space(test[subject]))
+    return predicted
 
 
 def decode_left_out(training, test, targets, clips, left_out, fit, reference=None, **options):

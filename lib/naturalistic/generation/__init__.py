@@ -19,9 +19,9 @@ import inspect
 
 from naturalistic.features import devices
 from naturalistic.generation import sources
-from naturalistic.generation.generator import Generator, check_embeddings
+from naturalistic.generation.generator import Generator, check_dim, check_embeddings
 
-__all__ = ["KINDS", "MODELS", "Generator", "check_embeddings", "load"]
+__all__ = ["KINDS", "MODELS", "Generator", "check_dim", "check_embeddings", "load"]
 
 # short name -> module:function, called as function(source=..., name=..., device=..., **options)
 MODELS = {

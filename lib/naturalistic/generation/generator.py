@@ -70,3 +70,17 @@ def check_embeddings(embeddings, dim, seeds, duration):
     if not duration > 0:
         raise ValueError(f"duration is {duration} s, expected more than 0")
     return x / length, seeds
+
+
+def check_dim(generator, embedder):
+    """Stop if a generator does not take an embedder's vectors; before they are decoded, indexed or anything.
+
+    Raises
+    ------
+    ValueError
+    """
+    if generator.dim != embedder.dim:
+        raise ValueError(
+            f"generator {generator.name} takes vectors of {generator.dim} dimensions, and {embedder.name} has "
+            f"{embedder.dim}: mini goes with mini-mulan, musicldm with its own CLAP, musicgen with any joint model"
+        )

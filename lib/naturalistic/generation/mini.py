@@ -58,7 +58,13 @@ def load(source=None, name="mini", device="cpu", weights=None):
             f"{path} was trained on vectors of a {EMBEDDER} with the hash {str(known)[:12]}, and the one at hand has "
             f"{here[:12]}: train it again (naturalistic train mini-generator --to FILE), or bring back that {EMBEDDER}"
         )
-    return MiniGenerator(network_of(path, check_device(device)), name, device)
+    network = network_of(path, check_device(device))
+    if card.get("sha256") != hashlib.sha256(path.read_bytes()).hexdigest():
+        raise ValueError(
+            f"{path.with_suffix('.json')} is the card of other weights: a training that was stopped before it was "
+            "measured leaves such a pair; run the same naturalistic train mini-generator again"
+        )
+    return MiniGenerator(network, name, device)
 
 
 def path_of():

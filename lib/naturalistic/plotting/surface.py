@@ -21,6 +21,8 @@ def brain_map(values, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
     cmap : str
     """
     both = np.concatenate([values[side] for side in SIDES])
+    if not np.isfinite(both).any():
+        raise ValueError("values has no finite value on either hemisphere: do the coordinates lie in MNI152 mm?")
     vmax = float(np.nanpercentile(both, 99.5)) if vmax is None else vmax
     fig = plt.figure(figsize=(7.4, 4.6))
     grid = fig.add_gridspec(2, 5, width_ratios=[1, 1, 1, 1, 0.07], height_ratios=[0.75, 1])

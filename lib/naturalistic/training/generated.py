@@ -4,11 +4,12 @@ import numpy as np
 
 from naturalistic.features.mini import load_mulan, load_ssl
 from naturalistic.generation.mini import MiniGenerator, network_of
-from naturalistic.generation.tokens import N_PITCHED, encode
+from naturalistic.generation.tokens import encode
 from naturalistic.miniature.composer import GENRES
 from naturalistic.scoring import correlation_matrix
 from naturalistic.sound import as_played
 from naturalistic.training.composed import CLIP, clip_of, training_scores
+from naturalistic.training.copies import shared_bars, shared_notes
 from naturalistic.training.scores import clip_vectors
 
 HELD_OUT = 2_900_000_000  # seeds of pieces that are neither trained on nor in the miniature
@@ -42,6 +43,9 @@ def generator_scores(weights, waveforms, sample_rate, n_pieces, seed=0):
     others = [encode(clip_of(GENRES[k % len(GENRES)], HELD_OUT + k)) for k in seeds]
     learnt = list(zip(*training_scores(n_pieces, seed, progress=False)[:2]))
     for kind, pieces in (("generated", written), ("composed", others)):
+        closest = shared_notes(pieces, learnt)
+        scores[f"{kind}_notes_in_one_training_piece"] = float(closest.mean())
+        scores[f"{kind}_notes_in_one_training_piece_most"] = float(closest.max())
         for what, apart in (("bars", False), ("bars_of_single_voices", True)):
             known, closest = shared_bars(pieces, learnt, apart)
             scores[f"{kind}_{what}_in_any_training_piece"] = float(known.mean())
@@ -58,62 +62,3 @@ def identified(predicted, target):
     own = np.diag(likeness)[:, None]
     better = (likeness < own) + 0.5 * (likeness == own)
     return (better.sum(axis=1) - 0.5) / (len(own) - 1)
-
-
-def bars_of(header, events, apart=False):
-    """Return the bars of a piece as texts that are equal where bars are, transposed or not, whatever their loudness.
-
-    Parameters
-    ----------
-    header : int array (n_tokens,)
-    events : int array (n_events, 6)
-    apart : bool
-        Of each pitched voice by itself, instead of all that sounds.
-
-    Returns
-    -------
-    bars : list of bytes
-        Bars in which nothing begins, and the last one, which may be cut, are left out.
-    """
-    bar_steps = 4 * (3 + int(header[0]))
-    steps = np.cumsum(np.asarray(events[:, 0], dtype=np.int64))
-    rows = np.column_stack([steps % bar_steps, events[:, 1:5]]).astype(np.int16)
-    bar, pitched = steps // bar_steps, rows[:, 1] < N_PITCHED
-    part = np.where(pitched, rows[:, 1], -1) if apart else np.zeros(len(rows), dtype=int)
-    bars = []
-    for index, voice in np.unique(np.column_stack([bar, part])[(bar < bar[-1]) & (part >= 0)], axis=0):
-        inside = (bar == index) & (part == voice)
-        kept = rows[inside]
-        if pitched[inside].any():
-            kept[pitched[inside], 2] -= kept[pitched[inside], 2].min()
-        bars.append(kept.tobytes())
-    return bars
-
-
-def shared_bars(pieces, learnt, apart=False):
-    """Return how much of pieces is in others.
-
-    Parameters
-    ----------
-    pieces, learnt : list of (header, events)
-    apart : bool
-        See `bars_of`.
-
-    Returns
-    -------
-    known, closest : float array (n,)
-        Share of the bars of each piece that are in any of the learnt ones, and in that one which has most of them: 1 is
-        a copy.
-    """
-    owners = {}
-    for k, piece in enumerate(learnt):
-        for bar in set(bars_of(*piece, apart)):
-            owners.setdefault(bar, []).append(k)
-    known, closest = np.zeros(len(pieces)), np.zeros(len(pieces))
-    for row, piece in enumerate(pieces):
-        bars = bars_of(*piece, apart)
-        found = [owners.get(bar, []) for bar in bars]
-        known[row] = np.mean([bool(ks) for ks in found]) if bars else 0
-        every = np.array([k for ks in found for k in ks], dtype=int)
-        closest[row] = np.bincount(every).max() / len(bars) if len(every) else 0
-    return known, closest
