@@ -7,6 +7,9 @@ BIN := .venv/bin
 export NATURALISTIC_CACHE ?= $(CURDIR)/_build/cache
 # a thread that waits must sleep: spinning, two threads on a busy core are ten times slower than one
 export OMP_WAIT_POLICY ?= PASSIVE
+# two files of tests side by side, each with one thread: two processes of two threads each are slower than one
+SIDE_BY_SIDE := -n 2 --dist loadfile
+test test-fast: export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: book test test-fast bench pairs clean
@@ -16,10 +19,10 @@ book: .venv/installed
 
 test: .venv/installed
 	$(BIN)/ruff check lib tests book
-	$(BIN)/pytest $(TESTFLAGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(TESTFLAGS)
 
 test-fast: .venv/installed
-	$(BIN)/pytest -m "not slow" $(TESTFLAGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow" $(TESTFLAGS)
 
 bench: .venv/installed
 	for script in tests/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done

@@ -142,7 +142,6 @@ def test_music_of_two_subjects_without_a_truth(tmp_path, monkeypatch, measured_m
     assert n_figures == 6 and not read["dataset"].startswith("MADE")
     assert set(read["across"]) == {"own", "others'", "everybody's"}
     assert min(read["repairs"]["mini-mulan"]["centred"]) > 0.65
-    monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path / "cache"))  # no index of another test
     printed, n_figures, rebuilt = run("07-music-reconstruction", tmp_path, monkeypatch, corpus=corpus, **asked)
     assert "39 tracks indexed, 1 unreadable" in printed and n_figures == 3
     generated = rebuilt["identification"]["generated"]["mini-mulan"]

@@ -44,7 +44,7 @@ def calibrate(predicted_cv, targets, method="variance"):
     Returns
     -------
     calibration : Calibration
-        A dimension whose predictions are constant keeps its scale. float32 when both are.
+        A dimension whose predictions are constant, but for rounding, keeps its scale. float32 when both are.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def calibrate(predicted_cv, targets, method="variance"):
     dtype = float_type(predicted_cv, targets)
     x, y = predicted_cv.astype(float), targets.astype(float)
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
-    flat = np.ptp(x, axis=0) == 0
+    flat = x.std(axis=0) <= 1e-6 * np.maximum(np.abs(x).max(axis=0), y.std(axis=0))
     spread = np.where(flat, 1, x.std(axis=0))
     if method == "variance":
         scale = y.std(axis=0) / spread

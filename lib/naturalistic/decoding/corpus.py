@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,8 @@ def index_corpus(corpus, embedder, folder, *, seconds=15.0, batch_size=64, progr
         If the folder holds an index of another model, or the corpus has changed since it was begun.
     """
     folder = Path(folder)
-    with claimed(folder):  # two at once would write the same parts
+    # two at once would write the same parts; a finished index is only read, maybe from a disk that lets nobody write
+    with nullcontext() if (folder / "index.json").is_file() else claimed(folder):
         return _index(corpus, embedder, folder, seconds, batch_size, progress)
 
 

@@ -64,19 +64,15 @@ def within_group_test(predicted, target, labels, n_permutations=1000, seed=0, li
     Returns
     -------
     tested : Tested
-        ``score`` is the mean over rows; rows that are alone with their label are left out.
-
-    Raises
-    ------
-    ValueError
-        If no label has two rows.
+        ``score`` is the mean over rows; rows that are alone with their label are left out. All is NaN where no label
+        has two rows.
     """
     likeness, names, codes = _labelled(predicted, target, labels, like)
     blocks = [
         shares(likeness[np.ix_(rows, rows)]) for k in range(len(names)) if len(rows := np.flatnonzero(codes == k)) > 1
     ]
     if not blocks:
-        raise ValueError("labels: no label has two rows, expected some to be told apart inside one")
+        return Tested(np.nan, np.full(n_permutations, np.nan), np.nan)
     rng, n_rows = np.random.default_rng(seed), sum(map(len, blocks))
     score, null = sum(np.trace(block) for block in blocks) / n_rows, np.zeros(n_permutations)
     for block in blocks:

@@ -9,6 +9,7 @@ from naturalistic.decoding.calibration import calibrate
 from naturalistic.decoding.clips import average_clips
 from naturalistic.decoding.decoder import Decoder, fit_decoder, held_out
 from naturalistic.decoding.delay import choose_delay
+from naturalistic.decoding.metrics import identification
 from naturalistic.decoding.splits import one_group_out
 from naturalistic.decoding.windows import Pairs, pair, window_bold
 
@@ -151,7 +152,7 @@ def decode_other_genres(heard, genres, strategy="parcels", **options):
     return of_clips(predicted, test)
 
 
-def recalibrated(heard, decoder, method="variance", cv=5, **options):
+def recalibrated(heard, decoder, method=None, cv=5, **options):
     """Read the test clips again, with the shrinkage of each dimension undone.
 
     Parameters
@@ -159,9 +160,10 @@ def recalibrated(heard, decoder, method="variance", cv=5, **options):
     heard : Heard
     decoder : Decoder
         Fitted on the training windows.
-    method : str
+    method : str, optional
         As of `calibration.calibrate`, which learns from the training windows, each predicted by a decoder of the same
-        strategy that was fitted without its clip's fold.
+        strategy that was fitted without its clip's fold. By default the method by which these predictions identify
+        their windows better.
     cv : int
         Folds.
     options
@@ -174,7 +176,10 @@ def recalibrated(heard, decoder, method="variance", cv=5, **options):
     """
     train, test = heard
     fit = partial(fit_decoder, strategy=decoder.strategy, **options)
-    calibration = calibrate(held_out(fit, train.bold, train.targets, train.clips, cv), train.targets, method)
+    unseen = held_out(fit, train.bold, train.targets, train.clips, cv)
+    ways = [calibrate(unseen, train.targets, one) for one in ([method] if method else ("variance", "regression"))]
+    told = [identification(way(unseen), train.targets, train.clips).mean() if len(ways) > 1 else 1 for way in ways]
+    calibration = ways[int(np.argmax(told))]
     return of_clips(calibration(decoder.predict(test.bold)), test)
 
 
