@@ -1,5 +1,6 @@
 """The command line: what it says, what it returns, and that it can be stopped."""
 
+import functools
 import os
 import re
 import signal
@@ -143,7 +144,9 @@ def test_ctrl_c_leaves_what_can_be_gone_on_with(tmp_path):
     command = ["fetch", "ds003720", "--subject", "1", "--runs", "Test_run-01", "--to", str(tmp_path / "to")]
     address = ["--base-url", f"http://127.0.0.1:{server.server_port}"]
     whole = [sys.executable, "-m", "naturalistic", *command, *address]
-    process = subprocess.Popen(whole, stderr=subprocess.PIPE, text=True)
+    # processes that run tests side by side, or in the background, ignore Ctrl-C, and so would their children
+    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(whole, stderr=subprocess.PIPE, text=True, preexec_fn=heeding)
     part = tmp_path / "to" / "sub-001" / "anat" / "sub-001_T1w.nii.part"
     try:
         end = time.monotonic() + 30
