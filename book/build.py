@@ -155,22 +155,27 @@ def make_miniatures(sources, parameters):
     """Make the miniature data that the chapters open, beforehand, so that no chapter's time is that of making them."""
     import jupytext
 
-    cells = [c for s in sources for c in jupytext.read(s).cells if "parameters" in c.metadata.get("tags", [])]
-    text = "\n".join(c.source for c in cells)
+    text = "\n".join(c.source for s in sources for c in jupytext.read(s).cells if c.cell_type == "code")
 
-    def wanted(name):
-        return parameters.get(name, "miniature" if f'{name} = "miniature"' in text else None) == "miniature" and cells
+    def wanted(call, name="dataset"):
+        asked = parameters.get(name, "miniature" if f'{name} = "miniature"' in text else None)
+        return call in text and asked == "miniature"
 
-    if wanted("dataset"):
+    if wanted("music_genre.load("):
         from naturalistic.datasets.music_files import miniature_folder
         from naturalistic.miniature import make_music
 
         make_music(miniature_folder())
-    if wanted("corpus"):
+    if wanted("fma.load(", "corpus"):
         from naturalistic.datasets import fma
         from naturalistic.miniature import make_corpus
 
         make_corpus(fma.miniature_folder())
+    if wanted("narrative_movie.load("):
+        from naturalistic.datasets import movie_files
+        from naturalistic.features.planted_text import make_movie
+
+        make_movie(movie_files.miniature_folder())
 
 
 def stands_in(source):

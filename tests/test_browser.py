@@ -103,7 +103,7 @@ def test_fourth_chapter_shows_its_figures_and_measures_what_the_cards_say(addres
 
 
 def test_the_music_chapters_show_their_figures_and_play_what_was_rebuilt(address, tmp_path):
-    for chapter, n_figures, n_players in [("06-music-decoding", 6, 0), ("07-music-reconstruction", 3, 30)]:
+    for chapter, n_figures, n_players in [("06-music-decoding", 6, 0), ("07-music-reconstruction", 3, 30), ("08-music-encoding", 4, 0)]:
         document, console = open_page(f"{address}/notebooks/{chapter}.html", tmp_path)
         assert console == [] and "Traceback" not in document
         assert len(re.findall(r"<figure\b", document)) == n_figures
@@ -113,6 +113,13 @@ def test_the_music_chapters_show_their_figures_and_play_what_was_rebuilt(address
             wave, rate = soundfile.read(io.BytesIO(base64.b64decode(player)))
             assert len(wave) / rate == pytest.approx(15, abs=0.2) and 0.03 < np.sqrt(np.mean(wave**2)) < 0.3
         assert (HTML / "notebooks" / f"{chapter}.html").stat().st_size < 3e6
+
+
+def test_the_movie_chapters_show_their_figures(address, tmp_path):
+    for chapter, n_figures in [("03-movie-experiment", 3), ("05-language-features", 5)]:
+        document, console = open_page(f"{address}/notebooks/{chapter}.html", tmp_path)
+        assert console == [] and "Traceback" not in document
+        assert len(re.findall(r"<figure\b", document)) == n_figures
 
 
 def test_the_page_of_results_shows_what_the_chapters_wrote(address, tmp_path):

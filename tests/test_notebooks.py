@@ -12,7 +12,9 @@ import papermill
 import pytest
 from naturalistic.datasets import alice
 from naturalistic.datasets.scans import MNI
+from naturalistic.features.planted_text import make_movie
 from naturalistic.miniature import make_corpus, make_music
+from test_level_features import save_tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -154,6 +156,35 @@ def test_music_of_two_subjects_without_a_truth(tmp_path, monkeypatch, measured_m
     assert primary["acoustic"]["r"] > primary["genre"]["r"] > 0
     monkeypatch.chdir(ROOT / "notebooks")
     run("91-results", tmp_path, monkeypatch, expects_results=False)
+
+
+@pytest.fixture(scope="module")
+def small_movie(tmp_path_factory):
+    """One made viewer of one drama: two runs, the second seen twice."""
+    folder = tmp_path_factory.mktemp("made") / "movie"
+    return make_movie(folder, seed=7, subjects=1, dramas=("bakery",), progress=False)
+
+
+def test_movie_experiment_on_a_small_miniature(tmp_path, monkeypatch, small_movie):
+    printed, n_figures, numbers = run("03-movie-experiment", tmp_path, monkeypatch, dataset=str(small_movie), start=30)
+    assert "1 subjects x 3 runs" in printed and "Speech, Object, Story, Summary, TimePlace" in printed
+    assert n_figures == 3 and numbers["dataset"].startswith("MADE MINIATURE")
+    assert numbers["n_training"] == 450 and numbers["n_test"] == 2 * 450
+    pace = numbers["half_life"]
+    assert pace["Speech"] <= pace["Object"] < pace["Summary"] == pace["TimePlace"]
+    assert 0.5 < numbers["ceiling"]["S01"] < 0.95
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "opt", "llama"])
+def test_language_features_of_each_kind_of_model(tmp_path, monkeypatch, small_movie, kind):
+    """Small random checkpoints from disk, by the chapter's parameter."""
+    asked = {"dataset": str(small_movie), "sweep": [1, 8], "language_model": str(save_tiny(kind, tmp_path / kind))}
+    printed, n_figures, numbers = run("05-language-features", tmp_path, monkeypatch, **asked)
+    assert "(1350, 3, 32) (n_seconds, n_layers, dim)" in printed and n_figures == 5
+    assert numbers["n_layers"] == 3 and numbers["model"].endswith(kind)
+    assert all(numbers["cka"][level][level] == pytest.approx(1) for level in numbers["cka"])
+    paces = numbers["context_autocorrelation_9s"]  # of random networks: nothing is known of them but that both differ
+    assert np.isfinite(list(paces.values())).all() and paces["8 s"] != paces["1 s"]
 
 
 def test_ridge_engine(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ LAYERS = [
     {"scoring", "folds"},
     {"inference", "preprocessing", "features"},
     {"engine", "ridge", "banded"},
-    {"design", "probes"},
+    {"design", "geometry", "probes"},
     {"generation"},
     {"training"},
     {"encoding", "variance"},

@@ -4,6 +4,7 @@ Exit status: 0 done, 1 it failed on the way, 2 what was asked for is not possibl
 """
 
 import argparse
+import importlib
 import json
 import shlex
 import sys
@@ -61,11 +62,11 @@ def run_fetch(asked):
 
 def run_make(asked):
     """Make small data and say where they are."""
-    from naturalistic import miniature  # slow to import, and not needed to fetch
-
+    module, name = asked.maker.split(":")
+    module = importlib.import_module(f"naturalistic.{module}")  # slow to import, and not needed to fetch
     options = {key: value for key in asked.options if (value := getattr(asked, key)) is not None}
     try:
-        folder = getattr(miniature, asked.maker)(asked.to, **options)
+        folder = getattr(module, name)(asked.to, **options)
     except ValueError as error:
         raise RequestError(str(error)) from error
     print(f"made, not measured: {folder or asked.to}")
@@ -130,12 +131,15 @@ FETCHABLE = {
         _fma_options, "--subset small --to data/fma",
     ),
 }  # fmt: skip
-# name -> what it is, function of naturalistic.miniature, its options (all whole numbers)
+# name -> what it is, module of naturalistic and its function, options (all whole numbers)
 MAKEABLE = {
-    "music": ("the music experiment in made brains, in the layout of ds003720", "make_music",
+    "music": ("the music experiment in made brains, in the layout of ds003720", "miniature:make_music",
               {"seed": "of all that is drawn at random", "subjects": "how many"}),
-    "corpus": ("2,000 pieces of made music to retrieve from, in the layout of the Free Music Archive", "make_corpus",
+    "corpus": ("2,000 pieces of made music to retrieve from, in the layout of the Free Music Archive",
+               "miniature:make_corpus",
                {"seed": "another seed, other pieces"}),
+    "movie": ("the movie experiment in made brains, in the layout of ds005531", "features.planted_text:make_movie",
+              {"seed": "of all that is drawn at random", "subjects": "how many"}),
 }  # fmt: skip
 
 

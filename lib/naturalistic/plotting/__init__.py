@@ -11,22 +11,35 @@ from naturalistic.plotting.models import (
     values_by_roi,
     words_on_time_line,
 )
+from naturalistic.plotting.movie import alignment, by_layer, change_curves, levels_on_time_line
 from naturalistic.plotting.music import play_list, run_time_line, spectrograms
 from naturalistic.plotting.rebuilt import agreement, play_table, rebuilt_scores, triples
 from naturalistic.plotting.scans import ceiling_by_region, head_motion, planted_and_found, voxel_by_step
-from naturalistic.plotting.style import COLOURS, GENRE_COLOURS, ROI_NAMES, colour_of, embedding_colour, style
+from naturalistic.plotting.style import (
+    COLOURS,
+    GENRE_COLOURS,
+    LEVEL_COLOURS,
+    ROI_NAMES,
+    colour_of,
+    embedding_colour,
+    style,
+)
 from naturalistic.plotting.surface import brain_map
 
 __all__ = [
     "COLOURS",
     "GENRE_COLOURS",
+    "LEVEL_COLOURS",
     "ROI_NAMES",
     "accuracy_by_context",
     "accuracy_by_roi",
     "agreement",
+    "alignment",
     "best_map",
     "brain_map",
+    "by_layer",
     "ceiling_by_region",
+    "change_curves",
     "clip_by_model",
     "clip_maps",
     "colour_of",
@@ -34,6 +47,7 @@ __all__ = [
     "embedding_colour",
     "genre_confusion",
     "head_motion",
+    "levels_on_time_line",
     "likeness",
     "maps_of_spaces",
     "planted_and_found",

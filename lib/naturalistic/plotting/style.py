@@ -36,6 +36,14 @@ EMBEDDING_COLOURS = {
     "genre": "#CC79A7",
     "acoustic": "#999999",
 }
+# of the five levels of meaning in a film
+LEVEL_COLOURS = {
+    "Speech": "#E69F00",
+    "Object": "#0072B2",
+    "Story": "#009E73",
+    "Summary": "#CC79A7",
+    "TimePlace": "#56B4E9",
+}
 ROI_NAMES = {
     "LATL": "left anterior temporal",
     "RATL": "right anterior temporal",

@@ -1,0 +1,60 @@
+"""What can be measured in picture and sound of a film, second by second, where it lies beside the annotations.
+
+The miniature writes ``derivatives/stimulus/<run>_each1sec.tsv``; ds005531 has no such files, and its films are not
+public.
+"""
+
+import csv
+
+import numpy as np
+
+
+def measured(movie, runs=None):
+    """Return luminance, loudness, cuts and words spoken of each second, overlaps dropped.
+
+    Parameters
+    ----------
+    movie : NarrativeMovie
+    runs : optional
+        As everywhere in `narrative_movie`.
+
+    Returns
+    -------
+    values : dict of str to float32 array (n_trs,)
+        By column; empty where the data set has no such files.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If some runs have a file and others none, rows are missing, columns differ, or a cell is no number.
+    """
+    folder = movie.folder / "derivatives" / "stimulus"
+    chosen = movie.select(runs)
+    paths = {run: folder / f"{run.repeat_of or run.name}_each1sec.tsv" for run in chosen}
+    there = [run for run, path in paths.items() if path.is_file()]
+    if not there:
+        return {}
+    blocks, columns = [], None
+    for run, path in paths.items():
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing, while {paths[there[0]].name} is there")
+        names, values = _read(path)
+        if len(values) != run.n_seconds:
+            raise ValueError(f"{path} has {len(values)} rows, expected {run.n_seconds}, one a second of {run.name}")
+        if columns not in (None, names):
+            raise ValueError(f"{path} has the columns {', '.join(names)}, other files {', '.join(columns)}")
+        columns = names
+        blocks.append(values[run.n_overlap :])
+    return dict(zip(columns, np.concatenate(blocks).T.astype(np.float32)))
+
+
+def _read(path):
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        header, *rows = csv.reader(file, delimiter="\t")
+    try:
+        values = np.array(rows, dtype=float).reshape(len(rows), len(header))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected {len(header)} numbers in each row, tab-separated ({error})") from error
+    if not np.isfinite(values).all():
+        raise ValueError(f"{path}, line {np.flatnonzero(~np.isfinite(values).all(axis=1))[0] + 2} has no number")
+    return header, values
