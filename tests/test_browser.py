@@ -103,7 +103,8 @@ def test_fourth_chapter_shows_its_figures_and_measures_what_the_cards_say(addres
 
 
 def test_the_music_chapters_show_their_figures_and_play_what_was_rebuilt(address, tmp_path):
-    for chapter, n_figures, n_players in [("06-music-decoding", 6, 0), ("07-music-reconstruction", 3, 30), ("08-music-encoding", 4, 0)]:
+    chapters = [("06-music-decoding", 6, 0), ("07-music-reconstruction", 3, 30), ("08-music-encoding", 4, 0)]
+    for chapter, n_figures, n_players in chapters:
         document, console = open_page(f"{address}/notebooks/{chapter}.html", tmp_path)
         assert console == [] and "Traceback" not in document
         assert len(re.findall(r"<figure\b", document)) == n_figures
