@@ -66,7 +66,8 @@ def with_summary(sources):
         return sources
     read = re.findall(r'"(\d\d-[a-z-]+)"', page.read_text(encoding="utf-8"))
     there = all((BUILD / "results" / f"{chapter}.json").is_file() for chapter in read)
-    return [*sources, page] if there else sources
+    concerned = any(source.stem in read for source in sources)
+    return [*sources, page] if there and concerned else sources
 
 
 def read_parameters(pairs):

@@ -169,7 +169,7 @@ def test_movie_experiment_on_a_small_miniature(tmp_path, monkeypatch, small_movi
     printed, n_figures, numbers = run("03-movie-experiment", tmp_path, monkeypatch, dataset=str(small_movie), start=30)
     assert "1 subjects x 3 runs" in printed and "Speech, Object, Story, Summary, TimePlace" in printed
     assert n_figures == 3 and numbers["dataset"].startswith("MADE MINIATURE")
-    assert numbers["n_training"] == 450 and numbers["n_test"] == 2 * 450
+    assert numbers["n_training"] == 450 and numbers["n_test"] == 450
     pace = numbers["half_life"]
     assert pace["Speech"] <= pace["Object"] < pace["Summary"] == pace["TimePlace"]
     assert 0.5 < numbers["ceiling"]["S01"] < 0.95
@@ -180,7 +180,7 @@ def test_language_features_of_each_kind_of_model(tmp_path, monkeypatch, small_mo
     """Small random checkpoints from disk, by the chapter's parameter."""
     asked = {"dataset": str(small_movie), "sweep": [1, 8], "language_model": str(save_tiny(kind, tmp_path / kind))}
     printed, n_figures, numbers = run("05-language-features", tmp_path, monkeypatch, **asked)
-    assert "(1350, 3, 32) (n_seconds, n_layers, dim)" in printed and n_figures == 5
+    assert "(900, 3, 32) (n_seconds, n_layers, dim)" in printed and n_figures == 5
     assert numbers["n_layers"] == 3 and numbers["model"].endswith(kind)
     assert all(numbers["cka"][level][level] == pytest.approx(1) for level in numbers["cka"])
     paces = numbers["context_autocorrelation_9s"]  # of random networks: nothing is known of them but that both differ
