@@ -219,6 +219,7 @@ def test_a_made_experiment(tree):
     assert [len(test) for _, test in movie.folds()] == [30, 35]
     assert movie.kept().sum() == len(movie.run_of_tr()) == 156 and len(movie.kept()) == 171
     found = narrative_movie.load(tree.parent, subjects=[2], runs=["tide_run-02", "lamp_run-01"])
+    assert narrative_movie.load(tree.parent, subjects="[2]").subjects == ("S02",)  # as papermill -p hands it over
     assert found.subjects == ("S02",) and [run.name for run in found.runs] == ["lamp_run-01", "tide_run-02"]
     made = []
     assert narrative_movie.load(stand_in=lambda to: made.append(make(to))).is_made and len(made) == 1

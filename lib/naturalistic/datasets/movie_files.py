@@ -1,8 +1,7 @@
 """Where the files of ds005531 are, and which of its subjects, runs and levels a folder holds."""
 
-from pathlib import Path
-
 from naturalistic.cache import cache_dir
+from naturalistic.datasets import asked
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
 from naturalistic.datasets.openneuro import run_of
 
@@ -15,19 +14,8 @@ def miniature_folder():
 
 
 def locate(dataset, stand_in):
-    """Return the root of the BIDS data set."""
-    if str(dataset) == "miniature":
-        folder = miniature_folder()
-        if stand_in is not None:
-            stand_in(folder)
-        elif not folder.is_dir():
-            raise FileNotFoundError(f"{folder} is not there: make the miniature first (naturalistic make movie)")
-    else:
-        folder = Path(dataset).expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder; expected ds005531 as downloaded, or 'miniature'")
-    inner = folder / "ds005531"
-    return inner if inner.is_dir() else folder
+    """Return the root of the BIDS data set; see `asked.locate`."""
+    return asked.locate(dataset, stand_in, miniature_folder(), "ds005531", "movie")
 
 
 def subjects_there(folder):
@@ -37,18 +25,8 @@ def subjects_there(folder):
 
 
 def known_subjects(subjects, there, folder):
-    """Return the labels of the subjects that were asked for, all by default."""
-    if subjects is None:
-        return there
-    if isinstance(subjects, (str, int)):
-        raise ValueError(f"subjects is {subjects!r}, expected a list such as [1, 3]")
-    labels = tuple(_label(subject) for subject in subjects)
-    absent = [label for label in labels if label not in there]
-    if absent or not labels:
-        raise ValueError(
-            f"subjects {absent or '[]'}: {folder} has {', '.join(there) or 'none'}, expected one or more of them"
-        )
-    return labels
+    """Return the labels of the subjects that were asked for; see `asked.known_subjects`."""
+    return asked.known_subjects(subjects, there, folder, _label)
 
 
 def runs_there(folder, table, notes):

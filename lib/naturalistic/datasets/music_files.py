@@ -1,9 +1,8 @@
 """Where the files of ds003720 are, and which of its subjects and runs a folder holds."""
 
-import re
-from pathlib import Path
 
 from naturalistic.cache import cache_dir
+from naturalistic.datasets import asked
 from naturalistic.datasets.events import check_repeats, read_events
 
 SUBJECTS = ("001", "002", "003", "004", "005")
@@ -18,35 +17,18 @@ def miniature_folder():
 
 
 def locate(dataset, stand_in):
-    """Return the root of the BIDS data set."""
-    if str(dataset) == "miniature":
-        folder = miniature_folder()
-        if stand_in is not None:
-            stand_in(folder)
-        elif not folder.is_dir():
-            raise FileNotFoundError(f"{folder} is not there: make the miniature first (naturalistic make music)")
-    else:
-        folder = Path(dataset).expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder; expected ds003720 as downloaded, or 'miniature'")
-    inner = folder / "ds003720"
-    return inner if inner.is_dir() else folder
+    """Return the root of the BIDS data set; see `asked.locate`."""
+    return asked.locate(dataset, stand_in, miniature_folder(), "ds003720", "music")
 
 
 def known_subjects(subjects, there, folder):
-    """Return the labels of the subjects that were asked for, all by default."""
-    if subjects is None:
-        return there
-    if isinstance(subjects, str) and re.fullmatch(r"\[.*\]", subjects.strip()):
-        # papermill -p subjects "[1, 3]" hands over the text of a list
-        subjects = [label.strip(" '\"") for label in subjects.strip()[1:-1].split(",") if label.strip()]
-    if isinstance(subjects, (str, int)):
-        raise ValueError(f"subjects is {subjects!r}, expected a list such as [1, 3]")
-    labels = tuple(f"{int(s):03d}" if str(s).isdigit() else str(s).removeprefix("sub-") for s in subjects)
-    absent = [label for label in labels if label not in there]
-    if absent or not labels:
-        raise ValueError(f"subjects {absent or '[]'}: {folder} has {', '.join(there)}, expected one or more of them")
-    return labels
+    """Return the labels of the subjects that were asked for; see `asked.known_subjects`."""
+    return asked.known_subjects(subjects, there, folder, _label)
+
+
+def _label(subject):
+    """Return ``"001"`` of 1, "1", "001" or "sub-001"."""
+    return f"{int(subject):03d}" if str(subject).isdigit() else str(subject).removeprefix("sub-")
 
 
 def runs_there(folder, subjects, notes):

@@ -74,12 +74,7 @@ def solve_ridge_cv(
     del inner
     basis.kernel = None  # its memory is for the targets now
     shrink = basis.scale[:, None] / (basis.scale[:, None] ** 2 + penalties)
-    out = RidgeSolution(
-        np.empty((n_targets, X.shape[1]), X.dtype),
-        np.empty(n_targets, X.dtype),
-        np.empty(n_targets),
-        np.empty((len(alphas), n_targets)),
-    )
+    out = _to_fill(n_targets, X.shape[1], len(alphas), X.dtype)
 
     def solve(batch):
         y, y_mean = load_targets(Y, batch, device, dtype, fit_intercept)
@@ -97,6 +92,16 @@ def solve_ridge_cv(
         for done in in_parallel(solve, parts, device):
             bar.update(done)
     return out
+
+
+def _to_fill(n_targets, n_features, n_alphas, dtype):
+    """Return a `RidgeSolution` of empty arrays, to be filled batch by batch."""
+    return RidgeSolution(
+        np.empty((n_targets, n_features), dtype),
+        np.empty(n_targets, dtype),
+        np.empty(n_targets),
+        np.empty((n_alphas, n_targets)),
+    )
 
 
 def first_best(scores, dtype):

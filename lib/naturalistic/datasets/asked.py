@@ -1,0 +1,80 @@
+"""What a caller asks of a BIDS data set: where it is, and whom of its subjects."""
+
+import re
+from pathlib import Path
+
+
+def locate(dataset, stand_in, miniature, accession, kind):
+    """Return the root of a BIDS data set.
+
+    Parameters
+    ----------
+    dataset : str or Path
+        ``"miniature"``, or a folder: the data set, or one that holds it under its accession.
+    stand_in : callable or None
+        Makes the miniature in the folder that it is given.
+    miniature : Path
+        Where that is kept.
+    accession : str
+        Such as ``"ds003720"``.
+    kind : str
+        What ``naturalistic make`` calls the miniature.
+
+    Returns
+    -------
+    root : Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there; saying how to make it.
+    """
+    if str(dataset) == "miniature":
+        folder = miniature
+        if stand_in is not None:
+            stand_in(folder)
+        elif not folder.is_dir():
+            raise FileNotFoundError(f"{folder} is not there: make the miniature first (naturalistic make {kind})")
+    else:
+        folder = Path(dataset).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder; expected {accession} as downloaded, or 'miniature'")
+    inner = folder / accession
+    return inner if inner.is_dir() else folder
+
+
+def known_subjects(subjects, there, folder, label):
+    """Return the labels of the subjects that were asked for, all by default.
+
+    Parameters
+    ----------
+    subjects : list of int or str, or None
+        Or the text of a list, such as ``"[1, 3]"``: that is what ``papermill -p subjects "[1, 3]"`` hands over.
+    there : tuple of str
+        Labels of those whom the folder has.
+    folder : Path
+    label : callable
+        ``label(subject)`` is the label of what was asked for.
+
+    Returns
+    -------
+    labels : tuple of str
+
+    Raises
+    ------
+    ValueError
+        If it is no list, is empty, or names somebody who is not there.
+    """
+    if subjects is None:
+        return there
+    if isinstance(subjects, str) and re.fullmatch(r"\[.*\]", subjects.strip()):
+        subjects = [each.strip(" '\"") for each in subjects.strip()[1:-1].split(",") if each.strip()]
+    if isinstance(subjects, (str, int)):
+        raise ValueError(f"subjects is {subjects!r}, expected a list such as [1, 3]")
+    labels = tuple(label(subject) for subject in subjects)
+    absent = [each for each in labels if each not in there]
+    if absent or not labels:
+        raise ValueError(
+            f"subjects {absent or '[]'}: {folder} has {', '.join(there) or 'none'}, expected one or more of them"
+        )
+    return labels
