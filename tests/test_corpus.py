@@ -20,7 +20,7 @@ from naturalistic.datasets.transfer import DownloadError, Manner
 from naturalistic.decoding import corpus as indexing
 from naturalistic.features.embedder import Embedder
 from naturalistic.miniature import corpus as made
-from naturalistic.miniature import make_corpus, music
+from naturalistic.miniature import make_corpus, music, whole
 from naturalistic.sound import as_played
 from naturalistic.training import pieces
 from test_transfer import Server, contents
@@ -407,10 +407,10 @@ def test_an_older_corpus_is_replaced_and_a_broken_one_leaves_nothing(tmp_path, m
     with pytest.raises(OSError, match="No space left"):
         make_corpus(tmp_path / "d")
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
-    monkeypatch.setattr(made.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
+    monkeypatch.setattr(whole.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
     with pytest.raises(OSError, match="5 MB free, the corpus needs 300"):
         make_corpus(tmp_path / "d")
-    monkeypatch.setattr(made.os, "access", lambda *_: False)
+    monkeypatch.setattr(whole.os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match="cannot be written"):
         make_corpus(tmp_path / "d")
     for arguments, message in (((0,), "n_tracks is 0"), ((5, 1000), "seed is 1000, expected 0 to 999")):

@@ -10,7 +10,7 @@ import soundfile
 from naturalistic import regions
 from naturalistic.datasets import gtzan, music_genre, scans
 from naturalistic.datasets.events import GENRES
-from naturalistic.miniature import cortex, head, make_music, music, scanner
+from naturalistic.miniature import cortex, head, make_music, music, scanner, whole
 
 FULL = {"acoustics": 13, "genre": 10, "instruments": 8, "character": 3, "mood": 6}
 
@@ -105,7 +105,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, small_music):
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
     full = type("usage", (), {"free": 5e6})
-    monkeypatch.setattr(music.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(whole.shutil, "disk_usage", lambda _: full)
     with pytest.raises(OSError, match=r"5 MB free, the miniature needs 9\d\d MB"):
         make_music(tmp_path / "music")
     assert list(tmp_path.iterdir()) == []
@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="cannot be made"):
         make_music(tmp_path / "file" / "music" / "x")
-    monkeypatch.setattr(music.os, "access", lambda *_: False)
+    monkeypatch.setattr(whole.os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match="cannot be written"):
         make_music(tmp_path / "music")
 
@@ -127,7 +127,7 @@ def test_what_breaks_half_way_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(music, "_make_subject", fail)
     sound = np.random.default_rng(0).standard_normal((40, 30, 13))
     monkeypatch.setattr(
-        music, "_in_parallel", lambda *_: [(x, {**FACTS, "tempo": 90 + k}, "x") for k, x in enumerate(sound)]
+        music, "in_parallel", lambda *_: [(x, {**FACTS, "tempo": 90 + k}, "x") for k, x in enumerate(sound)]
     )
     monkeypatch.setattr(music, "description", lambda *_: {})
     with pytest.raises(OSError, match="No space left"):

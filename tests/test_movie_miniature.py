@@ -10,7 +10,7 @@ import pytest
 from naturalistic.datasets import narrative_movie, stimulus, truth
 from naturalistic.datasets.annotations import LEVELS, read_annotation
 from naturalistic.features import planted_text
-from naturalistic.miniature import make_movie
+from naturalistic.miniature import make_movie, whole
 from naturalistic.miniature.cortex import hrf
 from naturalistic.miniature.head import SHAPE, places
 from naturalistic.miniature.movie import cortex, files, make, scanner, screenplay
@@ -255,7 +255,7 @@ def test_a_bad_embedding_leaves_nothing(tmp_path, bad):
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
     from naturalistic.miniature import music
 
-    monkeypatch.setattr(music.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
+    monkeypatch.setattr(whole.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
     with pytest.raises(OSError, match="5 MB free, the miniature needs"):
         write(tmp_path / "movie")
     assert list(tmp_path.iterdir()) == []

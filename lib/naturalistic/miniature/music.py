@@ -7,10 +7,6 @@ each clip, ``<folder>/truth`` what was planted. The same seed gives the same byt
 import csv
 import hashlib
 import json
-import os
-import re
-import shutil
-import tempfile
 from pathlib import Path
 
 import joblib
@@ -26,6 +22,7 @@ from naturalistic.miniature.head import rigid
 from naturalistic.miniature.heard import clip_facts
 from naturalistic.miniature.scanner import N_TRS, TR, scan
 from naturalistic.miniature.synthesizer import render
+from naturalistic.miniature.whole import made_whole
 from naturalistic.sound import as_played
 
 SAMPLE_RATE = 22050
@@ -68,37 +65,17 @@ def make_music(folder, seed=3720, subjects=5, *, n_training=12, n_test=6, n_jobs
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    folder = Path(folder)
     if not 0 <= seed < 1_000_000:
         raise ValueError(f"seed is {seed}, expected 0 or more and less than 1,000,000 (others make music to train on)")
     readme = README.format(recipe=recipe(), seed=seed, n_subjects=subjects, n_training=n_training, n_test=n_test)
-    if folder.exists():
-        there = _readme_of(folder)
-        if there == readme:
-            return folder
-        if re.sub(r"recipe \w+", "", there) != re.sub(r"recipe \w+", "", readme):
-            raise FileExistsError(f"{folder} exists and is not this miniature; remove it, or name another folder")
     n_clips = n_training * N_CLIPS + n_test * N_TEST_CLIPS
-    _check_room(folder, subjects * (n_training + n_test) * BYTES_PER_RUN + n_clips * BYTES_PER_TRACK)
-    part = Path(tempfile.mkdtemp(prefix=folder.name + ".part-", dir=folder.parent))
-    try:
+    n_bytes = subjects * (n_training + n_test) * BYTES_PER_RUN + n_clips * BYTES_PER_TRACK
+
+    def write(part):
         with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
             _write(part, readme, seed, subjects, n_training, n_test, progress)
-        part.chmod(0o755)
-        if _readme_of(folder) == readme:  # another process was quicker, and may be read from already
-            return folder
-        if folder.exists():
-            print(f"{folder} was made by an older recipe and is replaced")
-            shutil.rmtree(folder)
-        os.replace(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return folder
 
-
-def _readme_of(folder):
-    path = folder / "README"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return made_whole(folder, readme, n_bytes, write)
 
 
 def recipe():
@@ -142,7 +119,7 @@ def _write(folder, readme, seed, subjects, n_training, n_test, progress):
     (folder / "truth").mkdir()
     for genre in GENRES:
         (folder / "genres" / genre).mkdir(parents=True)
-    made = _in_parallel(_make_track, [(folder, clip, seed) for clip in clips], "tracks of music", progress)
+    made = in_parallel(_make_track, [(folder, clip, seed) for clip in clips], "tracks of music", progress)
     sound, of_clip, captions = zip(*made)
     with open(folder / "captions.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -197,7 +174,7 @@ def _make_subject(folder, number, clips, played, drives, seed, progress):
     for k, (run, order) in enumerate(played.items()):
         drawn = responses[run], covariances, [seed, 3, number, k], k == 0
         jobs.append((root, label, run, [clips[i] for i in order], person, pose, *drawn))
-    truths = _in_parallel(_make_run, jobs, f"sub-{label}", progress)
+    truths = in_parallel(_make_run, jobs, f"sub-{label}", progress)
     np.savez(
         folder / "truth" / f"sub-{label}.npz",
         pose=pose,
@@ -229,22 +206,7 @@ def _on_trs(x):
     return x.reshape(N_TRS, round(TR / STEP), -1).mean(axis=1)
 
 
-def _in_parallel(function, jobs, name, progress):
+def in_parallel(function, jobs, name, progress):
     """Return the function's results over jobs, in order, with a progress bar."""
     results = joblib.Parallel(return_as="generator")(joblib.delayed(function)(*job) for job in jobs)
     return list(tqdm(results, total=len(jobs), desc=f"miniature: {name}", disable=not progress))
-
-
-def _check_room(folder, n_bytes):
-    """Make the folder's parent; stop if it cannot be written or has too little room."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"{folder.parent} cannot be made ({error.strerror}); name another folder") from error
-    if not os.access(folder.parent, os.W_OK):
-        raise PermissionError(f"{folder.parent} cannot be written; name another folder")
-    free = shutil.disk_usage(folder.parent).free
-    if free < n_bytes * 1.05:
-        raise OSError(
-            f"{folder.parent} has {free / 1e6:.0f} MB free, the miniature needs {n_bytes / 1e6:.0f} MB; make room"
-        )

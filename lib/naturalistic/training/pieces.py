@@ -63,7 +63,7 @@ def _folder(n_pieces, seed):
 def _own_code():
     """Return a hash of the code that makes pieces, sound and frames."""
     here = Path(__file__).parents[1]
-    unheard = {f"{name}.py" for name in "__init__ bids cortex head heard music scanner story".split()}
+    unheard = {f"{name}.py" for name in "__init__ bids cortex head heard music scanner story whole".split()}
     sources = sorted(path for path in (here / "miniature").glob("*.py") if path.name not in unheard)
     sources += [Path(__file__), here / "features" / "mel.py", here / "sound.py"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

@@ -8,10 +8,6 @@ A package of its own: what lies in ``miniature/*.py`` is part of the recipe of t
 
 import csv
 import hashlib
-import os
-import re
-import shutil
-import tempfile
 from pathlib import Path
 
 import joblib
@@ -22,6 +18,7 @@ from tqdm import tqdm
 
 from naturalistic.miniature.composer import GENRES, compose, facts
 from naturalistic.miniature.synthesizer import render
+from naturalistic.miniature.whole import made_whole
 
 # the clips' seeds end at 1e9, those of training music lie from 1e9 on, those of training scores from 3e9 on
 FIRST_SEED, SEEDS = 2_000_000_000, 1_000_000
@@ -69,45 +66,24 @@ def make_corpus(folder, n_tracks=2000, seed=0, *, n_jobs=None, progress=True):
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    folder = Path(folder)
     if not 1 <= n_tracks < SEEDS:
         raise ValueError(f"n_tracks is {n_tracks}, expected 1 or more and less than {SEEDS:,}")
     if not 0 <= seed < 1000:
         raise ValueError(f"seed is {seed}, expected 0 to 999 (others make music to train on)")
     readme = README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks)
-    if folder.exists():
-        there = _readme_of(folder)
-        if there == readme:
-            return folder
-        if re.sub(r"recipe \w+", "", there) != re.sub(r"recipe \w+", "", readme):
-            raise FileExistsError(f"{folder} exists and is not this corpus; remove it, or name another folder")
-    _check_place(folder, n_tracks * BYTES_PER_TRACK)
-    part = Path(tempfile.mkdtemp(prefix=folder.name + ".part-", dir=folder.parent))
-    try:
+
+    def write(part):
         _write(part, n_tracks, seed, n_jobs or joblib.cpu_count(), progress)
         (part / "README").write_text(readme, encoding="utf-8")
-        part.chmod(0o755)
-        if _readme_of(folder) == readme:  # another process was quicker, and may be read from already
-            return folder
-        if folder.exists():
-            print(f"{folder} was made by an older recipe and is replaced")
-            shutil.rmtree(folder)
-        os.replace(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return folder
 
-
-def _readme_of(folder):
-    path = folder / "README"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return made_whole(folder, readme, n_tracks * BYTES_PER_TRACK, write, "corpus")
 
 
 def recipe():
     """Return a short hash of the code that makes the corpus: when it changes, the files may."""
     here = Path(__file__).parent
     unheard = ("__init__.py", "bids.py", "caption_words.py", "captions.py", "cortex.py", "head.py", "heard.py",
-               "music.py", "scanner.py", "story.py")  # fmt: skip
+               "music.py", "scanner.py", "story.py", "whole.py")  # fmt: skip
     sources = sorted(path for path in here.parent.glob("*.py") if path.name not in unheard)
     return hashlib.sha256(b"".join(path.read_bytes() for path in [*sources, Path(__file__)])).hexdigest()[:8]
 
@@ -142,16 +118,3 @@ def _make_track(folder, track, seed):
     fact = facts(piece)
     title = f"{fact['mood']} {piece.genre}, {piece.tempo:.0f} beats a minute (made)"
     return track, ARTIST, "training", "made", round(SECONDS), piece.genre, title
-
-
-def _check_place(folder, n_bytes):
-    """Make the folder's parent; stop if it cannot be written or has too little room."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"{folder.parent} cannot be made ({error.strerror}); name another folder") from error
-    if not os.access(folder.parent, os.W_OK):
-        raise PermissionError(f"{folder.parent} cannot be written; name another folder")
-    free = shutil.disk_usage(folder.parent).free
-    if free < n_bytes * 1.05:
-        raise OSError(f"{folder.parent} has {free / 1e6:.0f} MB free, the corpus needs {n_bytes / 1e6:.0f}; make room")

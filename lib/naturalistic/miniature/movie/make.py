@@ -6,10 +6,7 @@ shown twice: it tests. The same seed and the same embedding give the same bytes.
 
 import hashlib
 import json
-import os
 import re
-import shutil
-import tempfile
 from pathlib import Path
 
 import joblib
@@ -18,7 +15,8 @@ import numpy as np
 from naturalistic.miniature.movie import files, scanner
 from naturalistic.miniature.movie.cortex import LAYERS, NAMES, PLAN, SOUND_AND_LIGHT, TR, Viewer, drives_of
 from naturalistic.miniature.movie.screenplay import DRAMAS, OVERLAP, films, read_drama
-from naturalistic.miniature.music import _check_room, _in_parallel, _readme_of
+from naturalistic.miniature.music import in_parallel
+from naturalistic.miniature.whole import made_whole
 
 MAX_SUBJECTS = 6
 BYTES_PER_RUN, BYTES_PER_SUBJECT, BYTES_OF_TEXT = 3_500_000, 3_000_000, 10_000_000  # at most, measured
@@ -67,7 +65,6 @@ def make_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=DRAMA
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    folder = Path(folder)
     if not 0 <= seed < 1_000_000 or not 1 <= subjects <= MAX_SUBJECTS:
         raise ValueError(
             f"seed is {seed} and subjects {subjects}, expected 0 to 999,999 and 1 to {MAX_SUBJECTS} subjects"
@@ -76,32 +73,14 @@ def make_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=DRAMA
     embed_name = " ".join(str(embed_name).split())
     about = {"seed": seed, "n_subjects": subjects, "dramas": ", ".join(stories), "embed_name": embed_name}
     readme = README.format(recipe=recipe(stories), **about)
-    if _is_there(folder, readme):
-        return folder
     n_runs = sum(len(drama["runs"]) + 1 for drama in stories.values())
-    _check_room(folder, subjects * (n_runs * BYTES_PER_RUN + BYTES_PER_SUBJECT) + BYTES_OF_TEXT)
-    part = Path(tempfile.mkdtemp(prefix=folder.name + ".part-", dir=folder.parent))
-    try:
+    n_bytes = subjects * (n_runs * BYTES_PER_RUN + BYTES_PER_SUBJECT) + BYTES_OF_TEXT
+
+    def write(part):
         with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
             _write(part, readme, stories, seed, subjects, embed, progress)
-        part.chmod(0o755)
-        if _readme_of(folder) == readme:  # another process was quicker, and may be read from already
-            return folder
-        if folder.exists():
-            print(f"{folder} was made by an older recipe and is replaced")
-            shutil.rmtree(folder)
-        os.replace(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return folder
 
-
-def _is_there(folder, readme):
-    """Return whether a folder holds this miniature; stop if it holds another thing than an older recipe of it."""
-    there = _readme_of(folder)
-    if folder.exists() and re.sub(r"recipe \w+", "", there) != re.sub(r"recipe \w+", "", readme):
-        raise FileExistsError(f"{folder} exists and is not this miniature; remove it, or name another folder")
-    return there == readme
+    return made_whole(folder, readme, n_bytes, write)
 
 
 def recipe(stories):
@@ -171,7 +150,7 @@ def _write(folder, readme, stories, seed, subjects, embed, progress):
         people.append((viewer, planted))
         for k, row in enumerate(table):
             jobs.append((root, label, row["run"], viewer, planted, drives[_shown(row)], [seed, 3, number, k]))
-    spikes = _in_parallel(_make_run, jobs, "films in brains", progress)
+    spikes = in_parallel(_make_run, jobs, "films in brains", progress)
     for k, (label, (viewer, planted)) in enumerate(zip(labels, people)):
         of_subject = spikes[k * len(table) : (k + 1) * len(table)]
         _write_truth(folder / "truth" / f"sub-{label}.npz", viewer, planted, table, of_subject)
