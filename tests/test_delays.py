@@ -75,3 +75,18 @@ def test_bad_features():
         delays.fir(np.zeros((36, 2), int), [2], 2.0)
     with pytest.raises(ValueError, match="one run id for each sample"):
         delays.fir(np.zeros((35, 2)), [2], 2.0, RUNS)
+
+
+def test_a_group_of_delays_is_one_copy():
+    features = np.random.default_rng(0).standard_normal((36, 3)).astype(np.float32)
+    both = delays.delayed(features, [2, (4, 6), [8, 10]], 2.0, RUNS)
+    assert both.dtype == np.float32
+    alone = [delays.shift_average(features, group, 2.0, RUNS) for group in ([2], [4, 6], [8, 10])]
+    np.testing.assert_array_equal(both, np.concatenate(alone, axis=1))
+    np.testing.assert_array_equal(delays.delayed(features, [2, 4], 2.0, RUNS), delays.fir(features, [2, 4], 2.0, RUNS))
+    np.testing.assert_array_equal(delays.delayed(features, 2, 2.0, RUNS), delays.fir(features, [2], 2.0, RUNS))
+    for wrong in ([], [2, (2,)], [(2, 4), (2, 4)]):
+        with pytest.raises(ValueError, match="none of them twice"):
+            delays.delayed(features, wrong, 2.0, RUNS)
+    with pytest.raises(ValueError, match="one delay twice"):
+        delays.delayed(features, [(2, 2)], 2.0, RUNS)

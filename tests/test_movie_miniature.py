@@ -29,12 +29,6 @@ def write(folder, **options):
     return make_movie(folder, embed=embed, embed_name="made vectors", **how)
 
 
-@pytest.fixture(scope="module")
-def small_movie(tmp_path_factory):
-    """One subject, two titles."""
-    return write(tmp_path_factory.mktemp("made") / "movie")
-
-
 @pytest.fixture
 def drama():
     """A drama to be spoilt."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from naturalistic.features.delays import fir
+from naturalistic.features.delays import delayed
 from naturalistic.runs import run_slices
 
 
@@ -29,7 +29,7 @@ def design(spaces, delays, tr, runs=None, train=slice(None)):
         mean, sd = features[train].mean(axis=0), features[train].std(axis=0)
         flat = sd <= 1e-6 * np.abs(features[train]).max(axis=0)
         scaled = np.where(flat, 0, (features - mean) / np.where(flat, 1, sd)).astype(features.dtype)
-        blocks.append(fir(scaled, delays[name], tr, runs))
+        blocks.append(delayed(scaled, delays[name], tr, runs))
     return np.concatenate(blocks, axis=1)
 
 

@@ -33,14 +33,19 @@ def mask_path(folder, subject):
     return Path(folder) / "derivatives" / "preprocessed_data" / f"sub-{subject}" / "vset_100.mat"
 
 
+def reference_path(folder, subject):
+    """Return the path of the image on whose grid voxels are counted."""
+    transforms = Path(folder) / "derivatives" / "pycortex_db" / f"sub-{subject}" / "transforms"
+    return transforms / "fs_fullhead" / "reference.nii.gz"
+
+
 def grid(folder, subject):
     """Return shape and affine of the grid in which voxels are counted.
 
     They are those of the reference image of the subject's pycortex transform, where it was fetched (part
     ``pycortex_db``); else the published shape, and None.
     """
-    path = Path(folder) / "derivatives" / "pycortex_db" / f"sub-{subject}" / "transforms" / "fs_fullhead"
-    path = path / "reference.nii.gz"
+    path = reference_path(folder, subject)
     if not path.is_file():
         return SHAPE, None
     image = nib.load(path)

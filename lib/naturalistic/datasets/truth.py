@@ -94,3 +94,48 @@ def planted(folder, subject, shape):
             pose=arrays["pose"],
             hrf_peaks=dict(zip(map(str, arrays["regions"]), arrays["hrf_peaks"].tolist())),
         )
+
+
+@dataclass(frozen=True)
+class MoviePlan:
+    """What was planted in the viewers of a made film.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of regions.
+    shares : dict of str to dict of str to float
+        By region, then level (or loudness, luminance): share in the variance of the response.
+    layers : dict of str to int
+        By level: hidden state of the language model through which it was planted.
+    region : dict of str to int array (n_voxels,)
+        By subject: index into ``names``; -1 where nothing was planted.
+    explainable : dict of str to array (n_voxels,)
+        By subject: share of the variance that is response, mean over runs.
+    """
+
+    names: tuple
+    shares: dict
+    layers: dict
+    region: dict
+    explainable: dict
+
+
+def planted_movie(movie):
+    """Return what was planted in the subjects of a movie experiment, or None for data that were measured.
+
+    Parameters
+    ----------
+    movie : NarrativeMovie
+    """
+    path = Path(movie.folder).parent / "truth" / "plan.json"
+    if not path.is_file():
+        return None
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    region, explainable = {}, {}
+    for subject in movie.subjects:
+        ijk, shape, _ = movie.voxels(subject)
+        truth, at = planted(movie.folder, subject, shape), (..., *ijk.T)
+        region[subject], explainable[subject] = truth.region[at][0], truth.explainable[at].mean(axis=0)
+    shares = {row["region"]: row["shares"] for row in plan["regions"]}
+    return MoviePlan(tuple(plan["names"]), shares, plan["layers"], region, explainable)

@@ -111,6 +111,41 @@ def shift_average(features, delays, tr, runs=None):
     return (total / len(shifts)).astype(features.dtype, copy=False)
 
 
+def delayed(features, delays, tr, runs=None):
+    """Delay features as a list of delays says: a copy for each delay, and one copy for each group of delays.
+
+    Parameters
+    ----------
+    features, tr, runs
+        As in `fir`.
+    delays : sequence of float or of sequences of float
+        In s. ``[2, 4, 6]`` makes three copies (`fir`); ``[(8, 9, 10)]`` one, their average (`shift_average`).
+
+    Returns
+    -------
+    delayed : array (n_trs, n_copies * n_features)
+        Copy by copy; the same dtype.
+
+    Raises
+    ------
+    ValueError
+        As `fir`; also if a copy comes twice.
+    """
+    groups = [tuple(np.atleast_1d(np.asarray(group, dtype=float)).tolist()) for group in as_delays(delays)]
+    if not groups or len(set(groups)) != len(groups):
+        raise ValueError(f"delays is {delays!r}, expected one or more, none of them twice")
+    return np.concatenate([shift_average(features, group, tr, runs) for group in groups], axis=1)
+
+
+def as_delays(delays):
+    """Return delays as a list of numbers and tuples; a single number is a list of one."""
+    try:
+        listed = [delays] if np.ndim(delays) == 0 else list(delays)
+    except ValueError:  # numbers beside groups have no shape in common
+        listed = list(delays)
+    return [tuple(group) if isinstance(group, (list, tuple, np.ndarray)) else group for group in listed]
+
+
 def _slices(features, shifts, runs):
     """Return the run slices, after checking that every shift fits into every run."""
     if features.ndim != 2:

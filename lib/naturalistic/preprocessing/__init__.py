@@ -13,6 +13,7 @@ from naturalistic.preprocessing.motion import (
     framewise_displacement,
     resample,
 )
+from naturalistic.preprocessing.movie_space import Places, movie_places
 from naturalistic.preprocessing.prepared import Prepared, open_prepared
 from naturalistic.preprocessing.registration import to_mni
 from naturalistic.preprocessing.scaling import zscore
@@ -20,6 +21,7 @@ from naturalistic.preprocessing.store import prepare
 from naturalistic.preprocessing.trace import trace
 
 __all__ = [
+    "Places",
     "Prepared",
     "brain_mask",
     "correct_motion",
@@ -28,6 +30,7 @@ __all__ = [
     "estimate_motion",
     "framewise_displacement",
     "high_pass",
+    "movie_places",
     "open_prepared",
     "prepare",
     "resample",

@@ -1,0 +1,60 @@
+"""Where the voxels of the preprocessed movie data lie."""
+
+from typing import NamedTuple
+
+import nibabel as nib
+import numpy as np
+
+from naturalistic.datasets import movie_bold
+from naturalistic.preprocessing.registration import to_mni
+
+
+class Places(NamedTuple):
+    """Places of a subject's voxels.
+
+    Attributes
+    ----------
+    coordinates : array (n_voxels, 3)
+        MNI152 mm: approximate, by an affine (see `to_mni`).
+    voxel_size : float
+        mm, of an edge (the cube root of a voxel's volume).
+    """
+
+    coordinates: np.ndarray
+    voxel_size: float
+
+
+def movie_places(movie, subject):
+    """Return where each column of ``movie.bold(subject)`` lies.
+
+    The voxels are those of the subject's echo-planar images, and so the reference image of the release is registered to
+    the template. The grid of a miniature lies in MNI152 mm as it is.
+
+    Parameters
+    ----------
+    movie : NarrativeMovie
+    subject : str
+
+    Returns
+    -------
+    places : Places
+
+    Raises
+    ------
+    FileNotFoundError
+        If the reference image was not fetched.
+    ValueError
+        If it cannot be registered; see `to_mni`.
+    """
+    ijk, _, affine = movie.voxels(subject)
+    if affine is None:
+        raise FileNotFoundError(
+            f"{movie_bold.reference_path(movie.folder, subject)} is missing: it says where the voxels lie; fetch it "
+            "(naturalistic fetch ds005531 --parts pycortex_db)"
+        )
+    matrix = affine
+    if not movie.is_made:
+        image = nib.load(movie_bold.reference_path(movie.folder, subject))
+        matrix = to_mni(np.asarray(image.dataobj, dtype=np.float32), affine) @ affine
+    coordinates = ijk @ matrix[:3, :3].T + matrix[:3, 3]
+    return Places(coordinates, float(abs(np.linalg.det(affine[:3, :3])) ** (1 / 3)))

@@ -1,0 +1,93 @@
+"""What the training runs choose for each subject, layer and voxels, and what the test runs say of it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from naturalistic.inference import noise_ceiling
+from naturalistic.scoring import as_real
+from naturalistic.variance.held_out import marked_rows
+from naturalistic.variance.scores import repeats_itself
+
+
+class Choice(NamedTuple):
+    """What the training runs chose for one subject.
+
+    Attributes
+    ----------
+    layer : int
+    voxels : int array (n_best,)
+        The best first.
+    cv : array (n_layers,)
+        Mean score of the ``n_best`` voxels of each layer.
+    """
+
+    layer: int
+    voxels: np.ndarray
+    cv: np.ndarray
+
+
+def choose(cv, n_best):
+    """Choose a layer, and the voxels that it predicts best, by scores from inside the training runs.
+
+    A layer is judged by the mean over its own best voxels (Nakagi et al. 2024: 5,000 of about 70,000).
+
+    Parameters
+    ----------
+    cv : array (n_layers, n_voxels)
+        Of one subject, from `sweep`.
+    n_best : int
+
+    Returns
+    -------
+    choice : Choice
+    """
+    cv = as_real(cv, "cv")
+    if cv.ndim != 2 or not 1 <= n_best <= cv.shape[1]:
+        raise ValueError(
+            f"n_best is {n_best} and cv has shape {cv.shape}, expected (n_layers, n_voxels) and 1 to n_voxels of them"
+        )
+    best = np.argsort(-cv, axis=1, kind="stable")[:, :n_best]
+    means = np.take_along_axis(cv, best, axis=1).mean(axis=1)
+    layer = int(np.argmax(means))
+    return Choice(layer, best[layer], means)
+
+
+def choose_each(cv, n_best):
+    """Return the `Choice` of each subject, from scores (n_layers, n_voxels) by subject."""
+    return {subject: choose(x, n_best) for subject, x in cv.items()}
+
+
+def at_layer(values, choices):
+    """Return each subject's values (n_voxels,) at the layer that was chosen, from (n_layers, n_voxels) by subject."""
+    return {subject: x[choices[subject].layer] for subject, x in values.items()}
+
+
+def over_voxels(values, choices):
+    """Return the mean of each subject's values (n_voxels,) over the voxels that were chosen: (n_subjects,)."""
+    return np.array([np.nanmean(x[choices[subject].voxels]) for subject, x in values.items()])
+
+
+def ceilings(bold, *, test, runs, merge, seed=0):
+    """Return each subject's noise ceiling in test runs that were shown more than once, and where it is more than noise.
+
+    Parameters
+    ----------
+    bold : SideBySide
+    test, runs, merge
+        As in `predict_test_runs`.
+    seed : int
+        Of the shifts that say where responses repeat, see `repeats_itself`.
+
+    Returns
+    -------
+    ceiling : dict of str to array (n_voxels,)
+        By subject: r of a perfect model with the mean of all viewings; empty if ``merge`` is None.
+    reliable : dict of str to bool array (n_voxels,)
+    """
+    ceiling, reliable = {}, {}
+    for subject, x in bold.bold.items() if merge else ():
+        repeats, ids = merge(marked_rows(x, test), np.asarray(runs)[test])
+        ceiling[subject] = noise_ceiling(repeats, len(repeats), ids)
+        reliable[subject] = repeats_itself(repeats, ids, seed=seed)
+    return ceiling, reliable

@@ -1,0 +1,62 @@
+"""Voxels of several subjects side by side, read only where they are needed."""
+
+import numpy as np
+
+
+class SideBySide:
+    """The responses of subjects who saw the same, as one array (n_trs, n_voxels of all) that is never put together.
+
+    A regression on it makes the inner products of the features once for all subjects, and reads the voxels of each
+    from its own (memory-mapped) array, a batch at a time.
+
+    Parameters
+    ----------
+    bold : dict of str to array or memory map (n_trs, n_voxels)
+        By subject, on the same TRs.
+
+    Attributes
+    ----------
+    columns : dict of str to slice
+        Where each subject's voxels are.
+
+    Raises
+    ------
+    ValueError
+        If there is no subject, or they differ in length or type.
+    """
+
+    def __init__(self, bold):
+        if not bold:
+            raise ValueError("bold has no subject, expected one or more")
+        shapes = {name: np.shape(x) for name, x in bold.items()}
+        if any(len(shape) != 2 for shape in shapes.values()) or len({shape[0] for shape in shapes.values()}) > 1:
+            raise ValueError(f"bold has shapes {shapes}, expected (n_trs, n_voxels) with the same TRs for all subjects")
+        if len({x.dtype for x in bold.values()}) > 1:
+            raise ValueError(f"bold has types { {name: str(x.dtype) for name, x in bold.items()} }, expected one")
+        self.bold = dict(bold)
+        ends = np.cumsum([0, *(shape[1] for shape in shapes.values())]).tolist()
+        self.columns = {name: slice(a, b) for name, a, b in zip(bold, ends[:-1], ends[1:])}
+        self.shape = next(iter(shapes.values()))[0], ends[-1]
+        self.dtype = next(iter(bold.values())).dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        """Return rows (a slice or marks) of all subjects, still apart; or the array of rows and a slice of columns."""
+        if not isinstance(index, tuple):
+            return SideBySide({name: x[index] for name, x in self.bold.items()})
+        rows, columns = index
+        first, last, step = columns.indices(self.shape[1])
+        if step != 1:
+            raise IndexError(f"columns are taken every {step}, expected neighbours")
+        parts = [
+            x[rows, max(first - own.start, 0) : last - own.start]
+            for x, own in zip(self.bold.values(), self.columns.values())
+            if own.start < last and first < own.stop
+        ]
+        return np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
+
+    def apart(self, values):
+        """Return values (..., n_voxels of all) by subject, as views."""
+        return {name: values[..., columns] for name, columns in self.columns.items()}

@@ -1,0 +1,237 @@
+"""The sweep over layers: what it must equal, find, and not see; what is chosen in training; viewings and places."""
+
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+from made_head import grid, image
+from naturalistic import preprocessing, variance
+from naturalistic.datasets import narrative_movie, truth
+from naturalistic.datasets.viewings import viewings
+from naturalistic.ridge import RidgeCV
+from naturalistic.scoring import correlation
+from naturalistic.variance import held_out
+
+RUNS = np.repeat(np.arange(5), 120)
+TEST = RUNS >= 3
+HOW = {"test": TEST, "delays": [(2, 3)], "tr": 1.0, "runs": RUNS}
+MODEL = RidgeCV(np.logspace(0, 4, 5), cv=3, progress=False)
+
+
+def smooth(rng, *shape):
+    """Slow noise of standard deviation 1 along the first axis."""
+    x = rng.standard_normal(shape)
+    for t in range(1, len(x)):
+        x[t] += 0.6 * x[t - 1]
+    return (x / x.std(axis=0)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Four layers of 12 features; voxels 0 to 9 follow layer 2, 2.5 s later; the others follow nothing."""
+    rng = np.random.default_rng(0)
+    layers = smooth(rng, len(RUNS), 4, 12)
+    late = held_out.design(layers[:, 2], [(2, 3)], 1.0, RUNS)
+    bold = smooth(rng, len(RUNS), 40)
+    bold[:, :10] += late @ rng.standard_normal((12, 10)) * 0.4
+    return layers, bold.astype(np.float32)
+
+
+def test_each_layer_is_fitted_and_judged_as_if_alone(made):
+    layers, bold = made
+    found = variance.sweep(layers, bold, MODEL, **HOW, n_permutations=50, seed=3)
+    for k in range(4):
+        pair, ids = variance.predict_test_runs(layers[:, k], bold, MODEL, **HOW)
+        alone = variance.score(pair, ids, n_permutations=50, seed=3)
+        np.testing.assert_allclose(found.r[k], alone.r, atol=1e-5)
+        np.testing.assert_allclose(found.p[k], alone.p, atol=1e-6)
+        X = held_out.design({"x": layers[:, k]}, [(2, 3)], 1.0, RUNS, ~TEST)[~TEST]
+        expected = MODEL.fit(X, bold[~TEST], groups=RUNS[~TEST]).cv_scores_.max(axis=0)
+        np.testing.assert_allclose(found.cv[k], expected, atol=1e-5)
+    assert (found.p_max >= found.p - 1e-6).all()
+    one = variance.sweep(layers[:, 2], bold, MODEL, **HOW)
+    np.testing.assert_allclose(one.r[0], found.r[2], atol=1e-6)
+    assert np.isnan(one.p).all() and np.isnan(one.p_max).all()
+
+
+def test_planted_layer_and_voxels_are_found(made):
+    layers, bold = made
+    found = variance.sweep(layers, bold, MODEL, **HOW, n_permutations=200)
+    choice = variance.choose(found.cv, 10)
+    assert choice.layer == 2 and set(choice.voxels) == set(range(10))
+    assert (found.p[2, :10] <= 0.01).all() and (found.p_max[2, :10] <= 0.05).all()
+    assert np.mean(found.p[:, 10:] <= 0.05) < 0.12
+
+
+def test_subjects_side_by_side_are_fitted_like_alone(made, tmp_path):
+    layers, bold = made
+    stored = np.lib.format.open_memmap(tmp_path / "b.npy", "w+", np.float32, (len(RUNS), 25))
+    stored[:] = bold[:, 15:]
+    both = variance.SideBySide({"a": bold[:, :15], "b": stored})
+    assert both.shape == bold.shape and len(both) == len(bold)
+    for index in ((slice(None), slice(10, 20)), (slice(5, 9), slice(0, 40)), (RUNS == 2, slice(15, 16))):
+        np.testing.assert_array_equal(both[index], bold[index])
+    np.testing.assert_array_equal(both[10:20][:, :], bold[10:20])
+    together = variance.sweep(layers, both, MODEL, **HOW, n_permutations=30)
+    for name, columns in both.columns.items():
+        alone = variance.sweep(layers, bold[:, columns], MODEL, **HOW, n_permutations=30)
+        for kind in ("cv", "r", "p", "p_max"):
+            np.testing.assert_allclose(both.apart(getattr(together, kind))[name], getattr(alone, kind), atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("bold", "message"),
+    [
+        ({}, "no subject"),
+        ({"a": np.zeros((5, 2)), "b": np.zeros((6, 2))}, "the same TRs for all subjects"),
+        ({"a": np.zeros(5)}, r"expected \(n_trs, n_voxels\)"),
+        ({"a": np.zeros((5, 2)), "b": np.zeros((5, 2), np.float32)}, "expected one"),
+    ],
+)
+def test_bad_subjects(bold, message):
+    with pytest.raises(ValueError, match=message):
+        variance.SideBySide(bold)
+
+
+def test_nothing_that_is_chosen_sees_the_test_runs(made):
+    layers, bold = made
+    before = variance.sweep(layers, bold, MODEL, **HOW)
+    rng = np.random.default_rng(1)
+    other, changed = layers.copy(), bold.copy()
+    other[TEST], changed[TEST] = smooth(rng, TEST.sum(), 4, 12) * 3, smooth(rng, TEST.sum(), 40) + 5
+    after = variance.sweep(other, changed, MODEL, **HOW)
+    np.testing.assert_array_equal(after.cv, before.cv)
+    assert np.abs(after.r - before.r).max() > 0.1
+
+
+def test_choice_takes_the_best_voxels_of_the_best_layer():
+    cv = np.array([[0.5, 0.1, 0.0, 0.0], [0.3, 0.4, 0.0, -0.2], [0.2, 0.2, 0.2, 0.2]])
+    assert variance.choose(cv, 1).layer == 0
+    two = variance.choose(cv, 2)
+    assert two.layer == 1 and two.voxels.tolist() == [1, 0]
+    np.testing.assert_allclose(two.cv, [0.3, 0.35, 0.2])
+    each = variance.choose_each({"a": cv, "b": cv[::-1]}, 2)
+    values = {"a": cv * 10, "b": cv * 100}
+    assert variance.at_layer(values, each)["b"].tolist() == (cv[1] * 100).tolist()
+    np.testing.assert_allclose(variance.over_voxels(variance.at_layer(values, each), each), [3.5, 35])
+    for n in (0, 5):
+        with pytest.raises(ValueError, match=f"n_best is {n}"):
+            variance.choose(cv, n)
+
+
+@pytest.mark.parametrize("split", ["training", "test"])
+def test_a_space_of_zeros_is_named(made, split):
+    layers, bold = made
+    flat = layers[:, 0].copy()
+    flat[TEST if split == "test" else ~TEST] = 0
+    with pytest.raises(ValueError, match=f"'Story' has no feature that varies in the {split} runs"):
+        variance.predict_test_runs({"Speech": layers[:, 1], "Story": flat}, bold, MODEL, **HOW)
+    silent = layers[:, 0].copy()
+    silent[RUNS == 3] = 0  # a run without text is nothing wrong
+    assert np.isfinite(variance.predict_test_runs(silent, bold, MODEL, **HOW)[0].predicted).all()
+
+
+def test_features_of_too_many_axes(made):
+    with pytest.raises(ValueError, match=r"expected \(n_trs, n_layers, dim\)"):
+        variance.sweep(made[0][None], made[1], MODEL, **HOW)
+
+
+def test_blocks_are_left_out_with_their_surroundings():
+    rng = np.random.default_rng(2)
+    layers = smooth(rng, 360, 3, 8)
+    bold = smooth(rng, 360, 12) + held_out.design(layers[:, 1], [1, 2], 1.0) @ rng.standard_normal((16, 12)) * 0.5
+    how = {"groups": np.repeat(np.arange(6), 60), "cv": 6, "gap": 8, "delays": [1, 2], "tr": 1.0}
+    model = RidgeCV(np.logspace(0, 4, 5), cv=5, gap=8, progress=False)
+    r, chosen = variance.sweep_blocks(layers, bold, model, **how)
+    assert chosen.tolist() == [1] * 6 and r.min() > 0.4
+    noise = variance.sweep_blocks(layers, smooth(rng, 360, 300), model, **how)[0]
+    assert abs(noise.mean()) < 0.03
+    seen = []
+
+    class Spy(RidgeCV):
+        def fit(self, X, Y, groups=None):
+            seen.append(len(Y))
+            return super().fit(X, Y, groups)
+
+    variance.sweep_blocks(layers, bold, Spy(np.logspace(0, 4, 5), cv=5, gap=8, progress=False), **how)
+    assert seen == [292] * 3 + [284] * 12 + [292] * 3  # 300, less the gap on one side or on both
+
+
+# ---- viewings, ceilings, places ----
+
+
+def test_viewings_are_laid_on_each_other(small_movie):
+    movie = narrative_movie.load(small_movie)
+    merge, runs = viewings(movie), movie.run_of_tr("Test")
+    values = np.arange(len(runs), dtype=float)[:, None]
+    laid, ids = merge(values, runs)
+    names = [run.name for run in movie.select("Test")]
+    for k, shown in enumerate(movie.repeats):
+        at = [np.flatnonzero(runs == names.index(name)) for name in shown]
+        where = ids == names.index(shown[0])
+        np.testing.assert_array_equal(laid[:, where, 0], at)
+    with pytest.raises(ValueError, match="expected all test runs"):
+        merge(values[:-3], runs[:-3])
+    some = [run.name for run in movie.runs if not run.repeat_of]
+    assert viewings(narrative_movie.load(small_movie, runs=some)) is None
+
+
+def test_ceiling_is_that_of_the_mean_of_all_viewings(small_movie):
+    movie = narrative_movie.load(small_movie)
+    runs = movie.run_of_tr()
+    test = np.isin(runs, [k for k, run in enumerate(movie.runs) if run.split == "Test"])
+    bold = variance.SideBySide({s: movie.bold(s, progress=False) for s in movie.subjects})
+    how = {"test": test, "runs": runs}
+    ceiling, reliable = variance.ceilings(bold, merge=viewings(movie), **how)
+    plan = truth.planted_movie(movie)
+    for s in movie.subjects:
+        e = plan.explainable[s]
+        expected = np.sqrt(2 * e / (1 + e))
+        assert np.corrcoef(ceiling[s], expected)[0, 1] > 0.5
+        assert reliable[s][e > 0.15].mean() > 0.5 and reliable[s][e == 0].mean() < 0.05
+    assert variance.ceilings(bold, merge=None, **how) == ({}, {})
+
+
+def test_truth_of_a_film_stands_at_its_voxels(small_movie):
+    from naturalistic.miniature.movie.cortex import LAYERS, NAMES, PLAN, region_of
+
+    movie = narrative_movie.load(small_movie)
+    plan = truth.planted_movie(movie)
+    assert plan.names == NAMES and plan.layers == LAYERS and set(plan.shares) == set(PLAN)
+    for s in movie.subjects:
+        places = preprocessing.movie_places(movie, s).coordinates
+        near = region_of(places)[0]  # landmarks as in the mean head; each viewer's are some mm away
+        both = (near >= 0) & (plan.region[s] >= 0)
+        assert both.sum() > 100 and np.mean(near[both] == plan.region[s][both]) > 0.95
+        assert (plan.explainable[s] > 0).sum() > 100 and (plan.explainable[s][plan.region[s] < 0] == 0).all()
+
+
+def test_measured_voxels_are_registered(small_movie, tmp_path):
+    folder = tmp_path / "ds005531"
+    shutil.copytree(small_movie / "ds005531" if (small_movie / "ds005531").is_dir() else small_movie, folder)
+    movie = narrative_movie.load(folder)
+    subject = movie.subjects[0]
+    expected = preprocessing.movie_places(movie, subject)
+    path = next(folder.glob(f"derivatives/pycortex_db/sub-{subject}/transforms/*/reference.nii.gz"))
+    shape, affine = grid(4.0)
+    moved = np.eye(4)
+    moved[:3, 3] = 6, -9, 4
+    nib.save(nib.Nifti1Image(image(shape, affine, to_head=moved), affine), path)
+    measured = type(movie)(**{**vars(movie), "is_made": False})
+    found = preprocessing.movie_places(measured, subject)
+    ijk = movie.voxels(subject)[0]
+    true = ijk @ affine[:3, :3].T + affine[:3, 3] + moved[:3, 3]
+    inside = np.linalg.norm(true - [0, -18, 8], axis=1) < 60
+    assert np.linalg.norm(found.coordinates - true, axis=1)[inside].mean() < 4
+    assert found.voxel_size == pytest.approx(4) and expected.voxel_size > 4
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"reference.nii.gz is missing.*--parts pycortex_db"):
+        preprocessing.movie_places(measured, subject)
+
+
+def test_correlation_is_what_the_sweep_reports(made):
+    layers, bold = made
+    pair, _ = variance.predict_test_runs(layers[:, 2], bold, MODEL, **HOW)
+    r = variance.sweep(layers[:, 2], bold, MODEL, **HOW).r[0]
+    np.testing.assert_allclose(r, correlation(*pair), atol=1e-5)
