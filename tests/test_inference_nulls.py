@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from naturalistic.inference import block_permutation_null, circular_shift_null, p_values
+from naturalistic.inference import block_permutation_null, circular_shift_null, nulls, p_values
 from naturalistic.scoring import correlation, r2
 from scipy.signal import lfilter
 
@@ -87,6 +87,36 @@ def test_the_fast_way_equals_scoring_each_permutation(null, arguments, dtype, to
     assert not np.array_equal(null(Y, Y_hat, RUNS, seed=1, **arguments), fast, equal_nan=True)
     expected = [r2(Y[:, 1], Y_hat[order.astype(int), 1]) for order in orders(null, **arguments)]
     np.testing.assert_allclose(null(Y, Y_hat, RUNS, score=r2, **arguments)[:, 1], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("length", [768, 769, 808])  # 2^8 x 3, a prime, 8 x 101: padded or not
+def test_runs_of_any_length_and_columns_of_any_scale_in_float32(length):
+    rng = np.random.default_rng(length)
+    runs = np.repeat([0, 1], [length, 150])
+    Y, Y_hat = ar1(rng, 0.9, (len(runs), 5)), ar1(rng, 0.9, (len(runs), 5))
+    Y[7, 1], Y_hat[:, 2] = 1e4, 1e-4 * Y_hat[:, 2] + 1  # a spike; small on a large baseline
+    Y[:length, 3] += 50  # another level in another run
+    single = circular_shift_null(Y, Y_hat, runs, 60, 1)
+    double = circular_shift_null(Y.astype(float), Y_hat.astype(float), runs, 60, 1)
+    moved = circular_shift_null(Y, Y_hat, runs, 60, 1, score=lambda a, b: correlation(a.astype(float), b.astype(float)))
+    assert single.dtype == np.float32 and double.dtype == np.float64
+    np.testing.assert_allclose(double, moved, atol=1e-13)
+    np.testing.assert_allclose(single, double, atol=1e-7)
+
+
+@pytest.mark.parametrize("null, arguments", NULLS)
+def test_threads_change_nothing(null, arguments, monkeypatch):
+    Y, Y_hat = np.random.default_rng(5).standard_normal((2, len(RUNS), 23))
+    expected = null(Y, Y_hat, RUNS, **arguments)
+    pools, used = [{"user_api": "blas", "num_threads": 3}, {"user_api": "openmp", "num_threads": 8}], []
+    monkeypatch.setattr("naturalistic.scoring.BLOCK", 3 * len(RUNS))  # a few columns at a time
+    monkeypatch.setattr(nulls, "threadpool_info", lambda: pools)
+    executor = nulls.ThreadPoolExecutor
+    monkeypatch.setattr(nulls, "ThreadPoolExecutor", lambda n: used.append(n) or executor(n))
+    np.testing.assert_allclose(null(Y, Y_hat, RUNS, **arguments), expected, atol=1e-15)
+    assert used == [3]
+    with pytest.raises(ZeroDivisionError):
+        nulls.in_threads(lambda block: 1 / block, [1, 0, 2])
 
 
 @pytest.mark.parametrize("null, arguments", NULLS)
@@ -202,7 +232,8 @@ TWO = np.repeat([0, 1], [30, 10])
             block_permutation_null,
             {"block": 8, "n_permutations": 48},
             ValueError,
-            r"6 blocks in 2 run\(s\) have 47 orders other than the observed, expected 48 or more: take shorter",
+            r"6 blocks in 2 run\(s\) have 47 orders other than the observed, expected 48 or more: take shorter blocks "
+            "or fewer permutations",
         ),
     ],
 )

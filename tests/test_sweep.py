@@ -6,12 +6,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 from made_head import grid, image
-from naturalistic import preprocessing, variance
+from naturalistic import design, preprocessing, variance
 from naturalistic.datasets import narrative_movie, truth
 from naturalistic.datasets.viewings import viewings
 from naturalistic.ridge import RidgeCV
 from naturalistic.scoring import correlation
-from naturalistic.variance import held_out
 
 RUNS = np.repeat(np.arange(5), 120)
 TEST = RUNS >= 3
@@ -32,7 +31,7 @@ def made():
     """Four layers of 12 features; voxels 0 to 9 follow layer 2, 2.5 s later; the others follow nothing."""
     rng = np.random.default_rng(0)
     layers = smooth(rng, len(RUNS), 4, 12)
-    late = held_out.design(layers[:, 2], [(2, 3)], 1.0, RUNS)
+    late = design.design(layers[:, 2], [(2, 3)], 1.0, RUNS)
     bold = smooth(rng, len(RUNS), 40)
     bold[:, :10] += late @ rng.standard_normal((12, 10)) * 0.4
     return layers, bold.astype(np.float32)
@@ -46,7 +45,7 @@ def test_each_layer_is_fitted_and_judged_as_if_alone(made):
         alone = variance.score(pair, ids, n_permutations=50, seed=3)
         np.testing.assert_allclose(found.r[k], alone.r, atol=1e-5)
         np.testing.assert_allclose(found.p[k], alone.p, atol=1e-6)
-        X = held_out.design({"x": layers[:, k]}, [(2, 3)], 1.0, RUNS, ~TEST)[~TEST]
+        X = design.design({"x": layers[:, k]}, [(2, 3)], 1.0, RUNS, ~TEST)[~TEST]
         expected = MODEL.fit(X, bold[~TEST], groups=RUNS[~TEST]).cv_scores_.max(axis=0)
         np.testing.assert_allclose(found.cv[k], expected, atol=1e-5)
     assert (found.p_max >= found.p - 1e-6).all()
@@ -120,16 +119,20 @@ def test_choice_takes_the_best_voxels_of_the_best_layer():
             variance.choose(cv, n)
 
 
-@pytest.mark.parametrize("split", ["training", "test"])
-def test_a_space_of_zeros_is_named(made, split):
+def test_a_level_that_is_missing_is_named(made):
     layers, bold = made
-    flat = layers[:, 0].copy()
-    flat[TEST if split == "test" else ~TEST] = 0
-    with pytest.raises(ValueError, match=f"'Story' has no feature that varies in the {split} runs"):
-        variance.predict_test_runs({"Speech": layers[:, 1], "Story": flat}, bold, MODEL, **HOW)
+    spaces = {"Speech": layers[:, 1], "Story": layers[:, 0].copy()}
+    spaces["Story"][RUNS == 1] = 0
+    with pytest.raises(ValueError, match=r"'Story' is constant over the whole training run\(s\) \[1\]"):
+        variance.predict_test_runs(spaces, bold, MODEL, **HOW)
+    spaces["Story"] = layers[:, 0] * ~TEST[:, None]
+    with pytest.raises(ValueError, match=r"'Story' is constant in each test run \(\[3, 4\]\)"):
+        variance.predict_test_runs(spaces, bold, MODEL, **HOW)
     silent = layers[:, 0].copy()
-    silent[RUNS == 3] = 0  # a run without text is nothing wrong
-    assert np.isfinite(variance.predict_test_runs(silent, bold, MODEL, **HOW)[0].predicted).all()
+    silent[RUNS == 3] = 0  # without text in one of the test runs it predicts nothing there
+    predicted = variance.predict_test_runs(silent, bold, MODEL, **HOW)[0].predicted
+    ids = RUNS[TEST]
+    assert not predicted[ids == 3].any() and predicted[ids == 4].any()
 
 
 def test_features_of_too_many_axes(made):
@@ -140,7 +143,7 @@ def test_features_of_too_many_axes(made):
 def test_blocks_are_left_out_with_their_surroundings():
     rng = np.random.default_rng(2)
     layers = smooth(rng, 360, 3, 8)
-    bold = smooth(rng, 360, 12) + held_out.design(layers[:, 1], [1, 2], 1.0) @ rng.standard_normal((16, 12)) * 0.5
+    bold = smooth(rng, 360, 12) + design.design(layers[:, 1], [1, 2], 1.0) @ rng.standard_normal((16, 12)) * 0.5
     how = {"groups": np.repeat(np.arange(6), 60), "cv": 6, "gap": 8, "delays": [1, 2], "tr": 1.0}
     model = RidgeCV(np.logspace(0, 4, 5), cv=5, gap=8, progress=False)
     r, chosen = variance.sweep_blocks(layers, bold, model, **how)
@@ -167,7 +170,7 @@ def test_viewings_are_laid_on_each_other(small_movie):
     values = np.arange(len(runs), dtype=float)[:, None]
     laid, ids = merge(values, runs)
     names = [run.name for run in movie.select("Test")]
-    for k, shown in enumerate(movie.repeats):
+    for shown in movie.repeats:
         at = [np.flatnonzero(runs == names.index(name)) for name in shown]
         where = ids == names.index(shown[0])
         np.testing.assert_array_equal(laid[:, where, 0], at)

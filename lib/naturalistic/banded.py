@@ -3,17 +3,18 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from naturalistic.engine.bands import draw_gammas, solve_banded
+from naturalistic.engine.bands import draw_gammas, gammas_to_try, solve_banded
 from naturalistic.engine.device import pick_device
 from naturalistic.engine.inputs import as_spaces, as_targets, check_alphas, check_count, check_scoring
+from naturalistic.engine.sets import fit_sets, nested_gammas
 from naturalistic.engine.solve import DTYPES
 from naturalistic.engine.spaces import make_spaces
 from naturalistic.ridge import make_folds
 
-__all__ = ["BandedRidgeCV", "draw_gammas", "leave_one_space_out"]
+__all__ = ["BandedRidgeCV", "draw_gammas", "leave_one_space_out", "nested_gammas"]
 
 
 class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -116,27 +117,17 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_scoring(self.scoring)
         check_count(self.n_targets_batch, "n_targets_batch", optional=True)
         check_count(self.patience, "patience", optional=True)
-        self._gammas(len(X))
+        gammas_to_try(self.n_draws, len(X), self.concentration, self.seed)
         return X, Y, make_folds(self.cv, n_samples, groups, self.gap)
-
-    def _gammas(self, n_spaces):
-        if isinstance(self.n_draws, Integral):
-            check_count(self.n_draws, "n_draws")
-            return draw_gammas(self.n_draws, n_spaces, self.concentration, self.seed)
-        gammas = np.asarray(self.n_draws, dtype=np.float64)
-        if gammas.ndim != 2 or gammas.shape[1] != n_spaces or not len(gammas):
-            raise ValueError(f"n_draws has shape {gammas.shape}, expected a number or (n_draws, {n_spaces}) weights")
-        if not (np.isfinite(gammas).all() and (gammas >= 0).all() and (gammas.sum(axis=1) > 0).all()):
-            raise ValueError("n_draws has weights that are negative, not finite, or all zero in a draw")
-        return gammas
 
     def _make_spaces(self, X, Y, folds):
         dtype = DTYPES[next(iter(X.values())).dtype]
         return make_spaces(X, folds, pick_device(self.device), dtype, self.fit_intercept, Y.shape[1])
 
-    def _fit_spaces(self, spaces, Y):
-        self.draws_ = self._gammas(len(spaces.bases))
-        found = solve_banded(
+    def _fit_spaces(self, spaces, Y, found=None):
+        """Take over what was found, or search and fit; ``found`` is a `BandsSolution`."""
+        self.draws_ = gammas_to_try(self.n_draws, len(spaces.bases), self.concentration, self.seed)
+        found = found or solve_banded(
             spaces,
             Y,
             check_alphas(self.alphas),
@@ -211,16 +202,13 @@ def leave_one_space_out(model, X, Y, groups=None):
     """Fit the model of all spaces, and for each space the model without it.
 
     What a space explains on its own is the score of the full model minus that of the model without the space.
-    The features' decompositions and inner products are made once for all models.
 
     Parameters
     ----------
     model : BandedRidgeCV
         Not fitted itself: its clones are. ``n_draws`` is a number: each set of spaces has its own draws.
-    X : dict of array (n_samples, n_features)
-        Two spaces or more.
-    Y : array or data set (n_samples, n_targets)
-    groups : array-like (n_samples,), optional
+    X, Y, groups
+        As of `BandedRidgeCV.fit`; two spaces or more.
 
     Returns
     -------
@@ -232,13 +220,6 @@ def leave_one_space_out(model, X, Y, groups=None):
         raise ValueError("X has fewer than two feature spaces: nothing is left when one is left out")
     if not isinstance(model.n_draws, Integral):
         raise ValueError("n_draws is an array of weights, expected a number: every set of spaces needs its own draws")
-    full, without = clone(model), {}
-    X, Y, folds = full._checked(X, Y, groups)
-    spaces = full._make_spaces(X, Y, folds)
-    full._fit_spaces(spaces, Y)
-    for left_out in X:
-        rest = [name for name in X if name != left_out]
-        part = clone(model)
-        part._one_target, part.n_features_in_ = full._one_target, sum(X[name].shape[1] for name in rest)
-        without[left_out] = part._fit_spaces(spaces.select(rest), Y)
-    return full, without
+    sets = [list(X), *([name for name in X if name != left_out] for left_out in X)]
+    full, *parts = fit_sets(model, X, Y, sets, groups)
+    return full, dict(zip(X, parts))

@@ -81,6 +81,10 @@ class NarrativeMovie:
         chosen = self.select(runs)
         return np.repeat(np.arange(len(chosen)), [run.n_kept for run in chosen])
 
+    def is_test(self):
+        """Return whether each second of all runs is of a test run: bool (n_trs,)."""
+        return np.repeat([run.split == "Test" for run in self.runs], [run.n_kept for run in self.runs])
+
     def fold_of_tr(self, runs="Training"):
         """Return the fold of each second (n_trs,): all of a title are in one."""
         chosen = self.select(runs)

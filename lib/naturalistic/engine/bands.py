@@ -4,6 +4,7 @@ Scaling the columns of space s by ``sqrt(gamma_s)`` before ridge penalises its w
 The columns' inner products are made once; a draw of gamma scales their rows and columns (``D G D``).
 """
 
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from tqdm import tqdm
 from naturalistic.engine import solve
 from naturalistic.engine.basis import eigh_above_floor
 from naturalistic.engine.device import batches, free_memory, in_parallel
+from naturalistic.engine.inputs import check_count
 from naturalistic.engine.spaces import heard_columns, scaled_inner
 
 CACHE_BYTES = 2**27  # of products kept from draw to draw; beyond it they are made again (about 6 % more time)
@@ -38,6 +40,25 @@ def draw_gammas(n_draws, n_spaces, concentration=(0.1, 1.0), seed=0):
     gammas = [generator.dirichlet([concentration[k % len(concentration)]] * n_spaces) for k in range(n_draws)]
     gammas[0] = np.full(n_spaces, 1 / n_spaces)
     return np.array(gammas)
+
+
+def gammas_to_try(n_draws, n_spaces, concentration, seed):
+    """Return weights (n_draws, n_spaces), drawn if ``n_draws`` is a number and else checked; see `BandedRidgeCV`.
+
+    Raises
+    ------
+    ValueError
+        If the number is not whole and positive, or the weights are of another shape, negative, not finite, or all
+        zero in a draw.
+    """
+    if isinstance(n_draws, Integral):
+        return draw_gammas(check_count(n_draws, "n_draws"), n_spaces, concentration, seed)
+    gammas = np.asarray(n_draws, dtype=np.float64)
+    if gammas.ndim != 2 or gammas.shape[1] != n_spaces or not len(gammas):
+        raise ValueError(f"n_draws has shape {gammas.shape}, expected a number or (n_draws, {n_spaces}) weights")
+    if not (np.isfinite(gammas).all() and (gammas >= 0).all() and (gammas.sum(axis=1) > 0).all()):
+        raise ValueError("n_draws has weights that are negative, not finite, or all zero in a draw")
+    return gammas
 
 
 class BandsSolution(NamedTuple):
@@ -89,6 +110,32 @@ def solve_banded(
         best[won], draw[won], alpha[won], idle[won] = scores[k, won], k, chosen[better], 0
     coef, mean = search.refit(gammas, draw, alpha)
     return BandsSolution(coef, mean, alphas[alpha], gammas[draw].T, scores)
+
+
+def solve_choices(spaces, Y, alphas, gammas, choices, *, scoring, fit_intercept, n_targets_batch=None, progress=False):
+    """Search all weights once; then fit the best of each choice of rows, one solution after the other.
+
+    Parameters
+    ----------
+    spaces, Y, alphas, gammas, scoring, fit_intercept, n_targets_batch, progress
+        As of `solve_banded`.
+    choices : sequence of int array
+        Rows of ``gammas`` to choose from.
+
+    Yields
+    ------
+    BandsSolution
+        With the scores of its rows alone.
+    """
+    search, every = _Search(spaces, Y, alphas, scoring, fit_intercept, n_targets_batch), np.arange(Y.shape[1])
+    bar = tqdm(gammas, unit="draw", disable=not progress, delay=solve.PROGRESS_DELAY)
+    scores, alpha = (np.stack(part) for part in zip(*(search.try_draw(gamma, every) for gamma in bar)))
+    for rows in choices:
+        among = scores[rows]
+        best = (among >= among.max(axis=0) - solve.TIE[spaces.Q.dtype]).argmax(axis=0)  # the first of equals
+        draw = np.asarray(rows)[best]
+        coef, mean = search.refit(gammas, draw, alpha[draw, every])
+        yield BandsSolution(coef, mean, alphas[alpha[draw, every]], gammas[draw].T, among)
 
 
 class _Search:

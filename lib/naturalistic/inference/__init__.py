@@ -6,9 +6,11 @@ from .blocks import block_permutation_null
 from .ceilings import explainable_variance, leave_one_out_correlation, noise_ceiling, normalise
 from .group import GroupResult, bootstrap_interval, fisher_mean, sign_flip, t_test
 from .nulls import circular_shift_null, draw_shifts
+from .prevalence import Prevalence, prevalence, prevalence_density
 
 __all__ = [
     "GroupResult",
+    "Prevalence",
     "block_permutation_null",
     "bootstrap_interval",
     "circular_shift_null",
@@ -21,6 +23,8 @@ __all__ = [
     "noise_ceiling",
     "normalise",
     "p_values",
+    "prevalence",
+    "prevalence_density",
     "sign_flip",
     "t_test",
 ]

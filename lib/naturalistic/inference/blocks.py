@@ -5,7 +5,7 @@ import operator
 
 import numpy as np
 
-from naturalistic.inference.nulls import check_null_input
+from naturalistic.inference.nulls import check_null_input, in_threads
 from naturalistic.scoring import column_blocks, correlation, float_type, unit_columns
 
 
@@ -64,7 +64,7 @@ def _draw_orders(counts, n_permutations, seed):
     if total < n_permutations:
         raise ValueError(
             f"{sum(counts)} blocks in {len(counts)} run(s) have {total} orders other than "
-            f"the observed, expected {n_permutations} or more: take shorter blocks or fewer"
+            f"the observed, expected {n_permutations} or more: take shorter blocks or fewer permutations"
         )
     seen, kept = {np.concatenate([np.arange(k) for k in counts]).tobytes()}, []
     while len(kept) < n_permutations:
@@ -80,7 +80,8 @@ def _reordered_correlations(Y, Y_hat, slices, block, orders):
     """Return (n_permutations, n_targets) of r, summed over products of blocks that are each taken once."""
     most = max(order.shape[1] for order in orders)
     null = np.empty((len(orders[0]), Y.shape[1]), dtype=float_type(Y, Y_hat))
-    for columns in column_blocks(max(len(Y), len(null), 2 * most**2), Y.shape[1]):
+
+    def fill(columns):
         measured, constant = unit_columns(Y[:, columns])
         predicted, also_constant = unit_columns(Y_hat[:, columns])
         r = np.zeros((len(null), measured.shape[1]))
@@ -101,6 +102,8 @@ def _reordered_correlations(Y, Y_hat, slices, block, orders):
                 r += table[np.where(short, 2 * n_whole, order[:, place] + n_whole * late[:, place])]
         null[:, columns] = np.clip(r, -1, 1)
         null[:, columns][:, constant | also_constant] = np.nan
+
+    in_threads(fill, column_blocks(max(len(Y), len(null), 2 * most**2), Y.shape[1]))
     return null
 
 

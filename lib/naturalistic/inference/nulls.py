@@ -30,9 +30,11 @@ and fit again: `naturalistic.encoding.group_accuracy` does.
 import math
 import operator
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy import fft
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from naturalistic.runs import run_slices
 from naturalistic.scoring import check_pair, column_blocks, correlation, float_type, unit_columns
@@ -143,13 +145,45 @@ def _shifted_correlations(Y, Y_hat, slices, shifts):
     Shifts keep the mean and the length of a column, so only the product of the two unit columns changes.
     """
     null = np.empty((len(shifts), Y.shape[1]), dtype=float_type(Y, Y_hat))
-    for columns in column_blocks(max(len(Y), len(shifts)), Y.shape[1]):
+
+    def fill(columns):
         measured, constant = unit_columns(Y[:, columns])
         predicted, also_constant = unit_columns(Y_hat[:, columns])
+        # float32 of unit columns: r is off by 2e-8 at most in 60,000 x 7,700, less than its own last digit
+        measured, predicted = (x.astype(null.dtype, copy=False) for x in (measured, predicted))
         r = np.zeros((len(shifts), measured.shape[1]))
         for run, shift in zip(slices, shifts.T):
-            spectrum = fft.rfft(measured[run], axis=0) * fft.rfft(predicted[run], axis=0).conj()
-            r += fft.irfft(spectrum, n=run.stop - run.start, axis=0)[shift]
+            _add_rotations(r, measured[run], predicted[run], shift)
         null[:, columns] = np.clip(r, -1, 1)
         null[:, columns][:, constant | also_constant] = np.nan
+
+    in_threads(fill, column_blocks(max(len(Y), len(shifts)), Y.shape[1]))
     return null
+
+
+def _add_rotations(r, measured, predicted, shift):
+    """Add the products of ``measured`` with ``predicted`` (n_trs, n) rotated by each of ``shift`` to ``r``."""
+    n_trs = len(measured)
+    circular = fft.next_fast_len(n_trs, real=True) == n_trs
+    # a run of 769 TRs, a prime, takes twice as long as one padded with zeros; what is padded correlates linearly,
+    # and a rotation is the sum of two linear lags
+    n = n_trs if circular else fft.next_fast_len(2 * n_trs - 1, real=True)
+    spectrum = fft.rfft(measured, n, axis=0)
+    spectrum *= fft.rfft(predicted, n, axis=0).conj()
+    lagged = fft.irfft(spectrum, n, axis=0)
+    r += lagged[shift]
+    if not circular:
+        r += lagged[shift - n_trs]
+
+
+def in_threads(work, blocks):
+    """Call ``work(block)`` for each block of columns, side by side in as many threads as BLAS may use."""
+    n_threads = 1
+    if len(blocks) > 1:
+        n_threads = max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+    if n_threads == 1:
+        for block in blocks:
+            work(block)
+        return
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(min(n_threads, len(blocks))) as pool:
+        list(pool.map(work, blocks))  # raises what a block raised

@@ -3,6 +3,8 @@
 from naturalistic.plotting.decoding import delay_curves, genre_confusion, subject_scores
 from naturalistic.plotting.embeddings import clip_by_model, clip_maps, likeness, probe_bars
 from naturalistic.plotting.encoding import best_map, maps_of_spaces, scores_by_region
+from naturalistic.plotting.joint import unique_by_region
+from naturalistic.plotting.language import layers_by_level, models_by_level, sweep_curves
 from naturalistic.plotting.models import (
     accuracy_by_context,
     accuracy_by_roi,
@@ -21,7 +23,7 @@ from naturalistic.plotting.style import (
     LEVEL_COLOURS,
     ROI_NAMES,
     colour_of,
-    embedding_colour,
+    space_colour,
     style,
 )
 from naturalistic.plotting.surface import brain_map
@@ -44,12 +46,14 @@ __all__ = [
     "clip_maps",
     "colour_of",
     "delay_curves",
-    "embedding_colour",
+    "space_colour",
     "genre_confusion",
     "head_motion",
+    "layers_by_level",
     "levels_on_time_line",
     "likeness",
     "maps_of_spaces",
+    "models_by_level",
     "planted_and_found",
     "play_list",
     "play_table",
@@ -62,7 +66,9 @@ __all__ = [
     "spectrograms",
     "style",
     "subject_scores",
+    "sweep_curves",
     "triples",
+    "unique_by_region",
     "values_by_roi",
     "voxel_by_step",
     "words_on_time_line",

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from naturalistic.plotting.style import COLOURS, embedding_colour, spread
+from naturalistic.plotting.style import COLOURS, space_colour, spread
 
 
 def delay_curves(delays, scores, chosen, title):
@@ -41,11 +41,11 @@ def subject_scores(scores, title, ylabel, *, chance=None, oracle=None, known=Non
     known : dict of str to float, optional
         Published values, drawn as crosses.
     colours : dict of str to colour, optional
-        By name; `embedding_colour` by default.
+        By name; `space_colour` by default.
     """
     fig, ax = plt.subplots(figsize=(min(7.4, 1.6 + 1.15 * len(scores)), 3))
     for x, (name, values) in enumerate(scores.items()):
-        colour = (colours or {}).get(name) or embedding_colour(name)
+        colour = (colours or {}).get(name) or space_colour(name)
         ax.plot(x - 0.08 + spread(len(values), 0.09), values, ".", color=colour, ms=7, alpha=0.6)
         error = np.std(values, ddof=1) if len(values) > 1 else 0
         ax.errorbar([x + 0.16], [np.mean(values)], [error], fmt="o", color=colour, capsize=3)

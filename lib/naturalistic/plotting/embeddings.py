@@ -5,7 +5,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from naturalistic.plotting.style import COLOURS, GENRE_COLOURS, embedding_colour
+from naturalistic.plotting.style import COLOURS, GENRE_COLOURS, space_colour
 
 
 def clip_by_model(frames, step, vectors, windows, hop, title):
@@ -108,7 +108,7 @@ def probe_bars(scores, chance, title):
     width = 0.8 / len(models)
     for m, name in enumerate(models):
         x = np.arange(len(scores)) + (m - (len(models) - 1) / 2) * width
-        ax.bar(x, [row[name] for row in scores.values()], width * 0.9, color=embedding_colour(name), label=name)
+        ax.bar(x, [row[name] for row in scores.values()], width * 0.9, color=space_colour(name), label=name)
     for k, name in enumerate(scores):
         ax.plot(
             [k - 0.45, k + 0.45],

@@ -7,7 +7,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.patches import Patch
 from nilearn import plotting as nilearn_plotting
 
-from naturalistic.plotting.style import COLOURS, embedding_colour, spread
+from naturalistic.plotting.style import COLOURS, space_colour, spread
 from naturalistic.plotting.surface import _inside
 from naturalistic.surface import SIDES, meshes, relief
 
@@ -46,7 +46,7 @@ def best_map(rows, names, title):
     names : sequence of str
     title : str
     """
-    colours = [embedding_colour(name) for name in names]
+    colours = [space_colour(name) for name in names]
     fig, grid = _rows(len(rows))
     for row, (name, index) in enumerate(rows.items()):
         _row(fig, grid, row, name, index, ListedColormap(colours), -0.5, len(names) - 0.5, row == 0, classes=True)
@@ -73,7 +73,7 @@ def scores_by_region(scores, title, ylabel, *, ceiling=None):
     for m, (name, by_region) in enumerate(scores.items()):
         x = np.arange(len(regions)) + (m - (len(scores) - 1) / 2) * width
         rows = np.array([by_region[region] for region in regions])
-        colour = COLOURS["words"] if name == "shared" else embedding_colour(name.removeprefix("only "))
+        colour = COLOURS["words"] if name == "shared" else space_colour(name.removeprefix("only "))
         with_value = np.isfinite(rows).any(axis=1)
         ax.bar(x[with_value], np.nanmean(rows[with_value], axis=1), width * 0.9, color=colour, alpha=0.8, label=name)
         ax.plot(

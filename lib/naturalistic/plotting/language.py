@@ -6,7 +6,7 @@ import numpy as np
 from naturalistic.inference import t_test
 from naturalistic.plotting.style import COLOURS, LEVEL_COLOURS, spread
 
-MARKERS = "osD^vP*X"  # one a model; the last model is drawn filled
+MARKERS = "osD^vP*X"  # one a model; the last model of a level is drawn filled
 
 
 def layers_by_level(profiles, chosen, title, ylabel):
@@ -45,19 +45,23 @@ def models_by_level(scores, title, ylabel, *, ceiling=None):
     """
     fig, ax = plt.subplots(figsize=(7.4, 3.2))
     ax.axhline(0, color=COLOURS["chance"], lw=0.8)
-    levels, width = list(dict.fromkeys(level for by in scores.values() for level in by)), 0.7 / len(scores)
+    levels = list(dict.fromkeys(level for by in scores.values() for level in by))
+    asked = {level: [model for model, by in scores.items() if level in by] for level in levels}
+    most = max(map(len, asked.values()))
     for m, (model, by_level) in enumerate(scores.items()):
-        for level, values in by_level.items():
-            x = levels.index(level) + (m - (len(scores) - 1) / 2) * width
-            colour, marker = _colour(level), MARKERS[m % len(MARKERS)]
-            ax.plot(x + spread(len(values), width / 5), values, marker, ms=2.5, color=colour, alpha=0.55)
-            face = colour if m == len(scores) - 1 else "white"
+        marker = MARKERS[m % len(MARKERS)]
+        for level in by_level:
+            models, values, colour = asked[level], by_level[level], _colour(level)
+            x = levels.index(level) + (models.index(model) - (len(models) - 1) / 2) * 0.7 / most
+            ax.plot(x + spread(len(values), 0.14 / most), values, marker, ms=2.5, color=colour, alpha=0.55)
+            face = colour if model == models[-1] else "white"
             _mean(ax, x, values, fmt=marker, color=colour, mfc=face, ms=6.5, capsize=2, zorder=3)
-        ax.plot([], [], MARKERS[m % len(MARKERS)], color=COLOURS["ceiling"], label=model,
-                mfc=COLOURS["ceiling"] if m == len(scores) - 1 else "white")  # fmt: skip
-    for k, level in enumerate(levels if ceiling else ()):
-        ends, height = [k - 0.42, k + 0.42], [np.nanmean(ceiling[level])] * 2
-        ax.plot(ends, height, "--", color=COLOURS["ceiling"], lw=1, label="ceiling" if not k else None)
+        last = COLOURS["ceiling"] if model in [models[-1] for models in asked.values()] else "white"
+        ax.plot([], [], marker, color=COLOURS["ceiling"], label=model, mfc=last)
+    for n, (level, values) in enumerate((ceiling or {}).items()):
+        k = levels.index(level)
+        ends, height = [k - 0.42, k + 0.42], [np.nanmean(values)] * 2
+        ax.plot(ends, height, "--", color=COLOURS["ceiling"], lw=1, label=None if n else "ceiling")
     ax.set_xticks(range(len(levels)), levels)
     ax.set(ylabel=ylabel, title=title)
     ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))

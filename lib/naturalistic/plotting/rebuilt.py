@@ -9,7 +9,7 @@ from scipy.signal import ShortTimeFFT
 
 from naturalistic.plotting.decoding import subject_scores
 from naturalistic.plotting.music import player
-from naturalistic.plotting.style import COLOURS, embedding_colour, spread
+from naturalistic.plotting.style import COLOURS, space_colour, spread
 
 WAYS = {"retrieved": "#56B4E9", "generated": "#D55E00"}  # ways from a vector to sound
 SMALL = 0.95  # of MP3: thirty players have to fit into a page
@@ -28,7 +28,7 @@ def rebuilt_scores(scores, subjects, title):
     names = {(way, model): f"{way},\n{model}" for way, model in scores}
     accuracy = {names[k]: np.array([by[s].identification.score for s in subjects]) for k, by in scores.items()}
     oracle = {names[k]: by["true"].identification.score for k, by in scores.items()}
-    colours = {name: embedding_colour(model) for (_, model), name in names.items()}
+    colours = {name: space_colour(model) for (_, model), name in names.items()}
     how = {"chance": 0.5, "oracle": oracle, "colours": colours}
     return subject_scores(accuracy, title, "identification accuracy", **how)
 

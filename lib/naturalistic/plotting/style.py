@@ -77,9 +77,9 @@ def colour_of(name, names=()):
     return COLOURS.get(name, COLOURS["highlight"])
 
 
-def embedding_colour(name):
-    """Return the colour of an embedding or of what is held against one; black for a name that is not known."""
-    return EMBEDDING_COLOURS.get(name, COLOURS["ceiling"])
+def space_colour(name):
+    """Return the colour of a feature space: embedding, level, or what is held against them; black for others."""
+    return {**COLOURS, **EMBEDDING_COLOURS, **LEVEL_COLOURS}.get(name, COLOURS["ceiling"])
 
 
 def spread(n, width):

@@ -6,7 +6,7 @@ import numpy as np
 
 from naturalistic.inference import noise_ceiling
 from naturalistic.scoring import as_real
-from naturalistic.variance.held_out import marked_rows
+from naturalistic.variance.rows import marked_rows
 from naturalistic.variance.scores import repeats_itself
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from naturalistic.inference import t_test
 from naturalistic.scoring import as_real
+from naturalistic.variance.group import stacked
 
 
 class Parts(NamedTuple):
@@ -100,9 +101,9 @@ def shared_map(maps, significant, least=0.5):
     """
     if len(maps) != len(significant) or not maps:
         raise ValueError(f"maps are of {len(maps)} subjects and significant of {len(significant)}, expected the same")
-    shared = {}
-    for side in maps[0]:
-        values, marks = (np.array([m[side] for m in group]) for group in (maps, significant))
+    shared, values_of = {}, stacked(maps)
+    for side, marks in stacked(significant, "significant", like=values_of).items():
+        values = values_of[side]
         seen = np.isfinite(values) & np.isfinite(marks)
         n = np.maximum(seen.sum(axis=0), 1)
         wide = np.where(seen, marks, 0).sum(axis=0) / n > least

@@ -60,3 +60,7 @@ class SideBySide:
     def apart(self, values):
         """Return values (..., n_voxels of all) by subject, as views."""
         return {name: values[..., columns] for name, columns in self.columns.items()}
+
+    def pick(self, voxels):
+        """Return some voxels of each subject, read into memory, from int arrays (n,) by subject: another SideBySide."""
+        return SideBySide({name: np.ascontiguousarray(x[:, voxels[name]]) for name, x in self.bold.items()})

@@ -1,0 +1,186 @@
+"""Are weight axes more than what any responses would have? They are held against those of responses shifted in time.
+
+Ridge weights of pure noise are not without direction: they follow the covariance of the features, so the first axis
+of noise explains much, and shuffled weights are no null. Here responses are shifted circularly inside each run (all
+subjects alike, as they share the stimulus) and fitted again with the penalties that the true responses chose. That
+keeps the features' covariance, the penalties, and what voxels and neighbouring TRs have in common; it breaks only the
+link with the stimulus.
+
+What is compared is variance, not its share: signal along many directions has a smaller share along its first than
+noise has. The weights of each voxel are divided by their root mean square length over all alignments, the true one
+among them, so that under the null none is special, and p is what it says.
+
+A limit: voxels and penalties were chosen on the true alignment, which this null does not repeat. It is meant for voxels
+that are predicted beyond doubt; the best of many that follow nothing would pass too often.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+from scipy.sparse.linalg import eigsh
+from tqdm import tqdm
+
+from naturalistic.design import shifted
+from naturalistic.inference import draw_shifts, p_values
+from naturalistic.runs import check_runs
+from naturalistic.scoring import as_real, check_finite, float_type
+from naturalistic.variance.axes import Axes, axes_of, check_weights, lengths, scatters
+
+MAX_KEPT = 1e8  # weights of all shifts that are kept; more are fitted a second time
+
+
+class AxesTest(NamedTuple):
+    """Axes of the weights against those of shifted responses.
+
+    Attributes
+    ----------
+    axes : Axes
+    null : array (n_permutations, n_axes)
+        The largest variance along any direction in shifted weights, when the axes before are taken out; as a share of
+        the variance of the true weights, to be held against ``axes.explained``.
+    p : array (n_axes,)
+        (b + 1) / (m + 1); not below that of any axis before, as an axis counts only if those do.
+    sizes : list of array (n_voxels,)
+        Root mean square length of each voxel's weights over all alignments, by subject.
+    """
+
+    axes: Axes
+    null: np.ndarray
+    p: np.ndarray
+    sizes: list
+
+    def n_significant(self, level=0.05):
+        """Return how many axes hold, from the first on."""
+        return int((self.p <= level).sum())
+
+
+def refitted(X, bold, alphas, shifts=None, *, runs=None, n_delays=1):
+    """Yield the ridge weights of each subject, fitted with given penalties to responses shifted in time.
+
+    All shifts share one decomposition of the features; each costs one product with the responses.
+
+    Parameters
+    ----------
+    X : array (n_trs, n_delays * n_features)
+        Scaled, delayed features of the training runs, as the alphas were chosen with.
+    bold : list of array (n_trs, n_voxels)
+        One a subject: chosen voxels, the same TRs.
+    alphas : list of array (n_voxels,)
+        Penalty of each voxel, above 0.
+    shifts : int array (n_shifts, n_runs), optional
+        From `inference.draw_shifts`; by default one row of zeros, which gives the true weights.
+    runs : array-like (n_trs,), optional
+    n_delays : int
+        Delayed copies in X; their weights are averaged (`axes.mean_over_delays`).
+
+    Yields
+    ------
+    weights : list of array (n_voxels, n_features)
+        One a subject.
+
+    Raises
+    ------
+    ValueError
+        If lengths or numbers of voxels do not match, an alpha is not above 0, a value is not finite, or ``n_delays``
+        does not divide the columns of X.
+    """
+    X, bold, alphas = _checked(X, bold, alphas, n_delays)
+    runs, everything = check_runs(runs, len(X)), np.concatenate(bold, axis=1)
+    stops = np.cumsum([y.shape[1] for y in bold])[:-1]
+    X = X.astype(np.float64)
+    U, scale, turn = linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    kept = scale > max(X.shape) * np.finfo(np.float64).eps * scale[0]
+    if not kept.any():
+        raise ValueError(f"X has no column that varies over its {len(X)} TRs")
+    dtype = float_type(everything)
+    shrink = (scale[kept] / (scale[kept] ** 2 + np.concatenate(alphas)[:, None])).astype(dtype)
+    turn = turn[kept].reshape(kept.sum(), n_delays, -1).mean(axis=1).astype(dtype)
+    U = U[:, kept].astype(dtype)
+    for row in np.zeros((1, len(np.unique(runs))), dtype=int) if shifts is None else shifts:
+        inner = (U.T @ shifted(everything, row, runs)).T * shrink
+        yield np.split(inner @ turn, stops)
+
+
+def permuted_axes(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permutations=100, seed=0, centre=False):
+    """Return the axes of encoding weights, tested against responses shifted in time, one after another.
+
+    The first axis is held against the first of shifted weights. For each next one, the axes before it are taken out of
+    the weights and of the shifted ones alike, and the largest of what is left are compared. (The second axis against
+    the second of the null would be too easy: what comes after a true first axis may well be the first of the noise.)
+
+    Parameters
+    ----------
+    X, bold, alphas, runs, n_delays
+        As in `refitted`.
+    n_axes, centre
+        As in `axes.weight_axes`.
+    n_permutations, seed
+        As in `inference.draw_shifts`.
+
+    Returns
+    -------
+    test : AxesTest
+    """
+    X, bold, alphas = _checked(X, bold, alphas, n_delays)
+    drawn = draw_shifts(runs, n_permutations, seed=seed, n_trs=len(X))
+    shifts = np.concatenate([np.zeros_like(drawn[:1]), drawn])  # the first is none: the observed alignment
+
+    def fits():
+        made = refitted(X, bold, alphas, shifts, runs=runs, n_delays=n_delays)
+        return tqdm(made, "shifts", len(shifts), leave=False, delay=3)
+
+    n_voxels = [y.shape[1] for y in bold]
+    kept = list(fits()) if len(shifts) * sum(n_voxels) * X.shape[1] / n_delays <= MAX_KEPT else None
+    sizes = 0
+    for weights in kept or fits():
+        sizes = sizes + np.concatenate(lengths(check_weights(weights, n_axes))) ** 2 / len(shifts)
+    sizes = np.split(np.sqrt(sizes), np.cumsum(n_voxels)[:-1])
+    null = []
+    for k, weights in enumerate(kept or fits()):
+        scatter = scatters(weights, sizes, centre=centre)
+        if not k:
+            axes, total = axes_of(scatter, n_axes), np.trace(scatter.mean(axis=0))
+        else:
+            null.append(_largest(scatter.mean(axis=0) / total, axes.directions))
+    null = np.array(null)
+    return AxesTest(axes, null, np.maximum.accumulate(p_values(axes.explained, null)), sizes)
+
+
+def _largest(scatter, directions):
+    """Return the largest variance along any direction, before each of some directions is taken out (n_axes,)."""
+    largest = []
+    for direction in directions:
+        largest.append(_top(scatter))
+        towards = scatter @ direction
+        twice = np.outer(direction, towards)
+        scatter = scatter - twice - twice.T + np.outer(direction, direction) * (direction @ towards)
+    return largest
+
+
+def _top(matrix):
+    """Return the largest eigenvalue; by Lanczos' method where the matrix is large: several times as fast, as exact."""
+    if len(matrix) <= 64:
+        return np.linalg.eigvalsh(matrix)[-1]
+    return eigsh(matrix, k=1, which="LA", v0=np.diag(matrix), return_eigenvectors=False)[0]
+
+
+def _checked(X, bold, alphas, n_delays):
+    """Return features, responses and penalties, checked."""
+    X, bold = as_real(X, "X"), [as_real(y, f"bold[{k}]") for k, y in enumerate(bold)]
+    if X.ndim != 2 or n_delays < 1 or X.shape[1] % n_delays:
+        raise ValueError(f"X has shape {X.shape}, expected (n_trs, n_delays * n_features) with n_delays = {n_delays}")
+    alphas = [np.asarray(a, dtype=np.float64) for a in alphas]
+    if not bold or len(alphas) != len(bold):
+        raise ValueError(f"bold is of {len(bold)} subjects and alphas of {len(alphas)}, expected one or more of both")
+    for k, (y, a) in enumerate(zip(bold, alphas)):
+        if y.ndim != 2 or len(y) != len(X) or a.shape != y.shape[1:]:
+            raise ValueError(
+                f"bold[{k}] has shape {y.shape} and alphas[{k}] {a.shape}, expected ({len(X)}, n_voxels) and "
+                "(n_voxels,)"
+            )
+        if not (np.isfinite(a) & (a > 0)).all():
+            raise ValueError(f"alphas[{k}] holds values that are not finite or not above 0: ridge needs a penalty")
+        check_finite(y, f"bold[{k}]")
+    check_finite(X, "X")
+    return X, bold, alphas

@@ -1,0 +1,144 @@
+"""From maps of single subjects, brought to one surface, to a map of the group."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from naturalistic.inference import fdr, sign_flip, t_test
+from naturalistic.inference.prevalence import prevalence
+
+TO_ONE_SPACE = (
+    "bring each subject's voxels to one surface first: surface.to_surface(values, coordinates, voxel_size) makes a "
+    "dict with 'left' and 'right' of 10,242 vertices"
+)
+
+
+class GroupMap(NamedTuple):
+    """What holds over subjects, each field a dict of sides, NaN (False, or 0) where too few subjects count.
+
+    Attributes
+    ----------
+    mean, t, p : dict of str to array (n_vertices,)
+        Over subjects; p is that of the t-test.
+    significant : dict of str to bool array (n_vertices,)
+        After FDR over the vertices of all sides.
+    p_family : dict of str to array (n_vertices,)
+        By sign flips, corrected for all vertices by their largest statistic; at least 2^-n with n subjects, so six of
+        them can reach 0.016 and four nothing below 0.05.
+    n : dict of str to int array (n_vertices,)
+        Subjects who count there.
+    n_significant : dict of str to int array (n_vertices,), or None
+        Of those, with p at or below ``alpha``.
+    prevalence, prevalence_low : dict of str to array (n_vertices,), or None
+        Share of people in whom this experiment would find the effect: most probable, and with 95 % at least (see
+        `inference.prevalence`).
+    """
+
+    mean: dict
+    t: dict
+    p: dict
+    significant: dict
+    p_family: dict
+    n: dict
+    n_significant: dict | None
+    prevalence: dict | None
+    prevalence_low: dict | None
+
+
+def group_map(maps, p_maps=None, *, alpha=0.05, q=0.05, tail="greater", least=2, n_permutations=10_000, seed=0):
+    """Return which vertices are predicted in the mean over subjects, and in how many of them.
+
+    Parameters
+    ----------
+    maps : list of dict of str to array (n_vertices,)
+        One a subject, from `surface.to_surface`: a score whose mean is 0 by chance, such as r. NaN without a voxel.
+    p_maps : list of dict of str to array (n_vertices,), optional
+        Each subject's own p, not corrected over voxels. Without them there is no prevalence.
+    alpha : float
+        Level at which a subject counts as significant.
+    q : float
+        False discovery rate of the group's t-tests.
+    tail : {"greater", "less", "two-sided"}
+        Of the group's tests.
+    least : int
+        Subjects who must count at a vertex, 2 or more.
+    n_permutations, seed
+        As in `inference.sign_flip`.
+
+    Returns
+    -------
+    group : GroupMap
+
+    Raises
+    ------
+    ValueError
+        If subjects are fewer than two, differ in sides or in the number of vertices, or an option is not valid.
+    """
+    values = stacked(maps, "maps")
+    if len(maps) < 2 or not 2 <= least <= len(maps):
+        raise ValueError(
+            f"maps are of {len(maps)} subject(s) and least is {least}, expected two subjects or more, and least from 2 "
+            "to all of them: a group test needs their spread"
+        )
+    flat = np.concatenate(list(values.values()), axis=1)
+    flat = np.where(np.isfinite(flat).sum(axis=0) >= least, flat, np.nan)
+    tested = t_test(flat, tail=tail)
+    family = sign_flip(flat, n_permutations, tail, seed, max_statistic=True)
+    rows = [tested.mean, tested.statistic, tested.p, fdr(tested.p, q)[0], family.p, tested.n]
+    if p_maps is None:
+        rows += [None] * 3
+    else:
+        rows += _counted(stacked(p_maps, "p_maps", like=values), values, alpha, least)
+    return GroupMap(*(None if row is None else _by_side(row, values) for row in rows))
+
+
+def stacked(maps, name="maps", like=None):
+    """Return one array (n_subjects, n_vertices) a side from the maps of subjects, all of one space.
+
+    Parameters
+    ----------
+    maps : list of dict of str to array (n_vertices,)
+    name : str
+        For the error.
+    like : dict of str to array (n_subjects, n_vertices), optional
+        Stacked maps, of which these must have the shapes.
+
+    Raises
+    ------
+    ValueError
+        If there is no map, or subjects differ in sides or in the number of vertices.
+    """
+    maps = list(maps)
+    if not maps:
+        raise ValueError(f"{name} is empty, expected a map of each subject")
+    if like is not None and len(maps) != len(next(iter(like.values()))):
+        raise ValueError(f"{name} are of {len(maps)} subjects, expected {len(next(iter(like.values())))} as in maps")
+    if k := [k for k, m in enumerate(maps) if not isinstance(m, Mapping)]:
+        raise ValueError(f"{name}[{k[0]}] has shape {np.shape(maps[k[0]])}, expected a dict of sides: {TO_ONE_SPACE}")
+    shapes = [{side: np.shape(x) for side, x in m.items()} for m in maps]
+    expected = shapes[0] if like is None else {side: x.shape[1:] for side, x in like.items()}
+    for k, found in enumerate(shapes):
+        if found != expected or any(len(shape) != 1 for shape in found.values()):
+            raise ValueError(
+                f"{name}[{k}] has shapes {found}, expected {expected} as of the first subject: subjects' own voxels "
+                f"cannot be averaged; {TO_ONE_SPACE}"
+            )
+    return {side: np.stack([np.asarray(m[side], dtype=float) for m in maps]) for side in expected}
+
+
+def _counted(p, values, alpha, least):
+    """Return how many subjects are significant at each vertex, and the two numbers of the prevalence."""
+    flat, scores = (np.concatenate(list(x.values()), axis=1) for x in (p, values))
+    if np.any((flat < 0) | (flat > 1)):
+        raise ValueError("p_maps holds values outside [0, 1], expected p-values, not scores nor marks")
+    counts = np.isfinite(flat) & np.isfinite(scores)
+    n = np.where(counts.sum(axis=0) >= least, counts.sum(axis=0), 0)
+    n_significant = np.where(n > 0, ((flat <= alpha) & counts).sum(axis=0), 0)
+    return [n_significant, *prevalence(n_significant, n, alpha)]
+
+
+def _by_side(row, values):
+    """Return a row over all vertices as one array a side."""
+    ends = np.cumsum([x.shape[1] for x in values.values()])[:-1]
+    return dict(zip(values, np.split(row, ends)))

@@ -1,0 +1,205 @@
+"""The joint model: several feature spaces at once by banded ridge, with and without each, tested on test runs.
+
+What a space explains on its own (`unique`) is the score of all spaces less that of all others: signed, as on data that
+no model has seen a space may also take away. It is not the space's part of the score (`variance.split`), and not the
+score of the space alone: what several spaces share is in neither of their unique parts.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from naturalistic.engine.sets import fit_sets
+from naturalistic.inference import circular_shift_null, p_values
+from naturalistic.scoring import column_blocks, correlation
+from naturalistic.variance.compare import divide
+from naturalistic.variance.rows import split_rows
+from naturalistic.variance.split import split_r, split_r2
+from naturalistic.variance.sums import BlockSums, interval
+
+
+class Joint(NamedTuple):
+    """A joint model of all spaces, and models of some of them, on test runs.
+
+    Attributes
+    ----------
+    spaces : tuple of str
+        In the order of the first axis of all below; also the name of the model of all spaces in ``sums``.
+    split_r, split_r2 : array (n_spaces, n_voxels)
+        Part of each space in the score of all.
+    gammas : array (n_spaces, n_voxels)
+        Weights chosen on the training runs; each voxel's sum to 1.
+    cv_scores : array (n_voxels,)
+        Best mean score over the training folds, of the model of all spaces.
+    p : array (n_voxels,)
+        Of the correlation of the model of all spaces, one-sided, from predictions shifted circularly in each test run;
+        NaN without permutations.
+    sums : BlockSums
+        Of every model fitted, by the tuple of its spaces in the order of ``spaces``.
+    """
+
+    spaces: tuple
+    split_r: np.ndarray
+    split_r2: np.ndarray
+    gammas: np.ndarray
+    cv_scores: np.ndarray
+    p: np.ndarray
+    sums: BlockSums
+
+    def without(self, *names):
+        """Return the spaces that are left, as the name of a model."""
+        unknown = [name for name in names if name not in self.spaces]
+        if unknown:
+            raise ValueError(f"no space {unknown[0]!r}, expected one of {list(self.spaces)}")
+        return tuple(name for name in self.spaces if name not in names)
+
+    def only(self, *names):
+        """Return these spaces in the order of all, as the name of a model."""
+        return self.without(*self.without(*names))
+
+
+def joint_model(
+    spaces, bold, model, *, test, delays, tr, runs, merge=None, pairs=(), block=30, n_permutations=0, seed=0
+):
+    """Fit the model of all spaces and those without each, on the training runs, and test them.
+
+    One model is held at a time, and predictions of one block of voxels.
+
+    Parameters
+    ----------
+    spaces : dict of array (n_trs, n_features)
+        Two or more; controls are a space like others.
+    bold : array, memory map or SideBySide (n_trs, n_voxels)
+    model : BandedRidgeCV
+        Best with ``n_draws=nested_gammas(n_spaces)`` (see `engine.sets`): with random draws, models with and without a
+        space also differ by the luck of their searches.
+    test, delays, tr, runs, merge
+        As of `variance.held_out.predict_test_runs`.
+    pairs : sequence of (str, str)
+        Also fit what `pair_parts` needs: each of the two alone, both alone, and all without both.
+    block : int
+        TRs in a block of the bootstrap.
+    n_permutations, seed : int
+        Circular shifts for p, as in `variance.score`.
+
+    Returns
+    -------
+    joint : Joint
+
+    Raises
+    ------
+    ValueError
+        As of `variance.rows.split_rows`, and if there are fewer than two spaces or a pair is not of two of them.
+    """
+    rows = split_rows(spaces, bold, test=test, delays=delays, tr=tr, runs=runs, merge=merge)
+    names = tuple(rows.train)
+    sets = sets_of(names, pairs)
+    n_voxels = bold.shape[1]
+    sums = BlockSums(rows.test_runs, n_voxels, block, bold.dtype)
+    fits = fit_sets(model, rows.train, rows.bold, sets, rows.train_runs)
+    parts, p = np.empty((2, len(names), n_voxels), bold.dtype), np.full(n_voxels, np.nan)
+    for kept, fitted in zip(sets, fits):
+        for columns in column_blocks(len(rows.test_runs), n_voxels):
+            of_space = {n: rows.test[n] @ fitted.coef_[columns, fitted.spaces_[n]].T for n in kept}
+            measured, predicted = rows.measured(columns), sum(of_space.values())
+            sums.add(kept, measured, predicted, columns)
+            if kept == names:
+                parts[0][:, columns], parts[1][:, columns] = split_r(measured, of_space), split_r2(measured, of_space)
+            if kept == names and n_permutations:
+                null = circular_shift_null(measured, predicted, rows.test_runs, n_permutations, 1, seed)
+                p[columns] = p_values(correlation(measured, predicted), null)
+        if kept == names:
+            gammas, cv_scores = fitted.gammas_ / fitted.gammas_.sum(axis=0), np.nanmax(fitted.cv_scores_, axis=0)
+        del fitted
+    return Joint(names, parts[0], parts[1], gammas, cv_scores, p, sums)
+
+
+def sets_of(names, pairs=()):
+    """Return the sets of spaces to fit: all, all but each, and for each pair both, each alone, and all but both."""
+    names = tuple(names)
+    if len(names) < 2:
+        raise ValueError(f"spaces holds {list(names)}, expected two or more: nothing is left when one is left out")
+    sets = [names] + [tuple(n for n in names if n != left_out) for left_out in names]
+    for pair in pairs:
+        if len(set(pair)) != 2 or not set(pair) <= set(names):
+            raise ValueError(f"pairs holds {tuple(pair)}, expected two of the spaces {list(names)}")
+        both = tuple(n for n in names if n in pair)
+        sets += [both, both[:1], both[1:], tuple(n for n in names if n not in pair)]
+    return [kept for kept in dict.fromkeys(sets) if kept]
+
+
+def unique(joint, kind="r2"):
+    """Return what each space explains that the others do not: the score of all less that of all but it.
+
+    Parameters
+    ----------
+    joint : Joint
+    kind : {"r2", "r"}
+        Of explained variance, or of correlations (as Nakagi et al. 2024).
+
+    Returns
+    -------
+    unique : array (n_spaces, n_voxels)
+        Signed.
+    """
+    return np.stack(
+        [joint.sums.score(joint.spaces, kind) - joint.sums.score(joint.without(n), kind) for n in joint.spaces]
+    )
+
+
+def unique_interval(joint, kind="r2", **options):
+    """Return the bootstrap intervals of `unique`.
+
+    Parameters
+    ----------
+    joint : Joint
+    kind : {"r2", "r"}
+    options
+        ``labels``, ``n_labels``, ``level``, ``n_resamples``, ``seed`` of `variance.sums.interval`.
+
+    Returns
+    -------
+    bounds : array (2, n_spaces, n_voxels), or (2, n_spaces, n_labels)
+    """
+    terms = [[(1, joint.spaces), (-1, joint.without(name))] for name in joint.spaces]
+    return np.stack([interval(joint.sums, each, kind=kind, **options) for each in terms], axis=1)
+
+
+def pair_parts(joint, first, second, beyond=False):
+    r"""Divide what two spaces explain: only the first, only the second, and what both explain alike.
+
+    By default of the two alone, :math:`R^2_a + R^2_b - R^2_{ab}` shared (`variance.compare.divide`); what other spaces
+    explain too is in it. With ``beyond`` the same is asked of what the two add to all others, rest for short:
+    every score is less that of the rest, and
+
+    .. math:: \text{shared} = R^2_{rest, a} + R^2_{rest, b} - R^2_{all} - R^2_{rest},
+
+    which is the loss of leaving out both, less the losses of leaving out each. Positive: either can stand in for the
+    other, and so neither of their unique parts has it. Negative: they explain more together than each by itself.
+
+    Parameters
+    ----------
+    joint : Joint
+        Fitted with ``pairs`` that hold these two.
+    first, second : str
+    beyond : bool
+
+    Returns
+    -------
+    parts : Parts
+        Arrays (n_voxels,), which sum to what both explain: alone, or beyond the rest.
+    """
+    rest = joint.without(first, second)
+    rest = rest if beyond else ()
+    base = joint.sums.score(rest)
+    scores = [joint.sums.score(joint.only(*rest, *names)) for names in ((first,), (second,), (first, second))]
+    return divide(*(score - base for score in scores))
+
+
+def shared_interval(joint, first, second, beyond=False, **options):
+    """Return the bootstrap interval of the shared part of `pair_parts`; options as of `unique_interval`."""
+    rest = joint.without(first, second)
+    rest = rest if beyond else ()
+    terms = [(1, joint.only(*rest, first)), (1, joint.only(*rest, second))]
+    terms += [(-1, joint.only(*rest, first, second)), (-1, rest)]
+    return interval(joint.sums, terms, **options)
