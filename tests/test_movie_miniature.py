@@ -14,7 +14,7 @@ from naturalistic.miniature import make_movie, whole
 from naturalistic.miniature.cortex import hrf
 from naturalistic.miniature.head import SHAPE, places
 from naturalistic.miniature.movie import cortex, files, make, scanner, screenplay
-from naturalistic.regions import LANDMARKS, nearest
+from naturalistic.regions import FILM_LANDMARKS, LANDMARKS, label, nearest
 
 TITLES = ("lighthouse", "bakery")
 
@@ -385,13 +385,13 @@ def test_the_plan_is_that_of_the_report():
 def test_regions_are_those_of_the_book_and_higher_visual_cortex():
     rng = np.random.default_rng(0)
     mni = rng.uniform(-90, 90, (4000, 3))
-    labels, distance = cortex.region_of(mni)
+    labels, distance = nearest(mni, landmarks=FILM_LANDMARKS)
     known, of_known = nearest(mni)
     higher = labels == len(LANDMARKS)
     np.testing.assert_array_equal(labels[~higher], known[~higher])
     assert higher.any() and (distance[higher] <= np.minimum(of_known[higher], 1)).all()
-    np.testing.assert_array_equal(labels, cortex.region_of(mni * [-1, 1, 1])[0])
-    assert cortex.NAMES[cortex.region_of([[44, -72, 0]])[0][0]] == "higher visual"
+    np.testing.assert_array_equal(labels, nearest(mni * [-1, 1, 1], landmarks=FILM_LANDMARKS)[0])
+    assert cortex.NAMES[label([[44, -72, 0]], FILM_LANDMARKS)[0]] == "higher visual"
 
 
 def test_a_second_is_the_mean_of_its_texts():

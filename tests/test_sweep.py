@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from made_head import grid, image
-from naturalistic import design, preprocessing, variance
+from naturalistic import design, preprocessing, regions, variance
 from naturalistic.datasets import narrative_movie, truth
 from naturalistic.datasets.viewings import viewings
 from naturalistic.ridge import RidgeCV
@@ -197,14 +197,14 @@ def test_ceiling_is_that_of_the_mean_of_all_viewings(small_movie):
 
 
 def test_truth_of_a_film_stands_at_its_voxels(small_movie):
-    from naturalistic.miniature.movie.cortex import LAYERS, NAMES, PLAN, region_of
+    from naturalistic.miniature.movie.cortex import LAYERS, NAMES, PLAN
 
     movie = narrative_movie.load(small_movie)
     plan = truth.planted_movie(movie)
     assert plan.names == NAMES and plan.layers == LAYERS and set(plan.shares) == set(PLAN)
     for s in movie.subjects:
         places = preprocessing.movie_places(movie, s).coordinates
-        near = region_of(places)[0]  # landmarks as in the mean head; each viewer's are some mm away
+        near = regions.label(places, regions.FILM_LANDMARKS)  # landmarks as in the mean head; each viewer's are some mm away
         both = (near >= 0) & (plan.region[s] >= 0)
         assert both.sum() > 100 and np.mean(near[both] == plan.region[s][both]) > 0.95
         assert (plan.explainable[s] > 0).sum() > 100 and (plan.explainable[s][plan.region[s] < 0] == 0).all()

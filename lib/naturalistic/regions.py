@@ -18,24 +18,28 @@ LANDMARKS = {
     "precuneus": ((8, -60, 38, 15),),
 }
 NAMES = tuple(LANDMARKS)
+# and what the pictures of a film drive: lateral occipital and fusiform cortex after Grill-Spector et al. (1999)
+FILM_LANDMARKS = {**LANDMARKS, "higher visual": ((44, -72, 0, 14), (36, -54, -16, 13))}
 
 
-def label(coordinates):
-    """Return the region of each place: index into `NAMES`, -1 outside of all.
+def label(coordinates, landmarks=LANDMARKS):
+    """Return the region of each place: index into `NAMES`, or into other ``landmarks``, -1 outside of all.
 
     Parameters
     ----------
     coordinates : array (n_places, 3)
         MNI152 mm.
+    landmarks : dict of str to sequence of (x, y, z, radius)
+        `LANDMARKS`, or `FILM_LANDMARKS`.
 
     Returns
     -------
     labels : int array (n_places,)
     """
-    return nearest(coordinates)[0]
+    return nearest(coordinates, landmarks=landmarks)[0]
 
 
-def nearest(coordinates, shift=(0.0, 0.0, 0.0)):
+def nearest(coordinates, shift=(0.0, 0.0, 0.0), landmarks=LANDMARKS):
     """Return the region of each place and its distance from the landmark, as a share of the radius.
 
     Parameters
@@ -44,6 +48,7 @@ def nearest(coordinates, shift=(0.0, 0.0, 0.0)):
         MNI152 mm.
     shift : array (3,)
         Moves all landmarks of the right hemisphere, mm; those of the left move as their mirror images.
+    landmarks : dict of str to sequence of (x, y, z, radius)
 
     Returns
     -------
@@ -56,8 +61,8 @@ def nearest(coordinates, shift=(0.0, 0.0, 0.0)):
     if coordinates.ndim != 2 or coordinates.shape[1] != 3:
         raise ValueError(f"coordinates has shape {coordinates.shape}, expected (n_places, 3), mm")
     labels, best = np.full(len(coordinates), -1), np.full(len(coordinates), np.inf)
-    for k, landmarks in enumerate(LANDMARKS.values()):
-        for x, y, z, radius in landmarks:
+    for k, spheres in enumerate(landmarks.values()):
+        for x, y, z, radius in spheres:
             for side in (1, -1):
                 centre = (np.array([x, y, z]) + shift) * [side, 1, 1]
                 distance = np.linalg.norm(coordinates - centre, axis=1) / radius

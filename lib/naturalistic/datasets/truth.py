@@ -139,3 +139,17 @@ def planted_movie(movie):
         region[subject], explainable[subject] = truth.region[at][0], truth.explainable[at].mean(axis=0)
     shares = {row["region"]: row["shares"] for row in plan["regions"]}
     return MoviePlan(tuple(plan["names"]), shares, plan["layers"], region, explainable)
+
+
+def planted_mixtures(movie, level):
+    """Return the directions in feature space that were planted of a level: (n_columns, n_features) by region.
+
+    Parameters
+    ----------
+    movie : NarrativeMovie
+        A miniature.
+    level : str
+    """
+    ending = f" {level}"
+    with np.load(Path(movie.folder).parent / "truth" / "mixtures.npz", allow_pickle=False) as mixtures:
+        return {key.removesuffix(ending): mixtures[key].T for key in mixtures if key.endswith(ending)}

@@ -1,8 +1,10 @@
 """The book's figures: labelled axes with units, colours that colour-blind readers tell apart, one per thing."""
 
+from naturalistic.plotting.axes import axis_maps, explained_by_axis
 from naturalistic.plotting.decoding import delay_curves, genre_confusion, subject_scores
 from naturalistic.plotting.embeddings import clip_by_model, clip_maps, likeness, probe_bars
 from naturalistic.plotting.encoding import best_map, maps_of_spaces, scores_by_region
+from naturalistic.plotting.interactive import SurfacePage, surface_page
 from naturalistic.plotting.joint import unique_by_region
 from naturalistic.plotting.language import layers_by_level, models_by_level, sweep_curves
 from naturalistic.plotting.models import (
@@ -33,10 +35,12 @@ __all__ = [
     "GENRE_COLOURS",
     "LEVEL_COLOURS",
     "ROI_NAMES",
+    "SurfacePage",
     "accuracy_by_context",
     "accuracy_by_roi",
     "agreement",
     "alignment",
+    "axis_maps",
     "best_map",
     "brain_map",
     "by_layer",
@@ -46,7 +50,7 @@ __all__ = [
     "clip_maps",
     "colour_of",
     "delay_curves",
-    "space_colour",
+    "explained_by_axis",
     "genre_confusion",
     "head_motion",
     "layers_by_level",
@@ -63,9 +67,11 @@ __all__ = [
     "run_time_line",
     "scores_by_alpha",
     "scores_by_region",
+    "space_colour",
     "spectrograms",
     "style",
     "subject_scores",
+    "surface_page",
     "sweep_curves",
     "triples",
     "unique_by_region",

@@ -1,5 +1,9 @@
 """Whose variance: how much of the test runs each feature space predicts, which predicts best, what it adds alone."""
 
+from naturalistic.variance.axes import Axes, mean_over_delays, project, weight_axes
+from naturalistic.variance.axes_null import AxesTest, permuted_axes, refitted
+from naturalistic.variance.axes_stability import Stability, as_ridge_sees, share_in_span, stability
+from naturalistic.variance.axes_texts import extremes, text_scores
 from naturalistic.variance.blocks import sweep_blocks
 from naturalistic.variance.chosen import Choice, at_layer, ceilings, choose, choose_each, over_voxels
 from naturalistic.variance.compare import Best, Parts, best_space, by_region, divide, parts_by_region, shared_map
@@ -25,6 +29,8 @@ from naturalistic.variance.sums import interval
 from naturalistic.variance.sweep import Layers, sweep
 
 __all__ = [
+    "Axes",
+    "AxesTest",
     "Best",
     "Choice",
     "FalsePositives",
@@ -37,8 +43,10 @@ __all__ = [
     "Parts",
     "Score",
     "SideBySide",
+    "Stability",
     "Stacked",
     "annotator_halves",
+    "as_ridge_sees",
     "at_layer",
     "best_space",
     "by_region",
@@ -47,6 +55,7 @@ __all__ = [
     "choose_each",
     "data_halves",
     "divide",
+    "extremes",
     "false_positives",
     "fit_training_runs",
     "group_map",
@@ -55,22 +64,30 @@ __all__ = [
     "interval",
     "joint_model",
     "learning_curve",
+    "mean_over_delays",
     "of_annotators",
     "over_voxels",
     "pair_parts",
     "parts_by_region",
+    "permuted_axes",
     "predict_from",
     "predict_test_runs",
+    "project",
+    "refitted",
     "repeats_itself",
     "score",
+    "share_in_span",
     "shared_interval",
     "shared_map",
     "spearman_brown",
     "split_r",
     "split_r2",
+    "stability",
     "stacked_model",
     "sweep",
     "sweep_blocks",
+    "text_scores",
     "unique",
     "unique_interval",
+    "weight_axes",
 ]

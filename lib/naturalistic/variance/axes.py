@@ -7,7 +7,7 @@ What was decided, where the papers leave it open:
 - **Each voxel's weights are divided by a size**, as ridge weights are the longer the less a voxel was shrunk, and a few
   voxels would make the axes. That is their own length here; or, better, the length that they have when responses are
   shifted in time (`axes_null.permuted_axes`): then a voxel counts by how far it stands out of chance. With either,
-  choose voxels first, by their score in cross-validation on training runs.
+  choose voxels first, by their correlation in other runs (`axes_null` says why).
 - **No centring over voxels.** A weight of 0 is a voxel that follows nothing; what all voxels follow alike is an axis
   like any other, and centring would hide it. ``centre=True`` subtracts each subject's mean, as a plain PCA does.
 - **Subjects weigh alike**: each one's scatter :math:`W_s^\top W_s` is divided by the number of voxels.
@@ -65,7 +65,7 @@ def weight_axes(weights, n_axes=5, sizes=None, *, centre=False):
     Parameters
     ----------
     weights : list of array (n_voxels, n_features)
-        One a subject, of voxels chosen on training runs; on z-scored features. Average delayed copies before
+        One a subject, of chosen voxels; on z-scored features. Average delayed copies before
         (`mean_over_delays`). A voxel whose weights are all 0 counts for nothing.
     n_axes : int
     sizes : list of array (n_voxels,), optional

@@ -10,8 +10,7 @@ level's own, through a random mixture of few columns of the region's own; the br
 import numpy as np
 
 from naturalistic.miniature.cortex import SHARED, _field, _waves, hrf
-from naturalistic.regions import NAMES as KNOWN
-from naturalistic.regions import nearest
+from naturalistic.regions import FILM_LANDMARKS, nearest
 
 TR = 1.0  # s
 RANK = 8  # columns of a mixture
@@ -29,22 +28,7 @@ PLAN = {
     "precuneus": ({"Story": 0.9, "Summary": 0.05, "TimePlace": 0.05}, 0.60, 5.6),
     "lateral prefrontal": ({"Story": 1.0}, 0.50, 6.2),
 }
-# lateral occipital and fusiform cortex of the right hemisphere (x, y, z, radius), mm, after Grill-Spector et al. (1999)
-HIGHER_VISUAL = ((44, -72, 0, 14), (36, -54, -16, 13))
-NAMES = (*KNOWN, "higher visual")
-
-
-def region_of(coordinates, shift=(0.0, 0.0, 0.0)):
-    """Return index into `NAMES` (-1 for none) and relative distance from the landmark, as `regions.nearest` does."""
-    labels, best = nearest(coordinates, shift)
-    labels, best = labels.copy(), best.copy()
-    for x, y, z, radius in HIGHER_VISUAL:
-        for side in (1, -1):
-            centre = (np.array([x, y, z]) + shift) * [side, 1, 1]
-            distance = np.linalg.norm(np.asarray(coordinates) - centre, axis=1) / radius
-            closer = (distance <= 1) & (distance < best)
-            labels[closer], best[closer] = NAMES.index("higher visual"), distance[closer]
-    return labels, best
+NAMES = tuple(FILM_LANDMARKS)
 
 
 def level_features(seconds, embed, layer):
@@ -149,7 +133,7 @@ class Viewer:
 
     def strength(self, coordinates):
         """Return the region (index into `NAMES`, -1 for none) and the signal-to-noise ratio of each place."""
-        labels, distance = region_of(coordinates, self.shift)
+        labels, distance = nearest(coordinates, self.shift, FILM_LANDMARKS)
         ratio = np.zeros(len(coordinates))
         for name, (_, peak, _) in PLAN.items():
             here = labels == NAMES.index(name)
