@@ -8,24 +8,35 @@ export NATURALISTIC_CACHE ?= $(CURDIR)/_build/cache
 # a thread that waits must sleep: spinning, two threads on a busy core are ten times slower than one
 export OMP_WAIT_POLICY ?= PASSIVE
 # two files of tests side by side, each with one thread: two processes of two threads each are slower than one
-SIDE_BY_SIDE := -n 2 --dist loadfile
-test test-fast: export OMP_NUM_THREADS := 1
+# in the order of tests/conftest.py, which starts with the longest
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+test test-fast coverage: export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book test test-fast bench pairs clean
+.PHONY: book test test-fast coverage bench doctor pairs clean
 
 book: .venv/installed
 	$(BIN)/python book/build.py $(BOOKFLAGS)
 
 test: .venv/installed
 	$(BIN)/ruff check lib tests book
+	$(BIN)/mypy
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(TESTFLAGS)
 
 test-fast: .venv/installed
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow" $(TESTFLAGS)
 
+# which lines of the library no test reaches; fails if they are more than a tenth
+coverage: .venv/installed
+	@mkdir -p _build/coverage
+	$(BIN)/pytest $(SIDE_BY_SIDE) --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(TESTFLAGS)
+
 bench: .venv/installed
 	for script in tests/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+# what is installed and found, with the cache that make uses
+doctor: .venv/installed
+	$(BIN)/naturalistic doctor $(DOCTORFLAGS)
 
 # the .md is the source; its .ipynb pair is made from it, without outputs
 pairs: .venv/installed

@@ -17,14 +17,13 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 RUNS, STAGE, HTML = BUILD / "runs", BUILD / "stage", BUILD / "html"
 CELL_TIMEOUT = 1800  # s
-SUMMARY = "91-results"  # reads the numbers of the other chapters: run last
+SUMMARIES = ("00-overview", "91-results")  # read the numbers of the other chapters: run last
 SOURCES = ("NATURALISTIC_DATA", "NATURALISTIC_CACHE")  # folders that hold data: what they hold is part of the key
 
 
@@ -38,7 +37,7 @@ def main():
     parser.add_argument("--force", action="store_true", help="run chapters again though nothing changed")
     parser.add_argument("--no-html", action="store_true", help="run the chapters, build no pages")
     options = parser.parse_args()
-    sources = with_summary(find_chapters(options.chapters))
+    sources = with_summaries(find_chapters(options.chapters))
     parameters = read_parameters(options.parameter)
     check_parameters(parameters, sources)
     run_chapters(sources, parameters, options.force)
@@ -59,15 +58,17 @@ def find_chapters(wanted):
     return [s for s in sources if not wanted or any(s.stem.startswith(w) for w in wanted)]
 
 
-def with_summary(sources):
-    """Return the sources and, where all chapters that it reads have results, the page that sums them up."""
-    page = ROOT / "notebooks" / f"{SUMMARY}.md"
-    if page in sources or not page.is_file():
-        return sources
-    read = re.findall(r'"(\d\d-[a-z-]+)"', page.read_text(encoding="utf-8"))
-    there = all((BUILD / "results" / f"{chapter}.json").is_file() for chapter in read)
-    concerned = any(source.stem in read for source in sources)
-    return [*sources, page] if there and concerned else sources
+def with_summaries(sources):
+    """Return the sources, and last the pages that sum up: those asked for, those whose chapters all have results."""
+    chapters = [source for source in sources if source.stem not in SUMMARIES]
+    wanted = []
+    for page in (ROOT / "notebooks" / f"{name}.md" for name in SUMMARIES):
+        read = re.findall(r'"(\d\d-[a-z-]+)"', page.read_text(encoding="utf-8")) if page.is_file() else []
+        there = all((BUILD / "results" / f"{chapter}.json").is_file() for chapter in read)
+        concerned = any(source.stem in read for source in chapters)
+        if page in sources or (there and concerned):
+            wanted.append(page)
+    return [*chapters, *wanted]
 
 
 def read_parameters(pairs):
@@ -110,10 +111,10 @@ def code_key(source, parameters):
 
 
 def state_key(source, parameters):
-    """Return what a chapter finds when it is run: data, and for the page of results those of the other chapters."""
-    found = sorted((BUILD / "results").glob("*.json")) if source.stem == SUMMARY else []
+    """Return what a chapter finds when it is run: data, and for pages that sum up, those of the other chapters."""
+    found = sorted((BUILD / "results").glob("*.[jn][sp]*")) if source.stem in SUMMARIES else []  # .json, .npz
     own = BUILD / "results" / f"{source.stem}.json"  # a run by hand may have replaced it since
-    read = [path for path in found if path.stem != SUMMARY] or [own] * (source.stem != SUMMARY and own.is_file())
+    read = found or [own] * (source.stem not in SUMMARIES and own.is_file())
     return data_key(parameters) + (digest(read) if read else "")
 
 
@@ -129,6 +130,7 @@ def data_key(parameters):
 
 def run_chapters(sources, parameters, force):
     """Run the chapters whose key changed, with a bar over chapters and one over the cells of each."""
+    from costs import measured
     from tqdm import tqdm
 
     RUNS.mkdir(parents=True, exist_ok=True)
@@ -136,7 +138,7 @@ def run_chapters(sources, parameters, force):
     for source in sources:
         key, stamp = key_of(source, parameters), RUNS / f"{source.stem}.key"
         fresh = stamp.is_file() and stamp.read_text() == key and (RUNS / f"{source.stem}.ipynb").is_file()
-        if source.stem == SUMMARY and todo:  # what it reads will change
+        if source.stem in SUMMARIES and todo:  # what it reads will change
             fresh = False
         if force or not fresh:
             todo.append((source, code_key(source, parameters), stamp))
@@ -145,11 +147,24 @@ def run_chapters(sources, parameters, force):
     print(f"chapters: {len(todo)} to run, {len(sources) - len(todo)} unchanged", flush=True)
     make_miniatures([source for source, *_ in todo], parameters)
     for source, code, stamp in tqdm(todo, desc="chapters", unit="chapter", disable=not todo):
-        start = time.perf_counter()
         stamp.unlink(missing_ok=True)
-        run_chapter(source, parameters)
+        with measured() as cost:
+            run_chapter(source, parameters)
+        note_cost(source, cost)
         stamp.write_text(code + state_key(source, parameters))  # the run itself may have fetched the data
-        tqdm.write(f"{source.stem}: {time.perf_counter() - start:.0f} s")
+        memory = f", {cost['peak_mb'] / 1000:.1f} GB of memory" if cost["peak_mb"] else ""
+        tqdm.write(f"{source.stem}: {cost['seconds']:.0f} s{memory}")
+
+
+def note_cost(source, cost):
+    """Keep what a chapter cost, and on which data, for the page that sums up; its own cost would change that page."""
+    from costs import record
+
+    results = BUILD / "results" / f"{source.stem}.json"
+    if source.stem not in SUMMARIES and results.is_file():
+        dataset = json.loads(results.read_text(encoding="utf-8"))["dataset"]
+        stems = [path.stem for path in find_chapters([])]
+        record(BUILD / "results" / "build.json", source.stem, {**cost, "dataset": dataset}, stems)
 
 
 def make_miniatures(sources, parameters):
@@ -232,7 +247,7 @@ def check_parameters(parameters, sources):
 def make_stage():
     """Lay out the sources of the pages as the repository has them, with the notebooks executed."""
     shutil.rmtree(STAGE, ignore_errors=True)
-    shutil.copytree(ROOT / "book", STAGE / "book", ignore=shutil.ignore_patterns("__pycache__", "build.py"))
+    shutil.copytree(ROOT / "book", STAGE / "book", ignore=shutil.ignore_patterns("__pycache__", "build.py", "costs.py"))
     for name in ("_config.yml", "_toc.yml", "_static"):
         shutil.move(STAGE / "book" / name, STAGE / name)
     (STAGE / "notebooks").mkdir()
@@ -243,7 +258,8 @@ def make_stage():
 def make_pages():
     """Build the pages with Jupyter Book; warnings are errors."""
     stamp = BUILD / "pages.key"
-    key = digest([p for p in STAGE.rglob("*") if p.is_file()], digest([ROOT / "constraints.txt"]))
+    read = [p for p in STAGE.rglob("*") if p.is_file()] + list((ROOT / "lib").rglob("*.py"))  # docstrings are pages too
+    key = digest(read, digest([ROOT / "constraints.txt"]))
     index = HTML / "index.html"
     if stamp.is_file() and stamp.read_text() == key and index.is_file():
         print(f"pages: unchanged, {index.relative_to(ROOT)}")

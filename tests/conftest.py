@@ -1,5 +1,7 @@
 """What the tests share: data in the real layout, and a cache folder that no test leaves behind."""
 
+import contextlib
+import functools
 import os
 from pathlib import Path
 
@@ -7,7 +9,32 @@ import matplotlib
 import pytest
 from naturalistic.miniature import make_music, make_story
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such lock; there two processes may make the same data twice
+    fcntl = None
+
 matplotlib.use("Agg")
+# of tests that run side by side the longest start first, so that no process is left alone with them at the end
+LONGEST = ("test_notebooks_measured.py", "test_notebooks_films.py", "test_notebooks.py", "test_notebooks_music.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first; the others keep their order."""
+    place = {name: k for k, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+
+
+def made_once(tmp_path_factory, name, make):
+    """Return the folder that ``make(folder)`` makes, once for all processes of a run: a second one waits."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # each process has its own below it
+    folder = base / "made" / name
+    folder.parent.mkdir(exist_ok=True)
+    with open(base / f"{name}.lock", "w") if fcntl else contextlib.nullcontext() as lock:
+        if fcntl:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        return make(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +46,7 @@ def own_cache(tmp_path_factory, monkeypatch):
 @pytest.fixture(scope="session")
 def stand_in(tmp_path_factory):
     """Folder of the made story in 27 made brains."""
-    return make_story(tmp_path_factory.mktemp("made") / "alice-stand-in")
+    return made_once(tmp_path_factory, "alice-stand-in", make_story)
 
 
 @pytest.fixture
@@ -62,5 +89,13 @@ def real_music():
 @pytest.fixture(scope="session")
 def small_music(tmp_path_factory):
     """Folder of a small music miniature: one subject, one training run, two test runs."""
-    folder = tmp_path_factory.mktemp("made") / "music"
-    return make_music(folder, seed=5, subjects=1, n_training=1, n_test=2, progress=False)
+    how = {"seed": 5, "subjects": 1, "n_training": 1, "n_test": 2, "progress": False}
+    return made_once(tmp_path_factory, "music", functools.partial(make_music, **how))
+
+
+@pytest.fixture(scope="session")
+def small_movie(tmp_path_factory):
+    """Folder of a small movie miniature: one subject, two titles."""
+    from test_movie_miniature import write
+
+    return made_once(tmp_path_factory, "movie", write)

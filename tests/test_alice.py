@@ -77,6 +77,7 @@ def test_subjects_and_radius(stand_in):
     story = alice.load(stand_in, radius=6, subjects=["s22", "s18"])
     assert story.subjects == ["s22", "s18"] and len(story.bold) == 2
     assert not np.array_equal(story.bold, alice.load(stand_in, subjects=["s22", "s18"]).bold)
+    assert alice.load(stand_in, subjects="[s22, s18]").subjects == ["s22", "s18"]  # as papermill -p hands it over
 
 
 def cut_textgrid(folder):

@@ -2,9 +2,13 @@
 
 import importlib.util
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from naturalistic import results
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -13,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def build(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("build", ROOT / "book" / "build.py")
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.syspath_prepend(ROOT / "book")
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "BUILD", tmp_path)
     monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
@@ -22,7 +27,7 @@ def build(tmp_path, monkeypatch):
 def test_chapters_are_found_by_the_start_of_their_names(build):
     assert [s.stem for s in build.find_chapters(["01"])] == ["01-first-model"]
     assert len(build.find_chapters([])) == len(list((ROOT / "notebooks").glob("*.md")))
-    with pytest.raises(SystemExit, match="no chapter starts with 77; there are 01-first-model"):
+    with pytest.raises(SystemExit, match="no chapter starts with 77; there are 00-overview, 01-first"):
         build.find_chapters(["01", "77"])
 
 
@@ -92,3 +97,109 @@ def test_data_that_a_run_fetches_do_not_make_it_run_again(build, monkeypatch, tm
     for _ in range(2):
         build.run_chapters([source], {}, force=False)
     assert ran == ["01-first-model"]
+
+
+GREEDY = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "x = bytearray(60_000_000); import time; time.sleep(1.5)"])
+y = bytearray(90_000_000)
+time.sleep(1)
+del y
+child.wait()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
+def test_memory_is_that_of_a_process_and_of_those_it_started(build):
+    from costs import measured
+
+    idle = subprocess.Popen([sys.executable, "-c", "x = bytearray(300_000_000); import time; time.sleep(60)"])
+    try:
+        with measured() as cost:
+            subprocess.run([sys.executable, "-c", GREEDY], check=True)
+    finally:
+        idle.kill()
+        idle.wait()
+    assert 140 < cost["peak_mb"] < 250  # both, and not the one that was there before
+    assert cost["seconds"] >= 1.4
+
+
+def test_a_short_peak_is_not_missed(build, monkeypatch):
+    """The system notes the most that a process has held: between two looks it may come and go."""
+    import costs
+
+    monkeypatch.setattr(costs, "EVERY", 0.6)
+    source = "x = bytearray(200_000_000); del x; import time; time.sleep(1.5)"
+    with costs.measured() as cost:
+        subprocess.run([sys.executable, "-c", source], check=True)
+    assert cost["peak_mb"] is None or cost["peak_mb"] > 195
+
+
+def test_without_proc_there_is_no_memory(build, monkeypatch, tmp_path):
+    import costs
+
+    monkeypatch.setattr(costs, "PROC", tmp_path)
+    with costs.measured() as cost:
+        subprocess.run([sys.executable, "-c", "import time; time.sleep(0.3)"], check=True)
+    assert cost["peak_mb"] is None and cost["seconds"] >= 0.3
+
+
+def test_costs_of_chapters_that_were_not_run_are_kept(build, tmp_path, monkeypatch):
+    """A rerun replaces the chapter's own; a chapter that is no more, and the page that reads the file, are left out."""
+    monkeypatch.setenv("NATURALISTIC_RESULTS", str(tmp_path / "results"))
+    assert results.costs() is None
+    path = tmp_path / "results" / "build.json"
+    path.parent.mkdir()
+    kept = {"01-first-model": {"seconds": 9}, "77-no-more": {"seconds": 1}}
+    path.write_text(json.dumps({"machine": "", "chapters": kept}))
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    for name in ("01-first-model", "02-music-experiment", build.SUMMARIES[-1]):
+        (tmp_path / "notebooks" / f"{name}.md").touch()
+    first, second, summary = build.find_chapters([])
+    for source in (second, summary):
+        (tmp_path / "results" / f"{source.stem}.json").write_text('{"dataset": "made"}')
+        build.note_cost(source, {"seconds": 2.5, "peak_mb": 7})
+    found = results.costs()
+    assert found["chapters"] == {
+        first.stem: {"seconds": 9},
+        second.stem: {"seconds": 2.5, "peak_mb": 7, "dataset": "made"},
+    }
+    assert "cores" in found["machine"]
+    before = build.state_key(summary, {})
+    build.note_cost(second, {"seconds": 3.5, "peak_mb": 7})
+    assert build.state_key(summary, {}) != before  # the page is made again
+    path.write_text("{")
+    build.note_cost(second, {"seconds": 1, "peak_mb": 7})
+    assert list(results.costs()["chapters"]) == [second.stem]
+
+
+def test_pages_that_sum_up_come_last_and_only_when_their_chapters_have_results(build, tmp_path):
+    first, *_, engine = build.find_chapters(["01", "06", "90"])
+    assert build.with_summaries([first, engine]) == [first, engine]
+    (tmp_path / "results").mkdir()
+    text = (ROOT / "notebooks" / "00-overview.md").read_text()
+    for chapter in re.findall(r'"(\d\d-[a-z-]+)"', text):
+        (tmp_path / "results" / f"{chapter}.json").touch()
+    (tmp_path / "results" / "10-semantic-maps.json").unlink(missing_ok=True)  # read by the page of results
+    assert [s.stem for s in build.with_summaries([engine])] == ["90-ridge-engine"]
+    assert [s.stem for s in build.with_summaries([first])] == ["01-first-model", "00-overview"]
+    everything = [s.stem for s in build.with_summaries(build.find_chapters([]))]
+    assert everything[-2:] == ["00-overview", "91-results"] and everything[0] == "01-first-model"
+
+
+def test_every_package_has_its_page_of_the_reference():
+    """If this fails: a page like its neighbours' in book/api, and its line in book/_toc.yml."""
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "book" / "reference.py")
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    modules = reference.public_modules()
+    assert "naturalistic.decoding.scores" in modules and not [m for m in modules if "._" in m]
+    listed = (ROOT / "book" / "_toc.yml").read_text()
+    for page in {reference.page_of(module) for module in modules}:
+        assert f"book/api/{page}\n" in listed
+        assert f"```{{modules}} naturalistic.{page}\n```" in (ROOT / "book" / "api" / f"{page}.md").read_text()
+    text = reference.of_package("naturalistic.inference")
+    assert "{py:obj}`fdr <naturalistic.inference.multiple.fdr>`" in text and text.count("automodule") > 3
+    listed = reference.list_of_modules()
+    assert all(f"`{module}`" in listed or f"<{module}>`" in listed for module in modules)

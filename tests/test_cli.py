@@ -27,7 +27,7 @@ def run(capsys, *arguments):
 
 
 DATA_SETS = ["fetch ds003720", "fetch ds005531", "fetch gtzan", "fetch fma"]
-COMMANDS = ["", "fetch", *DATA_SETS, "make", "make music", "make corpus", "make movie"]
+COMMANDS = ["", "doctor", "fetch", *DATA_SETS, "make", "make music", "make corpus", "make movie"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

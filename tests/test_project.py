@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 import subprocess
 import tomllib
 from pathlib import Path
@@ -13,11 +14,12 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
+PAGES = ("00", "91", "92")  # of notebooks that only read what others found
 LIBRARY = ROOT / "lib" / "naturalistic"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # from low to high; a module imports from its own layer or a lower one
 LAYERS = [
-    {"runs", "cache", "regions", "sound", "surface"},
+    {"runs", "cache", "parameters", "regions", "sound", "surface"},
     {"miniature"},
     {"datasets"},
     {"scoring", "folds"},
@@ -29,6 +31,7 @@ LAYERS = [
     {"encoding", "variance"},
     {"decoding"},
     {"plotting", "results", "summaries"},
+    {"doctor"},
     {"cli", "__main__"},
 ]
 
@@ -66,9 +69,24 @@ def test_chapters_are_short_and_can_be_parametrised(source):
     parameters = {n.id for n in ast.walk(ast.parse(cells[0].source)) if isinstance(n, ast.Name)}
     assert {"dataset", "subjects", "device", "seed"} <= parameters
     shown = [c for c in cells if "hide-input" not in c.metadata.get("tags", [])]
-    assert max(len(c.source.split("\n")) for c in shown[1:]) <= 12
+    assert max((len(c.source.split("\n")) for c in shown[1:]), default=0) <= 12
     assert len(cells[0].source.split("\n")) <= 16  # one line a parameter
     assert max(len(line) for c in shown for line in c.source.split("\n")) <= 105
+
+
+@pytest.mark.parametrize("source", [p for p in CHAPTERS if not p.stem.startswith(PAGES)], ids=lambda p: p.stem)
+def test_each_chapter_prints_the_command_that_runs_it(source):
+    """With parameters that it has."""
+    text, cell = source.read_text(encoding="utf-8"), jupytext.read(source).cells
+    first = next(c.source for c in cell if c.cell_type == "code")
+    known = {n.id for n in ast.walk(ast.parse(first)) if isinstance(n, ast.Name)}
+    commands = re.findall(r"^papermill ((?:.*\\\n)*.*)$", text, re.MULTILINE)
+    assert commands
+    for command in commands:
+        words = shlex.split(command.replace("\\\n", " "), comments=True)
+        assert words[:2] == [f"notebooks/{source.stem}.ipynb", "out.ipynb"]
+        given = {words[k + 1].split(":")[0] for k, word in enumerate(words) if word in ("-p", "-y")}
+        assert given and given <= known
 
 
 @pytest.mark.parametrize("source", CHAPTERS, ids=lambda p: p.stem)

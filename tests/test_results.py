@@ -52,3 +52,36 @@ def test_table():
         "| a | **0.12** | – |",
         "| b | -1.00 | 2.00 |",
     ]
+
+
+def test_arrays_are_kept_as_they_are_and_replaced_whole(folder):
+    arrays = {"heard": np.arange(6, dtype=np.float16).reshape(2, 3), "left": np.array([np.nan, 1.0], np.float32)}
+    results.save_arrays("09-x", {"old": np.zeros(1)})
+    results.save_arrays("09-x", arrays)
+    back = results.load_arrays("09-x")
+    assert set(back) == {"heard", "left"} and all(back[k].dtype == arrays[k].dtype for k in arrays)
+    assert all(np.array_equal(back[k], arrays[k], equal_nan=True) for k in arrays)
+    assert [p.name for p in folder.iterdir()] == ["09-x.npz"]
+    with pytest.raises(FileNotFoundError, match="run the chapter 08-y first"):
+        results.load_arrays("08-y")
+
+
+def test_objects_among_arrays_are_refused(folder):
+    results.save_arrays("09-x", {"a": np.zeros(1)})
+    with pytest.raises(ValueError, match="a is an array of objects, expected numbers"):
+        results.save_arrays("09-x", {"a": np.array([{}], dtype=object)})
+    assert results.load_arrays("09-x")["a"].shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "shown"),
+    [
+        ("MADE MINIATURE of ds003720", "MADE MINIATURE, NO BRAIN: A title"),
+        ("made stand-in for Alice", "MADE STAND-IN, NO BRAIN: A title"),
+        ("ds003720, music genre", "A title"),
+    ],
+)
+def test_figure_titles_of_results_say_that_the_data_are_made(dataset, shown):
+    numbers = results.save("09-x", {}, dataset=dataset, seed=1)
+    assert results.title(numbers, "A title") == shown and results.is_made(numbers) == (shown != "A title")
+    assert results.is_there("09-x") and not results.is_there("09-y")

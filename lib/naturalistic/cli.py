@@ -1,4 +1,4 @@
-"""The command ``naturalistic``: fetch published data, or make small data in their layouts.
+"""The command ``naturalistic``: fetch published data, make small data in their layouts, say what is there.
 
 Exit status: 0 done, 1 it failed on the way, 2 what was asked for is not possible, 130 stopped with Ctrl-C.
 """
@@ -9,6 +9,7 @@ import json
 import shlex
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 from naturalistic.datasets.fetch import fetch, plan_of
 from naturalistic.datasets.openneuro import PARTS, manifest, subject_of
@@ -33,7 +34,7 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     asked = _parser().parse_args(arguments)
     try:
-        asked.run(asked)
+        return asked.run(asked) or 0
     except KeyboardInterrupt:
         again = shlex.join(["naturalistic", *arguments])
         print(f"\nnaturalistic: stopped; {asked.kept}. To go on: {again}", file=sys.stderr)
@@ -44,7 +45,6 @@ def main(arguments=None):
     except OSError as error:  # DownloadError among them
         print(f"naturalistic: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 def run_fetch(asked):
@@ -82,6 +82,18 @@ def run_train(asked):
     except ValueError as error:
         raise RequestError(str(error)) from error
     print(json.dumps(card, indent=1))
+
+
+def run_doctor(asked):
+    """Say what is installed and found; return 1 if the default book cannot be built."""
+    from naturalistic.doctor import examine, report
+
+    absent = [folder for folder in asked.data if not Path(folder).expanduser().is_dir()]
+    if absent:
+        raise RequestError(f"{', '.join(absent)}: no such folder; expected --data with folders that hold data sets")
+    found = examine(asked.data, asked.gpu)
+    print(json.dumps(found, indent=1) if asked.json else report(found))
+    return 1 if found["problems"] else 0
 
 
 def _subjects(name, asked):
@@ -172,7 +184,18 @@ def _parser():
     _add_train(_new(commands.add_parser, "train", help="train a small model of the miniature again", description=(
         "Train a small model of the miniature again; stopped, it goes on at the last epoch. Its weights come with the "
         "package: this is how they were made.")))  # fmt: skip
+    _add_doctor(_new(commands.add_parser, "doctor", help="say what is installed and found, and what is missing",
+                     description="Say what is installed, what the machine has, which data sets are found, what is "
+                     "missing and how to get it. Exit status 0 if the default book can be built, 1 if not.",
+                     epilog="example:\n  naturalistic doctor --data data"))  # fmt: skip
     return parser
+
+
+def _add_doctor(parser):
+    parser.add_argument("--data", nargs="+", default=[], metavar="DIR", help="folders to look for data sets in")
+    parser.add_argument("--gpu", action="store_true", help="ask torch for the GPU, which takes some seconds")
+    parser.add_argument("--json", action="store_true", help="print all that was found, for programs")
+    parser.set_defaults(run=run_doctor, kept="nothing was changed")
 
 
 def _add_fetch(parser):

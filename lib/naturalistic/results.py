@@ -76,6 +76,74 @@ def load(chapter):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def costs():
+    """Return what ``make book`` measured of each chapter that it ran: seconds, and the peak of memory in MB.
+
+    Returns
+    -------
+    costs : dict or None
+        ``machine``, and ``chapters``: by name ``seconds``, ``peak_mb`` (None where it could not be seen) and
+        ``dataset``. None where the chapters were run in another way.
+    """
+    path = results_dir() / "build.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def save_arrays(chapter, arrays):
+    """Write the arrays of a chapter that other pages draw or play, whole or not at all.
+
+    Parameters
+    ----------
+    chapter : str
+        The file is ``<results_dir>/<chapter>.npz``.
+    arrays : dict of str to array
+
+    Raises
+    ------
+    ValueError
+        If one is of objects, which could not be read again.
+    """
+    if objects := [name for name, x in arrays.items() if np.asarray(x).dtype == object]:
+        raise ValueError(f"{objects[0]} is an array of objects, expected numbers")
+    path = results_dir() / f"{chapter}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
+        np.savez_compressed(file, **arrays)
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
+
+
+def load_arrays(chapter):
+    """Return the arrays that a chapter wrote, by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the chapter has not been run.
+    """
+    path = results_dir() / f"{chapter}.npz"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there: run the chapter {chapter} first (make book)")
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def is_there(chapter):
+    """Say whether a chapter has been run: whether `load` finds its numbers."""
+    return (results_dir() / f"{chapter}.json").is_file()
+
+
+def title(numbers, text):
+    """Return ``text`` as a figure title, marked if the numbers, as `load` returns them, are of made data."""
+    kind = " ".join(numbers["dataset"].split()[:2]).upper()  # MADE MINIATURE, MADE STAND-IN
+    return f"{kind}, NO BRAIN: {text}" if is_made(numbers) else text
+
+
+def is_made(numbers):
+    """Say whether the numbers of a chapter, as `load` returns them, are of made data."""
+    return numbers["dataset"].lower().startswith("made ")
+
+
 def published(work):
     """Return the numbers that a publication reports, by its key in the book's list of references.
 

@@ -13,6 +13,7 @@ from naturalistic.cache import cache_dir
 from naturalistic.datasets.alice_files import CUT_TEXTGRID, TEXTGRID, locate
 from naturalistic.datasets.fetch import sha256
 from naturalistic.datasets.words import read_textgrid
+from naturalistic.parameters import checked
 
 ROIS = ("LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG")
 TR = 2.0  # s
@@ -102,7 +103,7 @@ def load(dataset="alice", *, radius=10, subjects=None, stand_in=None):
     radius : {10, 6}
         Radius of the spheres in mm.
     subjects : list of str, optional
-        Such as ``["s18", "s22"]``; all by default.
+        Such as ``["s18", "s22"]``, or the text of such a list; all by default.
     stand_in : callable, optional
         Makes the stand-in in the folder that it is given.
 
@@ -115,8 +116,7 @@ def load(dataset="alice", *, radius=10, subjects=None, stand_in=None):
     FileNotFoundError, ValueError
         On a missing or damaged file, a subject that is not there, or no subject with a signal.
     """
-    if isinstance(subjects, str):
-        raise ValueError(f"subjects is {subjects!r}, expected a list such as ['s18', 's22']")
+    subjects = None if subjects is None else checked("subjects", subjects, [str], example=["s18", "s22"])
     if radius not in (6, 10):
         raise ValueError(f"radius is {radius!r}, expected 10 or 6 (mm)")
     if str(dataset) == "stand-in":

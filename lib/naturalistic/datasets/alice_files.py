@@ -39,16 +39,16 @@ def locate(stand_in=None):
     DownloadError
         If the data are nowhere and there is no ``stand_in``.
     """
-    published, own = manifest(), os.environ.get("NATURALISTIC_DATA")
+    own = os.environ.get("NATURALISTIC_DATA")
     if own and (Path(own).expanduser() / "alice").is_dir():
         folder = Path(own).expanduser() / "alice"
-        _check_published(folder, published)
+        check_published(folder)
         return folder
     if own:
         print(f"$NATURALISTIC_DATA ({own}) has no folder alice; looking in the cache and at the public copy.")
     folder = cache_dir() / "alice"
     try:
-        return download(published, ADDRESS, folder)
+        return download(manifest(), ADDRESS, folder)
     except DownloadError as error:
         if stand_in is None:
             raise
@@ -58,17 +58,25 @@ def locate(stand_in=None):
         return made
 
 
-def _check_published(folder, published):
+def check_published(folder):
+    """Compare the files of a folder with the published ones, by SHA-256.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If one is missing, or is another one.
+    """
+    published = manifest()
     missing = [name for name in published if not (folder / name).is_file()]
     if missing:
         raise FileNotFoundError(
-            f"{folder} ($NATURALISTIC_DATA) lacks {len(missing)} of {len(published)} files of the Alice data: "
-            f"{', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}; copy them there, or unset the variable"
+            f"{folder} lacks {len(missing)} of {len(published)} files of the Alice data: {', '.join(missing[:5])}"
+            f"{' ...' if len(missing) > 5 else ''}; copy them there, or unset $NATURALISTIC_DATA if it leads here"
         )
     wrong = [name for name in published if sha256(folder / name) not in (published[name], _known_cut(name))]
     if wrong:
         raise ValueError(
-            f"{folder} ($NATURALISTIC_DATA): {', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''} "
+            f"{folder}: {', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''} "
             "is not the published file (another SHA-256); fetch it again, or open it with load(folder)"
         )
 

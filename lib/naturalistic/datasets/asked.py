@@ -1,7 +1,8 @@
 """What a caller asks of a BIDS data set: where it is, and whom of its subjects."""
 
-import re
 from pathlib import Path
+
+from naturalistic.parameters import checked
 
 
 def locate(dataset, stand_in, miniature, accession, kind):
@@ -67,14 +68,9 @@ def known_subjects(subjects, there, folder, label):
     """
     if subjects is None:
         return there
-    if isinstance(subjects, str) and re.fullmatch(r"\[.*\]", subjects.strip()):
-        subjects = [each.strip(" '\"") for each in subjects.strip()[1:-1].split(",") if each.strip()]
-    if isinstance(subjects, (str, int)):
-        raise ValueError(f"subjects is {subjects!r}, expected a list such as [1, 3]")
-    labels = tuple(label(subject) for subject in subjects)
+    asked = checked("subjects", subjects, [str], example=list(there[:2]) or None)
+    labels = tuple(label(subject) for subject in asked)
     absent = [each for each in labels if each not in there]
-    if absent or not labels:
-        raise ValueError(
-            f"subjects {absent or '[]'}: {folder} has {', '.join(there) or 'none'}, expected one or more of them"
-        )
+    if absent:
+        raise ValueError(f"subjects {absent}: {folder} has {', '.join(there) or 'none'}, expected one or more of them")
     return labels

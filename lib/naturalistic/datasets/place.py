@@ -49,6 +49,22 @@ def check_folder(folder):
         raise RequestError(f"{nearest} is a file; expected a folder to fetch to")
 
 
+def check_writable(folder):
+    """Look whether files can be written to ``folder``, or to where it would be made; leaves nothing behind.
+
+    Raises
+    ------
+    RequestError
+    """
+    check_folder(folder)
+    nearest = _nearest(folder)
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise RequestError(f"{nearest} cannot be written to ({error.strerror}); choose another folder") from error
+
+
 @contextlib.contextmanager
 def claimed(folder):
     """Make ``folder`` if it is not there, see that it can be written, and keep other fetches out of it meanwhile.

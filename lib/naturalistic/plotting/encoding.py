@@ -106,14 +106,11 @@ def _row(fig, grid, row, name, by_side, cmap, vmin, vmax, heads, classes=False):
         ax = fig.add_subplot(grid[row, column], projection="3d")
         place = {"hemi": side, "view": "lateral", "bg_map": _folds(side, pale=classes), "axes": ax, "figure": fig}
         mesh, values = meshes("inflated")[SIDES.index(side)], by_side[side]
-        if np.isnan(values).all():
-            nilearn_plotting.plot_surf(mesh, **place, engine="matplotlib")
-        else:
-            average = _most if classes else None
-            nilearn_plotting.plot_surf_stat_map(
-                mesh, stat_map=values, **place, **shading, symmetric_cbar=False, colorbar=False, threshold=None,
-                engine="matplotlib", avg_method=average,
-            )  # fmt: skip
+        bare = np.isnan(values).all()  # drawn as a map below its threshold: without any map the folds are paler
+        nilearn_plotting.plot_surf_stat_map(
+            mesh, stat_map=np.zeros(len(values)) if bare else values, **place, **shading, symmetric_cbar=False,
+            colorbar=False, threshold=1.0 if bare else None, engine="matplotlib", avg_method=_most if classes else None,
+        )  # fmt: skip
         ax.set_box_aspect(None, zoom=1.55)
         if heads:
             ax.set_title(f"{side}, outside", fontsize="small", y=1.0)
