@@ -247,8 +247,6 @@ def test_a_bad_embedding_leaves_nothing(tmp_path, bad):
 
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
-    from naturalistic.miniature import music
-
     monkeypatch.setattr(whole.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
     with pytest.raises(OSError, match="5 MB free, the miniature needs"):
         write(tmp_path / "movie")

@@ -1,4 +1,4 @@
-"""Chapters 9 and 10 run by papermill: what was planted in two viewers is found; one viewer, no truth, nothing seen twice."""
+"""Chapters 9 and 10 by papermill: what was planted in two viewers is found; one viewer, no truth, nothing twice."""
 
 import json
 import shutil
@@ -55,7 +55,7 @@ def test_levels_and_layers_are_found_in_two_viewers(tmp_path, monkeypatch, two_v
 
 def test_unique_variance_is_where_it_was_planted(tmp_path, monkeypatch, two_viewers):
     layers = {"Speech": 5, "Object": 2, "Story": 4, "Summary": 5, "TimePlace": 1}
-    printed, n_figures, numbers = run(
+    _, n_figures, numbers = run(
         "10-semantic-maps", tmp_path, monkeypatch, dataset=str(two_viewers), layers=layers, n_together=2,
         n_permutations=99, delays="[[4, 5, 6]]",
     )  # fmt: skip
@@ -86,7 +86,7 @@ def test_one_viewer_without_truth_or_repeats(tmp_path, monkeypatch, one_viewer):
         "09-language-encoding", tmp_path, monkeypatch, dataset=str(one_viewer), contexts=[1], story="stand-in",
         subjects="[1]", language_models="[minilm]", n_permutations=99,
     )  # fmt: skip
-    assert "1,290 s of test" in printed and n_figures == 7
+    assert "1,350 s of training, 1,350 s of test" in printed and n_figures == 7
     assert swept["checks"] == {} and swept["of_ceiling"]["minilm"]["Story"] is None
     json.dumps(swept, allow_nan=False)
     _, n_figures, joint = run(

@@ -204,7 +204,7 @@ def test_truth_of_a_film_stands_at_its_voxels(small_movie):
     assert plan.names == NAMES and plan.layers == LAYERS and set(plan.shares) == set(PLAN)
     for s in movie.subjects:
         places = preprocessing.movie_places(movie, s).coordinates
-        near = regions.label(places, regions.FILM_LANDMARKS)  # landmarks as in the mean head; each viewer's are some mm away
+        near = regions.label(places, regions.FILM_LANDMARKS)  # each viewer's are some mm off
         both = (near >= 0) & (plan.region[s] >= 0)
         assert both.sum() > 100 and np.mean(near[both] == plan.region[s][both]) > 0.95
         assert (plan.explainable[s] > 0).sum() > 100 and (plan.explainable[s][plan.region[s] < 0] == 0).all()

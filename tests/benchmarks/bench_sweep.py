@@ -42,9 +42,8 @@ def miniature():
     one = x["Story"][:, 4]
     together = min(timed(lambda: variance.sweep(one, bold, model, **how))[1] for _ in range(2))
     apart = timed(lambda: [variance.sweep(one, b, model, **how) for b in bold.bold.values()])[1]
-    print(
-        f"one layer, {bold.shape[1]:,} voxels: {together:.1f} s; each viewer alone {apart:.1f} s, {apart / together:.2f} x"
-    )
+    print(f"one layer, {bold.shape[1]:,} voxels: {together:.1f} s")
+    print(f"one layer, each viewer alone: {apart:.1f} s, {apart / together:.2f} x")
     seconds = timed(lambda: [variance.sweep(features, bold, model, **how) for features in x.values()])[1]
     n = sum(features.shape[1] for features in x.values())
     print(f"whole sweep, {n} layers x {len(bold.columns)} viewers, test and shifts: {seconds:.0f} s (asked: under 300)")
@@ -69,9 +68,7 @@ def tenth(n_voxels=8_800, n_trs=29_999, n_test=7_737, dim=1280):
     rate = (all_ - few) / (n_voxels - 200)
     whole = few + rate * (10 * n_voxels - 200)
     print(f"one layer at full length, {dim} features: {few:.0f} s for 200 voxels, {all_:.0f} s for {n_voxels:,}")
-    print(
-        f"so {whole / 60:.1f} min a layer for {10 * n_voxels:,} voxels, {35 * whole / 3600:.1f} h for 5 levels x 7 layers"
-    )
+    print(f"so {whole / 60:.1f} min a layer for {10 * n_voxels:,} voxels, {35 * whole / 3600:.1f} h for 5 x 7 layers")
 
 
 def main():

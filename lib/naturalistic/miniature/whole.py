@@ -75,4 +75,6 @@ def _check_room(folder, n_bytes, what):
         raise PermissionError(f"{folder.parent} cannot be written; name another folder")
     free = shutil.disk_usage(folder.parent).free
     if free < n_bytes * 1.05:
-        raise OSError(f"{folder.parent} has {free / 1e6:.0f} MB free, the {what} needs {n_bytes / 1e6:.0f} MB; make room")
+        raise OSError(
+            f"{folder.parent} has {free / 1e6:.0f} MB free, the {what} needs {n_bytes / 1e6:.0f} MB; make room"
+        )
