@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from naturalistic import variance
 from naturalistic.banded import BandedRidgeCV
 from naturalistic.datasets.annotations import Annotations
 from naturalistic.ridge import RidgeCV
@@ -300,3 +301,16 @@ def test_bad_halves(data):
         half_annotators(X, np.where(TEST[:, None], 0, X), Y, MODEL, **HOW)
     with pytest.raises(ValueError, match=r"r goes up to 1\.2 in size"):
         spearman_brown([0.5, 1.2])
+
+
+def test_halves_of_noise_agree_where_training_chose_and_not_where_the_test_did():
+    """Why voxels for `half_data` are not chosen inside training."""
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((len(RUNS), 12)).astype(np.float32)
+    Y = rng.standard_normal((len(RUNS), 800)).astype(np.float32)
+    fitted = variance.fit_training_runs(X, Y, MODEL, **HOW)
+    agreement = half_data(X, Y, MODEL, **HOW).agreement
+    by_training = variance.choose(fitted.model.cv_scores_.max(axis=0)[None], 60).voxels
+    by_test = variance.choose(correlation(*fitted.held_out())[None], 60).voxels
+    assert agreement[by_training].mean() > 0.1
+    assert abs(agreement[by_test].mean()) < 0.1 and abs(agreement.mean()) < 0.03

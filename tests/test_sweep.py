@@ -72,6 +72,11 @@ def test_subjects_side_by_side_are_fitted_like_alone(made, tmp_path):
     for index in ((slice(None), slice(10, 20)), (slice(5, 9), slice(0, 40)), (RUNS == 2, slice(15, 16))):
         np.testing.assert_array_equal(both[index], bold[index])
     np.testing.assert_array_equal(both[10:20][:, :], bold[10:20])
+    marked = both[RUNS >= 3]
+    np.testing.assert_array_equal(marked[:, :], bold[RUNS >= 3])
+    assert np.shares_memory(marked.bold["a"], bold)  # neighbours are not copied
+    picked = both.pick({"a": np.array([3, 0]), "b": np.array([24])})
+    np.testing.assert_array_equal(picked[:, :], bold[:, [3, 0, 39]])
     together = variance.sweep(layers, both, MODEL, **HOW, n_permutations=30)
     for name, columns in both.columns.items():
         alone = variance.sweep(layers, bold[:, columns], MODEL, **HOW, n_permutations=30)

@@ -62,18 +62,27 @@ def save(chapter, numbers, *, dataset, seed):
     return json.loads(text)
 
 
-def load(chapter):
+def load(chapter, dataset=None):
     """Return the numbers that a chapter wrote.
+
+    Parameters
+    ----------
+    chapter : str
+    dataset : str, optional
+        The name of the data set that they must be of.
 
     Raises
     ------
-    FileNotFoundError
-        If the chapter has not been run.
+    FileNotFoundError, ValueError
+        If the chapter has not been run, or on other data.
     """
     path = results_dir() / f"{chapter}.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: run the chapter {chapter} first (make book)")
-    return json.loads(path.read_text(encoding="utf-8"))
+    numbers = json.loads(path.read_text(encoding="utf-8"))
+    if dataset is not None and numbers["dataset"] != dataset:
+        raise ValueError(f"{path} is of {numbers['dataset']}, expected {dataset}: run the chapter {chapter} on it")
+    return numbers
 
 
 def costs():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from naturalistic import results
 from naturalistic.decoding import clip_interval
 
 
@@ -78,3 +79,26 @@ def test_cells(numbers):
         "chance, measured": f"{numbers['chance']:.3f}",
         "largest p": f"{np.max(numbers['p']):.2g}",
     }
+
+
+def chosen_layers(model, dataset):
+    """Return the layer of each level that chapter 9 chose: the median over subjects.
+
+    Parameters
+    ----------
+    model : str
+        One of its language models.
+    dataset : str
+        The name of the data set that it must have been run on.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `results.load`, or if it was run without this model.
+    """
+    chose = results.load("09-language-encoding", dataset)["layers"]
+    if model not in chose:
+        raise ValueError(
+            f"chapter 9 was run with {', '.join(chose)}, expected {model}: run it with that, or give layers"
+        )
+    return {level: int(np.median(of_subjects)) for level, of_subjects in chose[model].items()}

@@ -125,13 +125,14 @@ def open_bold(folder, subject, runs, progress=True):
             if not place.is_dir():  # another process may have finished it meanwhile
                 _read_all(paths, runs, voxels, part, f"read sub-{subject}", progress)
                 os.replace(part, place)
-    return np.load(place / "bold.npy", mmap_mode="r", allow_pickle=False)
+    bold = np.load(place / "bold.npy", mmap_mode="r", allow_pickle=False)
+    if hasattr(mmap, "MADV_RANDOM"):
+        bold._mmap.madvise(mmap.MADV_RANDOM)  # else a block of voxels reads all of each row ahead: the whole file
+    return bold
 
 
 def block(bold, rows, voxels):
     """Return some voxels of a memory map, copied: a slice of rows, a slice or indices of voxels."""
-    if hasattr(mmap, "MADV_RANDOM"):
-        bold._mmap.madvise(mmap.MADV_RANDOM)  # else the system reads all of each row ahead, that is the whole file
     return np.array(bold[rows, voxels])
 
 

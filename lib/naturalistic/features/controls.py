@@ -148,6 +148,11 @@ def controls(texts, measured=None, runs=None, unit="words"):
     return {name: values[:, None] for name, values in found.items()}
 
 
+def as_space(texts, measured=None, runs=None, unit="words"):
+    """Return `controls` side by side, as one feature space: float32 (n_seconds, n_features)."""
+    return np.concatenate(list(controls(texts, measured, runs, unit).values()), axis=1)
+
+
 def _opened(texts, runs):
     runs = getattr(texts, "runs", None) if runs is None else runs
     return list(getattr(texts, "texts", texts)), runs

@@ -14,13 +14,14 @@ def layers_by_level(profiles, chosen, title, ylabel):
 
     Parameters
     ----------
-    profiles : dict of str to array (n_subjects, n_layers)
+    profiles : dict of str to array-like (n_subjects, n_layers)
         By level.
     chosen : dict of str to int array (n_subjects,)
     title, ylabel : str
     """
     fig, axes = plt.subplots(1, len(profiles), figsize=(7.4, 2.5), sharex=True, sharey=True, squeeze=False)
     for ax, (level, values) in zip(axes[0], profiles.items()):
+        values = np.asarray(values)
         colour, layers = _colour(level), np.arange(values.shape[1])
         ax.plot(layers, values.T, color=colour, lw=0.6, alpha=0.6)
         ax.plot(layers, values.mean(axis=0), color=colour, lw=2.2)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from naturalistic.engine.sets import fit_sets
-from naturalistic.inference import circular_shift_null, p_values
-from naturalistic.scoring import column_blocks, correlation
+from naturalistic.scoring import column_blocks
 from naturalistic.variance.compare import divide
 from naturalistic.variance.rows import split_rows
+from naturalistic.variance.scores import shifted_p
 from naturalistic.variance.split import split_r, split_r2
 from naturalistic.variance.sums import BlockSums, interval
 
@@ -105,9 +105,8 @@ def joint_model(
             sums.add(kept, measured, predicted, columns)
             if kept == names:
                 parts[0][:, columns], parts[1][:, columns] = split_r(measured, of_space), split_r2(measured, of_space)
-            if kept == names and n_permutations:
-                null = circular_shift_null(measured, predicted, rows.test_runs, n_permutations, 1, seed)
-                p[columns] = p_values(correlation(measured, predicted), null)
+            if kept == names:
+                p[columns] = shifted_p((measured, predicted), rows.test_runs, n_permutations, seed=seed)[1]
         if kept == names:
             gammas, cv_scores = fitted.gammas_ / fitted.gammas_.sum(axis=0), np.nanmax(fitted.cv_scores_, axis=0)
         del fitted

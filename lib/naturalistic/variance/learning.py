@@ -38,7 +38,8 @@ def learning_curve(
 ):
     """Predict the test runs from the first minutes of the training runs, for more and more minutes.
 
-    The minutes of one point are among those of the next: one run after another, each from its start. Alphas are chosen
+    The minutes of one point are among those of the next: one run after another, each from its start, so that more
+    minutes are also more runs, of other films where a run is of a film. Alphas are chosen
     inside these minutes alone, by folds made in the same way for all points (`blocked_folds`); the test runs stay.
 
     Parameters

@@ -63,8 +63,9 @@ def half_data(spaces, bold, model, *, test, delays, tr, runs, gap=10, merge=None
 def half_annotators(first, second, bold, model, **how):
     """Compare models of the features from two groups of annotators, fitted on the same responses.
 
-    Both models err with the noise of the same responses, so their agreement is an upper bound: what is below 1 is due
-    to the annotators alone, and nothing can be told of a full length.
+    How accurate each half is, beside all annotators, says what the others were good for. The agreement of the two does
+    not say how much annotators agree: both models err with the noise of the same responses, and where features are
+    alike their errors are, even in a voxel that follows nothing.
 
     Parameters
     ----------

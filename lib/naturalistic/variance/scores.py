@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from naturalistic.inference import circular_shift_null, fdr, p_values
+from naturalistic.inference import circular_shift_null, fdr, max_statistic, p_values
 from naturalistic.scoring import as_real, correlation, r2
 
 
@@ -50,10 +50,20 @@ def score(held_out, runs, *, n_permutations=1000, min_shift=1, seed=0, q=0.05):
     -------
     score : Score
     """
-    measured, predicted = held_out
-    r = correlation(measured, predicted)
-    p = p_values(r, circular_shift_null(measured, predicted, runs, n_permutations, min_shift, seed))
-    return Score(r, r2(measured, predicted), p, fdr(p, q)[0])
+    r, p, _ = shifted_p(held_out, runs, n_permutations, min_shift, seed)
+    return Score(r, r2(*held_out), p, fdr(p, q)[0])
+
+
+def shifted_p(held_out, runs, n_permutations, min_shift=1, seed=0):
+    """Return r of test runs (n_voxels,), its p, and p corrected for all voxels by the best of them in each shift.
+
+    Parameters are those of `score`; without permutations both p are NaN.
+    """
+    r = correlation(*held_out)
+    if not n_permutations:
+        return r, np.full_like(r, np.nan), np.full_like(r, np.nan)
+    null = circular_shift_null(*held_out, runs, n_permutations, min_shift, seed)
+    return r, p_values(r, null), max_statistic(r, null)
 
 
 def repeats_itself(repeats, runs=None, *, n_permutations=1000, min_shift=1, seed=0, q=0.05):

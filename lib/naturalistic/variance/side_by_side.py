@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from naturalistic.variance.rows import marked_rows
+
 
 class SideBySide:
     """The responses of subjects who saw the same, as one array (n_trs, n_voxels of all) that is never put together.
@@ -45,7 +47,8 @@ class SideBySide:
     def __getitem__(self, index):
         """Return rows (a slice or marks) of all subjects, still apart; or the array of rows and a slice of columns."""
         if not isinstance(index, tuple):
-            return SideBySide({name: x[index] for name, x in self.bold.items()})
+            marks = isinstance(index, np.ndarray) and index.dtype == bool  # neighbours stay a view
+            return SideBySide({name: marked_rows(x, index) if marks else x[index] for name, x in self.bold.items()})
         rows, columns = index
         first, last, step = columns.indices(self.shape[1])
         if step != 1:

@@ -56,9 +56,11 @@ class BlockSums:
         """Take in a model's predictions (n_trs, n) of the voxels ``columns``."""
         for sums in (self.products, self.squares):
             sums.setdefault(model, np.full(self._shape, np.nan, self._dtype))
-        y, p = (np.asarray(x, dtype=np.float64) for x in (measured, predicted))
-        for sums, values in ((self.measured, y * y), (self.products[model], y * p), (self.squares[model], p * p)):
-            sums[:, columns] = np.add.reduceat(values, self._starts, axis=0)
+        into = [sums[:, columns] for sums in (self.measured, self.products[model], self.squares[model])]
+        for block in column_blocks(*measured.shape):  # in float64, so no more than a block at a time
+            y, p = (x[:, block].astype(np.float64) for x in (measured, predicted))
+            for sums, values in zip(into, (y * y, y * p, p * p)):
+                sums[:, block] = np.add.reduceat(values, self._starts, axis=0)
 
     def join(self, other):
         """Take in the models of other sums of the same test data."""

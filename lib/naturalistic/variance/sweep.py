@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from naturalistic.inference import circular_shift_null, max_statistic, p_values
-from naturalistic.scoring import as_real, correlation
+from naturalistic.scoring import as_real
 from naturalistic.variance.held_out import fit_training_runs
+from naturalistic.variance.scores import shifted_p
 from naturalistic.variance.side_by_side import SideBySide
 
 
@@ -73,9 +73,6 @@ def sweep(features, bold, model, *, test, delays, tr, runs, merge=None, n_permut
         fitted = fit_training_runs({f"{name}, layer {k}": features[:, k]}, bold, model, **how)
         cv[k] = fitted.model.cv_scores_.max(axis=0)
         for block in subjects:  # the test runs of one subject at a time
-            pair = fitted.held_out(block)
-            r[k, block] = correlation(*pair)
-            if n_permutations:
-                null = circular_shift_null(*pair, fitted.rows.test_runs, n_permutations, 1, seed)
-                p[k, block], p_max[k, block] = p_values(r[k, block], null), max_statistic(r[k, block], null)
+            found = shifted_p(fitted.held_out(block), fitted.rows.test_runs, n_permutations, seed=seed)
+            r[k, block], p[k, block], p_max[k, block] = found
     return Layers(cv, r, p, p_max)
