@@ -59,7 +59,7 @@ def test_unique_variance_is_where_it_was_planted(tmp_path, monkeypatch, two_view
         "10-semantic-maps", tmp_path, monkeypatch, dataset=str(two_viewers), layers=layers, n_together=2,
         n_permutations=999, delays="[[4, 5, 6]]",
     )  # fmt: skip
-    assert n_figures == 7
+    assert n_figures == 6
     truth = {name: {k: v[0] for k, v in row.items()} for name, row in numbers["truth"].items() if row}
     own = {
         "auditory belt": "Speech",
@@ -99,4 +99,4 @@ def test_one_viewer_without_truth_or_repeats(tmp_path, monkeypatch, one_viewer):
         n_permutations=999,
     )
     assert joint["layers"]["Speech"] == int(np.median(swept["layers"]["minilm"]["Speech"]))
-    assert n_figures == 6 and joint["group"] == {} and joint["axes"]["stability"] is None
+    assert n_figures == 5 and joint["group"] == {} and joint["axes"]["stability"] is None

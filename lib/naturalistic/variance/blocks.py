@@ -33,7 +33,7 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
     -------
     r : array (n_targets,)
         Pearson correlation on what was left out, at the layer with the best mean CV score over all targets: mean over
-        folds.
+        folds; a fold whose prediction is constant counts as 0.
     layers : int array (cv,)
         Chosen without each fold.
     """
