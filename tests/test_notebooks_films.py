@@ -78,7 +78,7 @@ def test_unique_variance_is_where_it_was_planted(tmp_path, monkeypatch, two_view
     for region in ("precuneus", "lateral prefrontal"):
         assert max(inside[region], key=inside[region].get) == region
     assert numbers["axes"]["p"][0] <= 0.05
-    assert numbers["rivals"]["banded"]["predicted"] > numbers["rivals"]["plain"]["predicted"]
+    assert numbers["rivals"]["banded"]["chosen"] > numbers["rivals"]["plain"]["chosen"]
 
 
 def test_one_viewer_without_truth_or_repeats(tmp_path, monkeypatch, one_viewer):
