@@ -59,10 +59,11 @@ def shifted_p(held_out, runs, n_permutations, min_shift=1, seed=0):
 
     Parameters are those of `score`; without permutations both p are NaN.
     """
-    r = correlation(*held_out)
+    measured, predicted = held_out
+    r = correlation(measured, predicted)
     if not n_permutations:
         return r, np.full_like(r, np.nan), np.full_like(r, np.nan)
-    null = circular_shift_null(*held_out, runs, n_permutations, min_shift, seed)
+    null = circular_shift_null(measured, predicted, runs, n_permutations, min_shift, seed)
     return r, p_values(r, null), max_statistic(r, null)
 
 
