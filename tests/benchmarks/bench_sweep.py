@@ -8,9 +8,12 @@ extrapolated from the rate by voxel and the part that does not depend on voxels.
 """
 
 import argparse
+import json
 import os
+import resource
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 from naturalistic import ridge, variance
@@ -30,7 +33,7 @@ def timed(function):
 
 
 def miniature():
-    """Print the time of the whole sweep, and of one layer done in two ways."""
+    """Print and return the time of the whole sweep, and of one layer done in two ways."""
     movie = narrative_movie.load(stand_in=make_movie)
     bold = variance.SideBySide({s: movie.bold(s) for s in movie.subjects})
     model = ridge.RidgeCV(ALPHAS, cv=movie.folds(), progress=False)
@@ -47,10 +50,11 @@ def miniature():
     seconds = timed(lambda: [variance.sweep(features, bold, model, **how) for features in x.values()])[1]
     n = sum(features.shape[1] for features in x.values())
     print(f"whole sweep, {n} layers x {len(bold.columns)} viewers, test and shifts: {seconds:.0f} s (asked: under 300)")
+    return {"whole_s": seconds, "one_layer_s": together, "one_layer_apart_s": apart, "n_layers": n}
 
 
 def tenth(n_voxels=8_800, n_trs=29_999, n_test=7_737, dim=1280):
-    """Print the time of one layer for a tenth of a subject at full size, and what that makes of the whole."""
+    """Print and return the time of one layer for a tenth of a subject at full size, and so of the whole."""
     rng = np.random.default_rng(0)
     runs = np.minimum(np.arange(n_trs) // 698, 42)
     test = runs >= runs[n_trs - n_test]
@@ -69,17 +73,23 @@ def tenth(n_voxels=8_800, n_trs=29_999, n_test=7_737, dim=1280):
     whole = few + rate * (10 * n_voxels - 200)
     print(f"one layer at full length, {dim} features: {few:.0f} s for 200 voxels, {all_:.0f} s for {n_voxels:,}")
     print(f"so {whole / 60:.1f} min a layer for {10 * n_voxels:,} voxels, {35 * whole / 3600:.1f} h for 5 x 7 layers")
+    about = {"n_voxels": n_voxels, "n_trs": n_trs, "dim": dim, "few_s": few, "all_s": all_}
+    return about | {"subject_s": whole, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
 
 
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tenth", action="store_true", help="also a tenth of a subject at full size: 1.1 GB of disk")
+    parser.add_argument("--out", help="file for the numbers, such as book/benchmarks/sweep.json")
     asked = parser.parse_args()
-    print(f"load of the machine before: {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores")
-    miniature()
+    load = os.getloadavg()[0]
+    print(f"load of the machine before: {load:.1f} of {os.cpu_count()} cores")
+    found = {"n_cores": os.cpu_count(), "load": load, "miniature": miniature()}
     if asked.tenth:
-        tenth()
+        found["tenth"] = tenth()
+    if asked.out:
+        Path(asked.out).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
