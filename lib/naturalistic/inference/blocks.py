@@ -82,6 +82,7 @@ def _reordered_correlations(Y, Y_hat, slices, block, orders):
     null = np.empty((len(orders[0]), Y.shape[1]), dtype=float_type(Y, Y_hat))
 
     def fill(columns):
+        """Put the null of some targets in its place."""
         measured, constant = unit_columns(Y[:, columns])
         predicted, also_constant = unit_columns(Y_hat[:, columns])
         r = np.zeros((len(null), measured.shape[1]))
