@@ -243,3 +243,11 @@ def test_correlation_is_what_the_sweep_reports(made):
     pair, _ = variance.predict_test_runs(layers[:, 2], bold, MODEL, **HOW)
     r = variance.sweep(layers[:, 2], bold, MODEL, **HOW).r[0]
     np.testing.assert_allclose(r, correlation(*pair), atol=1e-5)
+
+
+def test_a_score_needs_a_null(made):
+    pair, ids = variance.predict_test_runs(made[0][:, 2], made[1], MODEL, **HOW)
+    with pytest.raises(ValueError, match="n_permutations is 0, expected 1 or more"):
+        variance.score(pair, ids, n_permutations=0)
+    with pytest.raises(ValueError, match="n_permutations is 0, expected 1 or more"):
+        variance.repeats_itself(np.stack(pair), ids, n_permutations=0)

@@ -105,7 +105,7 @@ def joint_model(
             sums.add(kept, measured, predicted, columns)
             if kept == names:
                 parts[0][:, columns], parts[1][:, columns] = split_r(measured, of_space), split_r2(measured, of_space)
-            if kept == names:
+            if kept == names and n_permutations:
                 p[columns] = shifted_p((measured, predicted), rows.test_runs, n_permutations, seed=seed)[1]
         if kept == names:
             gammas, cv_scores = fitted.gammas_ / fitted.gammas_.sum(axis=0), np.nanmax(fitted.cv_scores_, axis=0)

@@ -57,12 +57,10 @@ def score(held_out, runs, *, n_permutations=1000, min_shift=1, seed=0, q=0.05):
 def shifted_p(held_out, runs, n_permutations, min_shift=1, seed=0):
     """Return r of test runs (n_voxels,), its p, and p corrected for all voxels by the best of them in each shift.
 
-    Parameters are those of `score`; without permutations both p are NaN.
+    Parameters are those of `score`.
     """
     measured, predicted = held_out
     r = correlation(measured, predicted)
-    if not n_permutations:
-        return r, np.full_like(r, np.nan), np.full_like(r, np.nan)
     null = circular_shift_null(measured, predicted, runs, n_permutations, min_shift, seed)
     return r, p_values(r, null), max_statistic(r, null)
 
@@ -89,5 +87,4 @@ def repeats_itself(repeats, runs=None, *, n_permutations=1000, min_shift=1, seed
         raise ValueError(f"repeats has shape {repeats.shape}, expected (n_repeats, n_samples, n_voxels), two or more")
     half = len(repeats) // 2
     first, second = repeats[:half].mean(axis=0), repeats[half:].mean(axis=0)
-    null = circular_shift_null(first, second, runs, n_permutations, min_shift, seed)
-    return fdr(p_values(correlation(first, second), null), q)[0]
+    return fdr(shifted_p((first, second), runs, n_permutations, min_shift, seed)[1], q)[0]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from naturalistic.scoring import as_real
+from naturalistic.scoring import as_real, correlation
 from naturalistic.variance.held_out import fit_training_runs
 from naturalistic.variance.scores import shifted_p
 from naturalistic.variance.side_by_side import SideBySide
@@ -73,6 +73,9 @@ def sweep(features, bold, model, *, test, delays, tr, runs, merge=None, n_permut
         fitted = fit_training_runs({f"{name}, layer {k}": features[:, k]}, bold, model, **how)
         cv[k] = fitted.model.cv_scores_.max(axis=0)
         for block in subjects:  # the test runs of one subject at a time
-            found = shifted_p(fitted.held_out(block), fitted.rows.test_runs, n_permutations, seed=seed)
-            r[k, block], p[k, block], p_max[k, block] = found
+            held_out, ids = fitted.held_out(block), fitted.rows.test_runs
+            if n_permutations:
+                r[k, block], p[k, block], p_max[k, block] = shifted_p(held_out, ids, n_permutations, seed=seed)
+            else:
+                r[k, block] = correlation(held_out.measured, held_out.predicted)
     return Layers(cv, r, p, p_max)
