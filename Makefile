@@ -13,7 +13,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 test test-fast coverage: export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book test test-fast coverage bench doctor pairs clean
+.PHONY: book test test-fast coverage bench rehearsal doctor pairs clean
 
 book: .venv/installed
 	$(BIN)/python book/build.py $(BOOKFLAGS)
@@ -33,6 +33,10 @@ coverage: .venv/installed
 
 bench: .venv/installed
 	for script in tests/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+# one subject of each data set made at full size, and its chapters run on it: 38 GB of disk, hours; goes on when repeated
+rehearsal: .venv/installed
+	$(BIN)/python book/rehearsal.py $(REHEARSALFLAGS)
 
 # what is installed and found, with the cache that make uses
 doctor: .venv/installed

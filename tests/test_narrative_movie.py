@@ -116,7 +116,8 @@ def test_folds_by_title(real_movie):
 def test_fetch_selects_what_the_loader_reads(tmp_path):
     plan = openneuro.plan("ds005531", subjects=["S01"], runs=["dreamgirlsSess2_run-04", "crown_run-01"])
     paths = {file.path for file in plan.files}
-    assert len(paths) == 3 + 1 + 2 * 4 + 2 + 1, "about the data set, participants, text, runs, mask"
+    assert len(paths) == 3 + 1 + 2 * 4 + 2 + 1 + 19, "about the data set, participants, text, runs, mask, pycortex"
+    assert movie_bold.reference_path(tmp_path, "S01").relative_to(tmp_path).as_posix() in paths
     for path in paths:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()

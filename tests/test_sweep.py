@@ -1,6 +1,7 @@
 """The sweep over layers: what it must equal, find, and not see; what is chosen in training; viewings and places."""
 
 import shutil
+import sys
 
 import nibabel as nib
 import numpy as np
@@ -52,6 +53,18 @@ def test_each_layer_is_fitted_and_judged_as_if_alone(made):
     one = variance.sweep(layers[:, 2], bold, MODEL, **HOW)
     np.testing.assert_allclose(one.r[0], found.r[2], atol=1e-6)
     assert np.isnan(one.p).all() and np.isnan(one.p_max).all()
+
+
+def test_voxels_are_tested_in_blocks_that_share_their_shifts(made, monkeypatch, tmp_path):
+    layers, bold = made
+    np.save(tmp_path / "bold.npy", bold)
+    mapped = variance.SideBySide({"S01": np.load(tmp_path / "bold.npy", mmap_mode="r"), "S02": bold[:, :7]})
+    whole = variance.sweep(layers[:, :2], mapped, MODEL, **HOW, n_permutations=40, seed=3)
+    monkeypatch.setattr(sys.modules["naturalistic.variance.sweep"], "_BLOCK", 9)  # the package exports a function so called
+    blocks = variance.sweep(layers[:, :2], mapped, MODEL, **HOW, n_permutations=40, seed=3)
+    for name in ("cv", "r", "p", "p_max"):
+        np.testing.assert_allclose(getattr(blocks, name), getattr(whole, name), atol=1e-6, err_msg=name)
+    assert not np.allclose(whole.p_max[:, :7], whole.p_max[:, 40:])  # each subject has a best voxel of his own
 
 
 def test_planted_layer_and_voxels_are_found(made):
@@ -166,6 +179,28 @@ def test_blocks_are_left_out_with_their_surroundings():
     assert seen == [292] * 3 + [284] * 12 + [292] * 3  # 300, less the gap on one side or on both
 
 
+def test_no_delay_crosses_the_end_of_a_run_inside_a_block(monkeypatch):
+    rng, pieces = np.random.default_rng(0), []
+    sweep = variance.sweep
+
+    def spy(*arrays, runs, **how):
+        pieces.append(runs)
+        return sweep(*arrays, runs=runs, **how)
+
+    monkeypatch.setattr("naturalistic.variance.blocks.sweep", spy)
+    how = {"groups": np.repeat(np.arange(6), 40), "cv": 3, "gap": 0, "delays": [1, 2], "tr": 1.0}
+    model = RidgeCV([1.0, 10.0], cv=3, progress=False)
+    runs = (np.arange(240) >= 100).astype(int)  # the second run begins in the middle of a block
+    variance.sweep_blocks(smooth(rng, 240, 4), smooth(rng, 240, 3), model, runs=runs, **how)
+    assert all(np.diff(piece)[99] for piece in pieces) and len(pieces) == 3
+
+
+def test_responses_must_be_floats(made):
+    whole = np.rint(10 * made[1]).astype(np.int16)  # their means and predictions would be cut to whole numbers
+    with pytest.raises(ValueError, match="bold is of type int16, expected float32 or float64: convert it first"):
+        variance.predict_test_runs({"layer": made[0][:, 0]}, whole, MODEL, **HOW)
+
+
 # ---- viewings, ceilings, places ----
 
 
@@ -226,7 +261,7 @@ def test_measured_voxels_are_registered(small_movie, tmp_path):
     moved = np.eye(4)
     moved[:3, 3] = 6, -9, 4
     nib.save(nib.Nifti1Image(image(shape, affine, to_head=moved), affine), path)
-    measured = type(movie)(**{**vars(movie), "is_made": False})
+    measured = type(movie)(**{**vars(movie), "made": ""})
     found = preprocessing.movie_places(measured, subject)
     ijk = movie.voxels(subject)[0]
     true = ijk @ affine[:3, :3].T + affine[:3, 3] + moved[:3, 3]

@@ -14,9 +14,9 @@ import soundfile
 import soxr
 
 from naturalistic.cache import cache_dir
+from naturalistic.datasets.made import made
 
 ATTRIBUTION = "Music: Free Music Archive (Defferrard et al. 2017), CC BY 4.0; each track under its artist's licence."
-MADE = "MADE MINIATURE"  # how the README of a miniature begins
 SUFFIXES = (".mp3", ".flac", ".wav", ".ogg")
 SILENCE = 2.0**-16  # half a step of 16-bit sound
 SHORT = 0.05  # s that a track may be short of what is asked: encoders cut at whole frames
@@ -129,11 +129,10 @@ def load(folder="miniature", subset=None, *, stand_in=None):
     unknown = [name for name in paths if name not in known]
     if known and unknown:
         notes.append(f"{len(unknown)} of {len(paths)} tracks are not in {table.name}, such as {unknown[0]}: no titles")
-    readme = tracks.parent / "README"
-    is_made = readme.is_file() and readme.read_text(encoding="utf-8").startswith(MADE)
-    name = "MADE MINIATURE of a corpus" if is_made else f"Free Music Archive, {tracks.name}"
+    how_made = made(tracks.parent)
+    name = f"{how_made} of a corpus" if how_made else f"Free Music Archive, {tracks.name}"
     found = tuple(Track(k, path, *known.get(k, ())) for k, path in paths.items())
-    return Corpus(name, is_made, tracks, found, tuple(notes))
+    return Corpus(name, bool(how_made), tracks, found, tuple(notes))
 
 
 def first_seconds(path, seconds=15.0, sample_rate=22050):

@@ -11,6 +11,7 @@ import numpy as np
 
 from naturalistic.datasets import gtzan
 from naturalistic.datasets.events import CLIP, N_REPEATS
+from naturalistic.datasets.made import Labelled, made
 from naturalistic.datasets.music_files import (
     SUBJECTS,
     known_runs,
@@ -27,18 +28,17 @@ N_TRS = 410  # volumes of a run as scanned
 N_DUMMY = 10  # volumes of the dummy clip, which do not count
 TRS_PER_CLIP = round(CLIP / TR)
 ATTRIBUTION = "Data: Nakai, Koide-Majima & Nishimoto (2021), OpenNeuro ds003720, CC0. Sound: GTZAN."
-MADE = "MADE MINIATURE"  # how the README of a miniature begins
 
 
 @dataclass(frozen=True)
-class MusicGenre:
+class MusicGenre(Labelled):
     """What was played, and where its files are.
 
     Attributes
     ----------
     name : str
-    is_made : bool
-        Whether this is a miniature: made sound, and no brain.
+    made : str
+        ``"MADE MINIATURE"`` or ``"MADE REHEARSAL"`` if sound and brains were made, else empty.
     folder : Path
         Root of the BIDS data set.
     audio : Path or None
@@ -56,7 +56,7 @@ class MusicGenre:
     """
 
     name: str
-    is_made: bool
+    made: str
     folder: Path
     audio: Path | None
     subjects: tuple
@@ -85,10 +85,6 @@ class MusicGenre:
     def clip_of_tr(self, runs):
         """Return the clip (index into ``clips``) played at each TR of the named runs, dummy left out (n_trs,)."""
         return np.concatenate([np.repeat(self.played[run], TRS_PER_CLIP) for run in runs])
-
-    def title(self, text):
-        """Return ``text`` as a figure title, marked if the data are made."""
-        return f"MADE MINIATURE, NO BRAIN: {text}" if self.is_made else text
 
     def __str__(self):
         """Say what this is, how much, what was left out, and whose it is."""
@@ -137,8 +133,7 @@ def load(dataset="miniature", *, subjects=None, runs=None, audio=None, stand_in=
     subjects = known_subjects(subjects, there, folder)
     notes = []
     runs = runs_there(folder, subjects, notes) if runs is None else known_runs(runs)
-    readme = folder / "README"
-    is_made = readme.is_file() and readme.read_text(encoding="utf-8").startswith(MADE)
+    how_made = made(folder)
     played = same_for_all(folder, subjects, runs)
     clips = list(dict.fromkeys(clip for run in runs for clip in played[run]))
     index = {clip: k for k, clip in enumerate(clips)}
@@ -146,8 +141,8 @@ def load(dataset="miniature", *, subjects=None, runs=None, audio=None, stand_in=
     if audio is None:
         notes.append("GTZAN's sound is not beside the data set (naturalistic fetch gtzan): no clip can be heard")
     return MusicGenre(
-        name="MADE MINIATURE of ds003720" if is_made else "ds003720, Music Genre fMRI",
-        is_made=is_made,
+        name=f"{how_made} of ds003720" if how_made else "ds003720, Music Genre fMRI",
+        made=how_made,
         folder=folder,
         audio=audio,
         subjects=subjects,

@@ -12,6 +12,7 @@ import numpy as np
 
 from naturalistic.datasets import movie_bold
 from naturalistic.datasets.annotations import Rows, joined, read_annotation
+from naturalistic.datasets.made import MINIATURE, Labelled, made
 from naturalistic.datasets.movie_files import (
     check_level,
     known_runs,
@@ -27,11 +28,10 @@ from naturalistic.datasets.scans import find
 TR = 1.0  # s
 DRIFT_WINDOW = 120.0  # s of the paper's running median
 ATTRIBUTION = "Data: Yamaguchi et al. (2024), OpenNeuro ds005531, CC0; for research only, subjects stay unknown."
-MADE = "MADE MINIATURE"  # how the README of a miniature begins
 
 
 @dataclass(frozen=True)
-class NarrativeMovie:
+class NarrativeMovie(Labelled):
     """What was shown, and where its files are.
 
     Wherever a method takes ``runs``, that is None (all), ``"Training"``, ``"Test"`` or a list of names; results come
@@ -40,8 +40,8 @@ class NarrativeMovie:
     Attributes
     ----------
     name : str
-    is_made : bool
-        Whether this is a miniature: a made film, and no brain.
+    made : str
+        ``"MADE MINIATURE"`` or ``"MADE REHEARSAL"`` if film and brains were made, else empty.
     folder : Path
         Root of the BIDS data set.
     subjects : tuple of str
@@ -53,7 +53,7 @@ class NarrativeMovie:
     """
 
     name: str
-    is_made: bool
+    made: str
     folder: Path
     subjects: tuple
     runs: tuple
@@ -186,10 +186,6 @@ class NarrativeMovie:
         more = {"space": space, "tr": TR, "derivatives": derivatives}
         return [find(self.folder, self._known(subject), run.name, n_trs=run.n_seconds, **more) for run in self.runs]
 
-    def title(self, text):
-        """Return ``text`` as a figure title, marked if the data are made."""
-        return f"MADE MINIATURE, NO BRAIN: {text}" if self.is_made else text
-
     def __str__(self):
         """Say what this is, how much, what was left out, and whose it is."""
         n_s = {split: sum(run.n_kept for run in self.runs if run.split == split) for split in SPLITS}
@@ -235,9 +231,8 @@ def load(dataset="miniature", *, subjects=None, runs=None, overlap="authors", st
     """
     table = published_runs(overlap)  # an unknown rule is said before anything is made
     folder = locate(dataset, stand_in)
-    readme = folder / "README"
-    is_made = readme.is_file() and readme.read_text(encoding="utf-8").startswith(MADE)
-    if is_made:
+    how_made = made(folder)
+    if how_made == MINIATURE:  # a film of its own; a rehearsal has the runs of the data set
         table = read_runs(folder / "runs.tsv")
     notes = []
     there = runs_there(folder, table, notes) if runs is None else known_runs(runs, table)
@@ -245,8 +240,8 @@ def load(dataset="miniature", *, subjects=None, runs=None, overlap="authors", st
     if not subjects:
         notes.append("no subject is there: only what was shown can be read")
     return NarrativeMovie(
-        name="MADE MINIATURE of ds005531" if is_made else "ds005531, narrative movies",
-        is_made=is_made,
+        name=f"{how_made} of ds005531" if how_made else "ds005531, narrative movies",
+        made=how_made,
         folder=folder,
         subjects=subjects,
         runs=there,

@@ -9,7 +9,7 @@ from naturalistic.datasets.plan import Plan, RequestError, read_files
 BUCKET = "https://s3.amazonaws.com/openneuro.org"
 PARTS = {  # fetched unless others are asked for; what belongs to no part and no subject always comes along
     "ds003720": ("anat", "func"),
-    "ds005531": ("annotation", "preprocessed_data"),
+    "ds005531": ("annotation", "preprocessed_data", "pycortex_db"),
 }
 
 
@@ -31,6 +31,10 @@ def plan(name, *, subjects=None, runs=None, parts=None):
         Such as ``"Training_run-01"``; all unless given. Files that belong to no run come in any case.
     parts : iterable of str, optional
         Folders of a subject or of ``derivatives``, such as ``"func"``; `PARTS` unless given.
+
+    Returns
+    -------
+    plan : Plan
 
     Raises
     ------

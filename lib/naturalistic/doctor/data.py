@@ -18,6 +18,7 @@ from naturalistic.datasets import (
     studyforrest,
 )
 from naturalistic.datasets.events import GENRES, Clip
+from naturalistic.datasets.made import made
 from naturalistic.datasets.plan import RequestError, amount, bytes_there, target_of
 from naturalistic.datasets.verified import Verified
 
@@ -29,7 +30,6 @@ PAGES = {
 MINIATURES = {  # what `naturalistic make` calls it -> where it is kept
     "music": music_files.miniature_folder, "corpus": fma.miniature_folder, "movie": movie_files.miniature_folder,
 }  # fmt: skip
-MADE = "MADE MINIATURE"  # how the README of a miniature begins
 
 
 @dataclass
@@ -203,9 +203,7 @@ def miniature(kind):
 
 
 def _is_made(folder):
-    readmes = [folder / "README", folder.parent / "README"]
-    texts = [path.read_text(encoding="utf-8", errors="replace") for path in readmes if path.is_file()]
-    return any(text.startswith(MADE) for text in texts)
+    return any(made(place) for place in (folder, folder.parent))
 
 
 def _or_none(load, *args, **kwargs):

@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 
 from naturalistic.datasets import movie_bold
+from naturalistic.datasets.made import MINIATURE
 from naturalistic.preprocessing.registration import to_mni
 
 
@@ -53,7 +54,7 @@ def movie_places(movie, subject):
             "(naturalistic fetch ds005531 --parts pycortex_db)"
         )
     matrix = affine
-    if not movie.is_made:
+    if movie.made != MINIATURE:
         image = nib.load(movie_bold.reference_path(movie.folder, subject))
         matrix = to_mni(np.asarray(image.dataobj, dtype=np.float32), affine) @ affine
     coordinates = ijk @ matrix[:3, :3].T + matrix[:3, 3]

@@ -47,7 +47,21 @@ class Joint(NamedTuple):
     sums: BlockSums
 
     def without(self, *names):
-        """Return the spaces that are left, as the name of a model."""
+        """Return the spaces that are left, as the name of a model.
+
+        Parameters
+        ----------
+        *names : str
+
+        Returns
+        -------
+        model : tuple of str
+
+        Raises
+        ------
+        ValueError
+            If there is no such space.
+        """
         unknown = [name for name in names if name not in self.spaces]
         if unknown:
             raise ValueError(f"no space {unknown[0]!r}, expected one of {list(self.spaces)}")
@@ -106,7 +120,7 @@ def joint_model(
             if kept == names:
                 parts[0][:, columns], parts[1][:, columns] = split_r(measured, of_space), split_r2(measured, of_space)
             if kept == names and n_permutations:
-                p[columns] = shifted_p((measured, predicted), rows.test_runs, n_permutations, seed=seed)[1]
+                p[columns] = shifted_p([(measured, predicted)], rows.test_runs, n_permutations, seed=seed)[1]
         if kept == names:
             gammas, cv_scores = fitted.gammas_ / fitted.gammas_.sum(axis=0), np.nanmax(fitted.cv_scores_, axis=0)
         del fitted
@@ -114,7 +128,24 @@ def joint_model(
 
 
 def sets_of(names, pairs=()):
-    """Return the sets of spaces to fit: all, all but each, and for each pair both, each alone, and all but both."""
+    """Return the sets of spaces to fit: all, all but each, and for each pair both, each alone, and all but both.
+
+    Parameters
+    ----------
+    names : sequence of str
+    pairs : sequence of (str, str)
+        As of `joint_model`.
+
+    Returns
+    -------
+    sets : list of tuple of str
+        Each once, that of all spaces first.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two spaces, or a pair is not of two of them.
+    """
     names = tuple(names)
     if len(names) < 2:
         raise ValueError(f"spaces holds {list(names)}, expected two or more: nothing is left when one is left out")
@@ -154,7 +185,7 @@ def unique_interval(joint, kind="r2", **options):
     joint : Joint
     kind : {"r2", "r"}
     options
-        ``labels``, ``n_labels``, ``level``, ``n_resamples``, ``seed`` of `variance.sums.interval`.
+        ``labels``, ``n_labels``, ``confidence``, ``n_boot``, ``seed`` of `variance.sums.interval`.
 
     Returns
     -------
@@ -196,7 +227,19 @@ def pair_parts(joint, first, second, beyond=False):
 
 
 def shared_interval(joint, first, second, beyond=False, **options):
-    """Return the bootstrap interval of the shared part of `pair_parts`; options as of `unique_interval`."""
+    """Return the bootstrap interval of the shared part of `pair_parts`: is it more than nothing?
+
+    Parameters
+    ----------
+    joint, first, second, beyond
+        As of `pair_parts`.
+    options
+        As of `unique_interval`.
+
+    Returns
+    -------
+    bounds : array (2, n_voxels) or (2, n_labels)
+    """
     rest = joint.without(first, second)
     rest = rest if beyond else ()
     terms = [(1, joint.only(*rest, first)), (1, joint.only(*rest, second))]

@@ -50,18 +50,29 @@ def score(held_out, runs, *, n_permutations=1000, min_shift=1, seed=0, q=0.05):
     -------
     score : Score
     """
-    r, p, _ = shifted_p(held_out, runs, n_permutations, min_shift, seed)
+    r, p, _ = shifted_p([held_out], runs, n_permutations, min_shift, seed)
     return Score(r, r2(*held_out), p, fdr(p, q)[0])
 
 
-def shifted_p(held_out, runs, n_permutations, min_shift=1, seed=0):
-    """Return r of test runs (n_voxels,), its p, and p corrected for all voxels by the best of them in each shift.
+def shifted_p(blocks, runs, n_permutations, min_shift=1, seed=0):
+    """Return r of test runs, its p, and p corrected for all voxels by the best of them in each shift.
 
-    Parameters are those of `score`.
+    Parameters
+    ----------
+    blocks : iterable of HeldOut
+        Blocks of voxels, one after another: only one need be in memory.
+    runs, n_permutations, min_shift, seed
+        As of `score`; every block is shifted alike.
+
+    Returns
+    -------
+    r, p, p_max : array (n_voxels,)
     """
-    measured, predicted = held_out
-    r = correlation(measured, predicted)
-    null = circular_shift_null(measured, predicted, runs, n_permutations, min_shift, seed)
+    r, null = [], []
+    for measured, predicted in blocks:
+        r.append(correlation(measured, predicted))
+        null.append(circular_shift_null(measured, predicted, runs, n_permutations, min_shift, seed))
+    r, null = np.concatenate(r), np.concatenate(null, axis=1)
     return r, p_values(r, null), max_statistic(r, null)
 
 
@@ -81,10 +92,15 @@ def repeats_itself(repeats, runs=None, *, n_permutations=1000, min_shift=1, seed
     Returns
     -------
     reliable : bool array (n_voxels,)
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two repeats.
     """
     repeats = as_real(repeats, "repeats")
     if repeats.ndim != 3 or len(repeats) < 2:
         raise ValueError(f"repeats has shape {repeats.shape}, expected (n_repeats, n_samples, n_voxels), two or more")
     half = len(repeats) // 2
     first, second = repeats[:half].mean(axis=0), repeats[half:].mean(axis=0)
-    return fdr(shifted_p((first, second), runs, n_permutations, min_shift, seed)[1], q)[0]
+    return fdr(shifted_p([(first, second)], runs, n_permutations, min_shift, seed)[1], q)[0]

@@ -1,5 +1,7 @@
 """Voxels of several subjects side by side, read only where they are needed."""
 
+import mmap
+
 import numpy as np
 
 from naturalistic.variance.rows import marked_rows
@@ -54,16 +56,44 @@ class SideBySide:
         if step != 1:
             raise IndexError(f"columns are taken every {step}, expected neighbours")
         parts = [
-            x[rows, max(first - own.start, 0) : last - own.start]
+            _read(x, (rows, slice(max(first - own.start, 0), last - own.start)))
             for x, own in zip(self.bold.values(), self.columns.values())
             if own.start < last and first < own.stop
         ]
         return np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
 
     def apart(self, values):
-        """Return values (..., n_voxels of all) by subject, as views."""
+        """Return values by subject, as views.
+
+        Parameters
+        ----------
+        values : array (..., n_voxels of all)
+
+        Returns
+        -------
+        values : dict of str to array (..., n_voxels)
+        """
         return {name: values[..., columns] for name, columns in self.columns.items()}
 
     def pick(self, voxels):
-        """Return some voxels of each subject, read into memory, from int arrays (n,) by subject: another SideBySide."""
-        return SideBySide({name: np.ascontiguousarray(x[:, voxels[name]]) for name, x in self.bold.items()})
+        """Return some voxels of each subject, read into memory.
+
+        Parameters
+        ----------
+        voxels : dict of str to int array (n,)
+            By subject.
+
+        Returns
+        -------
+        picked : SideBySide
+        """
+        return SideBySide({name: np.ascontiguousarray(_read(x, (..., voxels[name]))) for name, x in self.bold.items()})
+
+
+def _read(x, index):
+    """Return a part of an array; of a memory map a copy, after which its pages no longer count as this process's."""
+    if getattr(x, "mode", None) != "r" or not hasattr(mmap, "MADV_DONTNEED"):
+        return x[index]
+    part = np.array(x[index])
+    x._mmap.madvise(mmap.MADV_DONTNEED)  # the system still has them: to read them again costs next to nothing
+    return part

@@ -1,6 +1,7 @@
 """Writes the made film and its scans in the layout of ds005531: names, keys and rows as in the real files."""
 
 import json
+from contextlib import contextmanager
 
 import h5py
 import numpy as np
@@ -113,9 +114,16 @@ def _bold_folder(root, label):
 
 
 def _write_mat(path, key, array, kind, **packing):
-    """Write an array as MATLAB 7.3 does: HDF5 after a header of 512 bytes, without times."""
-    with h5py.File(path, "w", userblock_size=512) as file:
+    """Write one array as a file of its own."""
+    with mat_file(path) as file:
         data = file.create_dataset(key, data=array, track_times=False, **packing)
         data.attrs["MATLAB_class"] = np.bytes_(kind)
+
+
+@contextmanager
+def mat_file(path):
+    """Open a file to be written as MATLAB 7.3 does, HDF5 after a header of 512 bytes: yields the `h5py.File`."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        yield file
     with open(path, "r+b") as file:
         file.write((_HEADER.ljust(124) + b"\x00\x02IM").ljust(512, b"\x00"))

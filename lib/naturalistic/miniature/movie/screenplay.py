@@ -122,7 +122,7 @@ def line_length(text):
 def films(drama):
     """Return what each run of a drama shows, as list of `Film`: a run begins with the last 20 s of the one before."""
     scenes = [scene for run in drama["runs"] for scene in run["scenes"]]
-    whole = _joined([_of_scene(scene) for scene in scenes])
+    whole = joined([_of_scene(scene) for scene in scenes])
     return [whole.part(max(k * RUN - OVERLAP, 0), (k + 1) * RUN) for k in range(len(drama["runs"]))]
 
 
@@ -214,7 +214,7 @@ def _of_scene(scene):
     return Film(texts, speakers, light[of_shot], np.hypot(scene["sound"], VOICE * spoken), cuts, n_words)
 
 
-def _joined(parts):
+def joined(parts):
     """Return films one after another as one."""
     texts = {level: [second for part in parts for second in part.texts[level]] for level in LEVELS}
     speakers = [second for part in parts for second in part.speakers]

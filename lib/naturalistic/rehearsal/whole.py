@@ -1,0 +1,52 @@
+"""Files that are written whole or not at all, and left alone where they are there: an interrupted making goes on."""
+
+import os
+from pathlib import Path
+
+from naturalistic.datasets.place import check_room
+
+
+def written(path, write):
+    """Write a file under another name and rename it, unless it is there.
+
+    Parameters
+    ----------
+    path : Path
+    write : callable
+        ``write(part)`` writes the file ``part``.
+
+    Returns
+    -------
+    is_new : bool
+    """
+    path = Path(path)
+    if path.is_file():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    write(part)
+    os.replace(part, path)
+    return True
+
+
+def write_text(path, text):
+    """Write a small text file as `written` does."""
+    return written(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def check_disk(folder, paths, n_bytes):
+    """Look for room for those files that are not there yet.
+
+    Parameters
+    ----------
+    folder : Path
+    paths : list of Path
+    n_bytes : list of int
+        Of each.
+
+    Raises
+    ------
+    RequestError
+        With what is needed and what there is.
+    """
+    check_room(Path(folder), sum(n for path, n in zip(paths, n_bytes) if not path.is_file()))
