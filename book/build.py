@@ -19,15 +19,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from launch import repository, with_buttons
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 RUNS, STAGE, HTML = BUILD / "runs", BUILD / "stage", BUILD / "html"
 CELL_TIMEOUT = 1800  # s
 SUMMARIES = ("00-overview", "91-results")  # read the numbers of the other chapters: run last
+READS = {"10-semantic-maps": ("09-language-encoding",)}  # chapters that take something from the results of others
 SOURCES = ("NATURALISTIC_DATA", "NATURALISTIC_CACHE")  # folders that hold data: what they hold is part of the key
 
 
 def main():
+    """Run what the command line asks for; without an argument, what changed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("chapters", nargs="*", help="run these only, by the start of their names; default all")
     parser.add_argument(
@@ -40,12 +44,13 @@ def main():
     sources = with_summaries(find_chapters(options.chapters))
     parameters = read_parameters(options.parameter)
     check_parameters(parameters, sources)
+    address = repository(ROOT)
     run_chapters(sources, parameters, options.force)
     missing = [s.stem for s in find_chapters([]) if not (RUNS / f"{s.stem}.ipynb").is_file()]
     if missing:
         print(f"pages: not built, {', '.join(missing)} were never run; make book runs them")
     elif not options.no_html:
-        make_stage()
+        make_stage(address)
         make_pages()
 
 
@@ -106,15 +111,15 @@ def code_key(source, parameters):
     library = [p for p in (ROOT / "lib").rglob("*") if p.is_file() and p.suffix in kinds]
     library = [p for p in library if ".egg-info" not in str(p)]
     measured = (ROOT / "book" / "benchmarks").glob("*.json")
-    mine = [source, ROOT / "constraints.txt", Path(__file__), *library, *measured]
+    mine = [source, ROOT / "constraints.txt", ROOT / "book" / "build.py", *library, *measured]
     return digest(mine, sorted(parameters.items()), platform.python_version())
 
 
 def state_key(source, parameters):
-    """Return what a chapter finds when it is run: data, and for pages that sum up, those of the other chapters."""
+    """Return what a chapter finds when it is run: data, and the results of other chapters that it reads."""
     found = sorted((BUILD / "results").glob("*.[jn][sp]*")) if source.stem in SUMMARIES else []  # .json, .npz
-    own = BUILD / "results" / f"{source.stem}.json"  # a run by hand may have replaced it since
-    read = found or [own] * (source.stem not in SUMMARIES and own.is_file())
+    names = () if source.stem in SUMMARIES else (source.stem, *READS.get(source.stem, ()))  # its own: a run by hand
+    read = found or [path for name in names if (path := BUILD / "results" / f"{name}.json").is_file()]
     return data_key(parameters) + (digest(read) if read else "")
 
 
@@ -138,7 +143,9 @@ def run_chapters(sources, parameters, force):
     for source in sources:
         key, stamp = key_of(source, parameters), RUNS / f"{source.stem}.key"
         fresh = stamp.is_file() and stamp.read_text() == key and (RUNS / f"{source.stem}.ipynb").is_file()
-        if source.stem in SUMMARIES and todo:  # what it reads will change
+        coming = {other.stem for other, *_ in todo}
+        read = coming if source.stem in SUMMARIES else set(READS.get(source.stem, ()))
+        if coming & read:  # what it reads will change
             fresh = False
         if force or not fresh:
             todo.append((source, code_key(source, parameters), stamp))
@@ -244,12 +251,20 @@ def check_parameters(parameters, sources):
         sys.exit(f"no chapter has the parameter {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
-def make_stage():
-    """Lay out the sources of the pages as the repository has them, with the notebooks executed."""
+def make_stage(address=None):
+    """Lay out the sources of the pages as the repository has them, with the notebooks executed.
+
+    ``address`` is that of the repository in public, if it has one: pages get buttons that open their chapter there.
+    """
     shutil.rmtree(STAGE, ignore_errors=True)
-    shutil.copytree(ROOT / "book", STAGE / "book", ignore=shutil.ignore_patterns("__pycache__", "build.py", "costs.py"))
+    tools = shutil.ignore_patterns("__pycache__", "build.py", "costs.py", "launch.py")
+    shutil.copytree(ROOT / "book", STAGE / "book", ignore=tools)
     for name in ("_config.yml", "_toc.yml", "_static"):
         shutil.move(STAGE / "book" / name, STAGE / name)
+    if address:
+        config = STAGE / "_config.yml"
+        config.write_text(with_buttons(config.read_text(), address, os.environ.get("BRANCH") or "main"))
+        print(f"pages: with buttons that open a chapter of {address}")
     (STAGE / "notebooks").mkdir()
     for source in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.md")):
         shutil.copy(RUNS / f"{source.stem}.ipynb", STAGE / "notebooks")

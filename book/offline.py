@@ -25,11 +25,13 @@ def to_mathml(node, display):
 
 
 def visit_inline(self, node):
+    """Write a formula that stands in a line of text."""
     self.body.append(to_mathml(node, "inline"))
     raise SkipNode
 
 
 def visit_block(self, node):
+    """Write a formula that stands by itself, with its number and a link to it where it has one."""
     self.body.append(self.starttag(node, "div", CLASS="math-block", ids=node.get("ids", [])))
     if node["number"]:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
@@ -47,6 +49,7 @@ def drop_thebe(app, page, template, context, doctree):
 
 
 def setup(app):
+    """Tell Sphinx how formulas are written, and what is left out of pages."""
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     app.connect("html-page-context", drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -21,6 +21,7 @@ def public_modules():
 
 
 def is_package(name):
+    """Say whether a module has modules in it."""
     return hasattr(importlib.import_module(name), "__path__")
 
 
@@ -32,7 +33,12 @@ def page_of(name):
 
 
 def first_line(thing):
-    return (inspect.getdoc(thing) or "").partition("\n")[0].replace("|", r"\|")
+    """Return what a thing is for, as a cell of a table."""
+    line, _, rest = (inspect.getdoc(thing) or "").partition("\n")
+    while line.count("`") % 2 and rest:  # a formula goes on in the next line
+        more, _, rest = rest.partition("\n")
+        line += f" {more.strip()}"
+    return re.sub(r":(math|term|cite):`", r"{\1}`", line.replace("|", r"\|"))  # a role as this page writes it
 
 
 def list_of_modules():
@@ -81,6 +87,7 @@ def leave_out(app, what, name, thing, skip, options):
 
 
 def setup(app):
+    """Tell Sphinx to write the reference where a page asks for it."""
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("sphinx.ext.napoleon")
     app.connect("source-read", fill)

@@ -9,9 +9,17 @@ import jupytext
 import nbformat
 import papermill
 import pytest
+from jupyter_client.manager import AsyncKernelManager
+from traitlets import Float
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKS = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # other people's kernels and sockets
+
+
+class Patient(AsyncKernelManager):
+    """Lets a kernel end by itself, for it writes at its end which lines it ran; after 5 s it would be killed."""
+
+    shutdown_wait_time = Float(120.0)  # s
 
 
 def run(chapter, tmp_path, monkeypatch, expects_results=True, by_command=False, **parameters):
@@ -27,7 +35,8 @@ def run(chapter, tmp_path, monkeypatch, expects_results=True, by_command=False, 
         command = [sys.executable, "-m", "papermill", *paths, *values, "-k", "python3", "--no-progress-bar"]
         subprocess.run(command, check=True, capture_output=True)
     else:
-        papermill.execute_notebook(*paths, parameters, kernel_name="python3", progress_bar=False)
+        how = {"kernel_name": "python3", "progress_bar": False, "kernel_manager_class": Patient}
+        papermill.execute_notebook(*paths, parameters, **how)
     done = nbformat.read(paths[1], 4)
     outputs = [o for cell in done.cells if cell.cell_type == "code" for o in cell.outputs]
     printed = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stdout")

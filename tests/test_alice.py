@@ -3,6 +3,7 @@ import shutil
 import numpy as np
 import pytest
 from naturalistic.datasets import alice, alice_files
+from naturalistic.datasets.transfer import DownloadError
 from naturalistic.datasets.words import read_textgrid
 from naturalistic.inference import leave_one_out_correlation
 from naturalistic.miniature import make_story
@@ -114,6 +115,10 @@ def no_rate(folder):
     (folder / "alice_data_shared" / "s22-rate.txt").unlink()
 
 
+def constant_rate(folder):
+    np.savetxt(folder / "alice_data_shared" / "s22-rate.txt", np.full(362, 1.5))
+
+
 def no_text(folder):
     (folder / alice_files.TEXTGRID).write_text("")
 
@@ -128,6 +133,7 @@ def no_text(folder):
         (no_motion, FileNotFoundError, r"has 0 files s22-rp_\*.txt, expected one"),
         (no_textgrid, FileNotFoundError, "TextGrid is missing"),
         (no_rate, FileNotFoundError, "s22-rate.txt is missing: expected 362 rows"),
+        (constant_rate, ValueError, r"alice_data_shared: s22-rate\.txt is constant"),
         (no_text, ValueError, "is not a TextGrid"),
     ],
 )
@@ -144,6 +150,8 @@ def test_bad_arguments(stand_in, tmp_path):
         alice.load(stand_in, radius=8)
     with pytest.raises(ValueError, match=r"subjects \['s99'\] are not in"):
         alice.load(stand_in, subjects=["s18", "s99"])
+    with pytest.raises(ValueError, match="subjects s18, s22, s18: expected each once"):
+        alice.load(stand_in, subjects=["s18", "s22", "s18"])
     with pytest.raises(ValueError, match=r"no subject of .* has a signal: s33"):
         alice.load(stand_in, subjects=["s33"])
     with pytest.raises(FileNotFoundError, match="expected the Alice data's layout"):
@@ -162,6 +170,22 @@ def test_own_copy_is_checked(copy, monkeypatch):
         (copy / name).touch()
     with pytest.raises(ValueError, match=r"is not the published file \(another SHA-256\)"):
         alice.load()
+
+
+def test_a_folder_without_alice_and_no_network(stand_in, tmp_path, monkeypatch, capsys):
+    """Each step down is said: from one's own data to the public copy, and from that to made data."""
+
+    def unreachable(*_):
+        raise DownloadError("the server could not be reached")
+
+    monkeypatch.setenv("NATURALISTIC_DATA", str(tmp_path))
+    monkeypatch.setattr(alice_files, "download", unreachable)
+    with pytest.raises(DownloadError, match="the server could not be reached"):
+        alice.load()
+    assert alice.load(stand_in=lambda to: shutil.copytree(stand_in, to)).is_stand_in
+    said = capsys.readouterr().out
+    assert said.count(f"$NATURALISTIC_DATA ({tmp_path}) has no folder alice; looking in the cache") == 2
+    assert said.count("MADE STAND-IN: the Alice data are not to be had here") == 1
 
 
 HEAD = 'File type = "ooTextFile"\nxmin = 0\nxmax = 9\n intervals: size = {}\n'

@@ -54,8 +54,9 @@ def test_models_that_cannot_be_found(tmp_path, tiny_gpt2):
 
 
 def test_bad_devices_and_number_formats(tmp_path):
-    with pytest.raises(ValueError, match="device is 'tpu9'"):
-        audio.load("clap", device="tpu9")
+    for device in ("tpu9", None):
+        with pytest.raises(ValueError, match=f"device is {device!r}, expected 'cpu' or 'cuda'"):
+            audio.load("clap", device=device)
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="sees no GPU: pass device='cpu'"):
             audio.load("clap", device="cuda")
@@ -92,6 +93,22 @@ class StandInMuLan(torch.nn.Module):
         return torch.nn.functional.normalize(
             torch.tensor([[len(t) + k for k in range(16)] for t in texts]).float(), dim=-1
         )
+
+
+def test_the_parts_of_muq_mulan_that_are_not_here(tmp_path, monkeypatch):
+    class Offline(StandInMuLan):
+        @classmethod
+        def from_pretrained(cls, folder):
+            raise OSError("no route to the hub")
+
+    package = types.ModuleType("muq")
+    package.MuQMuLan = Offline
+    monkeypatch.setitem(sys.modules, "muq", package)
+    message = (
+        r"is built from other models of the hub that are not here \(.*OpenMuQ/MuQ-large-msd-iter, xlm-roberta-base\)"
+    )
+    with pytest.raises(FileNotFoundError, match=message):
+        audio.load(muq_folder(tmp_path))
 
 
 def muq_folder(folder, audio_model="OpenMuQ/MuQ-large-msd-iter"):

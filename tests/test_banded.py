@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from naturalistic.banded import BandedRidgeCV, draw_gammas, leave_one_space_out
+from naturalistic.banded import BandedRidgeCV, draw_gammas
+from naturalistic.engine.sets import fit_sets
 from naturalistic.folds import check_folds
 from naturalistic.ridge import RidgeCV
 from sklearn.model_selection import PredefinedSplit
@@ -123,13 +124,13 @@ def test_parts_sum_to_the_prediction(sizes):
 
 
 @pytest.mark.parametrize("sizes", SIZES)
-def test_leaving_a_space_out_is_fitting_the_others(sizes):
+def test_a_set_of_spaces_is_fitted_as_if_there_were_no_others(sizes):
     X, Y, groups = make_spaces(SIZES[sizes])
     model = BandedRidgeCV(ALPHAS, 4, n_draws=6)
-    full, without = leave_one_space_out(model, X, Y, groups)
+    rests = [{other: x for other, x in X.items() if other != name} for name in X]
+    full, *parts = fit_sets(model, X, Y, [X, *rests], groups)
     np.testing.assert_allclose(full.coef_, model.fit(X, Y, groups).coef_, atol=1e-8)
-    for name, part in without.items():
-        rest = {other: x for other, x in X.items() if other != name}
+    for rest, part in zip(rests, parts, strict=True):
         expected = BandedRidgeCV(ALPHAS, 4, n_draws=6).fit(rest, Y, groups)
         np.testing.assert_array_equal(part.alphas_, expected.alphas_)
         np.testing.assert_allclose(part.coef_, expected.coef_, atol=1e-8)

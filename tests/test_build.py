@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from naturalistic import results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -188,6 +189,33 @@ def test_pages_that_sum_up_come_last_and_only_when_their_chapters_have_results(b
     assert everything[-2:] == ["00-overview", "91-results"] and everything[0] == "01-first-model"
 
 
+def test_a_chapter_runs_again_when_what_it_reads_of_another_changes(build, monkeypatch, tmp_path):
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "code_key", lambda source, parameters: source.stem)
+    monkeypatch.setattr(build, "make_miniatures", lambda sources, parameters: None)
+    (tmp_path / "results").mkdir()
+    sources, ran = (
+        [tmp_path / f"{name}.md" for name in ("01-first-model", "09-language-encoding", "10-semantic-maps")],
+        [],
+    )
+
+    def run_chapter(source, parameters):
+        ran.append(source.stem)
+        (tmp_path / "results" / f"{source.stem}.json").write_text(json.dumps({"dataset": "made", "run": len(ran)}))
+        (tmp_path / "runs" / f"{source.stem}.ipynb").touch()
+
+    monkeypatch.setattr(build, "run_chapter", run_chapter)
+    build.run_chapters(sources, {}, force=False)
+    build.run_chapters(sources, {}, force=False)
+    assert ran == [source.stem for source in sources]
+    (tmp_path / "results" / "09-language-encoding.json").write_text("{}")  # by hand: both, one after the other
+    build.run_chapters(sources, {}, force=False)
+    assert ran[3:] == ["09-language-encoding", "10-semantic-maps"]
+    build.run_chapters(sources[1:2], {}, force=True)
+    build.run_chapters(sources, {}, force=False)
+    assert ran[5:] == ["09-language-encoding", "10-semantic-maps"]
+
+
 def test_every_package_has_its_page_of_the_reference():
     """If this fails: a page like its neighbours' in book/api, and its line in book/_toc.yml."""
     spec = importlib.util.spec_from_file_location("reference", ROOT / "book" / "reference.py")
@@ -203,3 +231,84 @@ def test_every_package_has_its_page_of_the_reference():
     assert "{py:obj}`fdr <naturalistic.inference.multiple.fdr>`" in text and text.count("automodule") > 3
     listed = reference.list_of_modules()
     assert all(f"`{module}`" in listed or f"<{module}>`" in listed for module in modules)
+
+
+def test_pages_get_buttons_only_where_the_repository_is_public(build, tmp_path, monkeypatch):
+    import launch
+
+    def cloned_from(address):
+        subprocess.run(["git", "-C", str(tmp_path), "remote", "set-url", "origin", address], check=True)
+        return launch.repository(tmp_path)
+
+    monkeypatch.delenv("REPOSITORY", raising=False)
+    assert launch.repository(tmp_path / "no-such-folder") is None
+    assert launch.repository(tmp_path) is None  # no clone
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    assert launch.repository(tmp_path) is None  # no remote
+    subprocess.run(["git", "-C", str(tmp_path), "remote", "add", "origin", "elsewhere"], check=True)
+    (tmp_path / "inside").mkdir()
+    public = "https://github.com/some-body/natural.istic"
+    for address in (public, f"{public}.git", f"{public}/"):
+        assert cloned_from(address) == public
+        assert launch.repository(tmp_path / "inside") is None  # what it was cloned from says nothing of its folders
+    secret = public.replace("https://", "https://name:secret@")
+    for address in (secret, "git@github.com:some-body/naturalistic.git", "https://example.org/a/b", f"{public}/tree/x"):
+        assert cloned_from(address) is None
+    cloned_from(public)
+    monkeypatch.setenv("REPOSITORY", "")
+    assert launch.repository(tmp_path) is None  # switched off
+    monkeypatch.setenv("REPOSITORY", "https://github.com/you/it.git")
+    assert launch.repository(tmp_path) == "https://github.com/you/it"
+    monkeypatch.setenv("REPOSITORY", "github.com/you/it")
+    with pytest.raises(SystemExit, match=r"REPOSITORY is github[.]com/you/it, expected an address such as https://"):
+        launch.repository(tmp_path)
+
+
+def test_buttons_open_the_notebooks_of_the_repository(build, tmp_path, monkeypatch):
+    """Two pages made with an address and without: a chapter has its buttons, a page that runs nothing has none."""
+    book = tmp_path / "book"
+    (book / "notebooks").mkdir(parents=True)
+    (book / "book").mkdir()
+    source = "# A chapter\n\nIts text.\n"
+    kernel = {"kernelspec": {"name": "python3", "display_name": "p", "language": "python"}}
+    cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": source}
+    notebook = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (book / "notebooks" / "01-one.ipynb").write_text(json.dumps(notebook))
+    (book / "book" / "words.md").write_text("# Words\n\nNothing is run here.\n")
+    (book / "_toc.yml").write_text("format: jb-book\nroot: notebooks/01-one\nchapters:\n  - file: book/words\n")
+    ours = yaml.safe_load((ROOT / "book" / "_config.yml").read_text())
+    theme = {"html_theme_options": ours["sphinx"]["config"]["html_theme_options"]}
+    ours = {**{name: ours[name] for name in ("title", "execute", "html")}, "sphinx": {"config": theme}}
+    command = [Path(sys.executable).parent / "jupyter-book", "build", book, "--path-output", tmp_path]
+
+    def pages_of(config):
+        (book / "_config.yml").write_text(config)
+        subprocess.run([*map(str, command), "--all", "-W", "-n", "-q"], check=True, capture_output=True, timeout=200)
+        read = [tmp_path / "_build" / "html" / name for name in ("notebooks/01-one.html", "book/words.html")]
+        return [path.read_text(encoding="utf-8") for path in read]
+
+    plain = yaml.safe_dump(ours)
+    for page in pages_of(plain):
+        assert not re.search("mybinder|colab|github.com/you", page)
+    chapter, words = pages_of(build.with_buttons(plain, "https://github.com/you/it", "main"))
+    assert 'href="https://mybinder.org/v2/gh/you/it/main?urlpath=lab/tree/notebooks/01-one.ipynb"' in chapter
+    assert 'href="https://colab.research.google.com/github/you/it/blob/main/notebooks/01-one.ipynb"' in chapter
+    assert 'href="https://github.com/you/it"' in chapter and 'href="https://github.com/you/it"' in words
+    assert not re.search("mybinder|colab", words)
+
+
+def test_the_staged_book_has_buttons_when_it_is_told_where_it_lies(build, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "STAGE", tmp_path / "stage")
+    build.RUNS.mkdir()
+    for source in build.find_chapters([]):
+        (build.RUNS / f"{source.stem}.ipynb").touch()
+    build.make_stage()
+    config = yaml.safe_load((build.STAGE / "_config.yml").read_text())
+    build.make_stage("https://github.com/you/it")
+    told = yaml.safe_load((build.STAGE / "_config.yml").read_text())
+    before, after = (x["sphinx"]["config"]["html_theme_options"] for x in (config, told))
+    assert not any("repository" in name or "launch" in name for name in before)
+    assert after["repository_url"] == "https://github.com/you/it" and after["repository_branch"] == "main"
+    told["sphinx"]["config"]["html_theme_options"] = {name: after[name] for name in before}
+    assert told == config  # and nothing else is changed
+    assert not (build.STAGE / "book" / "launch.py").exists()

@@ -74,6 +74,12 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
         assert part in str(error.value)
 
 
+def test_seconds_that_are_no_numbers(tmp_path):
+    path = written(tmp_path, HEADER, [["blues", 98, "early", 18.5, TEXTS[0]]])
+    with pytest.raises(ValueError, match=r"row 2: start and end are 'early' and '18\.5'"):
+        load_captions(path, CLIPS[:1])
+
+
 def test_a_caption_of_other_seconds_is_refused(tmp_path):
     path = written(tmp_path, HEADER, [["blues", 98, 4.5, 19.5, TEXTS[0]]])
     with pytest.raises(ValueError, match=r"row 2: seconds 4.5 to 19.5, the clip played is blues.00098 3.5-18.5 s"):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import zipfile
 
 import numpy as np
@@ -322,6 +323,14 @@ def test_folders_that_are_no_corpus(tmp_path, prepare, error, message):
         fma.load(prepare(tmp_path))
 
 
+def test_the_made_corpus_is_made_where_it_is_asked_for(archive):
+    with pytest.raises(FileNotFoundError, match=r"is not there: make it first \(naturalistic make corpus --to \S+\)"):
+        fma.load("miniature")
+    asked = []
+    corpus = fma.load("miniature", stand_in=lambda to: asked.append(to) or shutil.copytree(archive, to))
+    assert len(corpus) == 9 and asked == [corpus.folder.parent]
+
+
 def test_long_biographies_and_a_table_that_is_no_text(tmp_path):
     write_mp3(tmp_path / "fma_small/000/000002.mp3")
     write_table(tmp_path, IDS[:1])
@@ -496,6 +505,24 @@ def test_an_index_of_another_model_or_of_another_corpus_is_refused(archive, tmp_
     (tmp_path / "i" / "corpus.json").write_text(json.dumps(note | {"000005": 1}))
     with pytest.raises(ValueError, match=r"1 have another size \(such as 000005\); delete the folder"):
         decoding.index_corpus(corpus, embedder(), tmp_path / "i")
+
+
+def test_each_model_and_corpus_has_a_folder_in_the_cache(archive, tmp_path):
+    corpus, folder = fma.load(archive), decoding.index_folder(fma.load(archive), embedder())
+    backwards = fma.Corpus(corpus.name, False, corpus.folder, corpus.tracks[::-1], ())
+    assert decoding.index_folder(backwards, embedder()) == folder and folder.parent.name == "index"
+    fewer = fma.Corpus(corpus.name, False, corpus.folder, corpus.tracks[1:], ())
+    (tmp_path / "fma_small").mkdir()
+    for track in corpus.tracks:
+        shutil.copy(track.path, tmp_path / "fma_small")
+    copied = tuple(fma.Track(track.id, tmp_path / "fma_small" / track.path.name) for track in corpus.tracks)
+    longer = fma.Corpus(corpus.name, False, corpus.folder, copied, ())
+    assert decoding.index_folder(longer, embedder()) == folder, "the sizes count, not where a track lies"
+    with open(longer.tracks[0].path, "ab") as file:
+        file.write(b"x")
+    others = [(longer, embedder()), (fewer, embedder()), (corpus, embedder("b")), (corpus, embedder(name="clap"))]
+    found = {decoding.index_folder(*other) for other in others} | {decoding.index_folder(corpus, embedder(), 10.0)}
+    assert len(found | {folder}) == 6
 
 
 def test_a_corpus_in_which_nothing_can_be_read(archive, tmp_path):

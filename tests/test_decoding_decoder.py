@@ -108,6 +108,14 @@ def test_stacking_is_non_negative_least_squares(per_dimension):
     np.testing.assert_allclose(decoder.predict(bold), whole + mean, atol=1e-8)
 
 
+def test_a_constant_dimension_does_not_move_the_stack():
+    bold, targets = person()
+    constant = np.column_stack([targets, np.full(len(targets), 0.1)])  # in float64 its mean is not quite 0.1
+    assert constant.std(axis=0)[-1] > 0
+    plain, more = (fit("stack", bold, x) for x in (targets.astype(float), constant))
+    np.testing.assert_allclose(more.weights, plain.weights, rtol=1e-6, atol=1e-6)
+
+
 def test_stacking_nothing_gives_the_mean():
     rng = np.random.default_rng(0)
     targets = rng.standard_normal((180, 2))

@@ -89,7 +89,6 @@ def test_perfect_and_nothing():
     assert (decoding.identification(nothing, target) == 0.5).all() and decoding.mean_rank(nothing, target) == 6.5
     assert decoding.top_k(nothing, target, 3) == pytest.approx(3 / 12)
     assert decoding.n_way(nothing, target, 4) == pytest.approx(1 / 4)
-    assert (decoding.correlation_by_clip(nothing, target) == 0).all()
     assert (decoding.correlation_by_dimension(nothing, target) == 0).all()
 
 
@@ -104,12 +103,10 @@ def test_another_target_could_have_been_the_right_one():
 def test_correlations_equal_a_loop():
     predicted, target = (x.astype(np.float32) for x in vectors())
     for found, by_hand in (
-        (decoding.correlation_by_clip(predicted, target), [r(*p) for p in zip(predicted, target)]),
         (decoding.correlation_by_dimension(predicted, target), [r(*p) for p in zip(predicted.T, target.T)]),
     ):
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, by_hand, atol=1e-5)
-    assert decoding.correlation_by_clip(predicted, target)[[4, 9]].tolist() == [0, 0]
     assert np.isfinite(decoding.correlate(predicted, target)).all()
 
 
@@ -220,7 +217,7 @@ BAD[3, 1] = np.nan
         (lambda: decoding.n_way(P, T, 10, np.repeat([0, 1, 2], 4)), "n is 10, expected from 2 to 9"),
         (lambda: decoding.top_k(P, T, 0), "k is 0, expected from 1 to 12"),
         (lambda: decoding.confusion(P, T, ["a"]), r"labels has shape \(1,\), expected \(12,\): one a row"),
-        (lambda: decoding.correlation_by_clip(P, BAD), "target holds 1 value"),
+        (lambda: decoding.correlation_by_dimension(P, BAD), "target holds 1 value"),
         (lambda: decoding.correlation_test(P, BAD), "target holds 1 value"),
         (lambda: decoding.identification_test(P, T, np.repeat([0, 1], [5, 7])), "clips have from 5 to 7 windows"),
         (lambda: decoding.matched_test(np.ones((2, 3))), r"values has shape \(2, 3\), expected \(n, n\)"),

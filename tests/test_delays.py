@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from naturalistic.design import design
 from naturalistic.features import delays
 
 RUNS = np.repeat([0, 1, 2], [12, 9, 15])
@@ -90,3 +91,14 @@ def test_a_group_of_delays_is_one_copy():
             delays.delayed(features, wrong, 2.0, RUNS)
     with pytest.raises(ValueError, match="one delay twice"):
         delays.delayed(features, [(2, 2)], 2.0, RUNS)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_design_scales_features_of_any_baseline(dtype):
+    baseline = np.array([0, 0.1, -2000, 1e4])
+    features = (baseline + np.random.default_rng(0).standard_normal((4000, 4))).astype(dtype)
+    constant = np.full((4000, 1), 0.1, dtype)
+    X = design({"a": features, "constant": constant}, [0.0], 1.0, train=slice(0, 3000))
+    assert X.dtype == dtype and not X[:, 4].any()
+    np.testing.assert_allclose(X[:3000, :4].mean(axis=0, dtype=np.float64), 0, atol=1e-3)
+    np.testing.assert_allclose(X[:3000, :4].std(axis=0, dtype=np.float64), 1, atol=1e-3)

@@ -168,6 +168,39 @@ def test_whole_and_truncated_subjects(tmp_path):
     assert found.get == f"naturalistic fetch ds003720 --subject 001 --to {root}"
 
 
+def test_what_was_found_is_printed(tmp_path, monkeypatch, capsys):
+    """Data that are there and cut, what caches hold, and packages that nobody tried."""
+    root, there = sparse(tmp_path / "data" / "ds003720", "ds003720", 1, leave_out=["sub-001/anat/x"]), metadata.version
+    next(root.rglob("*Training_run-01_bold.nii")).unlink()
+    monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path / "cache"))
+    for name, n_bytes in {"movie/a": 2500, "movie/of/b": 500, "index/c": 7, "file": 10**6}.items():
+        (tmp_path / "cache" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cache" / name).write_bytes(bytes(n_bytes))
+    (tmp_path / "cache" / "index" / "gone").symlink_to(tmp_path / "nowhere")
+    link = len(str(tmp_path / "nowhere"))
+    monkeypatch.setattr(installed.metadata, "version", lambda name: "9.9.9" if name == "scipy" else there(name))
+    assert cli.main(["doctor", "--data", str(tmp_path / "data")]) == 0
+    said = capsys.readouterr().out
+    assert f"    index {7 + link} bytes, movie 3.00 kB\n" in said, "files of the folder itself are no cache"
+    assert re.search(r"other versions than it was tried with: .*scipy 9\.9\.9 \(tried: ", said)
+    assert re.search(rf"ds003720 +incomplete in {root}\n      .*001: missing or cut short 1 of 56 files", said)
+    assert f"to get it: naturalistic fetch ds003720 --subject 001 --to {root}" in said
+
+
+def test_a_file_that_goes_away_while_it_is_counted(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(bytes(10))
+    lstat = hardware.os.lstat
+
+    def look(path):
+        if str(path).endswith("a"):
+            raise FileNotFoundError(path)
+        return lstat(path)
+
+    monkeypatch.setattr(hardware.os, "lstat", look)
+    assert hardware.size_of(tmp_path) == 10
+
+
 def test_hashes_that_were_compared_are_known(tmp_path):
     sparse(tmp_path, "ds003720", 1)
     verified = Verified(tmp_path)

@@ -52,6 +52,14 @@ def test_held_out_predictions_equal_a_loop():
     np.testing.assert_array_equal(held_out.measured, bold)
 
 
+def test_whole_numbers_are_predicted_as_the_same_floats():
+    spaces, bold = simulate()
+    whole = np.rint(10 * bold).astype(np.int16)
+    found, expected = (encoding.held_out_predictions(spaces, y, RIDGE, **HOW) for y in (whole, whole.astype(float)))
+    assert found.predicted.dtype == np.float64
+    np.testing.assert_array_equal(found.predicted, expected.predicted)
+
+
 def test_the_test_block_moves_nothing_that_was_fitted():
     """BOLD of a block does not enter its own prediction; features of a block enter no other block's scaling."""
     spaces, bold = simulate()

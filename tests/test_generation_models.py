@@ -241,6 +241,13 @@ def drop(path):
     save_file(weights, path, metadata={"format": "pt"})
 
 
+def other_unet(folder, dim):
+    from diffusers import UNet2DConditionModel
+
+    config = dict(UNet2DConditionModel.load_config(folder))
+    UNet2DConditionModel.from_config(config | {"projection_class_embeddings_input_dim": dim}).save_pretrained(folder)
+
+
 def rewrite(path, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
@@ -255,11 +262,17 @@ BROKEN = [
     ("musicldm", lambda f: (f / "tokenizer/tokenizer.json").unlink(), FileNotFoundError, "has no tokenizer.json"),
     ("musicldm", lambda f: rewrite(f / "scheduler/scheduler_config.json", _class_name="os"), ValueError,
      "has the scheduler 'os', expected one of diffusers"),
+    ("musicldm", lambda f: (f / "scheduler/scheduler_config.json").unlink(), FileNotFoundError,
+     "has no scheduler_config.json, expected it in .*scheduler"),
+    ("musicldm", lambda f: other_unet(f / "unet", DIM + 1), ValueError,
+     f"its CLAP has {DIM} dimensions and its unet takes {DIM + 1}: not one checkpoint"),
     ("musicldm", lambda f: rewrite(f / "model_index.json", _class_name="AudioLDMPipeline"), ValueError,
      r"is a pipeline of diffusers \(AudioLDMPipeline\), expected one of MusicLDMPipeline \(musicldm\), musicgen"),
     ("musicldm", lambda f: (f / "model_index.json").write_text("{"), ValueError, "model_index.json is not JSON"),
     ("musicldm", lambda f: (f / "model_index.json").unlink(), FileNotFoundError,
      "has no model_index.json and no config.json"),
+    ("musicldm", lambda f: (f / "tokenizer/tokenizer.json").write_text("{"), FileNotFoundError,
+     "has no tokenizer.json or vocab.json that can be read in .*tokenizer"),
     ("musicgen", lambda f: cut(f / "model.safetensors"), ValueError, "cannot be read in .* damaged"),
     ("musicgen", lambda f: drop(f / "model.safetensors"), ValueError, "lacks 1 parameters of Musicgen"),
     ("musicgen", lambda f: (f / "tokenizer.json").unlink(), FileNotFoundError, "has no tokenizer.json"),
@@ -282,6 +295,14 @@ def test_an_adapter_names_what_it_got(folders):
         musicgen.load(folders["musicldm"], embedder=joint())
     with pytest.raises(ValueError, match=r"model_type 'musicgen' .*, expected MusicLDMPipeline"):
         musicldm.load(folders["musicgen"])
+
+
+def test_sound_that_is_not_finite_is_not_handed_on(folders):
+    generator = generation.load(folders["musicldm"], steps=1, guidance=1.0)
+    with torch.no_grad():
+        next(generator.pipeline.vocoder.parameters()).fill_(np.nan)
+    with pytest.raises(RuntimeError, match="gave sound that is not finite: load it with dtype='float32'"):
+        generator.generate(VECTORS[0], 0, SECONDS)
 
 
 # --- MusicGen -------------------------------------------------------------------------------------------------

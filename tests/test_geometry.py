@@ -7,12 +7,12 @@ from naturalistic.geometry import autocorrelation, cka, participation, persisten
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("shape", [(50, 6), (20, 40)])
+@pytest.mark.parametrize(("shape", "width"), [((50, 6), 9), ((20, 40), 9), ((20, 40), 30)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_cka_equals_its_definition(shape, dtype):
+def test_cka_equals_its_definition(shape, width, dtype):
     """By the kernels, HSIC over its square roots, whatever the smaller side is."""
     X = RNG.normal(size=shape).astype(dtype)
-    Y = (X[:, :4] @ RNG.normal(size=(4, 9)) + RNG.normal(size=(shape[0], 9))).astype(dtype)
+    Y = (X[:, :4] @ RNG.normal(size=(4, width)) + RNG.normal(size=(shape[0], width))).astype(dtype)
     H = np.eye(shape[0]) - 1 / shape[0]
     K, L = (H @ (Z @ Z.T).astype(float) @ H for Z in (X, Y))
     assert cka(X, Y) == pytest.approx(np.trace(K @ L) / np.sqrt(np.trace(K @ K) * np.trace(L @ L)), rel=1e-4)
@@ -76,8 +76,11 @@ def test_participation():
         (lambda: cka(np.eye(3), np.eye(4)), "first has 3 samples and second 4"),
         (lambda: cka(np.ones(3), np.eye(3)), "first has shape (3,)"),
         (lambda: cka(np.full((3, 2), np.nan), np.eye(3)), "first"),
-        (lambda: autocorrelation(np.eye(3), [-1]), "lags of 0 or more"),
+        (lambda: autocorrelation(np.eye(3), [-1]), "lags are [-1], expected whole numbers of 0 or more"),
+        (lambda: autocorrelation(np.ones(3), [1]), "features has shape (3,), expected (n_samples, n_features)"),
         (lambda: autocorrelation(np.eye(3), [1], [0, 1]), "runs"),
+        (lambda: persistence(["a", "b"], [-1]), "lags are [-1], expected whole numbers of 0 or more"),
+        (lambda: persistence(["a", "b"], [0.5]), "lags are [0.5], expected whole numbers of 0 or more"),
         (lambda: participation(np.zeros((0, 3))), "expected (n_samples, n_features)"),
     ],
 )

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from naturalistic.inference import bootstrap_interval, fisher_mean, sign_flip, t_test
+from naturalistic.inference import bootstrap_interval, sign_flip, t_test
 from scipy import stats
 
 TAILS = ("two-sided", "greater", "less")
@@ -181,18 +181,6 @@ def test_bootstrap_has_no_interval_without_spread():
     low, high = bootstrap_interval(values, 200)
     np.testing.assert_array_equal(np.isnan(low), [True, False, True, False])
     np.testing.assert_array_equal(np.isnan(high), np.isnan(low))
-
-
-def test_fisher_mean():
-    r = np.float32([[0.9, 0.2, np.nan, 1], [0.1, np.nan, np.nan, -1]])
-    mean = fisher_mean(r)
-    expected = [np.tanh((np.arctanh(0.9) + np.arctanh(0.1)) / 2), 0.2, np.nan, 0]
-    np.testing.assert_allclose(mean, expected, rtol=1e-6)
-    assert mean.dtype == np.float32 and fisher_mean([0.5, 0.5]) == pytest.approx(0.5)
-    np.testing.assert_allclose(fisher_mean(r.T, axis=1), expected, rtol=1e-6)
-    assert 0.99 < fisher_mean([1, 0.9]) < 1
-    with pytest.raises(ValueError, match=r"r goes up to 1\.5 in size"):
-        fisher_mean([0.2, -1.5, np.nan])
 
 
 @pytest.mark.parametrize(

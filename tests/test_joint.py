@@ -168,17 +168,17 @@ def test_draws_keep_runs_and_have_the_variance_of_a_mean():
 def test_intervals_of_sets_of_voxels_are_those_of_their_means(monkeypatch):
     sums = made_sums()[0]
     labels, terms = np.array([0, 2, 0, -1, 2]), [(1, "good"), (-1, "bad")]
-    bounds = interval(sums, terms, labels=labels, n_labels=4, n_resamples=200, seed=1)
+    bounds = interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
     drawn = sums.resampled(terms, draw_counts(sums.runs, 200, 1))
     for k in (0, 2):
         expected = np.quantile(drawn[:, labels == k].mean(axis=1), [0.025, 0.975])
         np.testing.assert_allclose(bounds[:, k], expected, atol=1e-12)
     assert np.isnan(bounds[:, [1, 3]]).all()
-    alone = interval(sums, terms, n_resamples=200, seed=1)
+    alone = interval(sums, terms, n_boot=200, seed=1)
     np.testing.assert_allclose(alone, np.quantile(drawn, [0.025, 0.975], axis=0), atol=1e-12)
     monkeypatch.setattr("naturalistic.scoring.BLOCK", 400)
-    np.testing.assert_allclose(interval(sums, terms, n_resamples=200, seed=1), alone, atol=1e-12)
-    again = interval(sums, terms, labels=labels, n_labels=4, n_resamples=200, seed=1)
+    np.testing.assert_allclose(interval(sums, terms, n_boot=200, seed=1), alone, atol=1e-12)
+    again = interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
     np.testing.assert_allclose(again, bounds, atol=1e-12)
 
 
@@ -189,8 +189,8 @@ def test_a_constant_voxel_has_no_score_and_does_not_spoil_its_region():
     sums = BlockSums(np.repeat([0, 1], 20), 3, 5)
     sums.add("m", measured, predicted)
     assert np.isnan(sums.score("m")).tolist() == [False, True, False]
-    assert np.isnan(interval(sums, [(1, "m")], n_resamples=20)).any(axis=0).tolist() == [False, True, False]
-    assert np.isfinite(interval(sums, [(1, "m")], labels=np.zeros(3, int), n_resamples=20)).all()
+    assert np.isnan(interval(sums, [(1, "m")], n_boot=20)).any(axis=0).tolist() == [False, True, False]
+    assert np.isfinite(interval(sums, [(1, "m")], labels=np.zeros(3, int), n_boot=20)).all()
 
 
 def test_sums_that_do_not_fit():
@@ -304,7 +304,7 @@ def test_a_space_that_adds_nothing_has_an_interval_around_zero():
     for seed in range(4):
         spaces, bold, how = make_film((6, 8, 3), (0.2, 0.1, 0.0), 100, 24, 3, 80, seed)
         joint = joint_models.joint_model(spaces, bold, banded(8), **how, block=8)
-        low, high = joint_models.unique_interval(joint, n_resamples=400)
+        low, high = joint_models.unique_interval(joint, n_boot=400)
         covered.append((low[2] <= 0) & (0 <= high[2]))
         claimed.append(low[2] > 0)
         assert (low[0] > 0).mean() > 0.95  # a real contribution is told from none
@@ -326,12 +326,12 @@ def test_intervals_cover_what_endless_film_would_give(kind):
             one.add(model, measured[runs < n], x[runs < n])
     truth = sums[n_runs].score("full", kind) - sums[n_runs].score("without", kind)
     terms = [(1, "full"), (-1, "without")]
-    low, high = interval(sums[3], terms, kind=kind, n_resamples=500)
+    low, high = interval(sums[3], terms, kind=kind, n_boot=500)
     assert 0.85 <= ((low <= truth) & (truth <= high)).mean() <= 0.99
     naive = BlockSums(runs[runs < 3], n_voxels, 1, np.float64)  # single TRs: too sure of itself
     for model, x in (("full", full), ("without", without)):
         naive.add(model, measured[runs < 3], x[runs < 3])
-    too_low, too_high = interval(naive, terms, kind=kind, n_resamples=500)
+    too_low, too_high = interval(naive, terms, kind=kind, n_boot=500)
     assert np.median(too_high - too_low) < 0.85 * np.median(high - low)
 
 
@@ -351,7 +351,7 @@ def test_what_two_spaces_share_is_in_neither_of_their_unique_parts():
     for beyond in (False, True):
         parts = joint_models.pair_parts(joint, "s0", "s1", beyond)
         np.testing.assert_allclose([part.mean() for part in parts], [0, 0, 0.4], atol=0.03)
-        low, high = joint_models.shared_interval(joint, "s0", "s1", beyond, n_resamples=200, labels=np.zeros(60, int))
+        low, high = joint_models.shared_interval(joint, "s0", "s1", beyond, n_boot=200, labels=np.zeros(60, int))
         assert low[0] < parts.shared.mean() < high[0] and low[0] > 0.3
     rest, both = joint.sums.score(("s2",)), joint.sums.score(joint.spaces)
     np.testing.assert_allclose(sum(joint_models.pair_parts(joint, "s0", "s1", True)), both - rest, atol=1e-6)
@@ -497,7 +497,7 @@ def test_nested_weights_claim_nothing_of_a_space_that_adds_nothing():
     for seed in range(3):
         spaces, bold, how = make_film((6, 8, 3), (0.2, 0.1, 0.0), 100, 8, 4, 80, seed)
         joint = joint_models.joint_model(spaces, bold, banded(nested_gammas(3)), **how, block=8)
-        low, high = joint_models.unique_interval(joint, n_resamples=400)
+        low, high = joint_models.unique_interval(joint, n_boot=400)
         claimed.append(low[2] > 0)
         covered.append((low[2] <= 0) & (0 <= high[2]))
         np.testing.assert_allclose(joint_models.unique(joint).mean(axis=1), [0.2, 0.1, 0], atol=0.03)
@@ -584,7 +584,7 @@ def test_the_stack_is_the_weighted_mean_of_what_single_spaces_predict(film):
     assert stacked.weights[0].mean() > stacked.weights[2].mean() + 0.2  # the third adds nothing
     joint = joint_models.joint_model(spaces, bold, banded(2), **how, block=10)
     joint.sums.join(stacked.sums)  # scored on the same rows: their difference has an interval
-    low, high = interval(joint.sums, [(1, joint.spaces), (-1, "stacked")], labels=np.zeros(12, int), n_resamples=50)
+    low, high = interval(joint.sums, [(1, joint.spaces), (-1, "stacked")], labels=np.zeros(12, int), n_boot=50)
     assert low[0] < high[0]
 
 

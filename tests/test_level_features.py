@@ -12,7 +12,17 @@ import torch
 import transformers
 from huggingface_hub.errors import GatedRepoError
 from naturalistic.cache import cache_dir
-from naturalistic.features import controls, delays, levels, reduce, shards, text_models, text_vectors, word_vectors
+from naturalistic.features import (
+    controls,
+    delays,
+    levels,
+    passes,
+    reduce,
+    shards,
+    text_models,
+    text_vectors,
+    word_vectors,
+)
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 RUNS = np.repeat([0, 1], [7, 5])
@@ -101,7 +111,7 @@ def one_text(model, text):
 
 def plain_loop(model, texts, window, runs):
     """Second by second and annotator by annotator, every text by itself."""
-    out = np.zeros((len(texts), model.n_layers, model.n_dims))
+    out = np.zeros((len(texts), model.n_layers, model.dim))
     for t in range(len(texts)):
         written = []
         for a in range(len(texts[0])):
@@ -128,7 +138,7 @@ def close(found, expected, tolerance):
 def test_features_equal_a_loop_without_batches(model, window):
     expected = plain_loop(model, FILM, window, RUNS)
     found = features(model, FILM, window, runs=RUNS, cache=False, keep="float32")
-    assert found.shape == (12, model.n_layers, model.n_dims) and found.dtype == np.float32
+    assert found.shape == (12, model.n_layers, model.dim) and found.dtype == np.float32
     close(found, expected, 2e-6)
     rounded = features(model, FILM, window, runs=RUNS)
     close(rounded, expected, 6e-4)
@@ -204,7 +214,7 @@ def test_order_and_batches_do_not_matter(by_kind, monkeypatch):
     for model in by_kind.values():
         whole = text_vectors.text_vectors(model, texts, cache=False, keep="float32").vectors
         monkeypatch.setattr(text_vectors, "_BLOCK_TEXTS", 3)
-        monkeypatch.setattr(text_vectors, "_PASS_TOKENS", {"cpu": 70})
+        monkeypatch.setattr(passes, "_BATCH_TOKENS", {"cpu": 70})
         other = text_vectors.text_vectors(model, texts[::-1], cache=False, keep="float32").vectors[::-1]
         close(other, whole, 2e-6)
         monkeypatch.undo()
@@ -408,7 +418,7 @@ def write_word2vec(path, vectors, line_breaks=True):
 @pytest.mark.parametrize("name, breaks", [("a.bin", True), ("a.bin", False), ("a.txt", True), ("a.vec", True)])
 def test_word2vec_files(tmp_path, name, breaks):
     opened = text_models.load(write_word2vec(tmp_path / name, KNOWN, breaks))
-    assert len(opened) == 6 and opened.n_dims == 3 and opened.n_layers == 1
+    assert len(opened) == 6 and opened.dim == 3 and opened.n_layers == 1
     for word, vector in KNOWN.items():
         assert opened.vector(word).tolist() == vector and opened.vector(word).dtype == np.float32
     texts = [["The rain, the RAIN!", ""], ["Paris don't", "xyz"], ["", "the well-rain xyz"], ["xyz", ""], ["", ".."]]
@@ -649,6 +659,7 @@ def test_shift_average_of_the_paper_within_runs():
     loop = [all(0 <= t - d < 55 and runs[t - d] == runs[t] for d in (-2, 3)) for t in range(55)]
     assert reduce.settled(runs, [-2, 3], 1.0).tolist() == loop
     assert not reduce.settled(runs, [60], 1.0).any()
+    np.testing.assert_array_equal(reduce.settled(runs, [(8, 9, 10)], 1.0), ready)  # a group, as a design takes it
 
 
 # -- controls ----------------------------------------------------------------------------------------------------
@@ -676,6 +687,7 @@ def test_measured_courses_on_seconds(rate):
 def test_counted_cuts():
     np.testing.assert_array_equal(controls.count_events([0, 0.4, 2.999, 4, 4.5], 5), [2, 0, 1, 0, 2])
     np.testing.assert_array_equal(controls.count_events([], 3), [0, 0, 0])
+    np.testing.assert_array_equal(controls.count_events([1.9999999, 2.9999999], 3), [0, 0, 2])  # the last is in the run
 
 
 @pytest.mark.parametrize(

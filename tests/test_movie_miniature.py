@@ -417,7 +417,7 @@ def test_planted_text_is_the_mean_over_the_tokens_of_a_text():
     model = planted_text._minilm()
     texts = ["Look at the lamp.", "A woman in a yellow coat steers a boat.", "Look at the lamp."]
     vectors = planted_text.embed(texts, 4)
-    assert vectors.shape == (3, model.n_dims) and vectors.dtype == np.float32
+    assert vectors.shape == (3, model.dim) and vectors.dtype == np.float32
     np.testing.assert_allclose(vectors[0], vectors[2], atol=1e-6)
     import torch
 
@@ -425,7 +425,7 @@ def test_planted_text_is_the_mean_over_the_tokens_of_a_text():
         tokens = model.tokenizer(texts[1], return_tensors="pt")
         states = model.network(**tokens, output_hidden_states=True).hidden_states[4][0]
     np.testing.assert_allclose(vectors[1], states[1:-1].mean(dim=0).numpy(), atol=1e-5)
-    assert planted_text.embed([], 0).shape == (0, model.n_dims)
+    assert planted_text.embed([], 0).shape == (0, model.dim)
     assert max(cortex.LAYERS.values()) < model.n_layers
 
 

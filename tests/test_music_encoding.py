@@ -12,7 +12,7 @@ from naturalistic.features import on_trs
 from naturalistic.features.acoustic import acoustic_frames
 from naturalistic.features.delays import fir
 from naturalistic.inference import circular_shift_null, explainable_variance, p_values
-from naturalistic.plotting.encoding import _most
+from naturalistic.plotting.surface import commonest
 from naturalistic.ridge import RidgeCV
 from naturalistic.scoring import correlation
 from scipy.signal import lfilter
@@ -226,11 +226,11 @@ def test_the_best_space_must_beat_each_of_the_others():
     )
     scores[:, 4, 3] = np.nan  # four subjects
     best = variance.best_space(scores)
-    assert best.index[0] == 0 and best.index[2] == 1 and best.p[[0, 2]].max() < 0.001
+    assert best.space[0] == 0 and best.space[2] == 1 and best.p[[0, 2]].max() < 0.001
     assert best.p[1] > 0.05  # two are alike
     lost = scores.copy()
     lost[:, 1:, 0] = np.nan
-    assert variance.best_space(lost).index[0] == 0 and np.isnan(variance.best_space(lost).p[0])
+    assert variance.best_space(lost).space[0] == 0 and np.isnan(variance.best_space(lost).p[0])
     pairs = [ttest_rel(scores[0, :, 0], scores[k, :, 0], alternative="greater").pvalue for k in (1, 2)]
     np.testing.assert_allclose(best.p[0], 3 * max(pairs))
 
@@ -263,7 +263,7 @@ def test_parts_by_region_keep_their_names_and_sum():
 
 def test_one_subject_has_a_best_space_and_no_p():
     best = variance.best_space(np.array([[[0.1, 0.4, np.nan]], [[0.3, 0.2, 0.1]]]))
-    np.testing.assert_array_equal(best.index, [1, 0, -1])
+    np.testing.assert_array_equal(best.space, [1, 0, -1])
     assert np.isnan(best.p).all()
 
 
@@ -344,5 +344,5 @@ def test_bars_are_means_over_subjects():
 def test_a_triangle_between_two_classes_is_of_one_of_them():
     nan = np.nan
     corners = np.array([[0, 2, nan], [0, 2, 2], [nan, 2, 0], [2, 0, 4], [nan, nan, 3], [3, 3, 1]])
-    np.testing.assert_array_equal(_most(corners), [0, 2, 2, 2, nan, 3])
-    np.testing.assert_array_equal(np.apply_along_axis(_most, 1, corners), _most(corners))
+    np.testing.assert_array_equal(commonest(corners), [0, 2, 2, 2, nan, 3])
+    np.testing.assert_array_equal(np.apply_along_axis(commonest, 1, corners), commonest(corners))

@@ -115,6 +115,17 @@ def test_broken_events(broken, change, message):
     assert "Training_run-03_events.tsv" in str(error.value)
 
 
+def test_events_that_are_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"run\.tsv is missing: expected the events of a run"):
+        read_events(tmp_path / "run.tsv")
+
+
+def test_a_split_without_a_run(tree):
+    experiment = music_genre.load(tree, runs=["Training_run-02", "Training_run-01"])
+    with pytest.raises(ValueError, match="there is no Test run; the runs are Training_run-01, Training_run-02"):
+        experiment.clip_indices("Test")
+
+
 def test_test_clips_in_another_order(tree):
     path = tree / "sub-001/func/sub-001_task-Test_run-01_events.tsv"
     clips = read_events(path)
@@ -127,6 +138,8 @@ def test_subjects_as_papermill_hands_them_over(tree):
     """``papermill -p subjects "[1]"`` passes a text."""
     assert music_genre.load(tree, subjects="[1]").subjects == music_genre.load(tree, subjects=[1]).subjects
     assert music_genre.load(tree, subjects="['sub-002', 1]").subjects == ("002", "001")
+    with pytest.raises(ValueError, match="subjects 001, 001: expected each once"):
+        music_genre.load(tree, subjects="[1, 'sub-001']")
 
 
 def test_subjects_that_heard_something_else(tmp_path, tree):
@@ -276,5 +289,10 @@ def test_fmriprep_output(fmriprep):
         experiment.scans("001", "talairach")
     with pytest.raises(FileNotFoundError, match="fsaverage6"):
         scans.check(experiment.scans("001", "fsaverage6"))
+    surface.confounds.write_text(surface.confounds.read_text().replace("rot_y", "rot_2").replace("trans_x", "x"))
+    with pytest.raises(
+        ValueError, match=r"timeseries\.tsv has no column trans_x, rot_y: expected fMRIPrep's confounds"
+    ):
+        scans.confounds_motion(surface)
     with pytest.raises(ValueError, match="expected one of 001"):
         experiment.scans("004")

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import scipy.io
-from naturalistic.datasets import movie_bold, movie_titles, narrative_movie, openneuro, scans, studyforrest
+from naturalistic.datasets import by_voxel, movie_bold, movie_titles, narrative_movie, openneuro, scans, studyforrest
 from naturalistic.datasets.annotations import LEVELS, MARKER, read_annotation
 from naturalistic.preprocessing import prepare, zscore
 
@@ -289,7 +289,33 @@ def test_voxels_lie_where_the_volume_has_them(tree):
     np.testing.assert_array_equal(volume[indices[:, 2], indices[:, 1], indices[:, 0]], flat)
 
 
+@pytest.mark.parametrize("at_once", [1, 3 * 7 * 4, 7 * 7 * 4, 10**9])
+def test_runs_are_written_in_groups_as_one_matrix_of_voxels(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(by_voxel, "_AT_ONCE", at_once)
+    monkeypatch.setattr(by_voxel, "_BLOCK", 3)
+    rng = np.random.default_rng(0)
+    runs = [rng.standard_normal((n, 7)).astype(np.float32) for n in (4, 3, 5, 2)]
+    stopped = []
+
+    def read(k):
+        stopped.append(k)
+        if stopped.count(2) == 1 and k == 2:
+            raise KeyboardInterrupt
+        return runs[k]
+
+    arguments = tmp_path, [len(run) for run in runs], 7, read, "runs", False
+    with pytest.raises(KeyboardInterrupt):
+        by_voxel.write_runs(*arguments)
+    by_voxel.write_runs(*arguments)
+    bold = by_voxel.opened(tmp_path)
+    np.testing.assert_array_equal(bold, np.concatenate(runs))
+    assert bold.flags.f_contiguous and bold.dtype == np.float32
+    once = [k for k in range(4) if stopped.count(k) == 1]
+    assert once == {1: [0, 1, 3], 3 * 7 * 4: [0, 1, 3], 7 * 7 * 4: [0, 1, 3], 10**9: [3]}[at_once]
+
+
 def test_an_interrupted_reading_goes_on(broken, monkeypatch):
+    monkeypatch.setattr(by_voxel, "_AT_ONCE", 1)  # each run by itself
     movie = narrative_movie.load(broken)
     read, seen = movie_bold.read_voxels, []
 
@@ -388,6 +414,11 @@ def test_voxels_that_motion_correction_lost(broken):
     write_mat(path, values)
     with pytest.raises(ValueError, match=r"lamp_run-01.mat: 1 of 40 voxels are not finite"):
         movie.bold("S01", progress=False)
+
+
+def test_a_mask_that_was_not_fetched(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"vset_100\.mat is missing: expected the subject's voxels; fetch it"):
+        movie_bold.read_mask(tmp_path / "vset_100.mat")
 
 
 def cut(path, n=2000):
@@ -517,9 +548,10 @@ def test_files_of_rows_that_are_not_whole(tmp_path):
     path.write_bytes("\n".join(LINES).encode()[:-3])
     with pytest.raises(ValueError, match=r"a\.txt ends inside of a character: it was cut short"):
         read_annotation(path, 12)
-    path.write_bytes(b"[0]\xff\xff\xfd\n" * 12)
-    with pytest.raises(ValueError, match="in an unknown encoding, expected UTF-8"):
-        read_annotation(path, 12)
+    for strange in (b"\xff\xff\xfd", b"\xff\x81 "):  # the second is no Shift-JIS at all, the first says nothing in it
+        path.write_bytes((b"[0]" + strange + b"\n") * 12)
+        with pytest.raises(ValueError, match="in an unknown encoding, expected UTF-8"):
+            read_annotation(path, 12)
     with pytest.raises(FileNotFoundError, match=r"b\.txt is missing"):
         read_annotation(tmp_path / "b.txt", 12)
 

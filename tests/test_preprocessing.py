@@ -52,6 +52,8 @@ def test_zscore_and_constant_voxels():
 def test_bad_input(bold, cutoff, message):
     with pytest.raises(ValueError, match=message):
         high_pass(bold, 2.0, cutoff)
+    with pytest.raises(ValueError, match=r"tr is 0\.0, expected|bold"):
+        high_pass(bold, 0.0, cutoff)
 
 
 def brute_median(bold, width, runs):
@@ -92,6 +94,22 @@ def test_running_median_takes_drift_and_leaves_responses():
     filtered = running_median((500 + drift + response)[:, None], 1.5)[:, 0]
     assert np.abs(filtered - response)[80:-80].max() < 0.25
     assert np.corrcoef(filtered, response)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("level", [0.1, 1000.3, 12345.678])
+@pytest.mark.parametrize("step", [
+    lambda x: high_pass(x, 2.0, 0.01, RUNS), lambda x: running_median(x, 2.0, 60.0, RUNS),
+    lambda x: cosine(x, 2.0, 0.01, RUNS),
+])  # fmt: skip
+def test_a_constant_voxel_has_no_signal_after_any_filter(step, level, dtype):
+    """What rounding leaves of it, a z-score would bring to sd 1; constant in one run alone counts there alone."""
+    bold = np.full((350, 2), level, dtype)
+    bold[RUNS == 1, 1] += np.random.default_rng(0).standard_normal(150).astype(dtype)
+    filtered = step(bold)
+    assert filtered.dtype == dtype and not filtered[:, 0].any() and not filtered[RUNS == 0].any()
+    scaled = zscore(filtered, RUNS)
+    assert not scaled[RUNS == 0].any() and scaled[RUNS == 1, 1].std() == pytest.approx(1, abs=1e-3)
 
 
 def test_cosine_is_the_regression_on_nilearns_drifts():

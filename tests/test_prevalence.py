@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from naturalistic.inference.prevalence import prevalence, prevalence_density
+from naturalistic.inference.prevalence import prevalence
 
 GRID = np.linspace(0, 1, 200_001)
 
@@ -26,15 +26,6 @@ def test_estimate_and_bound_are_those_of_the_posterior_on_a_grid(alpha, b, confi
     np.testing.assert_allclose(found.estimate, expected[0], atol=1e-5)
     np.testing.assert_allclose(found.low, expected[1], atol=1e-5)
     assert np.all((found.low > 0) & (found.low < 1))
-
-
-def test_the_density_integrates_to_one_and_puts_the_confidence_above_the_bound():
-    k, n = np.arange(7)[:, None], 6
-    density = prevalence_density(GRID, k, n * np.ones_like(k))
-    np.testing.assert_allclose(np.trapezoid(density, GRID), 1, atol=1e-8)
-    low = prevalence(np.arange(7), 6).low
-    above = [np.trapezoid(np.where(GRID >= bound, row, 0), GRID) for bound, row in zip(low, density)]
-    np.testing.assert_allclose(above, 0.95, atol=1e-4)
 
 
 def test_known_numbers():
@@ -76,7 +67,6 @@ def test_counts_of_any_shape_and_nobody():
     assert found.estimate.shape == found.low.shape == (2, 3) and found.low.dtype == np.float64
     assert np.isnan(found.estimate[:, 2]).all() and np.isnan(found.low[:, 2]).all()
     assert found.low[1, 1] == prevalence(2, 5).low and np.isfinite(found.low[:, :2]).all()
-    assert np.isnan(prevalence_density(0.5, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -109,5 +99,3 @@ def test_bad_input(arguments, message):
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         prevalence(3, 6, **options)
-    with pytest.raises(ValueError, match=r"share goes from -1\.0 to 0\.5"):
-        prevalence_density([-1.0, 0.5], 3, 6)

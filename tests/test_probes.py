@@ -41,6 +41,14 @@ def test_p_is_uniform_without_an_effect():
     assert np.mean(np.array(p) <= 0.05) < 0.09 and min(p) > 0
 
 
+def test_what_does_not_vary_is_no_finding():
+    """The mean predicted for all (a large alpha) has no correlation; it must not pass for the best of all orders."""
+    target = np.random.default_rng(0).standard_normal(50)
+    for same in (0.5, 0.3):  # of the second, rounding leaves a spread
+        assert chance(target, np.full(50, same), 200) == (0, 1)
+    assert probe(np.ones((50, 2)), np.full(50, 0.3))[0] == 0
+
+
 def test_a_fold_never_sees_its_own_clips():
     """A feature that is a clip's own label in disguise for one clip only helps that clip's fold in no way."""
     rng = np.random.default_rng(3)
@@ -68,3 +76,8 @@ def test_ranks():
 def test_bad_input(x, y, message):
     with pytest.raises(ValueError, match=message):
         probe(x, y)
+
+
+def test_a_rank_of_nan_is_none():
+    with pytest.raises(ValueError, match="likeness has 2 values that are NaN"):
+        ranks([[np.nan, 1], [0, np.nan]])

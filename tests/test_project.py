@@ -31,7 +31,7 @@ LAYERS = [
     {"encoding", "variance"},
     {"decoding"},
     {"plotting", "results", "summaries"},
-    {"doctor"},
+    {"doctor", "rehearsal"},
     {"cli", "__main__"},
 ]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from naturalistic.banded import BandedRidgeCV, leave_one_space_out
+from naturalistic.banded import BandedRidgeCV, draw_gammas
 from naturalistic.ridge import RidgeCV, cross_val_predict, fit_many
 from ridge_reference import make_problem
 
@@ -152,11 +152,17 @@ def test_predicting_from_other_spaces():
         model.predict({"a": X, "b": X[:, :3]})
 
 
-def test_leaving_out_the_only_space():
-    with pytest.raises(ValueError, match="fewer than two feature spaces"):
-        leave_one_space_out(BandedRidgeCV(), {"a": X}, Y, GROUPS)
-    with pytest.raises(ValueError, match="n_draws is an array"):
-        leave_one_space_out(BandedRidgeCV(n_draws=[[1, 1]]), {"a": X, "b": X}, Y, GROUPS)
+def test_draws_of_nothing():
+    with pytest.raises(ValueError, match="n_draws is 0, expected a whole number of at least 1"):
+        draw_gammas(0, 3)
+    with pytest.raises(ValueError, match="n_spaces is 0, expected a whole number of at least 1"):
+        draw_gammas(3, 0)
+
+
+def test_a_gap_for_folds_that_are_given():
+    folds = [(np.arange(len(X) // 2), np.arange(len(X) // 2, len(X)))]
+    with pytest.raises(ValueError, match="gap is for a number of folds; give a splitter its own gap"):
+        RidgeCV(cv=folds, gap=5).fit(X, Y)
 
 
 def test_many_problems():

@@ -49,6 +49,7 @@ def test_data_without_such_files(tmp_path):
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
+        ("", None, "a_run-01_each1sec.tsv is empty, expected the names of columns"),
         ("x\n1\n2\n3\n", None, "a_run-02_each1sec.tsv is missing, while a_run-01"),
         ("x\n1\n2\n", "x\n1\n1\n1\n1\n", "has 2 rows, expected 3, one a second of a_run-01"),
         ("x\n1\n2\n3\n", "y\n1\n1\n1\n1\n", "has the columns y, other files x"),

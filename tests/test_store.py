@@ -150,6 +150,24 @@ def test_fmriprep_spaces(tmp_path):
         preprocessing.trace(of("mni")[0], brain, 0)
 
 
+def test_confounds_of_another_run(tmp_path):
+    """Motion beside the wrong volumes would go unseen."""
+    scan = scans.find(tmp_path, "001", "Test_run-01", space="mni", tr=1.5, n_trs=4)
+    assert scans.confounds_motion(scan) is None
+    scan.confounds.parent.mkdir(parents=True)
+    names = [f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"]
+    rows = [["n/a"] + 5 * ["0.5"]] + 3 * [6 * ["0.25"]]
+    scan.confounds.write_text("\n".join("\t".join(row) for row in [names, *rows]))
+    motion = scans.confounds_motion(scan)
+    assert motion.shape == (4, 6) and np.isnan(motion[0, 0]) and motion[1, 0] == 0.25
+    scan.confounds.write_text("\n".join("\t".join(row) for row in [names, *rows[1:]]))
+    with pytest.raises(ValueError, match=r"timeseries\.tsv has 3 rows, expected 4: one a volume"):
+        scans.confounds_motion(scan)
+    scan.confounds.write_text("\n".join("\t".join(row[1:]) for row in [names, *rows]))
+    with pytest.raises(ValueError, match="has no column trans_x: expected fMRIPrep's confounds"):
+        scans.confounds_motion(scan)
+
+
 def test_one_voxel_step_by_step(experiment, person):
     steps = preprocessing.trace(experiment.scans("001")[2], person, 11)
     assert [len(series) for series in steps.values()] == [410, 410, 410, 400]
@@ -164,6 +182,11 @@ def test_one_voxel_step_by_step(experiment, person):
     [
         ({"drift": "mean"}, "expected one of median, cosine"),
         ({"region": "thalamus"}, "expected 'cortex' or 'brain'"),
+        ({"window": 0}, "window is 0, expected a number of s above 0"),
+        ({"window": 2.0}, r"window is 2 s, expected at least 2 TRs of 1\.5 s"),
+        ({"n_dropped": -1}, "n_dropped is -1, expected 0 to 409 volumes: a run has 410"),
+        ({"n_dropped": 410}, "n_dropped is 410, expected 0 to 409"),
+        ({"n_dropped": 1.5}, r"n_dropped is 1\.5"),
     ],
 )
 def test_requests_that_make_no_sense(experiment, tmp_path, arguments, message):

@@ -34,6 +34,15 @@ def test_values_at_the_vertices_stay_there():
     np.testing.assert_allclose(np.concatenate(list(values.values())), at)
 
 
+def test_each_subject_comes_from_its_own_voxels():
+    grids = {"A": (grid(4.0), 4.0), "B": (grid(6.0), 6.0)}
+    values = {"B": grids["B"][0][:, 2], "A": grids["A"][0][:, 1]}
+    maps = surface.to_surfaces(values, grids)
+    for found, subject in zip(maps, "AB", strict=True):
+        expected = surface.to_surface(values[subject], *grids[subject])
+        assert all(np.array_equal(found[side], expected[side]) for side in surface.SIDES)
+
+
 def test_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"expected \(n_voxels,\) and \(n_voxels, 3\)"):
         surface.to_surface(np.ones(3), np.ones((4, 3)), 2.0)

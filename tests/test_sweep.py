@@ -60,7 +60,8 @@ def test_voxels_are_tested_in_blocks_that_share_their_shifts(made, monkeypatch, 
     np.save(tmp_path / "bold.npy", bold)
     mapped = variance.SideBySide({"S01": np.load(tmp_path / "bold.npy", mmap_mode="r"), "S02": bold[:, :7]})
     whole = variance.sweep(layers[:, :2], mapped, MODEL, **HOW, n_permutations=40, seed=3)
-    monkeypatch.setattr(sys.modules["naturalistic.variance.sweep"], "_BLOCK", 9)  # the package exports a function so called
+    module = sys.modules["naturalistic.variance.sweep"]  # the package exports a function so called
+    monkeypatch.setattr(module, "_BLOCK", 9)
     blocks = variance.sweep(layers[:, :2], mapped, MODEL, **HOW, n_permutations=40, seed=3)
     for name in ("cv", "r", "p", "p_max"):
         np.testing.assert_allclose(getattr(blocks, name), getattr(whole, name), atol=1e-6, err_msg=name)
@@ -151,6 +152,12 @@ def test_a_level_that_is_missing_is_named(made):
     predicted = variance.predict_test_runs(silent, bold, MODEL, **HOW)[0].predicted
     ids = RUNS[TEST]
     assert not predicted[ids == 3].any() and predicted[ids == 4].any()
+
+
+def test_p_at_the_level_itself_counts(made):
+    found = variance.sweep(made[0][:, 2], made[1], MODEL, **HOW, n_permutations=19)
+    level = np.float64(0.05)  # the least p of 19 shifts; rounded to float32 it would lie above
+    assert (found.p[0, :10] <= level).sum() > 5 and found.r.dtype == np.float32
 
 
 def test_features_of_too_many_axes(made):

@@ -130,7 +130,7 @@ def sliding(n_words, window):
 
 def one_at_a_time(model, words, starts, pool="word"):
     """The plainest way: a call of the tokenizer and one of the network for each word, characters by sets."""
-    out = np.zeros((model.n_layers, len(words), model.n_dims), np.float32)
+    out = np.zeros((model.n_layers, len(words), model.dim), np.float32)
     for i, start in enumerate(starts):
         joined, places = "", []
         for word in words[start : i + 1]:
@@ -330,7 +330,7 @@ def test_cut_starts_leaves_what_fits():
 def test_exact_equals_one_call_a_word(model, pool):
     starts = sliding(len(SAMPLE), 9)
     found = extract(model, SAMPLE, starts, pool=pool)
-    assert found.shape == (model.n_layers, len(SAMPLE), model.n_dims) and found.dtype == np.float32
+    assert found.shape == (model.n_layers, len(SAMPLE), model.dim) and found.dtype == np.float32
     close(found, one_at_a_time(model, SAMPLE, starts, pool))
 
 
@@ -379,8 +379,10 @@ def test_a_subset_of_layers(minilm):
     starts = sliding(10, 4)
     everything = extract(minilm, SAMPLE[:10], starts)
     close(extract(minilm, SAMPLE[:10], starts, layers=[3, -1]), everything[[3, 6]])
-    with pytest.raises(ValueError, match=r"layers has 7, expected 0 \(the embedding layer\) to 6"):
+    with pytest.raises(ValueError, match=r"layers has 7, expected some of 0 \(the embedding layer\) to 6"):
         extract(minilm, SAMPLE[:10], starts, layers=[7])
+    with pytest.raises(ValueError, match="layers has no layer, expected some of 0"):
+        extract(minilm, SAMPLE[:10], starts, layers=[])
 
 
 @pytest.mark.parametrize("method", ["exact", "chunked"])
@@ -598,6 +600,21 @@ def test_missing_parameters_are_not_made_up(tmp_path):
         text.load_model(folder)
 
 
+def test_a_roberta_takes_fewer_tokens_than_it_has_positions():
+    """Its positions are counted from behind the padding: one token more is an index that its table lacks."""
+    config = transformers.RobertaConfig(
+        vocab_size=40, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8,
+        max_position_embeddings=24, pad_token_id=1,
+    )  # fmt: skip
+    network = transformers.RobertaModel(config).eval()
+    tokenizer = type("Endless", (), {"model_max_length": 10**30})
+    limit = language_model._max_tokens(network, tokenizer)
+    assert limit == 22
+    network(torch.full((1, limit), 5))
+    with pytest.raises((IndexError, RuntimeError)):
+        network(torch.full((1, limit + 1), 5))
+
+
 def test_a_tokenizer_without_offsets(tmp_path):
     config = transformers.CanineConfig(**{**TINY, "num_hidden_layers": 1})
     transformers.CanineModel(config).save_pretrained(tmp_path)
@@ -612,6 +629,23 @@ def test_a_model_that_looks_through_the_mask_is_refused(models_by_kind, monkeypa
     monkeypatch.setattr(model.network, "forward", lambda attention_mask=None, **kwargs: forward(**kwargs))
     with pytest.raises(ValueError, match="looks ahead through an attention mask"):
         extract(model, SAMPLE[:5], sliding(5, 2), method="chunked")
+
+
+def test_a_model_that_takes_no_mask_of_pairs_is_told_what_to_do(models_by_kind, monkeypatch):
+    model = models_by_kind["bert"]
+    forward = model.network.forward
+
+    def of_rows_alone(attention_mask=None, **kwargs):
+        if attention_mask is not None and attention_mask.dim() > 2:
+            raise ValueError(f"Wrong shape for attention_mask: {tuple(attention_mask.shape)}")
+        return forward(attention_mask=attention_mask, **kwargs)
+
+    monkeypatch.setattr(model.network, "forward", of_rows_alone)
+    message = "takes no attention mask of pairs of tokens, .* need: use method='exact', or look_ahead=True"
+    with pytest.raises(ValueError, match=message):
+        extract(model, SAMPLE[:5], sliding(5, 2), method="chunked")
+    plain = extract(model, SAMPLE[:5], sliding(5, 2), method="exact")
+    assert np.isfinite(plain).all(), "what the message recommends does work"
 
 
 def test_loading_is_silent_and_leaves_transformers_as_it_was(tmp_path, capfd):

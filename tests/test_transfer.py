@@ -72,12 +72,14 @@ class Handler(BaseHTTPRequestHandler):
         rest, headers = body[first:], {}
         if first:
             shown = first + 1 if fault == "other range" else first
-            headers["Content-Range"] = f"bytes {shown}-{len(body) - 1}/{len(body)}"
+            headers["Content-Range"] = f"bytes {shown}-{len(body) - 1}/{len(body)}" if fault != "odd range" else "some"
         if fault == "corrupt":
             rest = bytes(len(rest))
-        if fault == "longer":
+        if fault in ("longer", "endless"):
             rest += b"more"
-        if fault != "no length":
+        if fault == "not packed":
+            headers["Content-Encoding"] = "gzip"
+        if fault not in ("no length", "endless"):
             headers["Content-Length"] = len(rest)
         self.head(206 if first else 200, **{key.replace("_", "-"): value for key, value in headers.items()})
         if fault in ("broken", "no length"):
@@ -155,8 +157,11 @@ def test_connections_side_by_side(server, tmp_path):
         (["broken", "redirect"], 3),  # the range goes with the redirection
         (["corrupt"], 2),
         (["longer"], 2),
+        (["endless"], 2),
+        (["not packed"], 2),
         (["broken", "no ranges"], 2),
         (["broken", "other range"], 3),
+        (["broken", "odd range"], 3),
         (["broken", 416], 3),
     ],
 )
@@ -206,6 +211,7 @@ def test_a_part_of_another_file_is_thrown_away(server, tmp_path):
         ([503] * 9, "the server answered 503", 3, False),
         (["corrupt"] * 9, "another MD5 than the published file", 2, False),
         (["longer"] * 9, "published", 2, False),
+        (["endless"] * 9, rf"sends more than the {len(BODIES[BIG])} bytes that were published", 2, False),
         (["broken", 500, 500, 500], "the server answered 500", 3, True),
     ],
 )

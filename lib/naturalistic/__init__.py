@@ -1,8 +1,9 @@
 """Naturalistic experience in the human brain: the library under the book.
 
-Lower layers never import higher ones; from low to high: ``runs`` and ``cache``, ``miniature``,
-``datasets``, ``preprocessing`` and ``features``, ``ridge``, ``scoring`` and ``inference``, ``plotting`` and
-``results``. Import the module that you need, for example ``from naturalistic.datasets import alice``.
+Lower layers never import higher ones; from low to high: ``runs`` and ``cache``, ``miniature``, ``datasets``,
+``scoring`` and ``folds``, ``inference``, ``preprocessing`` and ``features``, ``engine``, ``ridge`` and ``banded``,
+``design``, ``generation``, ``training``, ``encoding`` and ``variance``, ``decoding``, ``plotting`` and ``results``,
+``doctor``, ``cli``. Import the module that you need, for example ``from naturalistic.datasets import alice``.
 """
 
 from importlib.metadata import version

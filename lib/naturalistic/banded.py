@@ -1,7 +1,5 @@
 """Banded ridge: several feature spaces, each penalised by as much as serves each target best."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -9,12 +7,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from naturalistic.engine.bands import draw_gammas, gammas_to_try, solve_banded
 from naturalistic.engine.device import pick_device
 from naturalistic.engine.inputs import as_spaces, as_targets, check_alphas, check_count, check_scoring
-from naturalistic.engine.sets import fit_sets, nested_gammas
+from naturalistic.engine.sets import nested_gammas
 from naturalistic.engine.solve import DTYPES
 from naturalistic.engine.spaces import make_spaces
 from naturalistic.ridge import make_folds
 
-__all__ = ["BandedRidgeCV", "draw_gammas", "leave_one_space_out", "nested_gammas"]
+__all__ = ["BandedRidgeCV", "draw_gammas", "nested_gammas"]
 
 
 class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -100,6 +98,11 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            Before any long work, if an argument is not as described: what was expected, what came.
         """
         X, Y, folds = self._checked(X, Y, groups)
         return self._fit_spaces(self._make_spaces(X, Y, folds), Y)
@@ -163,6 +166,11 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Y_hat : array (n_samples, n_targets), or (n_samples,) if fitted on one target
             With ``split`` a dict of one such array a space, which sum to the prediction: the space's features,
             their training means taken off, times its weights, plus an equal share of the targets' means.
+
+        Raises
+        ------
+        ValueError
+            If the spaces or their features are not those that were fitted.
         """
         check_is_fitted(self)
         X = self._to_predict(X)
@@ -196,30 +204,3 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 def _is_dict(X):
     """Say whether X is a dict of spaces; one of scipy's sparse matrices is a dict too."""
     return isinstance(X, dict) and not hasattr(X, "tocsr")
-
-
-def leave_one_space_out(model, X, Y, groups=None):
-    """Fit the model of all spaces, and for each space the model without it.
-
-    What a space explains on its own is the score of the full model minus that of the model without the space.
-
-    Parameters
-    ----------
-    model : BandedRidgeCV
-        Not fitted itself: its clones are. ``n_draws`` is a number: each set of spaces has its own draws.
-    X, Y, groups
-        As of `BandedRidgeCV.fit`; two spaces or more.
-
-    Returns
-    -------
-    full : BandedRidgeCV
-    without : dict of BandedRidgeCV
-        By the name of the space left out; predict from the other spaces.
-    """
-    if not _is_dict(X) or len(X) < 2:
-        raise ValueError("X has fewer than two feature spaces: nothing is left when one is left out")
-    if not isinstance(model.n_draws, Integral):
-        raise ValueError("n_draws is an array of weights, expected a number: every set of spaces needs its own draws")
-    sets = [list(X), *([name for name in X if name != left_out] for left_out in X)]
-    full, *parts = fit_sets(model, X, Y, sets, groups)
-    return full, dict(zip(X, parts))

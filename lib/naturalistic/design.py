@@ -22,11 +22,18 @@ def design(spaces, delays, tr, runs=None, train=slice(None)):
     -------
     X : array (n_trs, sum of n_delays * n_features)
         Space by space, each delay by delay.
+
+    Raises
+    ------
+    ValueError
+        As `check_spaces`, and `naturalistic.features.delays.delayed`.
     """
     spaces, delays = check_spaces(spaces, delays)
     blocks = []
     for name, features in spaces.items():
-        mean, sd = features[train].mean(axis=0), features[train].std(axis=0)
+        # in float32 the sum over thousands of TRs of a feature with a large baseline loses the feature
+        mean = features[train].mean(axis=0, dtype=np.float64).astype(features.dtype)
+        sd = (features[train] - mean).std(axis=0)
         flat = sd <= 1e-6 * np.abs(features[train]).max(axis=0)
         scaled = np.where(flat, 0, (features - mean) / np.where(flat, 1, sd)).astype(features.dtype)
         blocks.append(delayed(scaled, delays[name], tr, runs))
@@ -64,8 +71,9 @@ def rotated(X):
 
 
 def shifted(bold, shifts, runs=None):
-    """Return ``bold`` (n_trs, n_voxels) shifted circularly inside each run, by ``shifts`` (n_runs,) TRs."""
-    return np.concatenate([np.roll(bold[s], n, axis=0) for s, n in zip(run_slices(runs, len(bold)), shifts)])
+    """Return ``bold`` (n_trs, n_voxels) shifted circularly inside each run, by ``shifts`` (n_runs,) TRs, one a run."""
+    slices = run_slices(runs, len(bold))
+    return np.concatenate([np.roll(bold[s], n, axis=0) for s, n in zip(slices, shifts, strict=True)])
 
 
 def check_spaces(spaces, delays, n_trs=None):

@@ -11,7 +11,7 @@ from naturalistic.folds import check_folds
 from naturalistic.inference import draw_shifts, p_values
 from naturalistic.preprocessing import zscore
 from naturalistic.runs import check_runs, run_slices
-from naturalistic.scoring import correlation
+from naturalistic.scoring import as_real, correlation, float_type
 
 MAX_TARGETS = 20_000  # shifted copies of the responses that are fitted at a time
 
@@ -59,6 +59,7 @@ def held_out_predictions(spaces, bold, model, *, groups, cv, delays, tr, runs=No
     spaces : dict of str to array (n_trs, n_features), or one array
         Feature spaces on the TR grid, not delayed. An array alone is the space "features".
     bold : array (n_trs, n_voxels)
+        Responses, any unit; whole numbers are worked on in float64.
     model : RidgeCV
         Its own ``cv`` splits the training TRs by ``groups``.
     groups : array-like (n_trs,)
@@ -83,14 +84,15 @@ def held_out_predictions(spaces, bold, model, *, groups, cv, delays, tr, runs=No
     Returns
     -------
     held_out : HeldOut
-        Of the dtype of ``bold``; with ``shifts`` of (n_trs, n_shifts * n_voxels), shift by shift.
+        float32 when ``bold`` is; with ``shifts`` of (n_trs, n_shifts * n_voxels), shift by shift.
 
     Raises
     ------
     ValueError
         If lengths differ, a space has no delays, or the folds do not test each TR once.
     """
-    bold = np.asarray(bold)
+    bold = as_real(bold, "bold")
+    bold = bold.astype(float_type(bold), copy=False)
     spaces, delays = check_spaces(spaces, delays, len(bold))
     runs, groups = check_runs(runs, len(bold)), np.asarray(groups)
     folds = check_folds(cv, len(bold), groups, gap, runs, once=True)
@@ -124,6 +126,11 @@ def correlation_inside(held_out, groups):
     -------
     r : array (n_voxels,)
         Mean over groups, weighted by their length; a constant response or prediction scores 0.
+
+    Raises
+    ------
+    ValueError
+        If a group is not contiguous.
     """
     measured, predicted = (zscore(x, groups) for x in held_out)
     return np.nan_to_num(correlation(measured, predicted))
@@ -153,6 +160,11 @@ def group_accuracy(spaces, bold, model, *, groups, confounds=None, n_permutation
     Returns
     -------
     accuracy : Accuracy
+
+    Raises
+    ------
+    ValueError
+        As `held_out_predictions`; if ``bold`` has other axes, or ``confounds`` are of another number of subjects.
     """
     bold = np.asarray(bold)
     if bold.ndim != 3:

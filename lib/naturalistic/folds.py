@@ -27,6 +27,11 @@ def contiguous_groups(runs, n_groups):
     -------
     groups : array of int (n_trs,)
         Group ids 0 .. n_groups - 1, in order of time.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer groups than runs, or more than samples.
     """
     slices = run_slices(runs)
     lengths = np.array([s.stop - s.start for s in slices])
@@ -151,6 +156,11 @@ def check_folds(cv, n_samples, groups=None, gap=0, runs=None, once=False):
         Run of each sample; a gap does not reach into another run.
     once : bool
         Demand that the folds together test each sample exactly once.
+
+    Returns
+    -------
+    folds : list of (train, test)
+        Row indices, int arrays.
 
     Raises
     ------

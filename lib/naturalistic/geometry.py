@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from naturalistic.runs import check_runs, run_slices
+from naturalistic.runs import run_slices
 from naturalistic.scoring import as_real, check_finite
 
 
@@ -24,6 +24,11 @@ def cka(first, second):
     -------
     alignment : float
         From 0 to 1; NaN where a space is constant.
+
+    Raises
+    ------
+    ValueError
+        If the samples of the two differ in number, or a value is not finite.
     """
     X, Y = _centred(first, "first"), _centred(second, "second")
     if len(X) != len(Y):
@@ -53,16 +58,18 @@ def autocorrelation(features, lags, runs=None):
     r : array (n_lags,)
         Sum over runs and features of lagged products, over the sum of squares of the same samples: 1 at lag 0. NaN for
         a constant space, or a lag that no run is longer than.
+
+    Raises
+    ------
+    ValueError
+        If the shape differs, a value is not finite, or a lag is no whole number of 0 or more.
     """
-    X = as_real(features, "features")
-    lags = np.asarray(lags)
-    if X.ndim != 2 or lags.ndim != 1 or (lags.size and (lags.dtype.kind not in "iu" or lags.min() < 0)):
-        raise ValueError(
-            f"features has shape {X.shape} and lags are {lags}, expected two dimensions and lags of 0 or more"
-        )
+    X, lags = as_real(features, "features"), _check_lags(lags)
+    if X.ndim != 2:
+        raise ValueError(f"features has shape {X.shape}, expected (n_samples, n_features)")
     check_finite(X, "features")
     products, squares = np.zeros(len(lags)), np.zeros(len(lags))
-    for rows in run_slices(check_runs(runs, len(X)), len(X)):
+    for rows in run_slices(runs, len(X)):
         run = X[rows].astype(np.float64)
         run = run - run.mean(axis=0)
         power = (run**2).sum(axis=1)
@@ -89,13 +96,19 @@ def persistence(texts, lags, runs=None):
     -------
     share : array (n_lags,)
         Of the seconds with a text and a second that much later in the same run; NaN where there is none.
+
+    Raises
+    ------
+    ValueError
+        If a lag is no whole number of 0 or more.
     """
+    lags = _check_lags(lags)
     names, codes = np.unique(np.array([str(text) for text in texts]), return_inverse=True)
     codes = np.where(names[codes] == "", -1, codes)
     same, all_ = np.zeros(len(lags)), np.zeros(len(lags))
-    for rows in run_slices(check_runs(runs, len(codes)), len(codes)):
+    for rows in run_slices(runs, len(codes)):
         run = codes[rows]
-        for k, lag in enumerate(lags):
+        for k, lag in enumerate(lags.tolist()):
             early, late = run[: max(len(run) - lag, 0)], run[lag:]
             there = early >= 0
             same[k] += np.sum(early[there] == late[there])
@@ -116,11 +129,24 @@ def participation(features):
     -------
     dimensions : float
         NaN for a constant space.
+
+    Raises
+    ------
+    ValueError
+        If there are no samples, or a value is not finite.
     """
     X = _centred(features, "features")
     gram = X.T @ X if X.shape[1] <= len(X) else X @ X.T
     spread = np.trace(gram)
     return float(spread**2 / (gram**2).sum()) if spread > 0 else float("nan")
+
+
+def _check_lags(lags):
+    """Return lags as an int array (n_lags,)."""
+    lags = np.asarray(lags)
+    if lags.ndim != 1 or (lags.size and (lags.dtype.kind not in "iu" or lags.min() < 0)):
+        raise ValueError(f"lags are {lags.tolist()}, expected whole numbers of 0 or more")
+    return lags
 
 
 def _centred(X, name):

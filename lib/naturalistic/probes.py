@@ -33,7 +33,7 @@ def probe(features, target, n_folds=5, seed=0):
     Returns
     -------
     score : float
-        Pearson r, or accuracy.
+        Pearson r (0 where all is predicted, or is, the same), or accuracy.
     predicted : array (n_clips,)
 
     Raises
@@ -62,9 +62,14 @@ def probe(features, target, n_folds=5, seed=0):
             warnings.simplefilter("ignore")  # nearly collinear features
             fitted = make_pipeline(StandardScaler(), model).fit(features[train], target[train])
         predicted[test] = fitted.predict(features[test])
-    if named:
-        return float(np.mean(predicted == target)), predicted
-    return float(np.corrcoef(predicted, target)[0, 1]) if predicted.std() else 0.0, predicted
+    return _score(target, predicted), predicted
+
+
+def _score(target, predicted):
+    """Return accuracy, of names, or Pearson r; 0 where nothing varies, which r is not defined for."""
+    if not np.issubdtype(target.dtype, np.number):
+        return float(np.mean(predicted == target))
+    return float(np.corrcoef(predicted, target)[0, 1]) if np.ptp(predicted) and np.ptp(target) else 0.0
 
 
 def chance(target, predicted, n_permutations=1000, seed=0):
@@ -80,16 +85,13 @@ def chance(target, predicted, n_permutations=1000, seed=0):
     -------
     mean : float
     p : float
-        ``(b + 1) / (m + 1)``, b of m permutations scoring as high or higher.
+        ``(b + 1) / (m + 1)``, b of m permutations scoring as high or higher: 1 if all is predicted the same.
     """
     target, predicted = np.asarray(target), np.asarray(predicted)
     rng = np.random.default_rng(seed)
-
-    def score(p):
-        return np.corrcoef(p, target)[0, 1] if np.issubdtype(target.dtype, np.number) else np.mean(p == target)
-
-    null = np.array([score(rng.permutation(predicted)) for _ in range(n_permutations)])
-    return float(null.mean()), float((1 + np.sum(null >= score(predicted) - 1e-12)) / (1 + n_permutations))
+    null = np.array([_score(target, rng.permutation(predicted)) for _ in range(n_permutations)])
+    n_as_high = np.sum(null >= _score(target, predicted) - 1e-12)
+    return float(null.mean()), float((1 + n_as_high) / (1 + n_permutations))
 
 
 def ranks(likeness):
@@ -103,22 +105,30 @@ def ranks(likeness):
     Returns
     -------
     ranks : array (n,)
+
+    Raises
+    ------
+    ValueError
+        If ``likeness`` is not square, or a value is NaN, which is neither above nor below another.
     """
     likeness = np.asarray(likeness)
     if likeness.ndim != 2 or likeness.shape[0] != likeness.shape[1]:
         raise ValueError(f"likeness has shape {likeness.shape}, expected (n, n), the right partner on the diagonal")
+    if np.isnan(likeness).any():
+        raise ValueError(f"likeness has {np.isnan(likeness).sum()} values that are NaN: is a vector all zeros?")
     right = np.diag(likeness)[:, None]
     return 1 + (likeness > right).sum(axis=1) + ((likeness == right).sum(axis=1) - 1) / 2
 
 
 def zero_shot(embedder, vectors, genres):
-    """Name the genre of each clip by the nearest of ten phrases.
+    """Name the genre of each clip by the phrases nearest to it: each genre has the mean of `PROMPTS`, filled in.
 
     Parameters
     ----------
     embedder : Embedder
         With a text tower.
     vectors : array (n_clips, dim)
+        As the embedder gives them.
     genres : sequence of str
         To choose from.
 
@@ -132,5 +142,5 @@ def zero_shot(embedder, vectors, genres):
 
 
 def unit(vectors):
-    """Scale rows to length 1."""
+    """Return rows (n, dim) scaled to length 1."""
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -49,6 +49,11 @@ def save(chapter, numbers, *, dataset, seed):
     -------
     numbers : dict
         What was written, as `load` returns it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value cannot be held by JSON, or is infinite.
     """
     about = {"dataset": dataset, "seed": seed, "versions": {p: version(p) for p in PACKAGES}}
     about["versions"]["python"] = platform.python_version()
@@ -70,6 +75,10 @@ def load(chapter, dataset=None):
     chapter : str
     dataset : str, optional
         The name of the data set that they must be of.
+
+    Returns
+    -------
+    numbers : dict
 
     Raises
     ------
@@ -178,7 +187,7 @@ def published(work):
 
 
 def load_benchmark(name):
-    """Return what ``make bench`` measured on the machine that the file names, as committed with the book.
+    """Return what ``make bench`` measured, by the name of its file in ``book/benchmarks``, such as ``"ridge"``.
 
     Raises
     ------

@@ -32,6 +32,12 @@ def make_folds(cv, n_samples, groups=None, gap=0):
     Returns
     -------
     folds : list of (train, test)
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 folds or more than samples, a gap is given for folds that are given, or as
+        `naturalistic.folds.check_folds`.
     """
     if isinstance(cv, Integral) and groups is None:
         if not 2 <= cv <= n_samples:
@@ -39,7 +45,7 @@ def make_folds(cv, n_samples, groups=None, gap=0):
                 f"cv is {cv} folds with n_samples = {n_samples}, expected 2 folds or more and a sample for each"
             )
         groups = contiguous_groups(np.zeros(n_samples, dtype=int), int(cv))
-    return check_folds(cv, n_samples, groups, gap if isinstance(cv, Integral) else 0)
+    return check_folds(cv, n_samples, groups, gap)
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -181,6 +187,11 @@ def fit_many(model, Xs, Y, groups=None):
     Returns
     -------
     models : list of RidgeCV, or dict with the names of ``Xs``
+
+    Raises
+    ------
+    ValueError
+        If ``Xs`` is empty or its matrices differ in length, or as `RidgeCV.fit`.
     """
     if not len(Xs):
         raise ValueError("Xs is empty, expected one feature matrix or more")
@@ -224,6 +235,11 @@ def cross_val_predict(model, X, Y, groups, cv, gap=0):
     Returns
     -------
     Y_hat : array (n_samples, n_targets)
+
+    Raises
+    ------
+    ValueError
+        If the folds do not test every sample once, or as `RidgeCV.fit`.
     """
     folds = check_folds(cv, len(X), groups, gap, once=True)
     groups = np.asarray(groups)

@@ -169,7 +169,7 @@ def check_pair(Y, Y_hat):
 
 
 def as_real(X, name):
-    """Return ``X`` as an array of real numbers, or raise a ValueError that says what it holds instead."""
+    """Return ``X`` as an array of real numbers (bool included), or raise a ValueError that says what it holds."""
     X = np.asarray(X)
     if X.dtype.kind not in "fiub":
         raise ValueError(f"{name} has type {X.dtype}, expected real numbers: convert it first")

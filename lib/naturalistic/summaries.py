@@ -42,6 +42,10 @@ def of_tests(by_subject):
     Parameters
     ----------
     by_subject : dict of str to decoding.Tested
+
+    Returns
+    -------
+    numbers : dict
     """
     tests = list(by_subject.values())
     return {
@@ -52,14 +56,35 @@ def of_tests(by_subject):
 
 
 def mean_sd(values, digits=3):
-    """Return ``"0.862 ± 0.016"``: mean and standard deviation over subjects; the mean alone of one subject."""
+    """Return ``"0.862 ± 0.016"``: mean and standard deviation over subjects; the mean alone of one subject.
+
+    Parameters
+    ----------
+    values : array (n_subjects,)
+    digits : int
+
+    Returns
+    -------
+    text : str
+    """
     values = np.asarray(values, dtype=float)
     spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
     return f"{values.mean():.{digits}f}{spread}"
 
 
 def score_cells(numbers):
-    """Return the cells of one row of a table of scores, from what `of_scores` returns."""
+    """Return the cells of one row of a table of scores, from what `of_scores` returns.
+
+    Parameters
+    ----------
+    numbers : dict
+        Also as `results.load` returns them.
+
+    Returns
+    -------
+    cells : dict of str to str
+        By name of the column.
+    """
     return {
         "identification accuracy": mean_sd(numbers["identification"]),
         "95 % interval over clips": f"{numbers['low']:.3f} to {numbers['high']:.3f}",
@@ -73,7 +98,18 @@ def score_cells(numbers):
 
 
 def test_cells(numbers):
-    """Return the cells of one row of a table of tests, from what `of_tests` returns."""
+    """Return the cells of one row of a table of tests, from what `of_tests` returns.
+
+    Parameters
+    ----------
+    numbers : dict
+        Also as `results.load` returns them.
+
+    Returns
+    -------
+    cells : dict of str to str
+        By name of the column.
+    """
     return {
         "score": mean_sd(numbers["subjects"]),
         "chance, measured": f"{numbers['chance']:.3f}",
@@ -90,6 +126,11 @@ def chosen_layers(model, dataset):
         One of its language models.
     dataset : str
         The name of the data set that it must have been run on.
+
+    Returns
+    -------
+    layers : dict of str to int
+        By level.
 
     Raises
     ------

@@ -58,6 +58,11 @@ def to_surface(values, coordinates, voxel_size):
     -------
     values : dict of str to array (10242,)
         ``"left"`` and ``"right"``.
+
+    Raises
+    ------
+    ValueError
+        If values and coordinates are not of the same voxels.
     """
     values, coordinates = np.asarray(values, dtype=float), np.asarray(coordinates, dtype=float)
     if values.ndim != 1 or coordinates.shape != (len(values), 3):
@@ -68,3 +73,21 @@ def to_surface(values, coordinates, voxel_size):
     distance, nearest = cKDTree(coordinates).query(mid_coordinates())
     at_vertices = np.where(distance > REACH * np.sqrt(3) / 2 * voxel_size, np.nan, values[nearest])
     return dict(zip(SIDES, np.split(at_vertices, 2)))
+
+
+def to_surfaces(values, places):
+    """Return `to_surface` of the values of each subject: what maps of a group are made of.
+
+    Parameters
+    ----------
+    values : dict of str to array (n_voxels,)
+        By subject.
+    places : dict of str to (array (n_voxels, 3), float)
+        By subject: MNI152 mm of the voxels and their size, mm; such as `preprocessing.movie_places` gives.
+
+    Returns
+    -------
+    maps : list of dict of str to array (10242,)
+        In the order of ``places``.
+    """
+    return [to_surface(values[subject], *place) for subject, place in places.items()]

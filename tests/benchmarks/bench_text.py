@@ -56,7 +56,7 @@ def work(model, lengths):
     ]
     n_parameters = sum(part.weight.numel() for part in blocks)
     lengths = np.array(list(lengths), float)
-    attention = 4 * model.n_dims * (model.n_layers - 1) * (lengths**2).sum()
+    attention = 4 * model.dim * (model.n_layers - 1) * (lengths**2).sum()
     return 1e-9 * (2 * n_parameters * lengths.sum() + attention)
 
 

@@ -35,6 +35,14 @@ class Alice:
 
     Attributes
     ----------
+    name : str
+    is_stand_in : bool
+        Whether it was made, and no brain measured.
+    folder : Path
+    subjects : list of str
+    rois : tuple of str
+    tr : float
+        s.
     bold : array (n_subjects, n_trs, n_rois)
         Mean signal of each sphere, as published.
     motion : array (n_subjects, n_trs, 6)
@@ -70,7 +78,7 @@ class Alice:
 
     @property
     def tr_times(self):
-        """Start of each TR in s (n_trs,)."""
+        """Return the start of each TR in s (n_trs,)."""
         return np.arange(len(self.runs)) * self.tr
 
     @property
@@ -114,7 +122,7 @@ def load(dataset="alice", *, radius=10, subjects=None, stand_in=None):
     Raises
     ------
     FileNotFoundError, ValueError
-        On a missing or damaged file, a subject that is not there, or no subject with a signal.
+        On a missing or damaged file, a subject that is not there or asked for twice, or no subject with a signal.
     """
     subjects = None if subjects is None else checked("subjects", subjects, [str], example=["s18", "s22"])
     if radius not in (6, 10):
@@ -133,6 +141,8 @@ def load(dataset="alice", *, radius=10, subjects=None, stand_in=None):
     unknown = sorted(set(subjects or ()) - set(found))
     if unknown:
         raise ValueError(f"subjects {unknown} are not in {data}; there are {', '.join(found)}")
+    if len(set(subjects or ())) < len(subjects or ()):
+        raise ValueError(f"subjects {', '.join(subjects)}: expected each once, who comes twice would count twice")
     return _read(folder, data, radius, list(subjects or found))
 
 

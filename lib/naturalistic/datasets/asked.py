@@ -64,7 +64,7 @@ def known_subjects(subjects, there, folder, label):
     Raises
     ------
     ValueError
-        If it is no list, is empty, or names somebody who is not there.
+        If it is no list, is empty, or names somebody who is not there, or twice.
     """
     if subjects is None:
         return there
@@ -73,4 +73,6 @@ def known_subjects(subjects, there, folder, label):
     absent = [each for each in labels if each not in there]
     if absent:
         raise ValueError(f"subjects {absent}: {folder} has {', '.join(there) or 'none'}, expected one or more of them")
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"subjects {', '.join(labels)}: expected each once, who comes twice would count twice")
     return labels

@@ -18,7 +18,7 @@ N_REPEATS = 4  # of each clip of a test run
 
 @dataclass(frozen=True, order=True)
 class Clip:
-    """Seconds ``start`` to ``end`` of a track of GTZAN; two clips are the same if all four agree."""
+    """Seconds ``start`` to ``end`` of a track of GTZAN; two clips are the same if all four fields agree."""
 
     genre: str
     track: int
@@ -27,7 +27,7 @@ class Clip:
 
     @property
     def track_name(self):
-        """GTZAN's name of the track, such as ``"blues.00098"``."""
+        """Return GTZAN's name of the track, such as ``"blues.00098"``."""
         return f"{self.genre}.{self.track:05d}"
 
     def __str__(self):
@@ -92,6 +92,18 @@ def _row(path, k, line):
 
 def check_repeats(path, clips):
     """Return the ten clips of a test run.
+
+    Parameters
+    ----------
+    path : str or Path
+        What the error calls the run.
+    clips : list of Clip
+        40, as `read_events` returns them.
+
+    Returns
+    -------
+    clips : list of Clip
+        10, in the order in which they are first played.
 
     Raises
     ------

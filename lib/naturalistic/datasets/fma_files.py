@@ -39,6 +39,10 @@ def plan(name="fma", *, subset=None, keep=False):
     keep : bool
         Do not delete the archives afterwards.
 
+    Returns
+    -------
+    plan : Plan
+
     Raises
     ------
     RequestError
@@ -57,7 +61,7 @@ def plan(name="fma", *, subset=None, keep=False):
 
 
 def is_unpacked(folder, subset):
-    """Say whether a folder holds the metadata and all tracks of a subset.
+    """Say whether a folder holds the metadata and all tracks of a subset, "small" or "large".
 
     Raises
     ------
@@ -80,6 +84,16 @@ def unpack(folder, progress=True, *, subset, keep=False):
     """Unpack the archives in a folder to ``fma_metadata/`` and ``fma_<subset>/``; then delete them.
 
     A folder takes its name when the last of its files is there. Stopped, it goes on at the file that it was at.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the archives are.
+    progress : bool
+        Show a bar.
+    subset : {"small", "large"}
+    keep : bool
+        Do not delete the archives.
 
     Raises
     ------

@@ -26,6 +26,10 @@ def locate(folder, audio=None):
     audio : str or Path, optional
         The reader's own choice: it, or ``genres`` in it, must hold the folders of genres.
 
+    Returns
+    -------
+    audio : Path or None
+
     Raises
     ------
     FileNotFoundError
@@ -52,6 +56,12 @@ def track_path(audio, clip):
 
 def check_tracks(audio, clips):
     """Look for the tracks of all clips.
+
+    Parameters
+    ----------
+    audio : Path or None
+        Folder of the genres' folders.
+    clips : iterable of Clip
 
     Raises
     ------

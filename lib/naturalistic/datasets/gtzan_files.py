@@ -51,6 +51,15 @@ def unpack(folder, progress=True, keep=False):
 
     The tracks take their place together, after the last byte of the archive agreed with its checksum (CRC).
 
+    Parameters
+    ----------
+    folder : str or Path
+        Where the archive is.
+    progress : bool
+        Show a bar.
+    keep : bool
+        Do not delete the archive.
+
     Raises
     ------
     DownloadError

@@ -7,7 +7,6 @@ those of cortex and what lies under it; about 88,000. A run's first seconds are 
 
 import hashlib
 import json
-import mmap
 import os
 from pathlib import Path
 
@@ -15,15 +14,15 @@ import h5py
 import nibabel as nib
 import numpy as np
 import scipy.io
-from tqdm import tqdm
 
 from naturalistic.cache import cache_dir
-from naturalistic.datasets.place import check_room, claimed
+from naturalistic.datasets import by_voxel
+from naturalistic.datasets.place import claimed
 
 SHAPE = (96, 96, 72)  # of the scanner's grid
 BOLD, VOXELS = "dataDT", "tvoxels"  # keys of the two kinds of files
 MAX_CONSTANT = 0.1  # share of the mask's voxels; more means that the mask is of another head (our judgement)
-_RECIPE = 1  # raise it when the same files give other numbers
+_RECIPE = 2  # raise it when the same files give other numbers
 _TILE = 256_000_000  # bytes read at a time
 _BLOCK = 4096  # voxels z-scored at a time
 
@@ -40,7 +39,7 @@ def reference_path(folder, subject):
 
 
 def grid(folder, subject):
-    """Return shape and affine of the grid in which voxels are counted.
+    """Return shape (x, y, z) and affine (4, 4, indices to mm) of the grid in which voxels are counted.
 
     They are those of the reference image of the subject's pycortex transform, where it was fetched (part
     ``pycortex_db``); else the published shape, and None.
@@ -97,7 +96,7 @@ def open_bold(folder, subject, runs, progress=True):
     -------
     bold : float32 memory map (n_trs, n_voxels)
         Runs one after another, their overlaps dropped; mean 0 and sd 1 in each run, 0 where a voxel is constant.
-        Interrupted, the next call goes on with the runs that are not done.
+        The volumes of a voxel stand next to each other. Interrupted, the next call goes on where this one was.
 
     Raises
     ------
@@ -123,12 +122,14 @@ def open_bold(folder, subject, runs, progress=True):
         part = place.with_name(place.name + ".part")
         with claimed(part):
             if not place.is_dir():  # another process may have finished it meanwhile
-                _read_all(paths, runs, voxels, part, f"read sub-{subject}", progress)
+
+                def read(k):
+                    return _zscored(paths[k], read_voxels(paths[k], voxels)[runs[k].n_overlap :])
+
+                lengths = [run.n_kept for run in runs]
+                by_voxel.write_runs(part, lengths, len(voxels), read, f"read sub-{subject}", progress)
                 os.replace(part, place)
-    bold = np.load(place / "bold.npy", mmap_mode="r", allow_pickle=False)
-    if hasattr(mmap, "MADV_RANDOM"):
-        bold._mmap.madvise(mmap.MADV_RANDOM)  # else a block of voxels reads all of each row ahead: the whole file
-    return bold
+    return by_voxel.opened(place)
 
 
 def block(bold, rows, voxels):
@@ -170,27 +171,8 @@ def _check(path, run, mask, voxels, n_grid):
         )
 
 
-def _read_all(paths, runs, voxels, part, what, progress):
-    """Fill a folder run after run, each marked when it is done."""
-    stops = np.cumsum([run.n_kept for run in runs])
-    matrix = part / "bold.npy"
-    if not matrix.is_file():
-        check_room(part, 4 * int(stops[-1]) * len(voxels))
-        new = part / "bold.new.npy"
-        np.lib.format.open_memmap(new, mode="w+", dtype=np.float32, shape=(int(stops[-1]), len(voxels))).flush()
-        os.replace(new, matrix)
-    offset = matrix.stat().st_size - 4 * int(stops[-1]) * len(voxels)
-    todo = [k for k in range(len(runs)) if not (part / f"{k:03d}.done").is_file()]
-    for k in tqdm(todo, desc=what, unit="run", disable=not progress):
-        bold = _zscored(paths[k], read_voxels(paths[k], voxels)[runs[k].n_overlap :])
-        with open(matrix, "r+b") as file:  # written, not mapped: mapped rows would count as memory of this process
-            file.seek(offset + 4 * int(stops[k] - len(bold)) * len(voxels))
-            bold.tofile(file)
-        (part / f"{k:03d}.done").touch()
-
-
 def read_voxels(path, voxels):
-    """Return some voxels of a run: float32 (n_seconds, n_voxels), each stored chunk unpacked once at most.
+    """Return some voxels of a run, as `read_mask` counts them: float32 (n_seconds, n_voxels); each chunk is read once.
 
     Raises
     ------

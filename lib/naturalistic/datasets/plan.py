@@ -20,7 +20,7 @@ class RemoteFile:
     path : str
         Relative, with ``/``: both below the address and below the folder.
     digest : str or None
-        ``"md5:..."`` or ``"sha256:..."``, in hexadecimal digits; None where none was published.
+        ``"md5:..."``, ``"sha1:..."`` or ``"sha256:..."``, in hexadecimal digits; None where none was published.
     n_bytes : int or None
         Size; None where it is not known.
     group : str

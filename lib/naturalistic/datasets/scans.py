@@ -67,6 +67,11 @@ def find(folder, subject, run, *, space, tr, n_trs, derivatives=None):
         What the scan must have.
     derivatives : Path, optional
         fMRIPrep's output folder; ``folder/derivatives/fmriprep`` by default.
+
+    Raises
+    ------
+    ValueError
+        If ``space`` is none of `SPACES`.
     """
     if space not in SPACES:
         raise ValueError(f"space is {space!r}, expected one of {', '.join(SPACES)}")
@@ -147,11 +152,19 @@ def vertices(scan):
     sides = []
     for path in scan.paths:
         sides.append(np.stack([array.data for array in nib.load(path).darrays]).astype(np.float32))
-    return np.nan_to_num(np.concatenate(sides, axis=1), copy=False, nan=0.0)
+    bold = np.concatenate(sides, axis=1)
+    bold[np.isnan(bold)] = 0
+    return bold
 
 
 def confounds_motion(scan):
-    """Return fMRIPrep's motion estimates (n_trs, 6), mm and rad, or None where it left none."""
+    """Return fMRIPrep's motion estimates (n_trs, 6), mm and rad, or None where it left none.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or the table has another number of rows than the scan must have volumes.
+    """
     if scan.confounds is None or not scan.confounds.is_file():
         return None
     names = [f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"]
@@ -159,7 +172,10 @@ def confounds_motion(scan):
     absent = [name for name in names if name not in (table.dtype.names or ())]
     if absent:
         raise ValueError(f"{scan.confounds} has no column {', '.join(absent)}: expected fMRIPrep's confounds")
-    return np.stack([np.atleast_1d(table[name]) for name in names], axis=1)
+    motion = np.stack([np.atleast_1d(table[name]) for name in names], axis=1)
+    if len(motion) != scan.n_trs:
+        raise ValueError(f"{scan.confounds} has {len(motion)} rows, expected {scan.n_trs}: one a volume of the run")
+    return motion
 
 
 def _either(path):

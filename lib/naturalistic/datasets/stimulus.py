@@ -50,7 +50,10 @@ def measured(movie, runs=None):
 
 def _read(path):
     with open(path, newline="", encoding="utf-8-sig") as file:
-        header, *rows = csv.reader(file, delimiter="\t")
+        lines = list(csv.reader(file, delimiter="\t"))
+    if not lines:
+        raise ValueError(f"{path} is empty, expected the names of columns and a row a second")
+    header, rows = lines[0], lines[1:]
     try:
         values = np.array(rows, dtype=float).reshape(len(rows), len(header))
     except ValueError as error:

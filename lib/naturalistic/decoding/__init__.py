@@ -22,7 +22,6 @@ from naturalistic.decoding.listening import (
 )
 from naturalistic.decoding.metrics import (
     correlate,
-    correlation_by_clip,
     correlation_by_dimension,
     identification,
     mean_rank,
@@ -67,7 +66,6 @@ __all__ = [
     "clip_orders",
     "confusion",
     "correlate",
-    "correlation_by_clip",
     "correlation_by_dimension",
     "correlation_test",
     "csls",

@@ -90,7 +90,24 @@ class Pooled(NamedTuple):
 
 
 def principal_components(bold, n_components):
-    """Return the `Components` of BOLD (n_rows, n_voxels), by the smaller of its two Gram matrices, in float64."""
+    """Return the principal components of BOLD, by the smaller of its two Gram matrices, in float64.
+
+    Parameters
+    ----------
+    bold : array (n_rows, n_voxels)
+    n_components : int
+        From 1 to the smaller of n_rows - 1 and n_voxels.
+
+    Returns
+    -------
+    components : Components
+        float32 when ``bold`` is.
+
+    Raises
+    ------
+    ValueError
+        If ``n_components`` is more than the rows span, or a value is not finite.
+    """
     bold = _as_rows(bold, "bold")
     most = min(len(bold) - 1, bold.shape[1])
     if not 1 <= n_components <= most:

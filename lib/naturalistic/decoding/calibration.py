@@ -20,7 +20,21 @@ class Calibration(NamedTuple):
     shift: np.ndarray
 
     def __call__(self, predicted):
-        """Return calibrated predictions (n, dim)."""
+        """Return calibrated predictions.
+
+        Parameters
+        ----------
+        predicted : array (n, dim)
+
+        Returns
+        -------
+        calibrated : array (n, dim)
+
+        Raises
+        ------
+        ValueError
+            If the dimensions are not those it was learnt from.
+        """
         predicted = as_real(predicted, "predicted")
         if predicted.ndim != 2 or predicted.shape[1] != len(self.scale):
             raise ValueError(f"predicted has shape {predicted.shape}, expected (n, {len(self.scale)})")

@@ -30,7 +30,21 @@ class Tagger:
     n_features: int
 
     def probabilities(self, features):
-        """Return the probability of each class (n_clips, n_classes) from features (n_clips, n_features)."""
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        features : array (n_clips, n_features)
+
+        Returns
+        -------
+        p : array (n_clips, n_classes)
+
+        Raises
+        ------
+        ValueError
+            If the number of features is another than in training, or a value is not finite.
+        """
         features = _as_features(features)
         if features.shape[1] != self.n_features:
             raise ValueError(f"features has {features.shape[1]} columns, expected {self.n_features} as in training")
@@ -39,7 +53,16 @@ class Tagger:
         return np.stack([model.predict_proba(features)[:, 1] for model in self.models], axis=1)
 
     def likeliest(self, features):
-        """Return the name of the most probable class of each clip (n_clips,)."""
+        """Return the name of the most probable class of each clip.
+
+        Parameters
+        ----------
+        features : array (n_clips, n_features)
+
+        Returns
+        -------
+        names : array (n_clips,) of str
+        """
         return np.array(self.names)[self.probabilities(features).argmax(axis=1)]
 
 
@@ -108,6 +131,11 @@ def top_n_agreement(p_true, p_rebuilt, n):
     -------
     agreement : array (n_clips,)
         0, 1/n ... 1.
+
+    Raises
+    ------
+    ValueError
+        As of `agreement_matrix`.
     """
     return np.diag(agreement_matrix(p_true, p_rebuilt, n)).copy()
 
@@ -124,6 +152,11 @@ def agreement_matrix(p_true, p_rebuilt, n):
     -------
     agreement : array (n_clips, n_clips)
         Row: rebuilt clip; column: original. `nulls.matched_test` gives its chance and p.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a value is not finite, or ``n`` is not from 1 to n_classes - 1.
     """
     p_true, p_rebuilt = as_real(p_true, "p_true"), as_real(p_rebuilt, "p_rebuilt")
     if p_true.shape != p_rebuilt.shape or p_true.ndim != 2:

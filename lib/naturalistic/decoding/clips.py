@@ -37,7 +37,17 @@ def clip_codes(clips, n_rows):
 
 
 def clip_layout(clips, n_rows):
-    """Return the rows of each clip (n_clips, n_windows), in order.
+    """Return the rows of each clip, in order.
+
+    Parameters
+    ----------
+    clips : array-like (n_rows,) or None
+        As of `clip_codes`.
+    n_rows : int
+
+    Returns
+    -------
+    layout : int array (n_clips, n_windows)
 
     Raises
     ------
@@ -67,6 +77,11 @@ def average_clips(values, clips):
     values : array (n_clips, ...)
     clips : array (n_clips,)
         In the order in which they first come.
+
+    Raises
+    ------
+    ValueError
+        If there is not one clip a row.
     """
     values = np.asarray(values)
     ids, codes = clip_codes(clips, len(values))

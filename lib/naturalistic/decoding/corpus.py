@@ -15,6 +15,7 @@ import numpy as np
 from naturalistic.cache import cache_dir
 from naturalistic.datasets.fma import first_seconds
 from naturalistic.datasets.place import claimed
+from naturalistic.decoding.files import read_json, write_json
 from naturalistic.decoding.retrieval import build_index
 from naturalistic.sound import as_played
 
@@ -90,7 +91,7 @@ def _index(corpus, embedder, folder, seconds, batch_size, progress):
             lost = {name: sound for name, sound in zip(batch, sounds) if isinstance(sound, str)}
             if lost:
                 reasons.update(lost)
-                _write(folder / REASONS, reasons)
+                write_json(folder / REASONS, reasons)
             return _means(embedder, [None if isinstance(sound, str) else sound for sound in sounds])
 
         try:
@@ -137,13 +138,35 @@ def _hear(path, seconds, rate):
 
 
 def unreadable(folder):
-    """Return ``{id: reason}`` of the tracks that an index leaves out."""
-    path = Path(folder) / REASONS
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """Return the tracks that an index leaves out, and why.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the index.
+
+    Returns
+    -------
+    reasons : dict of str to str
+        By id; empty if all could be read.
+    """
+    return read_json(Path(folder) / REASONS) or {}
 
 
 def index_identity(embedder, seconds=15.0):
-    """Return what an index of this embedder is called: the model, its weights and options, and how tracks are heard."""
+    """Return what an index of this embedder is called: the model, its weights and options, and how tracks are heard.
+
+    Parameters
+    ----------
+    embedder : features.embedder.Embedder
+    seconds : float
+        Heard of each track.
+
+    Returns
+    -------
+    identity : str
+        As `Index.open` wants it.
+    """
     own = embedder.identity() if callable(embedder.identity) else embedder.identity
     parts = [RECIPE, own, embedder.sample_rate, float(embedder.window), float(embedder.hop), embedder.dim]
     short = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
@@ -165,11 +188,11 @@ def _check_unchanged(folder, paths):
     """Note ids and sizes of a corpus; stop if an index was begun with others."""
     now = {name: os.stat(path).st_size for name, path in paths.items()}
     note = folder / CONTENTS
-    if not note.is_file():
+    then = read_json(note)
+    if then is None:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(note, now)
+        write_json(note, now)
         return
-    then = json.loads(note.read_text(encoding="utf-8"))
     new, gone = now.keys() - then.keys(), then.keys() - now.keys()
     other = [name for name in now.keys() & then.keys() if now[name] != then[name]]
     if new or gone or other:
@@ -178,10 +201,3 @@ def _check_unchanged(folder, paths):
             f"{folder} is an index of a corpus that has changed since: {len(new)} tracks are new, {len(gone)} are "
             f"gone, {len(other)} have another size (such as {example}); delete the folder, or give another one"
         )
-
-
-def _write(path, content):
-    """Write JSON whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=0), encoding="utf-8")
-    os.replace(part, path)

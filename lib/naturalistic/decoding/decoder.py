@@ -65,7 +65,21 @@ class Decoder:
     weights: np.ndarray
 
     def predict(self, bold):
-        """Return the predicted vectors (n_rows, dim) of windows of BOLD (n_rows, n_voxels)."""
+        """Return the vectors that are read from windows of BOLD.
+
+        Parameters
+        ----------
+        bold : array (n_rows, n_voxels)
+
+        Returns
+        -------
+        predicted : array (n_rows, dim)
+
+        Raises
+        ------
+        ValueError
+            If the number of voxels is another than in training, or a value is not finite.
+        """
         bold = _as_rows(bold)
         if bold.shape[1] != len(self.mean):
             raise ValueError(f"bold has {bold.shape[1]} voxels, expected {len(self.mean)} as in training")
@@ -138,6 +152,11 @@ def held_out(fit, bold, targets, clips, cv=5):
     -------
     predicted : array (n_rows, dim)
         For `calibration.calibrate`, and for scores inside the training set.
+
+    Raises
+    ------
+    ValueError
+        If folds divide a clip, or do not test each row once.
     """
     bold, targets, clips = np.asarray(bold), np.asarray(targets), np.asarray(clips)
     predicted = np.empty(targets.shape, float_type(bold))
@@ -158,7 +177,17 @@ def _as_rows(bold):
 
 
 def scaling(bold):
-    """Return mean and standard deviation of each voxel; a constant one has the scale 1, and becomes 0."""
+    """Return mean and standard deviation of each voxel; a constant one has the scale 1, and becomes 0.
+
+    Parameters
+    ----------
+    bold : array (n_rows, n_voxels)
+
+    Returns
+    -------
+    mean, scale : array (n_voxels,)
+        Of the dtype of ``bold``, made in float64.
+    """
     mean = bold.mean(axis=0, dtype=np.float64)
     scale = bold.std(axis=0, dtype=np.float64)
     flat = np.ptp(bold, axis=0) == 0

@@ -23,6 +23,11 @@ def confusion(predicted, target, labels, like=correlate):
         Row: true label; column: label of the best matching other target (the first of equals).
     names : array (n_labels,)
         In alphabetical order.
+
+    Raises
+    ------
+    ValueError
+        If there is not one label a row; as of `metrics.identification`.
     """
     likeness, names, codes = _labelled(predicted, target, labels, like)
     likeness = np.round(likeness, DECIMALS)
@@ -45,6 +50,11 @@ def by_group(predicted, target, labels, like=correlate):
     accuracy : array (n_labels,)
     names : array (n_labels,)
         In alphabetical order.
+
+    Raises
+    ------
+    ValueError
+        As of `confusion`.
     """
     likeness, names, codes = _labelled(predicted, target, labels, like)
     each = np.diag(shares(likeness))
@@ -66,6 +76,11 @@ def within_group_test(predicted, target, labels, n_permutations=1000, seed=0, li
     tested : Tested
         ``score`` is the mean over rows; rows that are alone with their label are left out. All is NaN where no label
         has two rows.
+
+    Raises
+    ------
+    ValueError
+        As of `confusion`.
     """
     likeness, names, codes = _labelled(predicted, target, labels, like)
     blocks = [

@@ -104,6 +104,11 @@ def delay_of(person, experiment, vectors, window, hop, voxels, **options):
     Returns
     -------
     delay : Delay
+
+    Raises
+    ------
+    ValueError
+        If the subject has no training runs; as of `delay.choose_delay`.
     """
     bold, runs, names = select(person, TRAINING)
     return choose_delay(bold[:, voxels], experiment.clip_of_tr(names), runs, vectors, window, hop, **options)
@@ -142,6 +147,11 @@ def decode_other_genres(heard, genres, strategy="parcels", **options):
     -------
     predicted, target, clips
         As of `Decoded`.
+
+    Raises
+    ------
+    ValueError
+        As of `splits.one_group_out` and `decoder.fit_decoder`.
     """
     (train, test), genres = heard, np.asarray(genres)
     predicted = np.empty_like(test.targets)
@@ -184,13 +194,41 @@ def recalibrated(heard, decoder, method=None, cv=5, **options):
 
 
 def of_clips(predicted, test):
-    """Return predictions and targets of test windows as means over clips, and the clips."""
+    """Return predictions and targets of test windows as means over clips, and the clips.
+
+    Parameters
+    ----------
+    predicted : array (n_rows, dim)
+    test : Pairs
+
+    Returns
+    -------
+    predicted, target, clips
+        As of `Decoded`.
+    """
     predicted, clips = average_clips(predicted, test.clips)
     return predicted, average_clips(test.targets, test.clips)[0], clips
 
 
 def select(person, split):
-    """Return BOLD, runs and names of a subject's training or test runs, or say that there are none."""
+    """Return BOLD, runs and names of a subject's training or test runs, or say that there are none.
+
+    Parameters
+    ----------
+    person : Prepared
+    split : {"Training", "Test"}
+
+    Returns
+    -------
+    bold : array (n_trs, n_voxels)
+    runs : array (n_trs,)
+    names : list of str
+
+    Raises
+    ------
+    ValueError
+        If the subject has no such run; with the command that fetches one.
+    """
     if not any(name.startswith(split) for name in person.run_names):
         there = ", ".join(person.run_names)
         fetch = f"naturalistic fetch ds003720 --subject {person.subject} --runs {split}_run-01 ..."

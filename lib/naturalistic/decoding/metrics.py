@@ -91,6 +91,11 @@ def n_way(predicted, target, n, clips=None, like=correlate):
     Returns
     -------
     accuracy : float
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is not from 2 to the number of candidates; as of `identification`.
     """
     rank, ties, others = _rank(predicted, target, clips, like)
     if not 2 <= n <= others.min() + 1:
@@ -116,6 +121,11 @@ def top_k(predicted, target, k, clips=None, like=correlate):
     Returns
     -------
     accuracy : float
+
+    Raises
+    ------
+    ValueError
+        If ``k`` is not from 1 to the number of candidates; as of `identification`.
     """
     rank, ties, others = _rank(predicted, target, clips, like)
     if not 1 <= k <= others.min() + 1:
@@ -135,6 +145,11 @@ def mean_rank(predicted, target, clips=None, like=correlate):
     Returns
     -------
     rank : float
+
+    Raises
+    ------
+    ValueError
+        As of `identification`.
     """
     return float(_rank(predicted, target, clips, like)[0].mean())
 
@@ -199,13 +214,22 @@ def _rank(predicted, target, clips, like):
 
 
 def correlation_by_dimension(predicted, target):
-    """Return the correlation of predicted and true values over rows (dim,), 0 for a constant dimension.
+    """Return the correlation of predicted and true values over rows, 0 for a constant dimension.
 
-    Its mean is what Denk et al. (2023) call correlation. float32 when both are.
+    Its mean is what Denk et al. (2023) call correlation.
+
+    Parameters
+    ----------
+    predicted, target : array (n, dim)
+
+    Returns
+    -------
+    r : array (dim,)
+        float32 when both are.
+
+    Raises
+    ------
+    ValueError
+        As of `check_vectors`; if there are fewer than two rows.
     """
     return np.nan_to_num(correlation(*check_vectors(predicted, target)))
-
-
-def correlation_by_clip(predicted, target):
-    """Return the correlation of each predicted row with its target over dimensions (n,), 0 for a constant row."""
-    return np.nan_to_num(correlation(*(x.T for x in check_vectors(predicted, target))))

@@ -73,6 +73,11 @@ def matched_test(values, clips=None, n_permutations=1000, seed=0):
     -------
     tested : Tested
         Of the mean over the diagonal.
+
+    Raises
+    ------
+    ValueError
+        If ``values`` are not square, or not finite; as of `clip_orders`.
     """
     values = np.asarray(values, dtype=float)
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
@@ -86,12 +91,24 @@ def matched_test(values, clips=None, n_permutations=1000, seed=0):
 
 
 def identification_test(predicted, target, clips=None, n_permutations=1000, seed=0, like=correlate):
-    """Test `metrics.identification`; its arguments, and those of `matched_test`.
+    """Test `metrics.identification`.
+
+    Parameters
+    ----------
+    predicted, target, clips, like
+        As in `metrics.identification`.
+    n_permutations, seed : int
+        As of `matched_test`.
 
     Returns
     -------
     tested : Tested
         Of the mean accuracy.
+
+    Raises
+    ------
+    ValueError
+        As of both.
     """
     likeness, _ = likeness_of_pairs(predicted, target, clips, like)
     return matched_test(shares(likeness, clips), clips, n_permutations, seed)
@@ -100,9 +117,20 @@ def identification_test(predicted, target, clips=None, n_permutations=1000, seed
 def correlation_test(predicted, target, clips=None, n_permutations=1000, seed=0):
     """Test the mean over dimensions of `metrics.correlation_by_dimension`.
 
+    Parameters
+    ----------
+    predicted, target : array (n, dim)
+    clips, n_permutations, seed
+        As of `matched_test`.
+
     Returns
     -------
     tested : Tested
+
+    Raises
+    ------
+    ValueError
+        As of `metrics.check_vectors` and `matched_test`.
     """
     predicted, target = check_vectors(predicted, target)
     left, right = unit_columns(predicted)[0], unit_columns(target)[0]

@@ -5,7 +5,6 @@ that made them). The search is exact: every vector is looked at.
 """
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from naturalistic.decoding.files import read_json, write_json
 from naturalistic.scoring import as_real, check_finite
 
 BLOCK = 8192  # vectors in float32 at once
@@ -48,13 +48,17 @@ class Index:
         identity : str
             Model of the queries; an index of another one is refused.
 
+        Returns
+        -------
+        index : Index
+
         Raises
         ------
         FileNotFoundError, ValueError
             If there is no finished index, or it is of another model.
         """
         folder = Path(folder)
-        about = _read(folder / "index.json")
+        about = read_json(folder / "index.json")
         if about is None:
             raise FileNotFoundError(f"{folder} holds no finished index; make it with build_index")
         _check_identity(folder, about["identity"], identity)
@@ -80,6 +84,11 @@ class Index:
         rows : int array (n_queries, k)
             Index into ``names``, the nearest first; of equals the first in the index.
         cosines : float64 array (n_queries, k)
+
+        Raises
+        ------
+        ValueError
+            If queries are of other dimensions, not finite or zero, or ``k`` is not from 1 to the size of the index.
         """
         queries = np.atleast_2d(as_real(queries, "queries")).astype(np.float64)
         if queries.ndim != 2 or queries.shape[1] != self.vectors.shape[1]:
@@ -155,7 +164,7 @@ def build_index(folder, names, vectors, identity, *, batch_size=256, progress=Tr
         raise ValueError(f"names has {len(names)} names, {len(set(names))} of them different; expected each once")
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}, expected 1 or more")
-    about = _read(folder / "index.json")
+    about = read_json(folder / "index.json")
     if about is not None:
         _check_identity(folder, about["identity"], identity)
         if sorted(about["names"] + about["skipped"]) != sorted(names):
@@ -164,7 +173,7 @@ def build_index(folder, names, vectors, identity, *, batch_size=256, progress=Tr
     if not callable(vectors):
         vectors = _from_array(names, vectors)
     folder.mkdir(parents=True, exist_ok=True)
-    state = _read(folder / "progress.json") or {"identity": identity, "done": 0, "names": _digest(names)}
+    state = read_json(folder / "progress.json") or {"identity": identity, "done": 0, "names": _digest(names)}
     _check_identity(folder, state["identity"], identity)
     if state["names"] != _digest(names):
         raise ValueError(f"{folder} holds a begun index of other recordings: give another folder, or delete it")
@@ -179,7 +188,7 @@ def build_index(folder, names, vectors, identity, *, batch_size=256, progress=Tr
             store[state["done"] : state["done"] + len(batch)] = rows
             store.flush()
             state["done"] += len(batch)
-            _write(folder / "progress.json", state)
+            write_json(folder / "progress.json", state)
             bar.update(len(batch))
     _finish(folder, names, store, identity)
     return Index.open(folder, identity)
@@ -200,7 +209,7 @@ def _finish(folder, names, store, identity):
     readable = [name for name, t in zip(names, there) if t]
     skipped = [name for name, t in zip(names, there) if not t]
     about = {"identity": identity, "dim": store.shape[1], "names": readable, "skipped": skipped}
-    _write(folder / "index.json", about)
+    write_json(folder / "index.json", about)
     for rest in ("vectors.part.npy", "progress.json"):
         (folder / rest).unlink(missing_ok=True)
 
@@ -237,14 +246,3 @@ def _check_identity(folder, found, wanted):
 
 def _digest(names):
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
-def _read(path):
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def _write(path, content):
-    """Write JSON whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(part, path)

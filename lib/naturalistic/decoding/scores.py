@@ -34,7 +34,24 @@ class Scores(NamedTuple):
 
 
 def score(predicted, target, n_permutations=1000, seed=0):
-    """Return the `Scores` of predicted vectors, row by row, against the targets (n_clips, dim)."""
+    """Return the `Scores` of predicted vectors.
+
+    Parameters
+    ----------
+    predicted, target : array (n_clips, dim)
+        Row by row of the same clip.
+    n_permutations, seed : int
+        As of `nulls.matched_test`.
+
+    Returns
+    -------
+    scores : Scores
+
+    Raises
+    ------
+    ValueError
+        As of `metrics.identification`.
+    """
     return Scores(
         identification_test(predicted, target, n_permutations=n_permutations, seed=seed),
         identification(predicted, target),

@@ -43,6 +43,12 @@ def best_parcels(bold, targets, clips, model, *, parcels, n_best=6):
     Returns
     -------
     part : Part
+
+    Raises
+    ------
+    ValueError
+        If ``parcels`` are missing or not valid, one has no voxel that varies, or ``n_best`` is not from 1 to their
+        number.
     """
     columns, models, scores = _fit_parcels(bold, targets, clips, model, parcels)
     chosen = _best(scores, n_best, "n_best")
@@ -51,7 +57,17 @@ def best_parcels(bold, targets, clips, model, *, parcels, n_best=6):
 
 
 def whole_cortex(bold, targets, clips, model):
-    """Fit one ridge on all voxels. Parameters and result as of `best_parcels`."""
+    """Fit one ridge on all voxels.
+
+    Parameters
+    ----------
+    bold, targets, clips, model
+        As of `best_parcels`.
+
+    Returns
+    -------
+    part : Part
+    """
     model = _fitted(model, bold, targets, clips)
     return _combined([np.arange(bold.shape[1])], [model], _scores([model]), np.array([0]), np.ones(1), targets)
 
@@ -72,6 +88,11 @@ def best_voxels(bold, targets, clips, model, *, n_voxels=(100, 300, 1000)):
     Returns
     -------
     part : Part
+
+    Raises
+    ------
+    ValueError
+        If ``n_voxels`` are no whole numbers above 0.
     """
     sizes = np.unique(np.minimum(np.atleast_1d(n_voxels), bold.shape[1]))
     if sizes.ndim != 1 or not len(sizes) or sizes.dtype.kind not in "iu" or sizes[0] < 1:
@@ -110,6 +131,11 @@ def stacked_parcels(bold, targets, clips, model, *, parcels, n_candidates=20, pe
     -------
     part : Part
         If nothing predicts, all weights are 0 and the prediction is the mean of the targets.
+
+    Raises
+    ------
+    ValueError
+        As of `best_parcels`.
     """
     columns, models, scores = _fit_parcels(bold, targets, clips, model, parcels)
     chosen = _best(scores, min(n_candidates, len(columns)), "n_candidates")
@@ -166,8 +192,8 @@ def _combined(columns, models, scores, chosen, weights, targets):
 
 def _rank_voxels(bold, targets, clips, model):
     """Return voxels in the order in which the embedding predicts them (CV correlation), the best first."""
-    sd = targets.std(axis=0, dtype=np.float64)
-    features = ((targets - targets.mean(axis=0)) / np.where(sd > 0, sd, 1)).astype(bold.dtype)
+    sd = _spread(targets)
+    features = ((targets - targets.mean(axis=0)) / sd).astype(bold.dtype)
     return np.argsort(-_fitted(model, features, bold, clips).cv_scores_.max(axis=0), kind="stable")
 
 
@@ -178,16 +204,19 @@ def _stack(held_out, targets, per_dimension):
     """
     n_candidates, n_rows, dim = held_out.shape
     grams, products = np.empty((dim, n_candidates, n_candidates)), np.empty((dim, n_candidates))
-    mean = targets.mean(axis=0, dtype=np.float64)
-    sd = targets.std(axis=0, dtype=np.float64)
+    mean, sd = targets.mean(axis=0, dtype=np.float64), _spread(targets)
     for block in column_blocks(n_candidates * n_rows, dim):
-        unit = np.where(sd[block] > 0, sd[block], 1)
-        P = ((held_out[:, :, block] - mean[block]) / unit).transpose(2, 0, 1)
+        P = ((held_out[:, :, block] - mean[block]) / sd[block]).transpose(2, 0, 1)
         grams[block] = P @ P.transpose(0, 2, 1)
-        products[block] = (P @ ((targets[:, block] - mean[block]) / unit).T[:, :, None])[:, :, 0]
+        products[block] = (P @ ((targets[:, block] - mean[block]) / sd[block]).T[:, :, None])[:, :, 0]
     if per_dimension:
         return np.stack([_nonnegative(G, c) for G, c in zip(grams, products)], axis=1)
     return _nonnegative(grams.sum(axis=0), products.sum(axis=0))
+
+
+def _spread(targets):
+    """Return the standard deviation of each dimension (dim,); 1 of a constant one, whose rounding is no spread."""
+    return np.where(np.ptp(targets, axis=0) > 0, targets.std(axis=0, dtype=np.float64), 1)
 
 
 def _nonnegative(gram, product):

@@ -52,6 +52,11 @@ def decode_alone(training, test, targets, clips, fit, n_components=100):
     Returns
     -------
     predicted : dict of str to array (n_test_rows, dim)
+
+    Raises
+    ------
+    ValueError
+        If a subject has no test runs; as of `alignment.principal_components`.
     """
     _check_test(test, training)
     predicted = {}
@@ -78,6 +83,11 @@ def decode_left_out(training, test, targets, clips, left_out, fit, reference=Non
     -------
     predicted : array (n_test_rows, dim)
         Of the left-out subject.
+
+    Raises
+    ------
+    ValueError
+        If ``left_out`` or ``reference`` is none of the subjects, or both are one; as of `decode_pooled`.
     """
     if left_out not in training or len(training) < 2:
         raise ValueError(f"left_out is {left_out!r}, expected one of two subjects or more: {', '.join(training)}")

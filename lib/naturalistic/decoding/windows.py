@@ -108,7 +108,22 @@ class Plan(NamedTuple):
 
 
 def plan_windows(clip_of_tr, runs, window, hop, delay, tr, clip):
-    """Return the `Plan` of `window_bold`, whose arguments it takes."""
+    """Say which TRs answer to each window.
+
+    Parameters
+    ----------
+    clip_of_tr, runs, window, hop, delay, tr, clip
+        As of `window_bold`.
+
+    Returns
+    -------
+    plan : Plan
+
+    Raises
+    ------
+    ValueError
+        As of `window_bold`.
+    """
     clip_of_tr = np.asarray(clip_of_tr)
     if clip_of_tr.shape != runs.shape:
         raise ValueError(f"clip_of_tr has shape {clip_of_tr.shape}, expected {runs.shape}: the clip of each TR of bold")

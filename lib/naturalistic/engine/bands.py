@@ -35,7 +35,13 @@ def draw_gammas(n_draws, n_spaces, concentration=(0.1, 1.0), seed=0):
     -------
     gammas : array (n_draws, n_spaces)
         Each row sums to 1.
+
+    Raises
+    ------
+    ValueError
+        If a number is not whole and positive.
     """
+    check_count(n_draws, "n_draws"), check_count(n_spaces, "n_spaces")
     generator, concentration = np.random.default_rng(seed), np.atleast_1d(concentration)
     gammas = [generator.dirichlet([concentration[k % len(concentration)]] * n_spaces) for k in range(n_draws)]
     gammas[0] = np.full(n_spaces, 1 / n_spaces)
@@ -52,7 +58,7 @@ def gammas_to_try(n_draws, n_spaces, concentration, seed):
         zero in a draw.
     """
     if isinstance(n_draws, Integral):
-        return draw_gammas(check_count(n_draws, "n_draws"), n_spaces, concentration, seed)
+        return draw_gammas(n_draws, n_spaces, concentration, seed)
     gammas = np.asarray(n_draws, dtype=np.float64)
     if gammas.ndim != 2 or gammas.shape[1] != n_spaces or not len(gammas):
         raise ValueError(f"n_draws has shape {gammas.shape}, expected a number or (n_draws, {n_spaces}) weights")

@@ -123,14 +123,14 @@ def check_alphas(alphas):
 
 
 def check_scoring(scoring):
-    """Return ``scoring`` if it is one of `SCORINGS`."""
+    """Return ``scoring`` if it is one of `SCORINGS`, or raise a ValueError."""
     if scoring not in SCORINGS:
         raise ValueError(f"scoring is {scoring!r}, expected one of {SCORINGS}")
     return scoring
 
 
 def check_count(value, name, optional=False):
-    """Return ``value`` if it is a whole number of at least 1 (or None, where that is allowed)."""
+    """Return ``value`` if it is a whole number of 1 or more (or None, where that is allowed), or raise a ValueError."""
     if (optional and value is None) or (isinstance(value, Integral) and not isinstance(value, bool) and value > 0):
         return value
     raise ValueError(f"{name} is {value!r}, expected a whole number of at least 1{' or None' if optional else ''}")

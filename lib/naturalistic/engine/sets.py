@@ -29,6 +29,11 @@ def nested_gammas(n_spaces, most=3, levels=(0.1, 1.0)):
     -------
     gammas : array (n_rows, n_spaces)
         Each row sums to 1; single spaces first.
+
+    Raises
+    ------
+    ValueError
+        If a level is not above 0, the largest is not 1, or a number is below 1.
     """
     levels = np.unique(np.asarray(levels, dtype=np.float64))
     if not (len(levels) and levels[0] > 0 and levels[-1] == 1):
@@ -65,6 +70,12 @@ def fit_sets(model, X, Y, sets, groups=None):
     ------
     fitted : BandedRidgeCV
         Of the set's spaces; with an array of weights of all spaces, those that are not in the set weighing 0.
+
+    Raises
+    ------
+    ValueError
+        If a set is empty or names another space, no row of weights is of a set's spaces alone, or as
+        `BandedRidgeCV.fit`.
     """
     for names in sets:
         if not len(names) or set(names) - set(X):

@@ -1,1 +1,1 @@
-"""From stimulus to features: language models, the TR grid, delays."""
+"""From stimulus to features: models of music and of language, the grid of TRs, delays."""

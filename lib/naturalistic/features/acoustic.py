@@ -86,7 +86,7 @@ def acoustic(waveforms, sample_rate, *, cache=True, progress=True, n_jobs=1, all
     work = (joblib.delayed(_describe)(clips[k], sample_rate) for k in todo)
     made = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
     bar = tqdm(made, total=len(todo), desc="acoustic", unit="clip", delay=3, leave=False, disable=not progress)
-    for k, values in zip(todo, bar):
+    for values, k in zip(bar, todo):  # the generator first, so that it runs to its end
         numbers[k] = values
         if cache:
             stored.write("acoustic", keys[k], numbers[k])

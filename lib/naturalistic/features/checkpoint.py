@@ -6,14 +6,13 @@ import json
 import pickle
 from pathlib import Path
 
-import numpy as np
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
 from naturalistic.features.devices import check_device, precision
-from naturalistic.features.language_model import quiet
+from naturalistic.features.language_model import hash_parameters, quiet
 
 _FILES = ("*.json", "*.txt", "*.safetensors")
 _PICKLED = ("pytorch_model*.bin",)  # read by torch.load(weights_only=True), which builds tensors and nothing else
@@ -90,7 +89,13 @@ def _check_files(folder):
 
 
 def kind(folder):
-    """Return the ``model_type`` of a checkpoint and a description of it for messages; None and it if there is none."""
+    """Return the ``model_type`` of a checkpoint and a description of it for messages; None and it if there is none.
+
+    Raises
+    ------
+    ValueError
+        If its ``config.json`` is not JSON.
+    """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
@@ -196,7 +201,5 @@ def digest(network, *extra):
     config = network.config.to_dict() if hasattr(getattr(network, "config", None), "to_dict") else {}
     config = {key: value for key, value in config.items() if key not in ("_name_or_path", "transformers_version")}
     sha = hashlib.sha256(json.dumps([config, extra], sort_keys=True, default=str).encode())
-    for key, value in sorted(network.state_dict().items()):
-        sha.update(f"{key} {tuple(value.shape)} {value.dtype}".encode())
-        sha.update(np.ascontiguousarray(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
+    hash_parameters(sha, network)
     return sha.hexdigest()

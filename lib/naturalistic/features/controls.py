@@ -111,7 +111,8 @@ def count_events(times, n_seconds):
     wrong = times[~((times >= 0) & (times < n_seconds))]
     if len(wrong):
         raise ValueError(f"times has {wrong[0]:g} s, expected 0 up to {n_seconds} s of the run")
-    return np.bincount(np.floor(times + _SECONDS).astype(int), minlength=n_seconds)[:n_seconds].astype(np.float32)
+    second = np.minimum(np.floor(times + _SECONDS).astype(int), n_seconds - 1)
+    return np.bincount(second, minlength=n_seconds).astype(np.float32)
 
 
 def controls(texts, measured=None, runs=None, unit="words"):
@@ -149,7 +150,7 @@ def controls(texts, measured=None, runs=None, unit="words"):
 
 
 def as_space(texts, measured=None, runs=None, unit="words"):
-    """Return `controls` side by side, as one feature space: float32 (n_seconds, n_features)."""
+    """Return `controls` side by side, as one feature space: float32 (n_seconds, n_features); parameters as there."""
     return np.concatenate(list(controls(texts, measured, runs, unit).values()), axis=1)
 
 
@@ -162,7 +163,7 @@ def _stretches(seconds):
     """Return (first, end, text) of each utterance of a run: the seconds running in which it stands."""
     open_, found = {}, []
     for k, second in enumerate([*seconds, []]):
-        here = {text for text in second if text.strip(". ")}
+        here = dict.fromkeys(text for text in second if text.strip(". "))  # no set: its order differs from run to run
         found += [(open_.pop(text), k, text) for text in list(open_) if text not in here]
         open_.update({text: k for text in here if text not in open_})
     return found

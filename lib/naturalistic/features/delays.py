@@ -20,6 +20,10 @@ def delays_in_trs(delays, tr):
     tr : float
         Repetition time in s.
 
+    Returns
+    -------
+    shifts : int array (n_delays,)
+
     Raises
     ------
     ValueError
@@ -57,6 +61,11 @@ def shift(features, n, runs=None):
     -------
     shifted : array (n_trs, n_features)
         Of the same dtype.
+
+    Raises
+    ------
+    ValueError
+        If features are not floats (n_trs, n_features), or the shift is as long as a run.
     """
     features = np.asarray(features)
     shifted = np.zeros_like(features)

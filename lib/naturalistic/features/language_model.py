@@ -31,7 +31,7 @@ class LanguageModel:
         In evaluation mode, on ``device``. Not to be changed: cached features are found by ``digest``.
     n_layers : int
         Hidden states that one pass gives: the embedding layer and each block.
-    n_dims : int
+    dim : int
         Size of a hidden state.
     max_tokens : int
         Longest text in tokens, special tokens included.
@@ -46,7 +46,7 @@ class LanguageModel:
     tokenizer: Any = field(repr=False)
     network: Any = field(repr=False)
     n_layers: int
-    n_dims: int
+    dim: int
     max_tokens: int
     device: str
     causal: bool
@@ -90,13 +90,13 @@ def load_model(name=MINILM, device="cpu", dtype="float32"):
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     network = network.eval().to(device)
-    n_layers, n_dims, causal = _probe(network)
+    n_layers, dim, causal = _probe(network)
     return LanguageModel(
         str(name),
         tokenizer,
         network,
         n_layers,
-        n_dims,
+        dim,
         _max_tokens(network, tokenizer),
         str(device),
         causal,
@@ -230,7 +230,12 @@ def _digest(network, tokenizer):
     }
     sha.update(json.dumps(config, sort_keys=True, default=str).encode())
     sha.update(tokenizer.backend_tokenizer.to_str().encode())
+    hash_parameters(sha, network)
+    return sha.hexdigest()
+
+
+def hash_parameters(sha, network):
+    """Feed the name, shape, type and bytes of each parameter of a network to a hash object."""
     for key, value in sorted(network.state_dict().items()):
         sha.update(f"{key} {tuple(value.shape)} {value.dtype}".encode())
         sha.update(np.ascontiguousarray(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
-    return sha.hexdigest()

@@ -35,6 +35,16 @@ def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5
         s.
     weights : str or Path, optional
         Other weights, from ``naturalistic train mini-mulan``.
+
+    Returns
+    -------
+    embedder : Embedder
+        Of 128 dimensions, with a text tower.
+
+    Raises
+    ------
+    ValueError
+        On another ``dtype``, or weights of another network.
     """
     _check_dtype(dtype)
     sound, text = JointSound(), JointText()
@@ -64,6 +74,16 @@ def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, l
         among the miniature's clips).
     weights : str or Path, optional
         Other weights, from ``naturalistic train mini-ssl``.
+
+    Returns
+    -------
+    embedder : Embedder
+        Of 192 dimensions.
+
+    Raises
+    ------
+    ValueError
+        On another ``dtype``, a layer that is not there, or weights of another network.
     """
     _check_dtype(dtype)
     network = MaskedSound()

@@ -82,6 +82,11 @@ def one_hot(labels):
     columns : float32 array (n, n_names)
         In the order of the sorted names.
     names : tuple of str
+
+    Raises
+    ------
+    ValueError
+        If there is no label, or more than one dimension.
     """
     labels = np.asarray(labels)
     if labels.ndim != 1 or not len(labels):
@@ -112,6 +117,11 @@ def acoustic_steps(waveforms, sample_rate, step=1.5, *, cache=True, progress=Tru
     -------
     features : float32 array (n_clips, n_steps, 88)
         As vectors of windows of one step: loudness in 64 bands, chroma, onset strength, spectrum, contrast.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `acoustic.acoustic_frames`.
     """
     clips, _ = check_waveforms(waveforms, sample_rate)
     n_steps = n_windows(min(map(len, clips)), sample_rate, step, step)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-# Tokens of one batch. On a CPU more is slower: the activations of about 1,500 tokens still fit the caches (MiniLM
-# on two cores: 160 GFLOP/s at 1,344 tokens of 42-token texts, 114 at 5,376). A GPU wants many.
+# Tokens of one batch, padding included. On a CPU more is slower: the activations of about 1,500 tokens still fit the
+# caches (MiniLM on two cores: 160 GFLOP/s at 1,344 tokens of 42-token texts, 114 at 5,376). A GPU wants many.
 _BATCH_TOKENS = {"cpu": 1536, "cuda": 32768}
 _NO_WORD = -1  # an opening special token: seen by all, sees only its like
 
@@ -50,10 +50,10 @@ def run_rows(model, rows, n_words, layers, batch_tokens=None, progress=False):
 
     Returns
     -------
-    features : float32 array (n_layers, n_words, n_dims)
+    features : float32 array (n_layers, n_words, dim)
     """
-    batch_tokens = batch_tokens or _BATCH_TOKENS.get(model.device.split(":")[0], 4096)
-    features = np.zeros((len(layers), n_words, model.n_dims), np.float32)
+    batch_tokens = batch_tokens or tokens_of_batch(model.device)
+    features = np.zeros((len(layers), n_words, model.dim), np.float32)
     total = sum(len(row.ids) for row in rows)
     with tqdm(
         total=total, desc=model.name, unit="token", delay=3, mininterval=0.5, leave=False, disable=not progress
@@ -63,6 +63,11 @@ def run_rows(model, rows, n_words, layers, batch_tokens=None, progress=False):
             features[:, words] = values
             bar.update(sum(len(row.ids) for row in batch))
     return features
+
+
+def tokens_of_batch(device):
+    """Return how many tokens, padding included, make a fast pass on a device ("cpu", "cuda:0")."""
+    return _BATCH_TOKENS.get(device.split(":")[0], 4096)
 
 
 def _batches(rows, batch_tokens):
@@ -79,7 +84,7 @@ def _batches(rows, batch_tokens):
 
 @torch.inference_mode()
 def _run_batch(model, batch, layers):
-    """Words that are read, and their features (n_layers, n_read, n_dims)."""
+    """Words that are read, and their features (n_layers, n_read, dim)."""
     ids, mask = _inputs(model, batch)
     states = model.network(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
     weights, taken, words = _read_weights(batch, ids.shape[1])

@@ -28,7 +28,7 @@ def embed(texts, layer, model=None):
 
     Returns
     -------
-    vectors : float32 array (n_texts, n_dims)
+    vectors : float32 array (n_texts, dim)
 
     Raises
     ------
@@ -39,7 +39,7 @@ def embed(texts, layer, model=None):
     if not 0 <= layer < model.n_layers:
         raise ValueError(f"layer is {layer}, {model.name} has 0 (the embedding layer) to {model.n_layers - 1}")
     if not len(texts):
-        return np.zeros((0, model.n_dims), np.float32)
+        return np.zeros((0, model.dim), np.float32)
     tokens = model.tokenizer(list(texts), truncation=True, max_length=model.max_tokens, return_special_tokens_mask=True)
     rows = []
     for k, (ids, special) in enumerate(zip(tokens["input_ids"], tokens["special_tokens_mask"])):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import linalg
 
-from naturalistic.features.delays import delays_in_trs
+from naturalistic.features.delays import as_delays, delays_in_trs
 from naturalistic.runs import run_slices
 
 COMPONENTS = 1280  # of the paper
@@ -177,16 +177,21 @@ def settled(runs, delays, tr):
     Parameters
     ----------
     runs : array-like (n_trs,)
-    delays : sequence of float
-        In s, multiples of ``tr``.
+    delays : sequence of float or of sequences of float
+        In s, multiples of ``tr``; groups count as their delays do, see `delays.delayed`.
     tr : float
         Repetition time in s.
 
     Returns
     -------
     settled : bool array (n_trs,)
+
+    Raises
+    ------
+    ValueError
+        If a delay is not a multiple of ``tr``.
     """
-    shifts, inside = delays_in_trs(delays, tr), np.zeros(len(runs), bool)
+    shifts, inside = delays_in_trs(np.unique(np.hstack(as_delays(delays))), tr), np.zeros(len(runs), bool)
     for run in run_slices(runs):
         length = run.stop - run.start
         inside[run.start + max(0, shifts.max()) : run.start + max(0, length + min(0, shifts.min()))] = True

@@ -31,7 +31,7 @@ def exact_rows(model, words, starts, pool):
         if text not in rows:
             rows[text] = Row(_without_closing(encoding) if model.causal else encoding.ids, [])
         span = [[len(text) - len(words[i]), len(text)]] if pool == "word" else [[0, len(text)]]
-        rows[text].reads.append((i, *_owned(encoding, np.array(span), words, [i])[0]))
+        rows[text].reads.append((i, *_owned(encoding, np.array(span), [i])[0]))
     rows = list(rows.values())
     return _share_prefixes(rows) if model.causal else rows, int((firsts > starts).sum())
 
@@ -75,7 +75,7 @@ def _chunk_row(encoding, words, first, begin, starts, pool, look_ahead, masked):
     ends with itself.
     """
     word_spans = join_words(words)[1]
-    spans = _owned(encoding, word_spans, words, range(first, first + len(words)))
+    spans = _owned(encoding, word_spans, range(first, first + len(words)))
     shared = np.append(spans[1:, 0] < spans[:-1, 1], False)
     reads, split = [], []
     for i in range(begin, first + len(words)):
@@ -106,7 +106,7 @@ def _without_closing(encoding):
     return encoding.ids[: len(encoding.ids) - encoding.n_closing]
 
 
-def _owned(encoding, word_spans, words, indices):
+def _owned(encoding, word_spans, indices):
     """Token spans of words, each with one token or more."""
     spans = token_spans(encoding.offsets, word_spans)
     for i, (first, end) in zip(indices, spans):

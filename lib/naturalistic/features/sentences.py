@@ -18,7 +18,7 @@ def sentence_vectors(sentences, model=None, batch_size=64):
 
     Returns
     -------
-    vectors : float32 array (n_sentences, n_dims)
+    vectors : float32 array (n_sentences, dim)
 
     Raises
     ------
@@ -32,7 +32,7 @@ def sentence_vectors(sentences, model=None, batch_size=64):
         raise ValueError(f"sentences {empty[:5]} are empty: leave them out, or say what they stand for")
     model = model or load_model(MINILM)
     order = np.argsort([len(sentence) for sentence in sentences], kind="stable")  # little padding in a batch
-    vectors = np.empty((len(sentences), model.n_dims), dtype=np.float32)
+    vectors = np.empty((len(sentences), model.dim), dtype=np.float32)
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         tokens = model.tokenizer(

@@ -24,6 +24,7 @@ from naturalistic.features.language_model import LanguageModel, load_model
 from naturalistic.features.passes import run_rows
 from naturalistic.features.rows import chunked_rows, exact_rows
 from naturalistic.features.spans import check_words, word_ids
+from naturalistic.features.text_vectors import check_layers
 
 __all__ = ["LanguageModel", "compare", "context_starts", "contextual", "load_model", "static"]
 
@@ -62,7 +63,7 @@ def contextual(
 
     Returns
     -------
-    features : float32 array (n_layers, n_words, n_dims)
+    features : float32 array (n_layers, n_words, dim)
 
     Raises
     ------
@@ -71,7 +72,7 @@ def contextual(
     """
     words = check_words(words)
     starts = check_starts(starts, len(words))
-    layers = _check_layers(layers, model.n_layers)
+    layers = check_layers(model, layers)
     _check_choice("method", method, ("exact", "chunked"))
     _check_choice("pool", pool, ("word", "context"))
     if look_ahead and method == "exact":
@@ -115,7 +116,7 @@ def static(model, words):
 
     Returns
     -------
-    vectors : float32 array (n_words, n_dims)
+    vectors : float32 array (n_words, dim)
         Mean over the tokens of the word by itself.
 
     Raises
@@ -137,7 +138,7 @@ def compare(exact, chunked):
 
     Parameters
     ----------
-    exact, chunked : arrays (n_layers, n_words, n_dims)
+    exact, chunked : arrays (n_layers, n_words, dim)
 
     Returns
     -------
@@ -155,7 +156,7 @@ def compare(exact, chunked):
     if exact.shape != chunked.shape or exact.ndim != 3:
         raise ValueError(
             f"exact has shape {exact.shape} and chunked {chunked.shape}, expected both "
-            "(n_layers, n_words, n_dims) of the same words and layers"
+            "(n_layers, n_words, dim) of the same words and layers"
         )
     summary = {f"{name}_{part}": [] for name in ("cosine", "correlation") for part in ("mean", "p05")}
     for a, b in zip(exact, chunked):
@@ -175,17 +176,3 @@ def _cosines(a, b, axis):
 def _check_choice(name, value, choices):
     if value not in choices:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
-
-
-def _check_layers(layers, n_layers):
-    """Layers as non-negative numbers."""
-    if layers is None:
-        return list(range(n_layers))
-    layers = [int(layer) for layer in np.atleast_1d(layers)]
-    for layer in layers:
-        if not -n_layers <= layer < n_layers:
-            raise ValueError(
-                f"layers has {layer}, expected 0 (the embedding layer) to {n_layers - 1}: the model has "
-                f"{n_layers} layers"
-            )
-    return [layer % n_layers for layer in layers]

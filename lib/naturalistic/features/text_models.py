@@ -14,11 +14,10 @@ from huggingface_hub.errors import GatedRepoError
 from naturalistic.features.devices import check_device
 from naturalistic.features.language_model import MINILM, LanguageModel, load_model
 from naturalistic.features.spans import encode
-from naturalistic.features.word_vectors import open_word_vectors
+from naturalistic.features.word_vectors import SUFFIXES, open_word_vectors
 
 STATIC = "static:"  # stands before the name of a model of which the input embeddings alone are wanted
 DTYPES = ("float32", "bfloat16", "float16")
-_FILES = (".bin", ".txt", ".vec")
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,13 @@ class StaticVectors:
         return self.model.network.get_input_embeddings().weight.detach()
 
     @property
-    def n_dims(self):
+    def dim(self):
         """Return the size of a vector."""
         return self._table.shape[1]
 
     @functools.cached_property
     def digest(self):
-        """Hash of the model's, told apart from it."""
+        """Return a hash of the model's, told apart from it."""
         return hashlib.sha256(f"{STATIC}{self.model.digest}".encode()).hexdigest()
 
     def means(self, texts):
@@ -60,12 +59,12 @@ class StaticVectors:
 
         Returns
         -------
-        means : float32 array (n_texts, n_dims)
+        means : float32 array (n_texts, dim)
             Zero where the tokenizer leaves no token.
         counts : int array (n_texts, 2)
             Tokens of each; the second column is 0, as nothing is lost.
         """
-        means, counts = np.zeros((len(texts), self.n_dims), np.float32), np.zeros((len(texts), 2), int)
+        means, counts = np.zeros((len(texts), self.dim), np.float32), np.zeros((len(texts), 2), int)
         for k, encoding in enumerate(encode(self.model.tokenizer, texts)):
             ids = encoding.ids[encoding.n_opening : len(encoding.ids) - encoding.n_closing]
             if len(ids):
@@ -95,7 +94,7 @@ def load(name=MINILM, device="cpu", dtype="float32", device_map=None):
     Returns
     -------
     model : LanguageModel, StaticVectors or WordVectors
-        With ``name``, ``n_layers``, ``n_dims`` and ``digest``, for `levels.level_features`.
+        With ``name``, ``n_layers``, ``dim`` and ``digest``, for `levels.level_features`.
 
     Raises
     ------
@@ -111,7 +110,7 @@ def load(name=MINILM, device="cpu", dtype="float32", device_map=None):
     check_device(device)
     if str(name).startswith(STATIC):
         return StaticVectors(str(name), _load_network(str(name).removeprefix(STATIC), device, dtype, None))
-    if Path(name).suffix in _FILES and not Path(name).expanduser().is_dir():
+    if Path(name).suffix in SUFFIXES and not Path(name).expanduser().is_dir():
         return open_word_vectors(name)
     return _load_network(name, device, dtype, device_map)
 

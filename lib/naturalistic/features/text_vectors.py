@@ -13,11 +13,10 @@ import torch
 from tqdm import tqdm
 
 from naturalistic.features import shards
+from naturalistic.features.passes import tokens_of_batch
 from naturalistic.features.spans import encode
 
 _RECIPE = 1  # part of the cache's name: raise it when the same call gives other numbers
-# Tokens of one pass, padding included; on a CPU more is slower (see `passes`), a GPU wants many.
-_PASS_TOKENS = {"cpu": 1536, "cuda": 32768}
 _BLOCK_TEXTS, _BLOCK_BYTES = 2048, 2**26  # of one shard: what an interrupted computation has to do again at most
 
 
@@ -75,7 +74,7 @@ def text_vectors(model, texts, layers=None, *, cache=True, keep="float16", progr
     texts, layers = _check_texts(texts), check_layers(model, layers)
     if keep not in ("float16", "float32"):
         raise ValueError(f"keep is {keep!r}, expected 'float16' or 'float32'")
-    vectors = np.zeros((len(texts), len(layers), model.n_dims), keep)
+    vectors = np.zeros((len(texts), len(layers), model.dim), keep)
     there, counts = np.zeros(len(texts), bool), np.zeros((len(texts), 2), np.int64)
     if cache:
         folder = f"levels/{model.digest[:32]}-{_RECIPE}-{keep}"
@@ -165,7 +164,7 @@ def _computed(model, texts, layers, progress):
     encodings = encode(model.tokenizer, texts)
     rows = [_fitting(encoding, model.max_tokens) for encoding in encodings]
     order = np.argsort([-len(row[0]) for row in rows], kind="stable")
-    size = max(1, min(_BLOCK_TEXTS, _BLOCK_BYTES // (4 * len(layers) * model.n_dims)))
+    size = max(1, min(_BLOCK_TEXTS, _BLOCK_BYTES // (4 * len(layers) * model.dim)))
     total = sum(len(row[0]) for row in rows)
     with tqdm(
         total=total, desc=model.name, unit="token", delay=3, mininterval=0.5, leave=False, disable=not progress
@@ -187,7 +186,7 @@ def _fitting(encoding, max_tokens):
 
 def _batches(rows, device):
     """Yield rows of nearly one length together; they come in order of length, the longest first."""
-    limit, first = _PASS_TOKENS.get(device.split(":")[0], 4096), 0
+    limit, first = tokens_of_batch(device), 0
     for k in range(1, len(rows) + 1):
         if k == len(rows) or (k - first + 1) * len(rows[first][0]) > limit:
             yield rows[first:k]

@@ -64,7 +64,7 @@ def to_trs(features, times, tr_times, tr, method="lanczos", *, lobes=3, event_ru
 
 
 def tr_weights(times, tr_times, tr, method="lanczos", *, lobes=3, event_runs=None, runs=None):
-    """Return the sparse weights (n_trs, n_events) that `to_trs` applies; parameters are the same."""
+    """Return the sparse weights (n_trs, n_events) that `to_trs` applies; parameters and errors are the same."""
     times, tr_times = np.asarray(times, dtype=float), np.asarray(tr_times, dtype=float)
     if method not in METHODS:
         raise ValueError(f"method is {method!r}, expected one of {METHODS}")

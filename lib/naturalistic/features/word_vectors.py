@@ -17,6 +17,7 @@ import numpy as np
 
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")  # "don't", "well-known" and "U.S" are one word each
 _PARTS = re.compile(r"[^\W_]+")
+SUFFIXES = (".bin", ".txt", ".vec")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class WordVectors:
     ----------
     name : str
         Its path.
-    n_dims : int
+    dim : int
     places : dict of str to (int, int)
         Where the numbers of each word begin and end in the file, in bytes.
     content : mmap
@@ -39,7 +40,7 @@ class WordVectors:
     """
 
     name: str
-    n_dims: int
+    dim: int
     places: dict = field(repr=False)
     content: mmap.mmap = field(repr=False)
     binary: bool
@@ -52,7 +53,7 @@ class WordVectors:
 
     @functools.cached_property
     def digest(self):
-        """Hash of the file, and of which words a text is split into."""
+        """Return a hash of the file, and of which words a text is split into."""
         sha, code = hashlib.sha256(self.content), getattr(self.split, "__code__", None)
         if code is None:
             how = repr(self.split)
@@ -63,7 +64,7 @@ class WordVectors:
         return sha.hexdigest()
 
     def vector(self, word):
-        """Return the vector of a word, float32 (n_dims,).
+        """Return the vector of a word, float32 (dim,).
 
         Raises
         ------
@@ -74,13 +75,13 @@ class WordVectors:
         """
         first, end = self.places[word]
         if self.binary:
-            found = np.frombuffer(self.content, "<f4", self.n_dims, first).astype(np.float32)
+            found = np.frombuffer(self.content, "<f4", self.dim, first).astype(np.float32)
         else:
             found = _numbers(self.content[first:end], f"{self.name}: the vector of {word!r}")
-        if found.shape != (self.n_dims,) or not np.isfinite(found).all():
+        if found.shape != (self.dim,) or not np.isfinite(found).all():
             raise ValueError(
                 f"{self.name}: the vector of {word!r} has {found.size} numbers, not all finite or not the "
-                f"{self.n_dims} that its first line says: the file is damaged"
+                f"{self.dim} that its first line says: the file is damaged"
             )
         return found
 
@@ -109,11 +110,11 @@ class WordVectors:
 
         Returns
         -------
-        means : float32 array (n_texts, n_dims)
+        means : float32 array (n_texts, dim)
             Zero where no word is known.
         counts : int array (n_texts, 2)
         """
-        vectors, means, counts = {}, np.zeros((len(texts), self.n_dims), np.float32), np.zeros((len(texts), 2), int)
+        vectors, means, counts = {}, np.zeros((len(texts), self.dim), np.float32), np.zeros((len(texts), 2), int)
         for k, text in enumerate(texts):
             words, n_unknown = self.known(text)
             vectors.update((word, self.vector(word)) for word in words if word not in vectors)
@@ -150,7 +151,7 @@ def open_word_vectors(path, split=words_of):
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected a word2vec file (.bin, .txt or .vec)")
-    if path.suffix not in (".bin", ".txt", ".vec"):
+    if path.suffix not in SUFFIXES:
         raise ValueError(f"{path} ends in {path.suffix!r}, expected .bin, .txt or .vec: unpack it first (gunzip)")
     with open(path, "rb") as file:
         first = file.readline(100)
@@ -160,14 +161,14 @@ def open_word_vectors(path, split=words_of):
                 "300': it is no word2vec file, or lacks this line (as GloVe's do): write it"
             )
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    n_words, n_dims = map(int, first.split())
+    n_words, dim = map(int, first.split())
     binary = path.suffix == ".bin"
-    places = (_binary_places if binary else _text_places)(content, len(first), n_words, n_dims, path)
-    return WordVectors(str(path), n_dims, places, content, binary, split)
+    places = (_binary_places if binary else _text_places)(content, len(first), n_words, dim, path)
+    return WordVectors(str(path), dim, places, content, binary, split)
 
 
-def _binary_places(content, start, n_words, n_dims, path):
-    places, size = {}, 4 * n_dims
+def _binary_places(content, start, n_words, dim, path):
+    places, size = {}, 4 * dim
     for k in range(n_words):
         blank = content.find(b" ", start)
         if blank < 0 or blank + 1 + size > len(content):
@@ -179,7 +180,7 @@ def _binary_places(content, start, n_words, n_dims, path):
     return places
 
 
-def _text_places(content, start, n_words, n_dims, path):
+def _text_places(content, start, n_words, dim, path):
     places = {}
     for k in range(n_words):
         end = content.find(b"\n", start)
@@ -191,8 +192,8 @@ def _text_places(content, start, n_words, n_dims, path):
         places.setdefault(content[start:blank].decode("utf-8", "replace"), last)
         start = end + 1
     found = _numbers(content[slice(*last)], f"{path}: its last line")
-    if len(found) != n_dims:
-        raise ValueError(f"{path}: its last line has {len(found)} numbers, expected {n_dims}: it was cut short")
+    if len(found) != dim:
+        raise ValueError(f"{path}: its last line has {len(found)} numbers, expected {dim}: it was cut short")
     return places
 
 

@@ -41,11 +41,43 @@ class Generator(Protocol):
         """
 
     def generate_all(self, embeddings, seeds, duration=15.0, progress=True):
-        """Return many pieces, list of waveforms and the sample rate; piece i depends on row i and seed i alone."""
+        """Return many pieces of music; piece i depends on row i and seed i alone.
+
+        Parameters
+        ----------
+        embeddings : array (n, dim)
+        seeds : sequence of int
+            One a row.
+        duration : float
+            s, of each piece.
+        progress : bool
+            Show a bar.
+
+        Returns
+        -------
+        waveforms : list of float32 array (n_samples,)
+        sample_rate : int
+            Hz.
+        """
 
 
 def check_embeddings(embeddings, dim, seeds, duration):
-    """Return vectors of length 1 (n, dim) and seeds (n,), or say what is wrong with them.
+    """Return vectors of length 1 and seeds, or say what is wrong with them.
+
+    Parameters
+    ----------
+    embeddings : array (n, dim)
+    dim : int
+        That the generator takes.
+    seeds : sequence of int
+        One a row.
+    duration : float
+        s.
+
+    Returns
+    -------
+    vectors : float32 array (n, dim)
+    seeds : list of int
 
     Raises
     ------
@@ -75,9 +107,15 @@ def check_embeddings(embeddings, dim, seeds, duration):
 def check_dim(generator, embedder):
     """Stop if a generator does not take an embedder's vectors; before they are decoded, indexed or anything.
 
+    Parameters
+    ----------
+    generator : Generator
+    embedder : features.embedder.Embedder
+
     Raises
     ------
     ValueError
+        If the dimensions differ.
     """
     if generator.dim != embedder.dim:
         raise ValueError(

@@ -85,6 +85,16 @@ def embedder_hash():
 def network_of(path, device="cpu"):
     """Return the network with weights from a file (half precision on disk), in double precision.
 
+    Parameters
+    ----------
+    path : str or Path
+        Of the safetensors file.
+    device : str
+
+    Returns
+    -------
+    network : ScoreModel
+
     Raises
     ------
     FileNotFoundError, ValueError
@@ -125,7 +135,18 @@ class MiniGenerator:
         self.network, self.name, self.device = network, name, str(device)
 
     def write(self, embeddings, seeds, duration=15.0):
-        """Yield the `tokens.Score` of each row; parameters and errors as of `generate_all`."""
+        """Write a score for each vector, one after another.
+
+        Parameters
+        ----------
+        embeddings, seeds, duration
+            As of `generate_all`.
+
+        Raises
+        ------
+        ValueError
+            As of `generate_all`.
+        """
         vectors, seeds = check_embeddings(embeddings, self.dim, seeds, duration)
         if negative := [seed for seed in seeds if seed < 0]:
             raise ValueError(f"seeds: {negative[0]} is negative, expected 0 or more")
@@ -135,7 +156,26 @@ class MiniGenerator:
             yield from write_scores(self.network, vectors[rows], seeds[rows], float(duration))
 
     def generate(self, embedding, seed, duration=15.0):
-        """Return one piece of music: (waveform, sample_rate); see `generator.Generator.generate`."""
+        """Return one piece of music; see `generator.Generator.generate`.
+
+        Parameters
+        ----------
+        embedding : array (dim,)
+        seed : int
+        duration : float
+            s.
+
+        Returns
+        -------
+        waveform : float32 array (n_samples,)
+        sample_rate : int
+            Hz.
+
+        Raises
+        ------
+        ValueError
+            As of `generate_all`.
+        """
         waveforms, rate = self.generate_all(np.asarray(embedding)[None], [seed], duration, progress=False)
         return waveforms[0], rate
 

@@ -114,12 +114,47 @@ class MusicLDM:
         return int(self.pipeline.vocoder.config.sampling_rate)
 
     def generate(self, embedding, seed, duration=15.0):
-        """Return one piece of music, (waveform, sample_rate); see `Generator.generate`."""
+        """Return one piece of music; see `Generator.generate`.
+
+        Parameters
+        ----------
+        embedding : array (dim,)
+        seed : int
+        duration : float
+            s.
+
+        Returns
+        -------
+        waveform : float32 array (n_samples,)
+        sample_rate : int
+            Hz.
+
+        Raises
+        ------
+        ValueError, RuntimeError
+            As of `generate_all`.
+        """
         waveforms, sample_rate = self.generate_all(np.asarray(embedding)[None], [seed], duration, progress=False)
         return waveforms[0], sample_rate
 
     def generate_all(self, embeddings, seeds, duration=15.0, progress=True):
-        """Return many pieces, list of waveforms and the sample rate; see `Generator.generate_all`.
+        """Return many pieces of music; see `Generator.generate_all`.
+
+        Parameters
+        ----------
+        embeddings : array (n, dim)
+        seeds : sequence of int
+            One a row.
+        duration : float
+            s, of each piece.
+        progress : bool
+            Show a bar.
+
+        Returns
+        -------
+        waveforms : list of float32 array (n_samples,)
+        sample_rate : int
+            Hz.
 
         Raises
         ------
@@ -173,10 +208,17 @@ def extract_clap(source, folder, revision=None):
         Hub id or folder of the pipeline.
     folder : str or Path
         Made; the weights are copied to it.
+    revision : str, optional
+        Branch, tag or commit on the hub.
 
     Returns
     -------
     folder : Path
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such checkpoint, or it is of another class.
     """
     source, folder = sources.locate(source, revision, "musicldm"), Path(folder)
     sources.check_kind(source, source, "MusicLDMPipeline", "MusicLDMPipeline")

@@ -72,7 +72,22 @@ def write_scores(network, vectors, seeds, duration):
 
 
 def write_headers(network, condition, chances):
-    """Return a header for each condition, and the states (n, header_width) after them."""
+    """Draw a header for each condition.
+
+    Parameters
+    ----------
+    network : ScoreModel
+    condition : float tensor (n, width)
+        From `ScoreModel.conditions`.
+    chances : list of numpy.random.Generator
+        One a row.
+
+    Returns
+    -------
+    headers : list of int array (n_tokens,)
+    states : float tensor (n, header_width)
+        After them.
+    """
     n, device = len(condition), condition.device
     kinds, position = np.searchsorted(HEADER_STARTS, np.arange(BEGIN), side="right") - 1, np.arange(BEGIN)
     headers, over, token, state = [[] for _ in range(n)], np.zeros(n, dtype=bool), np.full(n, BEGIN), None
@@ -162,7 +177,20 @@ class Writing:
         return known
 
     def allowed(self, rows, drawn, k):
-        """Return which tokens of field ``k`` may follow, given the fields before it (n, size)."""
+        """Return which tokens of a field may follow, given the fields before it.
+
+        Parameters
+        ----------
+        rows : int array (n,)
+        drawn : int array (n, 6)
+            Fields of the event, drawn up to ``k``.
+        k : int
+            Of the field.
+
+        Returns
+        -------
+        allowed : bool array (n, size)
+        """
         allowed = np.ones((len(rows), SIZES[k]), dtype=bool)
         voice, first = drawn[:, 1], self.n[rows] == 0
         before, low_pitch = self.voice[rows], self.pitch[rows]
@@ -192,7 +220,17 @@ class Writing:
         return tokens + LOWEST + np.where(voice < N_PITCHED, self.key[rows], 0)[:, None]
 
     def add(self, rows, drawn):
-        """Add an event to each row; return which rows are to go on (n,)."""
+        """Add an event to each row, and say which rows are to go on.
+
+        Parameters
+        ----------
+        rows : int array (n,)
+        drawn : int array (n, 6)
+
+        Returns
+        -------
+        going : bool array (n,)
+        """
         at = self.n[rows]
         rank = np.zeros(len(rows), dtype=int)
         same = (at > 0) & (drawn[:, 0] == 0) & (drawn[:, 1] == self.voice[rows])

@@ -70,7 +70,19 @@ def recalled(events, advance, k):
 
 
 class ScoreModel(nn.Module):
-    """An embedding to the probabilities of a header's tokens, and of the fields of events."""
+    """An embedding to the probabilities of a header's tokens, and of the fields of events.
+
+    Parameters
+    ----------
+    dim : int
+        Of the embedding.
+    width : int
+        Of the state from which events are predicted.
+    header_width : int
+        Of the state from which the header is predicted.
+    field_width : int
+        Of what one field is predicted from.
+    """
 
     def __init__(self, dim=128, width=192, header_width=128, field_width=96):
         super().__init__()
@@ -122,7 +134,7 @@ class ScoreModel(nn.Module):
         return torch.lerp(torch.tanh(new_in + reset * new_again), state, keep)
 
     def all_states(self, inputs, state, sizes):
-        """Return the states of packed inputs; `torch.nn.GRU` takes a time that is quadratic in their number."""
+        """Return the states of packed inputs (n_events, width); `torch.nn.GRU` takes quadratic time in their number."""
         states = []
         for gates in self.into(inputs).split(sizes):
             state = self.next_state(gates, state[: len(gates)])
@@ -134,10 +146,24 @@ class ScoreModel(nn.Module):
         return self.split(torch.cat([states, inputs], dim=1)).unflatten(1, (N_FIELDS, -1))
 
     def field(self, k, branches, earlier, known):
-        """Return logits of field ``k`` (n, size), given the fields before it (n, k) and rows of the table (n, 26).
+        """Return logits of a field, given the fields before it.
 
         What the field was at each lag is made more likely by as much as the network sees fit (a gate, as in See et al.
         2017, ACL), and by another amount where the fields before it, too, are as they were.
+
+        Parameters
+        ----------
+        k : int
+            Of the field.
+        branches : float tensor (n, 6, field_width)
+        earlier : int tensor (n, k)
+            Tokens of the fields before it.
+        known : int tensor (n, 26)
+            Rows of the table.
+
+        Returns
+        -------
+        logits : float tensor (n, size)
         """
         x = branches[:, k]
         if k:
@@ -153,7 +179,7 @@ class ScoreModel(nn.Module):
         return self.fields[k](x).scatter_add(1, ago[:, :, k], more)
 
     def forward(self, vectors, headers, known, events, rows, sizes):
-        """Return the loss of n scores: nats an event, and nats a header token.
+        """Return the losses of n scores.
 
         Parameters
         ----------
@@ -166,6 +192,11 @@ class ScoreModel(nn.Module):
             Score of each event; scores come sorted, the longest first.
         sizes : list of int
             Events of each step of the packing.
+
+        Returns
+        -------
+        event_loss, header_loss : float tensor ()
+            Nats an event, and nats a header token.
         """
         condition = self.conditions(vectors)
         begin = torch.full_like(headers[:, :1], BEGIN)

@@ -96,7 +96,18 @@ def _check(folder):
 
 
 def kind_of(folder):
-    """Return the class (of a pipeline) or ``model_type`` (of a model) of a checkpoint, and a description of it.
+    """Return what a checkpoint is, for loaders and for people.
+
+    Parameters
+    ----------
+    folder : Path
+        With one of `DESCRIPTIONS` in it.
+
+    Returns
+    -------
+    kind : str or None
+        Class (of a pipeline) or ``model_type`` (of a model).
+    description : str
 
     Raises
     ------
@@ -116,6 +127,16 @@ def kind_of(folder):
 
 def check_kind(folder, name, wanted, class_name):
     """Check that a folder holds what a loader loads.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str or Path
+        Of the checkpoint, for the message.
+    wanted : str
+        Kind that the loader loads.
+    class_name : str
+        For the message.
 
     Raises
     ------

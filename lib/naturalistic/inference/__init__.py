@@ -4,9 +4,9 @@ from naturalistic.inference.multiple import fdr, max_statistic, p_values
 
 from .blocks import block_permutation_null
 from .ceilings import explainable_variance, leave_one_out_correlation, noise_ceiling, normalise
-from .group import GroupResult, bootstrap_interval, fisher_mean, sign_flip, t_test
+from .group import GroupResult, bootstrap_interval, sign_flip, t_test
 from .nulls import circular_shift_null, draw_shifts
-from .prevalence import Prevalence, prevalence, prevalence_density
+from .prevalence import Prevalence, prevalence
 
 __all__ = [
     "GroupResult",
@@ -17,14 +17,12 @@ __all__ = [
     "draw_shifts",
     "explainable_variance",
     "fdr",
-    "fisher_mean",
     "leave_one_out_correlation",
     "max_statistic",
     "noise_ceiling",
     "normalise",
     "p_values",
     "prevalence",
-    "prevalence_density",
     "sign_flip",
     "t_test",
 ]

@@ -157,33 +157,6 @@ def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca
     return low[()], high[()]
 
 
-def fisher_mean(r, axis=0):
-    """Return the mean of correlations through Fisher's z, ``tanh(mean(arctanh(r)))``, without the NaNs.
-
-    Parameters
-    ----------
-    r : array
-        Correlations in [-1, 1]; exactly 1 counts as 1 - 1e-12, so that the mean stays finite.
-    axis : int
-
-    Returns
-    -------
-    mean : array, shape of ``r`` without ``axis``
-        NaN where all are NaN.
-
-    Raises
-    ------
-    ValueError
-        If a value is outside [-1, 1].
-    """
-    r = as_real(r, "r")
-    if np.any(np.abs(r) > 1 + 1e-6):
-        raise ValueError(f"r goes up to {np.nanmax(np.abs(r)):.4g} in size, expected correlations in [-1, 1]")
-    z = np.arctanh(np.clip(r.astype(np.float64), -1 + 1e-12, 1 - 1e-12))
-    n = np.sum(~np.isnan(z), axis=axis)
-    return np.tanh(np.nansum(z, axis=axis) / np.where(n > 0, n, np.nan)).astype(float_type(r))[()]
-
-
 def _check(values, nan):
     """Return values, the same as (n_subjects, n_targets) of float64, and which of those count."""
     values = as_real(values, "values")

@@ -84,7 +84,7 @@ def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score
 
 
 def check_null_input(Y, Y_hat, runs, n_permutations):
-    """Return both arrays in two dimensions, the shape of a score, and the slices of the runs."""
+    """Return both arrays in two dimensions, the shape of a score, and the slices of the runs, or raise a ValueError."""
     Y, Y_hat, shape = check_pair(Y, Y_hat)
     if n_permutations < 1:
         raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more: 1000 gives p of 0.001")

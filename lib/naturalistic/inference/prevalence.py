@@ -72,34 +72,6 @@ def prevalence(n_significant, n_subjects, alpha=0.05, *, sensitivity=1.0, confid
     return Prevalence(estimate[()], np.where(n > 0, low, np.nan)[()])
 
 
-def prevalence_density(share, n_significant, n_subjects, alpha=0.05, *, sensitivity=1.0):
-    """Return the posterior density of the prevalence at some shares, under a uniform prior.
-
-    Parameters
-    ----------
-    share : array
-        In [0, 1]; broadcast against the counts.
-    n_significant, n_subjects, alpha, sensitivity
-        As in `prevalence`.
-
-    Returns
-    -------
-    density : array
-        Over ``share`` from 0 to 1 it integrates to 1. NaN where no subject counts, or floats cannot hold it (for
-        thousands of subjects).
-    """
-    share = as_real(share, "share")
-    if not ((share >= 0) & (share <= 1)).all():
-        raise ValueError(f"share goes from {np.min(share)} to {np.max(share)}, expected shares in [0, 1]")
-    k, n = _check_counts(n_significant, n_subjects)
-    _check_rates(alpha, sensitivity)
-    theta = alpha + (sensitivity - alpha) * share
-    log = special.xlogy(k, theta) + special.xlog1py(n - k, -theta) - special.betaln(k + 1, n - k + 1)
-    mass = _mass(k, n, alpha, sensitivity)
-    density = (sensitivity - alpha) * np.exp(log) / np.where((n > 0) & (mass > 0), mass, np.nan)
-    return density[()]
-
-
 def _mass(k, n, alpha, sensitivity):
     """Return how much of Beta(k + 1, n - k + 1) lies from ``alpha`` to ``sensitivity``."""
     a, b = k + 1, n - k + 1

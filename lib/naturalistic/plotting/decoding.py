@@ -17,6 +17,10 @@ def delay_curves(delays, scores, chosen, title):
         By subject.
     chosen : dict of str to float
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(5.4, 2.8))
     for shade, (name, line) in zip(plt.get_cmap("Blues")(np.linspace(0.4, 0.95, len(scores))), scores.items()):
@@ -42,6 +46,10 @@ def subject_scores(scores, title, ylabel, *, chance=None, oracle=None, known=Non
         Published values, drawn as crosses.
     colours : dict of str to colour, optional
         By name; `space_colour` by default.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(min(7.4, 1.6 + 1.15 * len(scores)), 3))
     for x, (name, values) in enumerate(scores.items()):
@@ -76,6 +84,10 @@ def genre_confusion(counts, names, by_genre, title):
     by_genre : dict of str to array (n_subjects, n_genres)
         Identification accuracy of each kind of decoder.
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.6), width_ratios=[1.25, 1])
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

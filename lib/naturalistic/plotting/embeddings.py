@@ -23,6 +23,10 @@ def clip_by_model(frames, step, vectors, windows, hop, title):
     hop : float
         s between windows.
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, axes = plt.subplots(len(vectors) + 1, 1, figsize=(7.4, 1.6 * (len(vectors) + 1)), sharex=True)
     duration = len(frames) * step
@@ -51,6 +55,10 @@ def clip_maps(vectors, genres, title, seed=0):
     genres : sequence of str (n_clips,)
     title : str
     seed : int
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, axes = plt.subplots(1, len(vectors), figsize=(7.4, 3.4), squeeze=False)
     genres = np.asarray(genres)
@@ -75,6 +83,10 @@ def likeness(vectors, genres, title):
     vectors : dict of str to array (n_clips, dim)
     genres : sequence of str (n_clips,)
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, axes = plt.subplots(1, len(vectors), figsize=(7.4, 3.1), squeeze=False)
     order = np.argsort(genres, kind="stable")
@@ -102,6 +114,10 @@ def probe_bars(scores, chance, title):
     chance : dict of str to float
         By property.
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(7.4, 2.8))
     models = list(next(iter(scores.values())))

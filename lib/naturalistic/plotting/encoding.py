@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 from nilearn import plotting as nilearn_plotting
 
 from naturalistic.plotting.style import COLOURS, space_colour, spread
-from naturalistic.plotting.surface import _inside
+from naturalistic.plotting.surface import commonest, draw_flat
 from naturalistic.surface import SIDES, meshes, relief
 
 
@@ -24,6 +24,10 @@ def maps_of_spaces(maps, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
     vmin, vmax : float
         Ends of the colour bar; ``vmax`` is the 99.8th percentile of all maps by default.
     cmap : str or Colormap
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     values = np.concatenate([m[side] for m in maps.values() for side in SIDES])
     if vmax is None:
@@ -45,6 +49,10 @@ def best_map(rows, names, title):
         By name of the row: index of the best space in ``names``, NaN where nothing is to be drawn.
     names : sequence of str
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     colours = [space_colour(name) for name in names]
     fig, grid = _rows(len(rows))
@@ -66,6 +74,10 @@ def scores_by_region(scores, title, ylabel, *, ceiling=None):
     title, ylabel : str
     ceiling : dict of str to array (n_subjects,), optional
         By region; the mean is drawn as a line.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     regions, width = list(next(iter(scores.values()))), 0.84 / len(scores)
     fig, ax = plt.subplots(figsize=(7.4, 3.2))
@@ -109,46 +121,21 @@ def _row(fig, grid, row, name, by_side, cmap, vmin, vmax, heads, classes=False):
         bare = np.isnan(values).all()  # drawn as a map below its threshold: without any map the folds are paler
         nilearn_plotting.plot_surf_stat_map(
             mesh, stat_map=np.zeros(len(values)) if bare else values, **place, **shading, symmetric_cbar=False,
-            colorbar=False, threshold=1.0 if bare else None, engine="matplotlib", avg_method=_most if classes else None,
+            colorbar=False, threshold=1.0 if bare else None, engine="matplotlib",
+            avg_method=commonest if classes else None,
         )  # fmt: skip
         ax.set_box_aspect(None, zoom=1.55)
         if heads:
             ax.set_title(f"{side}, outside", fontsize="small", y=1.0)
     for side, column in (("left", 2), ("right", 3)):
         ax = fig.add_subplot(grid[row, column])
-        _draw_flat(ax, side, by_side[side], shading, classes)
+        draw_flat(ax, side, by_side[side], shading, classes)
         if heads:
             ax.set_title(f"{side}, flat", fontsize="small")
     return ScalarMappable(Normalize(vmin, vmax), cmap)
-
-
-def _draw_flat(ax, side, values, shading, classes):
-    """Draw one flat hemisphere: folds in grey, values above them where there are any; classes do not blend."""
-    mesh = meshes("flat")[SIDES.index(side)]
-    x, y, faces = mesh.coordinates[:, 0], mesh.coordinates[:, 1], _inside(mesh)
-    folds, ends = (relief(side) > 0).astype(float), (-0.7, 7.5) if classes else (-1, 2)
-    ax.tripcolor(x, y, faces, folds, cmap="Greys", vmin=ends[0], vmax=ends[1], shading="gouraud", rasterized=True)
-    corners = np.isfinite(values[faces]).sum(axis=1)
-    seen = faces[corners >= 2] if classes else faces[corners == 3]
-    if len(seen) and classes:
-        ax.tripcolor(x, y, seen, facecolors=_most(values[seen]), **shading, rasterized=True)
-    elif len(seen):
-        ax.tripcolor(x, y, seen, np.nan_to_num(values), **shading, shading="gouraud", rasterized=True)
-    ax.set_aspect("equal")
-    ax.axis("off")
 
 
 def _folds(side, pale):
     """Return what is drawn below a map; pale where grey is the colour of a class."""
     depth = relief(side)
     return 0.25 * (depth - depth.min()) / np.ptp(depth) if pale else depth
-
-
-def _most(corners):
-    """Return the class that two of three corners (..., 3) agree on, else that of the first; NaN if two are NaN.
-
-    A mean or median of the classes 0 and 2 would be class 1, which is at neither corner.
-    """
-    a, b, c = np.moveaxis(np.asarray(corners), -1, 0)
-    most = np.where((b == c) | np.isnan(a), b, a)
-    return np.where(np.isnan(corners).sum(axis=-1) >= 2, np.nan, most)

@@ -18,6 +18,10 @@ def unique_by_region(values, bounds, regions, title, ylabel):
     regions : sequence of str
     title, ylabel : str
         ``ylabel`` with the unit.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(7.4, 3.2))
     ax.axhline(0, color=COLOURS["ceiling"], lw=0.8)

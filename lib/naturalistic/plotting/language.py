@@ -18,6 +18,10 @@ def layers_by_level(profiles, chosen, title, ylabel):
         By level.
     chosen : dict of str to int array (n_subjects,)
     title, ylabel : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, axes = plt.subplots(1, len(profiles), figsize=(7.4, 2.5), sharex=True, sharey=True, squeeze=False)
     for ax, (level, values) in zip(axes[0], profiles.items()):
@@ -43,6 +47,10 @@ def models_by_level(scores, title, ylabel, *, ceiling=None):
     title, ylabel : str
     ceiling : dict of str to array (n_subjects,), optional
         By level.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(7.4, 3.2))
     ax.axhline(0, color=COLOURS["chance"], lw=0.8)
@@ -81,6 +89,10 @@ def sweep_curves(x, curves, title, xlabel, ylabel, *, ceiling=None):
     title, xlabel, ylabel : str
     ceiling : dict of str to float, optional
         By name of a curve.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(6.2, 3))
     ax.axhline(0, color=COLOURS["chance"], lw=0.8)

@@ -20,6 +20,10 @@ def words_on_time_line(words, onsets, offsets, tr, title, *, start=0.0, stop=12.
     title : str
     start, stop : float
         Part of the story to draw, in s.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(7.4, 2.4))
     for n, (word, a, b) in enumerate(zip(words, onsets, offsets)):
@@ -45,6 +49,10 @@ def values_by_roi(values, rois, title, ylabel, significant=None):
     title, ylabel : str
     significant : array of bool (n_rois,), optional
         Regions whose mean is drawn filled; the others are open.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(6.6, 2.8))
     x, group = np.arange(len(rois)), t_test(values)
@@ -70,6 +78,10 @@ def accuracy_by_roi(scores, ceiling, significant, rois, title):
         Drawn as filled (significant) or open markers.
     rois : sequence of str
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     n_rows = -(-len(rois) // 3)
     fig, axes = plt.subplots(n_rows, 3, figsize=(7.4, 2.4 * n_rows), sharex=True, sharey=True, squeeze=False)
@@ -100,9 +112,13 @@ def accuracy_by_context(windows, scores, rois, title):
     scores : array (n_windows, n_subjects, n_rois)
     rois : sequence of str
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
-    fig, axes = plt.subplots(1, len(rois), figsize=(7.4, 2.4), sharey=True)
-    for k, (roi, ax) in enumerate(zip(rois, axes)):
+    fig, axes = plt.subplots(1, len(rois), figsize=(7.4, 2.4), sharey=True, squeeze=False)
+    for k, (roi, ax) in enumerate(zip(rois, axes[0])):
         group = t_test(np.moveaxis(scores[:, :, k], 0, 1))
         ax.axhline(0, color=COLOURS["chance"], lw=0.8)
         ax.fill_between(windows, group.low, group.high, color=COLOURS["layers"], alpha=0.25, lw=0)
@@ -110,7 +126,7 @@ def accuracy_by_context(windows, scores, rois, title):
         ax.set_xscale("log", base=2)
         ax.set_xticks(windows[::2], [f"{w:g}" for w in windows[::2]])
         ax.set_title(roi)
-    axes[0].set_ylabel("accuracy (r)")
+    axes[0, 0].set_ylabel("accuracy (r)")
     fig.supxlabel("context (words)", fontsize="medium")
     fig.suptitle(title)
     return fig
@@ -126,9 +142,13 @@ def responses(delays, weights, rois, title):
     weights : array (n_subjects, n_rois, n_delays)
     rois : sequence of str
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
-    fig, axes = plt.subplots(1, len(rois), figsize=(7.4, 2.4), sharey=True)
-    for k, (roi, ax) in enumerate(zip(rois, axes)):
+    fig, axes = plt.subplots(1, len(rois), figsize=(7.4, 2.4), sharey=True, squeeze=False)
+    for k, (roi, ax) in enumerate(zip(rois, axes[0])):
         group = t_test(weights[:, k])
         ax.axhline(0, color=COLOURS["chance"], lw=0.8)
         ax.plot(delays, weights[:, k].T, color=COLOURS["chance"], lw=0.4, alpha=0.6)
@@ -136,7 +156,7 @@ def responses(delays, weights, rois, title):
         ax.plot(delays, group.mean, "o-", color=COLOURS["layers"], ms=3)
         ax.set_title(roi)
     low, high = np.percentile(weights, [1, 99])
-    axes[0].set(ylim=(low, high), ylabel="weight (sd of BOLD\nper sd of word rate)")
+    axes[0, 0].set(ylim=(low, high), ylabel="weight (sd of BOLD\nper sd of word rate)")
     fig.supxlabel("delay (s)", fontsize="medium")
     fig.suptitle(title)
     return fig
@@ -151,6 +171,10 @@ def scores_by_alpha(alphas, scores, chosen, title):
     scores : array (n_alphas, n_targets)
     chosen : array (n_targets,)
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(6, 2.8))
     shades = plt.get_cmap("Blues")(np.linspace(0.45, 0.95, scores.shape[1]))

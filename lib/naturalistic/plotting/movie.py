@@ -26,6 +26,10 @@ def levels_on_time_line(texts, traces, title, *, start=0, step=None):
         Second of the first entry, s.
     step : float, optional
         Seconds between ticks; a sixth of the stretch by default.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     n_seconds, n_rows = len(next(iter(texts.values()))), len(texts) + len(traces)
     heights = [1.5] * len(texts) + [0.5] * len(traces)
@@ -47,7 +51,18 @@ def levels_on_time_line(texts, traces, title, *, start=0, step=None):
 
 
 def stretches(words):
-    """Return first and last second (excluded) of each text that stays, leaving out where there is none."""
+    """Return first and last second (excluded) of each text that stays, leaving out where there is none.
+
+    Parameters
+    ----------
+    words : list of str (n_seconds,)
+        "" where there is none.
+
+    Returns
+    -------
+    stretches : list of (int, int)
+        s.
+    """
     edges = [0, *(k for k in range(1, len(words)) if words[k] != words[k - 1]), len(words)]
     return [(a, b) for a, b in pairwise(edges) if words[a]]
 
@@ -72,6 +87,10 @@ def change_curves(lags, curves, title, ylabel):
     curves : dict of str to array (n_lags,)
         By level, or by another name, in the order of a scale of colours.
     title, ylabel : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(5.6, 3))
     shades = plt.get_cmap("viridis")(np.linspace(0.9, 0, len(curves)))
@@ -91,6 +110,10 @@ def alignment(matrices, title, label="CKA"):
     ----------
     matrices : dict of str to (matrix (n, n), names)
     title, label : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, axes = plt.subplots(1, len(matrices), figsize=(7.4, 7.4 / len(matrices) * 0.95), squeeze=False)
     for ax, (name, (matrix, names)) in zip(axes[0], matrices.items()):
@@ -114,6 +137,10 @@ def by_layer(curves, title, ylabel, xlabel="layer"):
     ----------
     curves : dict of str to array (n_layers,)
     title, ylabel, xlabel : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(5.6, 3))
     for level, values in curves.items():

@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import soundfile
 from IPython.display import HTML
-from scipy.signal import ShortTimeFFT
 
+from naturalistic.plotting.spectrum import TOP, draw_level, power_of
 from naturalistic.plotting.style import COLOURS, GENRE_COLOURS
 
 MP3_LEVEL = 0.75  # 0 best .. 1 smallest: 15 s of mono sound take about 60 kB
@@ -29,6 +29,10 @@ def run_time_line(clips, duration, title, *, n_dropped=0.0, repeats=1):
         s at the start that do not count.
     repeats : int
         How often the run plays its clips over; each time is a row.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     rows = np.array_split(np.arange(len(clips)), repeats)
     fig, axes = plt.subplots(repeats, 1, figsize=(7.4, 0.9 + 0.55 * repeats), sharex=True, squeeze=False)
@@ -55,7 +59,7 @@ def run_time_line(clips, duration, title, *, n_dropped=0.0, repeats=1):
     return fig
 
 
-def spectrograms(waveforms, sample_rate, names, title, *, top=8000.0):
+def spectrograms(waveforms, sample_rate, names, title, *, top=TOP):
     """Draw the spectrogram of each clip, in dB below the loudest place of all of them.
 
     Parameters
@@ -67,18 +71,17 @@ def spectrograms(waveforms, sample_rate, names, title, *, top=8000.0):
     title : str
     top : float
         Highest frequency drawn, Hz.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     n_rows = -(-len(waveforms) // 5)
     fig, axes = plt.subplots(n_rows, 5, figsize=(7.4, 1.75 * n_rows), sharex=True, sharey=True, squeeze=False)
-    hop = round(0.02 * sample_rate)
-    transform = ShortTimeFFT(np.hanning(4 * hop), hop, sample_rate, fft_mode="onesided")
-    power = [transform.spectrogram(np.asarray(wave, float)) for wave in waveforms]
-    loudest = max(p.max() for p in power)
-    kept = transform.f <= top
-    for wave, p, name, ax in zip(waveforms, power, names, axes.flat):
-        extent = (0, len(wave) / sample_rate, 0, top / 1000)
-        level = 10 * np.log10(p[kept] / loudest + 1e-8)
-        image = ax.imshow(level, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=-70, vmax=0)
+    powers = [power_of(wave, sample_rate, top) for wave in waveforms]
+    loudest = max(power.max() for power in powers)
+    for wave, power, name, ax in zip(waveforms, powers, names, axes.flat):
+        image = draw_level(ax, power, loudest, len(wave) / sample_rate, top)
         ax.set_title(name)
     fig.supxlabel("time (s)", fontsize="medium")
     fig.supylabel("frequency (kHz)", fontsize="medium")
@@ -97,6 +100,10 @@ def play_list(waveforms, sample_rate, names):
         Hz.
     names : list of str
         Shown beside the players.
+
+    Returns
+    -------
+    players : IPython.display.HTML
     """
     cells = [(html.escape(name), player(wave, sample_rate, name)) for wave, name in zip(waveforms, names)]
     rows = [f"<tr><td>{name}</td><td>{audio}</td></tr>" for name, audio in cells]
@@ -104,7 +111,23 @@ def play_list(waveforms, sample_rate, names):
 
 
 def player(waveform, sample_rate, name, level=MP3_LEVEL):
-    """Return HTML of one player whose sound, as MP3, is in the page itself; ``level`` from 0 (best) to 1 (smallest)."""
+    """Return HTML of one player whose sound, as MP3, is in the page itself.
+
+    Parameters
+    ----------
+    waveform : array (n_samples,)
+        Brought down where its peaks pass 1: players would clip there.
+    sample_rate : int
+        Hz.
+    name : str
+        Read out where the page is not seen.
+    level : float
+        Of compression, from 0 (best) to 1 (smallest).
+
+    Returns
+    -------
+    html : str
+    """
     packed = io.BytesIO()
     # peaks of a clip may pass 1: players clip there
     loudest = max(1.0, float(np.abs(waveform).max()))

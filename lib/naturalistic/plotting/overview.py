@@ -6,9 +6,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.patches import FancyArrowPatch
 from nilearn import plotting as nilearn_plotting
-from scipy.signal import ShortTimeFFT
 
 from naturalistic.plotting.rebuilt import WAYS
+from naturalistic.plotting.spectrum import draw_level, power_of
 from naturalistic.plotting.style import COLOURS
 from naturalistic.surface import meshes, relief
 
@@ -32,6 +32,10 @@ def journey(response, read, true, sounds, sample_rates, accuracy, title):
     accuracy : array (10242,)
         Correlation of an encoding model's prediction at the same vertices; NaN is drawn as the bare surface.
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig = plt.figure(figsize=(7.4, 5.8), layout="none")
     boxes = {"brain": (0.01, 0.52, 0.44, 0.36), "vector": (0.6, 0.59, 0.38, 0.28)}
@@ -76,20 +80,16 @@ def _two_vectors(ax, read, true):
     ax.legend(fontsize=7.5, loc="upper left")
 
 
-def _spectrograms(fig, box, sounds, sample_rates, top=8000.0):
+def _spectrograms(fig, box, sounds, sample_rates):
     """Draw the spectrogram of each sound, one above the other."""
     x, y, width, height = box
     each = height / len(sounds)
     for k, (name, wave) in enumerate(sounds.items()):
         ax = fig.add_axes((x, y + height - (k + 1) * each + 0.01, width, each - 0.02))
-        hop = round(0.02 * sample_rates[name])
-        transform = ShortTimeFFT(np.hanning(4 * hop), hop, sample_rates[name], fft_mode="onesided")
-        power = transform.spectrogram(np.asarray(wave, float))[transform.f <= top]
-        level = 10 * np.log10(power / power.max() + 1e-8)
-        extent = (0, len(wave) / sample_rates[name], 0, top / 1000)
-        ax.imshow(level, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=-70, vmax=0)
+        power, duration = power_of(wave, sample_rates[name]), len(wave) / sample_rates[name]
+        draw_level(ax, power, power.max(), duration)
         box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 2}
         ax.text(0.02, 0.9, name, transform=ax.transAxes, color=WAYS.get(name, "black"), va="top", fontsize=8, bbox=box)
-        ax.set(ylabel="kHz", xticks=np.arange(0, len(wave) / sample_rates[name] + 0.1, 5))
+        ax.set(ylabel="kHz", xticks=np.arange(0, duration + 0.1, 5))
         ax.tick_params(labelbottom=k == len(sounds) - 1)
     ax.set_xlabel("time (s)")

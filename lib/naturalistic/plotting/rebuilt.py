@@ -5,10 +5,10 @@ import html
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
-from scipy.signal import ShortTimeFFT
 
 from naturalistic.plotting.decoding import subject_scores
 from naturalistic.plotting.music import player
+from naturalistic.plotting.spectrum import TOP, draw_level, power_of
 from naturalistic.plotting.style import COLOURS, space_colour, spread
 
 WAYS = {"retrieved": "#56B4E9", "generated": "#D55E00"}  # ways from a vector to sound
@@ -24,6 +24,10 @@ def rebuilt_scores(scores, subjects, title):
         By subject, and ``"true"`` for sound that was rebuilt from the true vectors.
     subjects : list of str
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     names = {(way, model): f"{way},\n{model}" for way, model in scores}
     accuracy = {names[k]: np.array([by[s].identification.score for s in subjects]) for k, by in scores.items()}
@@ -42,6 +46,10 @@ def agreement(tested, subjects, title):
         By subject, and ``"true"`` for sound that was rebuilt from the true vectors.
     subjects : list of str
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     kinds, ways = (list(dict.fromkeys(part)) for part in zip(*tested))
     fig, ax = plt.subplots(figsize=(6.6, 3))
@@ -65,7 +73,7 @@ def agreement(tested, subjects, title):
     return fig
 
 
-def triples(sounds, names, sample_rates, title, *, top=8000.0):
+def triples(sounds, names, sample_rates, title, *, top=TOP):
     """Draw spectrograms of clips (rows) as they were heard and as they were rebuilt (columns).
 
     Parameters
@@ -79,20 +87,18 @@ def triples(sounds, names, sample_rates, title, *, top=8000.0):
     title : str
     top : float
         Highest frequency drawn, Hz.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, axes = plt.subplots(
         len(names), len(sounds), figsize=(7.4, 1.7 * len(names) + 0.4), sharex=True, sharey=True, squeeze=False
     )
     for column, (kind, waves) in enumerate(sounds.items()):
-        rate = sample_rates[kind]
-        hop = round(0.02 * rate)
-        transform = ShortTimeFFT(np.hanning(4 * hop), hop, rate, fft_mode="onesided")
-        kept = transform.f <= top
         for ax, wave in zip(axes[:, column], waves):
-            power = transform.spectrogram(np.asarray(wave, float))[kept]
-            level = 10 * np.log10(power / power.max() + 1e-8)
-            extent = (0, len(wave) / rate, 0, top / 1000)
-            image = ax.imshow(level, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=-70, vmax=0)
+            power = power_of(wave, sample_rates[kind], top)
+            image = draw_level(ax, power, power.max(), len(wave) / sample_rates[kind], top)
         axes[0, column].set_title(kind)
     for ax, name in zip(axes[:, 0], names):
         ax.set_ylabel(name.replace(", ", ",\n"), fontsize=7.5)
@@ -113,6 +119,10 @@ def play_table(sounds, sample_rates, names):
         Hz, by column.
     names : list of str
         Of the rows.
+
+    Returns
+    -------
+    players : IPython.display.HTML
     """
     head = "".join(f"<th>{html.escape(kind)}</th>" for kind in ("", *sounds))
     rows = [

@@ -20,6 +20,10 @@ def head_motion(motion, displacement, runs, tr, title):
     tr : float
         s.
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     minutes = np.arange(len(motion)) * tr / 60
     fig, axes = plt.subplots(3, 1, figsize=(7.4, 4.2), sharex=True)
@@ -49,6 +53,10 @@ def voxel_by_step(steps, tr, title):
     tr : float
         s.
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, axes = plt.subplots(len(steps), 1, figsize=(7.4, 1.05 * len(steps) + 0.5), sharex=True, squeeze=False)
     axes = axes[:, 0]
@@ -74,6 +82,10 @@ def ceiling_by_region(ceilings, regions, names, title):
         Index into ``names``; -1 elsewhere.
     names : sequence of str
     title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, axes = plt.subplots(1, len(names) + 1, figsize=(7.4, 2.8), sharey=True)
     for k, (name, ax) in enumerate(zip([*names, "rest of cortex"], axes)):
@@ -82,7 +94,8 @@ def ceiling_by_region(ceilings, regions, names, title):
             here = values[(labels == wanted) & np.isfinite(values)]
             dots = here[:: max(1, len(here) // 150)]
             ax.plot(x + spread(len(dots), 0.25), dots, ".", color=COLOURS["chance"], ms=2.5)
-            ax.plot([x - 0.35, x + 0.35], [np.median(here)] * 2, color=COLOURS["layers"], lw=2.5)
+            if len(here):
+                ax.plot([x - 0.35, x + 0.35], [np.median(here)] * 2, color=COLOURS["layers"], lw=2.5)
         ax.set_title("\n".join(name.split()), fontsize="small")
         ax.set_xticks(range(1, len(ceilings) + 1))
     axes[0].set(ylabel="noise ceiling (r),\nmean of four repeats", ylim=(0, 1))
@@ -99,6 +112,10 @@ def planted_and_found(x, y, title, x_name="planted", y_name="found"):
     x, y : array (n_voxels,)
         Shares of variance.
     title, x_name, y_name : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(4.6, 3.8))
     ax.plot(x, y, ".", color=COLOURS["chance"], ms=3)

@@ -70,7 +70,18 @@ def style():
 
 
 def colour_of(name, names=()):
-    """Return the colour of a feature space by its name; layers share a hue, deeper is darker among ``names``."""
+    """Return the colour of a feature space by its name; layers share a hue, deeper is darker among ``names``.
+
+    Parameters
+    ----------
+    name : str
+    names : sequence of str
+        All spaces of the figure.
+
+    Returns
+    -------
+    colour : str or tuple
+    """
     if name.startswith("layer "):
         deepest = max([int(n.split()[1]) for n in [*names, name] if n.startswith("layer ")])
         return plt.get_cmap("Blues")(0.35 + 0.6 * int(name.split()[1]) / max(deepest, 1))
@@ -78,17 +89,49 @@ def colour_of(name, names=()):
 
 
 def space_colour(name):
-    """Return the colour of a feature space: embedding, level, or what is held against them; black for others."""
+    """Return the colour of a feature space: embedding, level, or what is held against them; black for others.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    colour : str
+    """
     return {**COLOURS, **EMBEDDING_COLOURS, **LEVEL_COLOURS}.get(name, COLOURS["ceiling"])
 
 
 def spread(n, width):
-    """Sideways offsets that keep dots apart, the same each time."""
+    """Return sideways offsets that keep dots apart, the same each time.
+
+    Parameters
+    ----------
+    n : int
+    width : float
+        Largest offset to either side, in units of the axis.
+
+    Returns
+    -------
+    offsets : array (n,)
+    """
     return np.random.default_rng(0).uniform(-width, width, n)
 
 
 def mean_with_interval(ax, x, group, k, colour, filled):
-    """Draw the mean and the 95 % interval of element ``k`` of a `t_test`; open if not ``filled``."""
+    """Draw the mean and the 95 % interval of element ``k`` of a `t_test`; open if not ``filled``.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    x : float
+        Where it stands.
+    group : GroupResult
+        Of `inference.t_test`.
+    k : int
+    colour : str
+    filled : bool
+    """
     error = [[group.mean[k] - group.low[k]], [group.high[k] - group.mean[k]]]
     face = colour if filled else "white"
     ax.errorbar([x], [group.mean[k]], yerr=error, fmt="o", color=colour, mfc=face, ms=5, capsize=2, zorder=3)

@@ -2,6 +2,8 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from nilearn import plotting as nilearn_plotting
 
 from naturalistic.surface import SIDES, meshes, relief
@@ -19,11 +21,21 @@ def brain_map(values, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
     vmin, vmax : float
         Ends of the colour bar; ``vmax`` is the 99.5th percentile by default.
     cmap : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If no value is finite.
     """
     both = np.concatenate([values[side] for side in SIDES])
     if not np.isfinite(both).any():
         raise ValueError("values has no finite value on either hemisphere: do the coordinates lie in MNI152 mm?")
     vmax = float(np.nanpercentile(both, 99.5)) if vmax is None else vmax
+    shading = {"cmap": cmap, "vmin": vmin, "vmax": vmax}
     fig = plt.figure(figsize=(7.4, 4.6))
     grid = fig.add_gridspec(2, 5, width_ratios=[1, 1, 1, 1, 0.07], height_ratios=[0.75, 1])
     for k, (side, view) in enumerate(
@@ -32,33 +44,45 @@ def brain_map(values, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
         ax = fig.add_subplot(grid[0, k], projection="3d")
         mesh = meshes("inflated")[SIDES.index(side)]
         nilearn_plotting.plot_surf_stat_map(
-            mesh, stat_map=values[side], hemi=side, view=view, bg_map=relief(side), axes=ax, figure=fig,
-            cmap=cmap, vmin=vmin, vmax=vmax, symmetric_cbar=False, colorbar=False, threshold=None, engine="matplotlib",
+            mesh, stat_map=values[side], hemi=side, view=view, bg_map=relief(side), axes=ax, figure=fig, **shading,
+            symmetric_cbar=False, colorbar=False, threshold=None, engine="matplotlib",
         )  # fmt: skip
         ax.set_title(f"{side}, {view}", fontsize="small", y=-0.1)
     for k, side in enumerate(SIDES):
         ax = fig.add_subplot(grid[1, 2 * k : 2 * k + 2])
-        shown = _flat(ax, side, values[side], cmap, vmin, vmax)
+        draw_flat(ax, side, values[side], shading)
         ax.set_title(f"{side}, flat", fontsize="small", y=-0.05)
-    fig.colorbar(shown, cax=fig.add_subplot(grid[:, 4]), label=label)
+    fig.colorbar(ScalarMappable(Normalize(vmin, vmax), cmap), cax=fig.add_subplot(grid[:, 4]), label=label)
     fig.suptitle(title)
     return fig
 
 
-def _flat(ax, side, values, cmap, vmin, vmax):
-    """Draw one flat hemisphere: folds in grey, values above them where there are any."""
+def draw_flat(ax, side, values, shading, classes=False):
+    """Draw one flat hemisphere: folds in grey, values above them where there are any; classes do not blend.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    side : {"left", "right"}
+    values : array (10242,)
+        NaN where only the folds are drawn.
+    shading : dict
+        ``cmap``, ``vmin`` and ``vmax``.
+    classes : bool
+        Values are numbers of classes, and the folds are drawn paler.
+    """
     mesh = meshes("flat")[SIDES.index(side)]
     x, y, faces = mesh.coordinates[:, 0], mesh.coordinates[:, 1], _inside(mesh)
-    ax.tripcolor(
-        x, y, faces, (relief(side) > 0).astype(float), cmap="Greys", vmin=-1, vmax=2, shading="gouraud", rasterized=True
-    )
-    seen = np.isfinite(values[faces]).all(axis=1)
-    shown = ax.tripcolor(
-        x, y, faces[seen], np.nan_to_num(values), cmap=cmap, vmin=vmin, vmax=vmax, shading="gouraud", rasterized=True
-    )
+    folds, ends = (relief(side) > 0).astype(float), (-0.7, 7.5) if classes else (-1, 2)
+    ax.tripcolor(x, y, faces, folds, cmap="Greys", vmin=ends[0], vmax=ends[1], shading="gouraud", rasterized=True)
+    corners = np.isfinite(values[faces]).sum(axis=1)
+    seen = faces[corners >= 2] if classes else faces[corners == 3]
+    if len(seen) and classes:
+        ax.tripcolor(x, y, seen, facecolors=commonest(values[seen]), **shading, rasterized=True)
+    elif len(seen):
+        ax.tripcolor(x, y, seen, np.nan_to_num(values), **shading, shading="gouraud", rasterized=True)
     ax.set_aspect("equal")
     ax.axis("off")
-    return shown
 
 
 def _inside(mesh):
@@ -66,3 +90,22 @@ def _inside(mesh):
     corners = mesh.coordinates[mesh.faces]
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     return mesh.faces[longest < 8 * np.median(longest)]
+
+
+def commonest(corners):
+    """Return the class that two of three corners (..., 3) agree on, else that of the first; NaN if two are NaN.
+
+    A mean or median of the classes 0 and 2 would be class 1, which is at neither corner.
+
+    Parameters
+    ----------
+    corners : array (..., 3)
+        Numbers of classes at the corners of triangles.
+
+    Returns
+    -------
+    most : array (...)
+    """
+    a, b, c = np.moveaxis(np.asarray(corners), -1, 0)
+    most = np.where((b == c) | np.isnan(a), b, a)
+    return np.where(np.isnan(corners).sum(axis=-1) >= 2, np.nan, most)

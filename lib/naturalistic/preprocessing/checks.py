@@ -50,6 +50,11 @@ def check_volume(volume, name, shape=None):
         What the message calls it.
     shape : tuple of 3 int, optional
         The grid that it must have.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape, or a value is NaN or infinite.
     """
     volume = np.asarray(volume)
     if volume.ndim != 3 or (shape is not None and volume.shape != tuple(shape)):
@@ -64,7 +69,7 @@ def check_volume(volume, name, shape=None):
 
 
 def check_mask(mask, name, shape):
-    """Return ``mask`` as bool of the grid ``shape``; an empty one or one of another grid is an error."""
+    """Return ``mask`` as bool (x, y, z), or raise a ValueError if it is empty or not of the grid ``shape``."""
     mask = np.asarray(mask)
     if mask.shape != tuple(shape):
         raise ValueError(f"{name} has shape {mask.shape}, expected {tuple(shape)}, the grid of the volumes")
@@ -76,7 +81,7 @@ def check_mask(mask, name, shape):
 
 
 def check_affine(affine, name="affine"):
-    """Return ``affine`` as float64 (4, 4); it must be finite, invertible and end in 0 0 0 1."""
+    """Return ``affine`` as float64 (4, 4), or raise a ValueError: finite, invertible, with a last row of 0 0 0 1."""
     affine = np.asarray(affine, dtype=np.float64)
     if affine.shape != (4, 4):
         raise ValueError(f"{name} has shape {affine.shape}, expected (4, 4): voxel indices to mm")

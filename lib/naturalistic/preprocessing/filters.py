@@ -28,8 +28,16 @@ def high_pass(bold, tr, cutoff, runs=None, order=5):
     Returns
     -------
     filtered : array of the same shape and dtype
+        A constant voxel becomes 0.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite, ``cutoff`` is not below half the sampling rate, or a run is too short for the
+        filter.
     """
     bold = check_bold(bold)
+    check_positive(tr, "tr", "s")
     if bold.ndim == 3:
         return np.stack([high_pass(subject, tr, cutoff, runs, order) for subject in bold])
     if not 0 < cutoff < 0.5 / tr:
@@ -42,7 +50,13 @@ def high_pass(bold, tr, cutoff, runs=None, order=5):
                 f"order {order}: expected more than {3 * (order + 1)}"
             )
         filtered[s] = butterworth(bold[s].astype(np.float64), 1.0 / tr, high_pass=cutoff, order=order)
+        _silence_constant(filtered[s], bold[s])
     return filtered
+
+
+def _silence_constant(filtered, bold):
+    """Set to 0 what a filter left of constant voxels: rounding, which a z-score would make as large as a signal."""
+    filtered[:, bold.max(axis=0) == bold.min(axis=0)] = 0
 
 
 def running_median(bold, tr, window=240.0, runs=None):
@@ -111,6 +125,12 @@ def cosine(bold, tr, cutoff=1 / 128, runs=None):
     Returns
     -------
     filtered : array of the same shape and dtype
+        A constant voxel becomes 0.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite, ``cutoff`` is not below half the sampling rate, or a run has one TR.
     """
     bold = check_bold(bold)
     check_positive(tr, "tr", "s")
@@ -128,4 +148,5 @@ def cosine(bold, tr, cutoff=1 / 128, runs=None):
         # the mean first: float32 has too few digits for a drift on top of a thousand
         centred = bold[s] - bold[s].mean(axis=0, dtype=np.float64)
         filtered[s] = centred - drifts @ (drifts.T @ centred)
+        _silence_constant(filtered[s], bold[s])
     return filtered

@@ -84,6 +84,11 @@ def cortex_mask(shape, affine, to_mni, brain=None, share=0.4):
     Returns
     -------
     mask : bool array (x, y, z)
+
+    Raises
+    ------
+    ValueError
+        If an affine, the shape, the brain mask or ``share`` is not as described, or no voxel is cortex.
     """
     affine, to_mni = check_affine(affine), check_affine(to_mni, "to_mni")
     if len(shape) != 3:

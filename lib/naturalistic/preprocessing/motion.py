@@ -53,6 +53,11 @@ def estimate_motion(volumes, reference, affine, mask=None, smoothing=5.0):
     -------
     motion : array (n_trs, 6)
         Translations in mm and rotations in rad; see the module for their directions.
+
+    Raises
+    ------
+    ValueError
+        If grids differ, a value is not finite, or the reference inside the mask is too small or too flat to compare.
     """
     reference, affine = check_volume(reference, "reference"), check_affine(affine)
     mask = brain_mask(reference, affine) if mask is None else check_mask(mask, "mask", reference.shape)
@@ -84,6 +89,11 @@ def resample(volumes, motion, affine, mask=None):
     -------
     bold : array (n_trs, n_voxels) float32, voxels in the order of ``mask``; without ``mask`` (x, y, z, n_trs)
         What moved in from outside the grid mirrors what lies inside its face.
+
+    Raises
+    ------
+    ValueError
+        If there is not one row of motion a volume, rotations are no rad, or grids differ.
     """
     affine, motion = check_affine(affine), _check_motion(motion)
     bold, points, shape = [], None, None
@@ -124,6 +134,11 @@ def correct_motion(volumes, affine, mask, reference, smoothing=5.0):
         Voxels in the order of ``mask``.
     motion : array (n_trs, 6)
         Translations in mm and rotations in rad; see the module for their directions.
+
+    Raises
+    ------
+    ValueError
+        As :func:`estimate_motion`.
     """
     reference, affine = check_volume(reference, "reference"), check_affine(affine)
     mask = check_mask(mask, "mask", reference.shape)
@@ -154,6 +169,12 @@ def framewise_displacement(motion, radius=50.0, runs=None):
     Returns
     -------
     displacement : array (n_trs,)
+        mm.
+
+    Raises
+    ------
+    ValueError
+        If motion is not (n_trs, 6), not finite, or has rotations that are no rad.
     """
     motion = _check_motion(motion)
     check_positive(radius, "radius", "mm")

@@ -52,7 +52,7 @@ class Prepared:
 
     @property
     def coordinates(self):
-        """Return the MNI152 mm of each voxel, or vertex of fsaverage5: (n_voxels, 3)."""
+        """Return the MNI152 mm of each voxel, or vertex of fsaverage5: (n_voxels, 3); a ValueError on other meshes."""
         if self.mask is None:
             if self.space != "fsaverage5":
                 raise ValueError(f"the mesh of {self.space} is not at hand; ask fMRIPrep for fsaverage5")
@@ -66,11 +66,29 @@ class Prepared:
         return SPACING if self.mask is None else float(abs(np.linalg.det(self.affine[:3, :3])) ** (1 / 3))
 
     def motion_of(self, run):
-        """Return the motion of a whole run, the dropped volumes too (n_trs, 6)."""
+        """Return the motion of a whole run, the dropped volumes too (n_trs, 6), mm and rad."""
         return np.load(self.folder / f"{self.run_names.index(run):03d}-motion.npy", allow_pickle=False)
 
     def select(self, start):
-        """Return the runs whose names begin with ``start``: bold (n_trs, n_voxels), runs (n_trs,), names."""
+        """Return the runs whose names begin with ``start``.
+
+        Parameters
+        ----------
+        start : str
+            Such as ``"Test"``.
+
+        Returns
+        -------
+        bold : float32 array (n_trs, n_voxels)
+            Still mapped where the runs lie side by side.
+        runs : int array (n_trs,)
+        names : tuple of str
+
+        Raises
+        ------
+        ValueError
+            If no run begins so.
+        """
         names = tuple(name for name in self.run_names if name.startswith(start))
         if not names:
             raise ValueError(f"no run begins with {start!r}; there are {', '.join(self.run_names)}")
@@ -80,7 +98,13 @@ class Prepared:
         return (self.bold[first : last + 1] if adjacent else self.bold[rows]), self.runs[rows], names
 
     def image(self, values):
-        """Return values (n_voxels,) as a NIfTI image in MNI152 space, NaN outside of the mask."""
+        """Return values (n_voxels,) as a NIfTI image in MNI152 space, NaN outside of the mask; no image of a surface.
+
+        Raises
+        ------
+        ValueError
+            If the subject is on a surface.
+        """
         if self.mask is None:
             raise ValueError("values on a surface are no volume: draw them on the mesh itself")
         volume = np.full(self.mask.shape, np.nan, dtype=np.float32)

@@ -61,7 +61,7 @@ def grid_centre(shape, affine):
 def stream(volumes, shape=None):
     """Yield each volume (x, y, z) as float32, checked; an array or proxy (x, y, z, n_trs) is read in blocks.
 
-    ``shape`` is the grid expected; that of the first volume by default.
+    ``shape`` is the grid expected; that of the first volume by default. A ValueError says which volume is wrong.
     """
     if hasattr(volumes, "dataobj"):
         volumes = volumes.dataobj
@@ -100,7 +100,23 @@ def sample(coefficients, matrix, points, affine, dtype=np.float64):
 
 
 def prepare(reference, affine, mask, smoothing):
-    """Return the :class:`Target` for ``reference``: points of the brain and its rim, and their least squares."""
+    """Return the :class:`Target` for ``reference``: points of the brain and its rim, and their least squares.
+
+    Parameters
+    ----------
+    reference : float32 array (x, y, z)
+    affine : array (4, 4)
+        Voxel indices to mm.
+    mask : bool array (x, y, z)
+        Brain.
+    smoothing : float
+        Full width at half maximum, mm.
+
+    Raises
+    ------
+    ValueError
+        If ``smoothing`` is no width, or what is in the mask is too small or too flat to compare.
+    """
     if not np.isscalar(smoothing) or not 0 <= smoothing < np.inf:
         raise ValueError(f"smoothing is {smoothing!r}, expected a width in mm, 0 for none")
     sizes = voxel_sizes(affine)

@@ -18,6 +18,11 @@ def zscore(bold, runs=None):
     Returns
     -------
     scaled : array of the same shape and dtype
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite.
     """
     bold = check_bold(bold)
     if bold.ndim == 3:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from numbers import Integral
 from pathlib import Path
 
 import joblib
@@ -19,6 +20,7 @@ from tqdm import tqdm
 from naturalistic.cache import cache_dir
 from naturalistic.datasets import scans as scans_of
 from naturalistic.datasets.place import claimed
+from naturalistic.preprocessing.checks import check_positive
 from naturalistic.preprocessing.filters import cosine, running_median
 from naturalistic.preprocessing.masks import brain_mask, cortex_mask
 from naturalistic.preprocessing.motion import correct_motion
@@ -60,11 +62,12 @@ def prepare(scans, *, n_dropped=0, drift="median", window=240.0, region="cortex"
     Raises
     ------
     FileNotFoundError, ValueError
-        As `scans.check`, before any long work; or on scans that are not of one subject and space.
+        As `scans.check`, before any long work; or on an option with an unknown value, or scans that are not of one
+        subject and space.
     OSError
         If the disk has too little room.
     """
-    _check_request(scans, drift, region)
+    _check_request(scans, n_dropped, drift, window, region)
     options = {"n_dropped": n_dropped, "drift": drift, "window": window, "region": region}
     scans_of.check(scans)
     place = Path(folder or cache_dir() / "prepared") / f"sub-{scans[0].subject}-{_key(scans, options)}"
@@ -77,12 +80,18 @@ def prepare(scans, *, n_dropped=0, drift="median", window=240.0, region="cortex"
     return open_prepared(place)
 
 
-def _check_request(scans, drift, region):
+def _check_request(scans, n_dropped, drift, window, region):
     kinds = {(scan.subject, scan.space, scan.tr) for scan in scans}
     if len(kinds) != 1:
         raise ValueError(f"scans are of {len(kinds)} kinds {sorted(kinds)}, expected one subject, space and TR")
     if drift not in DRIFTS:
         raise ValueError(f"drift is {drift!r}, expected one of {', '.join(DRIFTS)}")
+    check_positive(window, "window", "s")
+    if window < 2 * scans[0].tr:
+        raise ValueError(f"window is {window:g} s, expected at least 2 TRs of {scans[0].tr:g} s")
+    shortest = min(scan.n_trs for scan in scans)
+    if not isinstance(n_dropped, Integral) or not 0 <= n_dropped < shortest:
+        raise ValueError(f"n_dropped is {n_dropped!r}, expected 0 to {shortest - 1} volumes: a run has {shortest}")
     if region not in ("cortex", "brain"):
         raise ValueError(f"region is {region!r}, expected 'cortex' or 'brain'")
 

@@ -19,13 +19,19 @@ def trace(scan, subject, column, *, drift="median", window=240.0):
         The same subject, prepared; its motion and mask are used.
     column : int
         Voxel, as a column of ``subject.bold``.
-    drift, window
-        As they were for `prepare`.
+    drift : {"median", "cosine"}
+    window : float
+        s; both as they were for `prepare`.
 
     Returns
     -------
     steps : dict of str to array (n_trs,)
         The last one without the volumes that were dropped.
+
+    Raises
+    ------
+    ValueError
+        If the scan is not raw.
     """
     if scan.space != "raw":
         raise ValueError(f"the scan is in the space {scan.space!r}, expected raw: fMRIPrep did the first steps itself")

@@ -53,10 +53,18 @@ def train(name, path, seed=0, progress=True, **size):
     Returns
     -------
     card : dict
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1 or the seed below 0, or a training that was interrupted there was another one.
     """
     path = Path(path)
     fit, load, about = TRAINABLE[name]
     size = {key: p.default for key, p in inspect.signature(fit).parameters.items() if key in SIZES} | size
+    for key, value, least in [*((key, value, 1) for key, value in size.items()), ("seed", seed, 0)]:
+        if value < least:
+            raise ValueError(f"{key} is {value}, expected {least} or more")
     make, seconds_to_make = _music_for(load)
     make(size["n_pieces"], seed, progress)
     start = time.perf_counter()
@@ -89,7 +97,19 @@ def _music_for(load):
 
 
 def properties(experiment, waveforms):
-    """Return what probes are to read from a clip of the miniature: low-level ones measured, the others composed."""
+    """Return what probes are to read from a clip of the miniature: low-level ones measured, the others composed.
+
+    Parameters
+    ----------
+    experiment : MusicGenre
+        The miniature.
+    waveforms : list of array (n_samples,)
+        Its clips, at `gtzan.SAMPLE_RATE`.
+
+    Returns
+    -------
+    facts : dict of str to array (n_clips,)
+    """
     described, facts = (
         acoustic(np.stack(waveforms), gtzan.SAMPLE_RATE),
         truth.of_clips(experiment.folder, experiment.clips),
@@ -105,7 +125,19 @@ def properties(experiment, waveforms):
 
 
 def measure(name, weights=None):
-    """Return the scores of an embedder on the 540 clips of the miniature, none of which it was trained on."""
+    """Return the scores of an embedder on the 540 clips of the miniature, none of which it was trained on.
+
+    Parameters
+    ----------
+    name : str
+        Of `TRAINABLE`.
+    weights : str or Path, optional
+        Those that come with the package by default.
+
+    Returns
+    -------
+    scores : dict
+    """
     experiment = music_genre.load("miniature", stand_in=make_music)
     waveforms = [gtzan.load_clip(experiment.audio, clip) for clip in experiment.clips]
     folder = experiment.folder.parent
@@ -120,7 +152,18 @@ def measure(name, weights=None):
 
 
 def measure_generator(weights, n_pieces, seed=0):
-    """Return the scores of a generator on the 60 test clips of the miniature, none of which it was trained on."""
+    """Return the scores of a generator on the 60 test clips of the miniature, none of which it was trained on.
+
+    Parameters
+    ----------
+    weights : str or Path
+    n_pieces, seed : int
+        Of the training.
+
+    Returns
+    -------
+    scores : dict
+    """
     experiment = music_genre.load("miniature", stand_in=make_music)
     clips = [experiment.clips[k] for k in experiment.clip_indices("Test")]
     waveforms = [gtzan.load_clip(experiment.audio, clip) for clip in clips]

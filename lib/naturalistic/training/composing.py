@@ -27,6 +27,11 @@ def train_generator(path, n_pieces=4000, epochs=7, seed=0, batch_size=32, progre
     Returns
     -------
     losses : list of float
+
+    Raises
+    ------
+    ValueError
+        As of `loop.fit`.
     """
     headers, events, vectors = training_scores(n_pieces, seed, progress)
     known = [known_before(e, 4 * read_header(h)[0])[:-1] for h, e in zip(headers, events)]
@@ -53,7 +58,19 @@ def train_generator(path, n_pieces=4000, epochs=7, seed=0, batch_size=32, progre
 
 
 def noisy(vectors, rng):
-    """Return vectors of length 1 (n, dim) with noise of the size `NOISE`, as a tensor of vectors of length 1."""
+    """Return vectors with noise of the size `NOISE`.
+
+    Parameters
+    ----------
+    vectors : float32 array (n, dim)
+        Of length 1.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    vectors : float tensor (n, dim)
+        Of length 1 again.
+    """
     x = torch.from_numpy(vectors + rng.standard_normal(vectors.shape, np.float32) * NOISE / vectors.shape[1] ** 0.5)
     return torch.nn.functional.normalize(x, dim=1)
 
@@ -67,6 +84,12 @@ def packed(headers, known, events, indices):
         Of all scores: tokens, what is known before each event, and events.
     indices : int array (n,)
         Sorted by `longest_first`.
+
+    Returns
+    -------
+    headers : int tensor (n, n_tokens)
+    known, events, rows : int tensors (n_events, 26), (n_events, 6), (n_events,)
+    sizes : list of int
     """
     lengths = [min(len(events[i]), MOST_EVENTS) for i in indices]
     steps = np.concatenate([np.arange(length) for length in lengths])
@@ -81,5 +104,15 @@ def packed(headers, known, events, indices):
 
 
 def longest_first(indices, events):
-    """Return indices of scores sorted by how many events are learnt from."""
+    """Return indices of scores sorted by how many events are learnt from.
+
+    Parameters
+    ----------
+    indices : int array (n,)
+    events : list of int array (n_events, 6)
+
+    Returns
+    -------
+    indices : int array (n,)
+    """
     return indices[np.argsort([-min(len(events[i]), MOST_EVENTS) for i in indices], kind="stable")]

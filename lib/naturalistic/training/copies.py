@@ -6,6 +6,7 @@ from naturalistic.generation.tokens import N_PITCHED
 
 REACH = 16  # steps, a bar of four beats: how far a copy may begin from where the original did
 TRANSPOSED = 6  # semitones up or down
+STEPS, PITCHES = 4096, 512  # more than a piece has
 
 
 def bars_of(header, events, apart=False):
@@ -91,9 +92,6 @@ def shared_notes(pieces, learnt, reach=REACH, transposed=TRANSPOSED):
     order = np.argsort(keys, kind="stable")
     keys, owner = keys[order], owner[order]
     return np.array([_best_overlap(_notes_of(*piece), keys, owner, len(notes), reach, transposed) for piece in pieces])
-
-
-STEPS, PITCHES = 4096, 512  # more than a piece has
 
 
 def _notes_of(header, events):

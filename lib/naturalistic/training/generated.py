@@ -54,9 +54,17 @@ def generator_scores(weights, waveforms, sample_rate, n_pieces, seed=0):
 
 
 def identified(predicted, target):
-    """Return the share of other targets that each prediction is less correlated with than with its own (n,).
+    """Return the share of other targets that each prediction is less correlated with than with its own.
 
     Denk et al. (2023, arXiv 2307.11078); a tie counts half.
+
+    Parameters
+    ----------
+    predicted, target : array (n, dim)
+
+    Returns
+    -------
+    share : float64 array (n,)
     """
     likeness = correlation_matrix(np.asarray(predicted, float).T, np.asarray(target, float).T)
     own = np.diag(likeness)[:, None]

@@ -23,7 +23,20 @@ class Joint(nn.Module):
         self.scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
 
     def forward(self, frames, vectors):
-        """Return the symmetric contrastive loss (van den Oord et al. 2018; Radford et al. 2021) of n pairs."""
+        """Return the symmetric contrastive loss (van den Oord et al. 2018; Radford et al. 2021) of n pairs.
+
+        Parameters
+        ----------
+        frames : float tensor (n, n_frames, 64)
+            Log-mel.
+        vectors : float tensor (n, dim)
+            Of sentences.
+
+        Returns
+        -------
+        loss : float tensor ()
+            Nats.
+        """
         likeness = self.sound(frames) @ self.text(vectors).T * self.scale.exp().clamp(max=50)
         right = torch.arange(len(likeness), device=likeness.device)
         return (nn.functional.cross_entropy(likeness, right) + nn.functional.cross_entropy(likeness.T, right)) / 2
@@ -42,6 +55,11 @@ def train_joint(path, n_pieces=3000, epochs=36, seed=0, batch_size=200, progress
     Returns
     -------
     losses : list of float
+
+    Raises
+    ------
+    ValueError
+        As of `loop.fit`.
     """
     frames, sentences, _ = training_music(n_pieces, seed, progress)
     torch.manual_seed(seed)
@@ -67,7 +85,7 @@ def train_joint(path, n_pieces=3000, epochs=36, seed=0, batch_size=200, progress
 
 
 def excerpts(frames, indices, length, rng):
-    """Return a random excerpt of each piece: float32 tensor (n, length, 64).
+    """Return a random excerpt of each piece.
 
     Parameters
     ----------
@@ -76,6 +94,10 @@ def excerpts(frames, indices, length, rng):
     length : int
         Frames.
     rng : Generator
+
+    Returns
+    -------
+    shown : float32 tensor (n, length, 64)
     """
     half = rng.integers(2, size=len(indices))
     start = rng.integers(frames.shape[2] - length + 1, size=len(indices))

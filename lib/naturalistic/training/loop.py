@@ -36,6 +36,11 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
     -------
     losses : list of float
         Mean loss of each epoch of this call.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint beside ``path`` is of a training with other numbers.
     """
     path = Path(path)
     part = path.with_name(path.name + ".part")

@@ -26,6 +26,11 @@ def train_masked(path, n_pieces=3000, epochs=16, seed=0, batch_size=48, progress
     Returns
     -------
     losses : list of float
+
+    Raises
+    ------
+    ValueError
+        As of `loop.fit`.
     """
     frames, _, _ = training_music(n_pieces, seed, progress)
     torch.manual_seed(seed)
@@ -48,7 +53,18 @@ def train_masked(path, n_pieces=3000, epochs=16, seed=0, batch_size=48, progress
 
 
 def gaps(n, length, rng):
-    """Return which frames are hidden: bool tensor (n, length), in gaps of `GAP` frames that may touch."""
+    """Return which frames are hidden, in gaps of `GAP` frames that may touch.
+
+    Parameters
+    ----------
+    n, length : int
+        Samples and frames.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    hidden : bool tensor (n, length)
+    """
     n_gaps = round(SHARE * length / GAP)
     starts = rng.integers(0, length - GAP + 1, size=(n, n_gaps))
     hidden = np.zeros((n, length), dtype=bool)

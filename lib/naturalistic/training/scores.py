@@ -8,7 +8,21 @@ GAIN = 0.1  # -20 dB
 
 
 def clip_vectors(embedder, waveforms, sample_rate, **how):
-    """Return one vector a clip, the mean over its windows: (n_clips, dim)."""
+    """Return one vector a clip, the mean over its windows.
+
+    Parameters
+    ----------
+    embedder : Embedder
+    waveforms : list of array (n_samples,)
+    sample_rate : int
+        Hz.
+    **how
+        As of its ``embed``.
+
+    Returns
+    -------
+    vectors : array (n_clips, dim)
+    """
     return embedder.embed(waveforms, sample_rate, **how).mean(axis=1)
 
 
@@ -24,6 +38,10 @@ def joint_scores(embedder, waveforms, sample_rate, sentences, genres):
         Caption of each clip.
     genres : list of str
         Genre of each clip.
+
+    Returns
+    -------
+    scores : dict of str to float
     """
     vectors = clip_vectors(embedder, waveforms, sample_rate)
     likeness = unit(embedder.embed_text(sentences)) @ unit(vectors).T
@@ -46,5 +64,10 @@ def probe_scores(vectors, facts):
     ----------
     vectors : array (n_clips, dim)
     facts : dict of str to array (n_clips,)
+
+    Returns
+    -------
+    scores : dict of str to float
+        By name of the fact.
     """
     return {name: probe(vectors, np.asarray(values))[0] for name, values in facts.items()}

@@ -43,13 +43,22 @@ class Axes(NamedTuple):
 
 
 def mean_over_delays(weights, n_delays):
-    """Return weights (n_voxels, n_features), averaged over delayed copies of the features.
+    """Average weights over delayed copies of the features.
 
     Parameters
     ----------
     weights : array (n_voxels, n_delays * n_features)
         Delay by delay, as `design.design` lays out one space.
     n_delays : int
+
+    Returns
+    -------
+    weights : array (n_voxels, n_features)
+
+    Raises
+    ------
+    ValueError
+        If ``n_delays`` does not divide the columns.
     """
     weights = as_real(weights, "weights")
     if weights.ndim != 2 or n_delays < 1 or weights.shape[1] % n_delays:
@@ -93,9 +102,25 @@ def lengths(weights):
 
 
 def scatters(weights, sizes, *, centre=False):
-    """Return the mean product of each subject's weights, divided by their sizes: (n_subjects, n_features, n_features).
+    """Return the mean product of each subject's weights, divided by their sizes.
 
-    A voxel of size 0 counts for nothing.
+    Parameters
+    ----------
+    weights : list of array (n_voxels, n_features)
+        One a subject.
+    sizes : list of array (n_voxels,)
+        A voxel of size 0 counts for nothing.
+    centre : bool
+        Subtract each subject's mean over voxels.
+
+    Returns
+    -------
+    scatter : array (n_subjects, n_features, n_features) of float64
+
+    Raises
+    ------
+    ValueError
+        If there is not one size a voxel.
     """
     if [len(w) for w in weights] != [len(size) for size in sizes]:
         raise ValueError(
@@ -113,7 +138,23 @@ def scatters(weights, sizes, *, centre=False):
 
 
 def axes_of(scatter, n_axes):
-    """Return the `Axes` of scatters (n_subjects, n_features, n_features)."""
+    """Return the `Axes` of scatters: the eigenvectors of their mean.
+
+    Parameters
+    ----------
+    scatter : array (n_subjects, n_features, n_features)
+        From `scatters`.
+    n_axes : int
+
+    Returns
+    -------
+    axes : Axes
+
+    Raises
+    ------
+    ValueError
+        If the weights of a subject leave nothing, or vary in fewer directions than axes.
+    """
     mean, size = scatter.mean(axis=0), scatter.shape[-1]
     values, vectors = linalg.eigh(mean, subset_by_index=[size - n_axes, size - 1])
     values, directions = values[::-1], vectors[:, ::-1].T
@@ -131,7 +172,24 @@ def axes_of(scatter, n_axes):
 
 
 def check_weights(weights, n_axes=1):
-    """Return weights as a list of finite arrays (n_voxels, n_features), checked; see `weight_axes`."""
+    """Return weights as a list of finite arrays, checked; see `weight_axes`.
+
+    Parameters
+    ----------
+    weights : list of array (n_voxels, n_features)
+    n_axes : int
+        Each subject must have as many voxels and features.
+
+    Returns
+    -------
+    weights : list of array (n_voxels, n_features)
+        float32 stays float32.
+
+    Raises
+    ------
+    ValueError
+        As of `weight_axes`.
+    """
     weights = [as_real(w, f"weights[{k}]") for k, w in enumerate(weights)]
     if not weights:
         raise ValueError("weights is empty, expected those of one subject or more")
@@ -155,7 +213,7 @@ def check_weights(weights, n_axes=1):
 
 
 def project(weights, directions):
-    """Return how far each voxel's weights reach along each axis: (n_voxels, n_axes), in units of the weights.
+    """Return how far each voxel's weights reach along each axis.
 
     For maps of all voxels: there weights are not brought to unit length, so that a voxel that nothing predicts, which
     ridge shrinks, is near 0.
@@ -164,6 +222,16 @@ def project(weights, directions):
     ----------
     weights : array (n_voxels, n_features)
     directions : array (n_axes, n_features)
+
+    Returns
+    -------
+    reach : array (n_voxels, n_axes)
+        In units of the weights; float32 when they are.
+
+    Raises
+    ------
+    ValueError
+        If weights and axes are of other features.
     """
     weights, directions = as_real(weights, "weights"), as_real(directions, "directions")
     if weights.ndim != 2 or directions.ndim != 2 or weights.shape[1] != directions.shape[1]:

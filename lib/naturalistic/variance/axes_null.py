@@ -53,9 +53,19 @@ class AxesTest(NamedTuple):
     p: np.ndarray
     sizes: list
 
-    def n_significant(self, level=0.05):
-        """Return how many axes hold, from the first on."""
-        return int((self.p <= level).sum())
+    def n_significant(self, alpha=0.05):
+        """Return how many axes hold, from the first on.
+
+        Parameters
+        ----------
+        alpha : float
+            Level of significance.
+
+        Returns
+        -------
+        n : int
+        """
+        return int((self.p <= alpha).sum())
 
 
 def refitted(X, bold, alphas, shifts=None, *, runs=None, n_delays=1):
@@ -124,6 +134,11 @@ def permuted_axes(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permuta
     Returns
     -------
     test : AxesTest
+
+    Raises
+    ------
+    ValueError
+        As of `refitted` and `axes.weight_axes`.
     """
     X, bold, alphas = _checked(X, bold, alphas, n_delays)
     drawn = draw_shifts(runs, n_permutations, seed=seed, n_trs=len(X))

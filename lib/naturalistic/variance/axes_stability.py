@@ -52,6 +52,11 @@ def stability(weights, n_axes=5, sizes=None, null=(), *, centre=False):
     Returns
     -------
     stability : Stability
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two subjects; as of `axes.weight_axes`.
     """
     weights = check_weights(weights, n_axes)
     if len(weights) < 2:
@@ -91,18 +96,6 @@ def _cosines(others, own):
     return np.array([matched_cosines(a, b) for a, b in zip(others, own)])
 
 
-def subspace_cosines(first, second):
-    """Return the cosines of the principal angles between two spans, descending: 1 for a shared direction.
-
-    Parameters
-    ----------
-    first, second : array (n_directions, n_features)
-        Any spanning rows; numbers of directions may differ.
-    """
-    bases = [linalg.orth(np.asarray(x, dtype=np.float64).T) for x in (first, second)]
-    return np.clip(linalg.svdvals(bases[0].T @ bases[1]), 0, 1)
-
-
 def as_ridge_sees(directions, X, alpha):
     r"""Return what ridge leaves, in expectation, of true weights: :math:`w X^\top X (X^\top X + \alpha)^{-1}`.
 
@@ -115,6 +108,10 @@ def as_ridge_sees(directions, X, alpha):
         Weights on the columns of X.
     X : array (n_trs, n_features)
     alpha : float
+
+    Returns
+    -------
+    directions : array (n_directions, n_features)
     """
     X = np.asarray(X, dtype=np.float64)
     _, scale, turn = linalg.svd(X - X.mean(axis=0), full_matrices=False)
@@ -132,6 +129,11 @@ def share_in_span(weights, span):
         A voxel whose weights are all 0 is left out.
     span : array (n_directions, n_features)
         Any spanning rows.
+
+    Returns
+    -------
+    share : float
+        NaN if all weights are 0.
     """
     weights = np.asarray(weights, dtype=np.float64)
     basis = linalg.orth(np.asarray(span, dtype=np.float64).T)
@@ -147,6 +149,11 @@ def matched_cosines(first, second):
     ----------
     first, second : array (n_axes, n_features)
         Rows of unit length.
+
+    Returns
+    -------
+    cosines : array (n_axes,)
+        In the order of ``first``.
     """
     cosines = np.abs(np.asarray(first) @ np.asarray(second).T)
     return cosines[linear_sum_assignment(-cosines)]

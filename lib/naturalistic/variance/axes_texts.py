@@ -8,7 +8,7 @@ from naturalistic.variance.axes import project
 
 
 def text_scores(vectors, directions, training):
-    """Return where texts lie on each axis: (n_texts, n_axes), in standard deviations of training features.
+    """Return where texts lie on each axis.
 
     Parameters
     ----------
@@ -17,6 +17,16 @@ def text_scores(vectors, directions, training):
     directions : array (n_axes, n_features)
     training : array (n_trs, n_features)
         Features of the training TRs, not delayed; texts are centred and scaled by them, as `design.design` did.
+
+    Returns
+    -------
+    scores : array (n_texts, n_axes)
+        In standard deviations of training features.
+
+    Raises
+    ------
+    ValueError
+        If texts, training TRs and axes are of other features.
     """
     vectors, training = as_real(vectors, "vectors"), as_real(training, "training")
     if vectors.ndim != 2 or training.ndim != 2 or vectors.shape[1] != training.shape[1]:

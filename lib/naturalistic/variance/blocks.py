@@ -3,6 +3,7 @@
 import numpy as np
 
 from naturalistic.folds import GroupGapKFold
+from naturalistic.runs import check_runs
 from naturalistic.variance.chosen import choose
 from naturalistic.variance.sweep import sweep
 
@@ -11,12 +12,12 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
     """Choose a layer without each fold, and test it on the fold.
 
     Unlike runs, blocks of one run touch each other: TRs within ``gap`` of a fold are neither trained nor tested on, and
-    no delay reaches from one side of a cut to the other.
+    no delay reaches from one side of a cut, or of the end of a run, to the other.
 
     Parameters
     ----------
     features : array (n_trs, n_layers, dim) or (n_trs, dim)
-    bold : array (n_trs, n_targets)
+    bold : array (n_trs, n_voxels)
     model : RidgeCV
         Its own ``cv`` splits what is left of the training TRs by piece.
     groups : array-like (n_trs,)
@@ -31,16 +32,21 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
 
     Returns
     -------
-    r : array (n_targets,)
-        Pearson correlation on what was left out, at the layer with the best mean CV score over all targets: mean over
+    r : array (n_voxels,)
+        Pearson correlation on what was left out, at the layer with the best mean CV score over all voxels: mean over
         folds; a fold whose prediction is constant counts as 0.
     layers : int array (cv,)
         Chosen without each fold.
+
+    Raises
+    ------
+    ValueError
+        As of `sweep`, `folds.GroupGapKFold` and `runs.check_runs`.
     """
-    groups, scores, layers = np.asarray(groups), [], []
+    groups, runs, scores, layers = np.asarray(groups), check_runs(runs, len(bold)), [], []
     for train, test in GroupGapKFold(cv, gap, runs).split(bold, groups=groups):
         rows = np.sort(np.concatenate([train, test]))
-        cut = (np.diff(rows) > 1) | (np.diff(groups[rows]) != 0)
+        cut = (np.diff(rows) > 1) | (groups[rows[1:]] != groups[rows[:-1]]) | (runs[rows[1:]] != runs[rows[:-1]])
         pieces = np.concatenate([[0], np.cumsum(cut)])
         how = {"test": np.isin(rows, test), "runs": pieces, "delays": delays, "tr": tr}
         found = sweep(features[rows], bold[rows], model, **how)

@@ -41,6 +41,11 @@ def choose(cv, n_best):
     Returns
     -------
     choice : Choice
+
+    Raises
+    ------
+    ValueError
+        If ``n_best`` is not from 1 to the number of voxels.
     """
     cv = as_real(cv, "cv")
     if cv.ndim != 2 or not 1 <= n_best <= cv.shape[1]:
@@ -54,17 +59,51 @@ def choose(cv, n_best):
 
 
 def choose_each(cv, n_best):
-    """Return the `Choice` of each subject, from scores (n_layers, n_voxels) by subject."""
+    """Return the `Choice` of each subject.
+
+    Parameters
+    ----------
+    cv : dict of str to array (n_layers, n_voxels)
+        By subject.
+    n_best : int
+        As of `choose`.
+
+    Returns
+    -------
+    choices : dict of str to Choice
+    """
     return {subject: choose(x, n_best) for subject, x in cv.items()}
 
 
 def at_layer(values, choices):
-    """Return each subject's values (n_voxels,) at the layer that was chosen, from (n_layers, n_voxels) by subject."""
+    """Return each subject's values at the layer that was chosen.
+
+    Parameters
+    ----------
+    values : dict of str to array (n_layers, n_voxels)
+        By subject.
+    choices : dict of str to Choice
+
+    Returns
+    -------
+    values : dict of str to array (n_voxels,)
+    """
     return {subject: x[choices[subject].layer] for subject, x in values.items()}
 
 
 def over_voxels(values, choices):
-    """Return the mean of each subject's values (n_voxels,) over the voxels that were chosen: (n_subjects,)."""
+    """Return the mean of each subject's values over the voxels that were chosen, NaN left out.
+
+    Parameters
+    ----------
+    values : dict of str to array (n_voxels,)
+        By subject.
+    choices : dict of str to Choice
+
+    Returns
+    -------
+    means : array (n_subjects,)
+    """
     return np.array([np.nanmean(x[choices[subject].voxels]) for subject, x in values.items()])
 
 

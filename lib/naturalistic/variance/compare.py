@@ -29,6 +29,11 @@ def divide(first, second, both):
     -------
     parts : Parts
         ``only_first = both - second``, ``only_second = both - first``, ``shared = first + second - both``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
     """
     first, second, both = (as_real(x, name) for x, name in ((first, "first"), (second, "second"), (both, "both")))
     if not first.shape == second.shape == both.shape:
@@ -43,13 +48,13 @@ class Best(NamedTuple):
 
     Attributes
     ----------
-    index : int array (...)
-        Into the spaces; -1 where no subject has a score.
+    space : int array (...)
+        Index into the spaces; -1 where no subject has a score.
     p : array (...)
         That it is better than *each* of the others; NaN with fewer than two subjects.
     """
 
-    index: np.ndarray
+    space: np.ndarray
     p: np.ndarray
 
 
@@ -67,6 +72,11 @@ def best_space(scores):
     Returns
     -------
     best : Best
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two spaces, or no subject.
     """
     scores = as_real(scores, "scores")
     if scores.ndim < 2 or scores.shape[0] < 2 or scores.shape[1] < 1:
@@ -74,14 +84,14 @@ def best_space(scores):
     usable = np.isfinite(scores).all(axis=0)  # a subject counts for all spaces or for none
     scores = np.where(usable, scores, np.nan)
     lost = ~usable.any(axis=0)
-    index = np.where(lost, -np.inf, np.nansum(scores, axis=1)).argmax(axis=0)
-    p = np.full(index.shape, np.nan)
+    space = np.where(lost, -np.inf, np.nansum(scores, axis=1)).argmax(axis=0)
+    p = np.full(space.shape, np.nan)
     if scores.shape[1] > 1:
-        top = np.take_along_axis(scores, index[None, None], axis=0)[0]
+        top = np.take_along_axis(scores, space[None, None], axis=0)[0]
         others = np.stack([t_test(top - other, tail="greater").p for other in scores])  # NaN against itself
-        itself = np.arange(len(scores)).reshape(-1, *[1] * index.ndim) == index
+        itself = np.arange(len(scores)).reshape(-1, *[1] * space.ndim) == space
         p = np.minimum(1, len(scores) * np.where(itself, 0, others).max(axis=0))
-    return Best(np.where(lost, -1, index), p)
+    return Best(np.where(lost, -1, space), p)
 
 
 def shared_map(maps, significant, least=0.5):
@@ -98,6 +108,11 @@ def shared_map(maps, significant, least=0.5):
     -------
     mean : dict of str to array (10242,)
         NaN elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If numbers of subjects, sides or vertices differ.
     """
     if len(maps) != len(significant) or not maps:
         raise ValueError(f"maps are of {len(maps)} subjects and significant of {len(significant)}, expected the same")
@@ -126,6 +141,11 @@ def by_region(values, labels, names, elsewhere="elsewhere"):
     -------
     means : dict of str to array (n_subjects,)
         Of each of ``names``, then of ``elsewhere``; NaN where a subject has no value.
+
+    Raises
+    ------
+    ValueError
+        If values and labels differ in subjects or voxels.
     """
     values, labels = list(values), list(labels)
     if [np.shape(x) for x in values] != [np.shape(x) for x in labels] or any(np.ndim(x) != 1 for x in labels):

@@ -104,6 +104,10 @@ def stacked(maps, name="maps", like=None):
     like : dict of str to array (n_subjects, n_vertices), optional
         Stacked maps, of which these must have the shapes.
 
+    Returns
+    -------
+    stacked : dict of str to array (n_subjects, n_vertices)
+
     Raises
     ------
     ValueError

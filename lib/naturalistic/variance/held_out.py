@@ -23,17 +23,37 @@ class Fitted(NamedTuple):
     rows: Rows
 
     def held_out(self, columns=slice(None)):
-        """Return the `HeldOut` of a slice of voxels: responses and predictions, centred in each run."""
+        """Return the `HeldOut` of a slice of voxels: responses and predictions, centred in each run.
+
+        Parameters
+        ----------
+        columns : slice
+            Of voxels.
+
+        Returns
+        -------
+        held_out : HeldOut
+        """
         ahead = np.concatenate(list(self.rows.test.values()), axis=1)
         return HeldOut(self.rows.measured(columns), ahead @ self.model.coef_[columns].T)
 
 
 def fit_training_runs(spaces, bold, model, *, test, delays, tr, runs, merge=None):
-    """Fit a copy of a model on the training runs; parameters and errors are those of `predict_test_runs`.
+    """Fit a copy of a model on the training runs.
+
+    Parameters
+    ----------
+    spaces, bold, model, test, delays, tr, runs, merge
+        As of `predict_test_runs`.
 
     Returns
     -------
     fitted : Fitted
+
+    Raises
+    ------
+    ValueError
+        As of `predict_test_runs`.
     """
     rows = split_rows(spaces, bold, test=test, delays=delays, tr=tr, runs=runs, merge=merge)
     banded = isinstance(model, BandedRidgeCV)

@@ -12,7 +12,7 @@ class FalsePositives(NamedTuple):
     Attributes
     ----------
     share : float
-        Of these voxels with p at or below the level; about the level if the test holds it.
+        Of these voxels with p at or below ``alpha``; about ``alpha`` if the test holds it.
     beside : float
         The same for voxels beside a planted one, which are none of the above: motion mixes neighbours.
     false : float
@@ -24,7 +24,7 @@ class FalsePositives(NamedTuple):
     false: float
 
 
-def false_positives(score, planted, coordinates, reach, level=0.05):
+def false_positives(score, planted, coordinates, reach, alpha=0.05):
     """Return how often a score is significant where nothing was planted.
 
     Parameters
@@ -35,12 +35,18 @@ def false_positives(score, planted, coordinates, reach, level=0.05):
         mm.
     reach : float
         mm from a planted voxel within which a voxel is beside it.
-    level : float
+    alpha : float
+        Level at which a voxel counts as significant.
 
     Returns
     -------
     found : FalsePositives
         NaN of nothing.
+
+    Raises
+    ------
+    ValueError
+        If the three are of other numbers of voxels.
     """
     planted = np.asarray(planted, dtype=bool)
     if planted.shape != score.p.shape or len(coordinates) != len(planted):
@@ -54,8 +60,8 @@ def false_positives(score, planted, coordinates, reach, level=0.05):
     tested = np.isfinite(score.p)
     empty, beside = distance > reach, ~planted & (distance <= reach)
     return FalsePositives(
-        _share(score.p[tested & empty] <= level),
-        _share(score.p[tested & beside] <= level),
+        _share(score.p[tested & empty] <= alpha),
+        _share(score.p[tested & beside] <= alpha),
         _share(empty[score.significant]),
     )
 

@@ -100,6 +100,11 @@ def spearman_brown(r):
     -------
     reliability : array
         Of the shape of ``r``.
+
+    Raises
+    ------
+    ValueError
+        If a value is no correlation.
     """
     r = as_real(r, "r")
     if np.any(np.abs(r) > 1 + 1e-6):
@@ -154,7 +159,22 @@ def data_halves(runs, test, gap=10):
 
 
 def annotator_halves(annotations):
-    """Return two `Annotations` of every other annotator: of five, the first, third and fifth, and the two between."""
+    """Return two `Annotations` of every other annotator: of five, the first, third and fifth, and the two between.
+
+    Parameters
+    ----------
+    annotations : Annotations
+        Of a level that was annotated, see `of_annotators`.
+
+    Returns
+    -------
+    first, second : Annotations
+
+    Raises
+    ------
+    ValueError
+        If there is one annotator alone; as of `of_annotators`.
+    """
     n = _n_annotators(annotations)
     if n < 2:
         raise ValueError(f"{annotations.level} has one annotator, expected two or more to divide")

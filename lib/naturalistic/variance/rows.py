@@ -51,9 +51,11 @@ def split_rows(spaces, bold, *, test, delays, tr, runs, merge=None):
     Raises
     ------
     ValueError
-        If lengths differ, ``test`` does not mark whole runs, or a space is constant over a whole training run or over
-        all test runs; the space and the runs are named.
+        If lengths differ, ``bold`` is not of floats, ``test`` does not mark whole runs, or a space is constant over a
+        whole training run or over all test runs; the space and the runs are named.
     """
+    if bold.dtype not in (np.float32, np.float64):
+        raise ValueError(f"bold is of type {bold.dtype}, expected float32 or float64: convert it first")
     spaces, delays = check_spaces(spaces, delays, len(bold))
     runs = check_runs(runs, len(bold))
     test = _check_test(test, runs, len(bold))
@@ -74,7 +76,18 @@ def split_rows(spaces, bold, *, test, delays, tr, runs, merge=None):
 
 
 def marked_rows(x, marked):
-    """Return the marked rows, as a view (nothing is read from a memory map) where they are adjacent."""
+    """Return the marked rows, as a view (nothing is read from a memory map) where they are adjacent.
+
+    Parameters
+    ----------
+    x : array or memory map (n_trs, ...)
+    marked : bool array (n_trs,)
+        One mark or more.
+
+    Returns
+    -------
+    rows : array (n_marked, ...)
+    """
     first, last = np.flatnonzero(marked)[[0, -1]]
     return x[first : last + 1] if last - first + 1 == marked.sum() else x[marked]
 
@@ -122,5 +135,16 @@ def _merged(x, runs, merge):
 
 
 def centred(x, runs):
-    """Return ``x`` (n_samples, n) with mean 0 in each run."""
+    """Return values with mean 0 in each run.
+
+    Parameters
+    ----------
+    x : array (n_samples, n)
+    runs : array (n_samples,)
+
+    Returns
+    -------
+    x : array (n_samples, n)
+        Of the same dtype.
+    """
     return np.concatenate([x[s] - x[s].mean(axis=0, dtype=np.float64).astype(x.dtype) for s in run_slices(runs)])

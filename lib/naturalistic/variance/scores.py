@@ -39,7 +39,7 @@ def score(held_out, runs, *, n_permutations=1000, min_shift=1, seed=0, q=0.05):
     Parameters
     ----------
     held_out : HeldOut
-        From `encoding.predict_test_runs`, centred in each run.
+        From `variance.held_out.predict_test_runs`, centred in each run.
     runs : array (n_samples,)
     n_permutations, min_shift, seed
         As in `inference.circular_shift_null`.

@@ -58,6 +58,11 @@ def stacked_model(spaces, bold, model, *, test, delays, tr, runs, merge=None, cv
     Returns
     -------
     stacked : Stacked
+
+    Raises
+    ------
+    ValueError
+        As of `variance.rows.split_rows`; if ``cv`` makes fewer than three folds.
     """
     rows = split_rows(spaces, bold, test=test, delays=delays, tr=tr, runs=runs, merge=merge)
     names, n_voxels = tuple(rows.train), bold.shape[1]
@@ -142,7 +147,17 @@ def _outer_folds(model, rows, cv):
 
 
 def residual_products(residuals, runs):
-    """Return products (n_voxels, n_spaces, n_spaces) of residuals (n_spaces, n_trs, n_voxels), centred in each run."""
+    """Return sums over time of products of residuals, centred in each run.
+
+    Parameters
+    ----------
+    residuals : array (n_spaces, n_trs, n_voxels)
+    runs : array (n_trs,)
+
+    Returns
+    -------
+    products : array (n_voxels, n_spaces, n_spaces) of float64
+    """
     n_spaces, _, n_voxels = residuals.shape
     total = np.zeros((n_voxels, n_spaces, n_spaces))
     for run in run_slices(runs):

@@ -53,7 +53,16 @@ class BlockSums:
         self.measured, self.products, self.squares = np.full(self._shape, np.nan, dtype), {}, {}
 
     def add(self, model, measured, predicted, columns=slice(None)):
-        """Take in a model's predictions (n_trs, n) of the voxels ``columns``."""
+        """Take in a model's predictions.
+
+        Parameters
+        ----------
+        model : tuple of str, or any other name
+        measured, predicted : array (n_trs, n)
+            Centred in each run.
+        columns : slice
+            Voxels that they are of.
+        """
         for sums in (self.products, self.squares):
             sums.setdefault(model, np.full(self._shape, np.nan, self._dtype))
         into = [sums[:, columns] for sums in (self.measured, self.products[model], self.squares[model])]
@@ -63,7 +72,21 @@ class BlockSums:
                 sums[:, block] = np.add.reduceat(values, self._starts, axis=0)
 
     def join(self, other):
-        """Take in the models of other sums of the same test data."""
+        """Take in the models of other sums of the same test data.
+
+        Parameters
+        ----------
+        other : BlockSums
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the measured responses or the blocks differ.
+        """
         if self._shape != other._shape or not np.allclose(self.measured, other.measured, equal_nan=True):
             raise ValueError("the sums are of other test data or other blocks, expected the same measured responses")
         self.products.update(other.products)
@@ -71,7 +94,18 @@ class BlockSums:
         return self
 
     def score(self, model, kind="r2"):
-        """Return the score of a model (n_voxels,); NaN where a response (for r: or a prediction) is constant."""
+        """Return the score of a model on all blocks.
+
+        Parameters
+        ----------
+        model : tuple of str, or any other name
+        kind : {"r2", "r"}
+
+        Returns
+        -------
+        score : array (n_voxels,) of float64
+            NaN where a response (for r: or a prediction) is constant.
+        """
         return self.resampled([(1, model)], np.ones((1, len(self.runs))), kind)[0]
 
     def resampled(self, terms, counts, kind="r2", columns=slice(None)):
@@ -81,7 +115,7 @@ class BlockSums:
         ----------
         terms : list of (float, model)
             Such as ``[(1, full), (-1, without)]``. The model of no space, ``()``, scores 0.
-        counts : array (n_resamples, n_blocks)
+        counts : array (n_boot, n_blocks)
             How often each block is taken.
         kind : {"r2", "r"}
         columns : slice
@@ -89,7 +123,12 @@ class BlockSums:
 
         Returns
         -------
-        scores : array (n_resamples, n) of float64
+        scores : array (n_boot, n) of float64
+
+        Raises
+        ------
+        ValueError
+            If ``kind`` or a model is unknown.
         """
         if kind not in KINDS:
             raise ValueError(f"kind is {kind!r}, expected one of {KINDS}")
@@ -109,7 +148,7 @@ class BlockSums:
         return found
 
 
-def draw_counts(runs, n_resamples=1000, seed=0):
+def draw_counts(runs, n_boot=1000, seed=0):
     """Return how often each block is taken in each resample, drawn with replacement inside each run.
 
     Of a run's n blocks n - 1 are drawn, and each counts n / (n - 1): with so few blocks, n of n would give a variance
@@ -120,21 +159,21 @@ def draw_counts(runs, n_resamples=1000, seed=0):
     ----------
     runs : array (n_blocks,)
         Run of each block.
-    n_resamples : int
+    n_boot : int
     seed : int
 
     Returns
     -------
-    counts : array (n_resamples, n_blocks)
+    counts : array (n_boot, n_blocks)
     """
     generator, counts = np.random.default_rng(seed), []
     for run in run_slices(runs):
         n = run.stop - run.start
-        counts.append(generator.multinomial(n - 1, np.full(n, 1 / n), n_resamples) * (n / (n - 1)))
+        counts.append(generator.multinomial(n - 1, np.full(n, 1 / n), n_boot) * (n / (n - 1)))
     return np.concatenate(counts, axis=1)
 
 
-def interval(sums, terms, *, labels=None, n_labels=None, kind="r2", level=0.95, n_resamples=1000, seed=0):
+def interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confidence=0.95, n_boot=1000, seed=0):
     """Return the bootstrap interval (percentiles) of a sum of scores: of each voxel, or of means over sets of voxels.
 
     It says how far the number would move with other stretches of film of this kind, for the models as fitted: neither
@@ -149,25 +188,30 @@ def interval(sums, terms, *, labels=None, n_labels=None, kind="r2", level=0.95, 
         Set of each voxel, such as its region or person; -1 is in none. Then the interval is of the mean over a set.
     n_labels : int, optional
         Number of sets; one more than the largest label by default.
-    level : float
-    n_resamples, seed
+    confidence : float
+    n_boot, seed
         As of `draw_counts`: one seed draws the same blocks for all models and voxels.
 
     Returns
     -------
     bounds : array (2, n_voxels) or (2, n_labels)
         NaN where there is no score.
+
+    Raises
+    ------
+    ValueError
+        If ``labels`` are not one whole number a voxel; as of `BlockSums.resampled`.
     """
-    counts = draw_counts(sums.runs, n_resamples, seed)
+    counts = draw_counts(sums.runs, n_boot, seed)
     n_voxels = sums.measured.shape[1]
     if labels is not None:
         labels = np.asarray(labels)
         if labels.shape != (n_voxels,) or labels.dtype.kind not in "iu":
             raise ValueError(f"labels is {labels.dtype} of shape {labels.shape}, expected whole numbers ({n_voxels},)")
         n_labels = int(labels.max()) + 1 if n_labels is None else n_labels
-        added, number = np.zeros((n_resamples, n_labels)), np.zeros((n_resamples, n_labels))
-    bounds, tails = np.full((2, n_voxels), np.nan), [(1 - level) / 2, (1 + level) / 2]
-    for block in column_blocks(n_resamples, n_voxels):
+        added, number = np.zeros((n_boot, n_labels)), np.zeros((n_boot, n_labels))
+    bounds, tails = np.full((2, n_voxels), np.nan), [(1 - confidence) / 2, (1 + confidence) / 2]
+    for block in column_blocks(n_boot, n_voxels):
         drawn = sums.resampled(terms, counts, kind, block)
         if labels is None:
             usable = np.isfinite(drawn).all(axis=0)

@@ -70,7 +70,8 @@ def sweep(features, bold, model, *, test, delays, tr, runs, merge=None, n_permut
         raise ValueError(f"features has shape {features.shape}, expected (n_trs, n_layers, dim) or (n_trs, dim)")
     how = {"test": test, "delays": delays, "tr": tr, "runs": runs, "merge": merge}
     subjects = bold.columns.values() if isinstance(bold, SideBySide) else [slice(0, bold.shape[1])]
-    cv, r, p, p_max = (np.full((features.shape[1], bold.shape[1]), np.nan, dtype=np.float32) for _ in range(4))
+    size = features.shape[1], bold.shape[1]  # p in float64: rounded up, one at the level itself would not count
+    (cv, r), (p, p_max) = np.full((2, *size), np.nan, np.float32), np.full((2, *size), np.nan)
     for k in tqdm(range(features.shape[1]), desc=name, delay=3, leave=False):
         fitted = fit_training_runs({f"{name}, layer {k}": features[:, k]}, bold, model, **how)
         cv[k] = fitted.model.cv_scores_.max(axis=0)

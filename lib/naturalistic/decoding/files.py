@@ -1,0 +1,32 @@
+"""The JSON files beside an index: read where they are, written whole or not at all."""
+
+import json
+import os
+
+
+def read_json(path):
+    """Return what a file holds, or None where there is none.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    content : dict or None
+    """
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def write_json(path, content):
+    """Write a file under another name, then give it its own.
+
+    Parameters
+    ----------
+    path : Path
+    content : dict
+        An entry a line, so that a long list can be looked through.
+    """
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=0), encoding="utf-8")
+    os.replace(part, path)
