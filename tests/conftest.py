@@ -16,7 +16,13 @@ except ImportError:  # Windows has no such lock; there two processes may make th
 
 matplotlib.use("Agg")
 # of tests that run side by side the longest start first, so that no process is left alone with them at the end
-LONGEST = ("test_notebooks_measured.py", "test_notebooks_films.py", "test_notebooks.py", "test_notebooks_music.py")
+LONGEST = (
+    "test_notebooks_measured.py",
+    "test_notebooks_films.py",
+    "test_notebooks.py",
+    "test_notebooks_music.py",
+    "test_training.py",
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -9,7 +9,7 @@ import pytest
 from naturalistic.miniature import caption_words, captions, composer, harmony, instruments, patterns
 from naturalistic.miniature.genres import STYLES
 from naturalistic.miniature.melody import melody_part
-from naturalistic.miniature.parts import Plan
+from naturalistic.miniature.parts import Plan, fit
 
 SEEDS = range(12)
 
@@ -298,3 +298,11 @@ def test_facts_of_an_excerpt():
     higher["pitch"] += 12
     raised = clip_facts(dataclasses.replace(piece, notes=higher), 5, 20)
     assert raised["register"] == pytest.approx(half["register"] + 12) and raised["onset_rate"] == half["onset_rate"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(40, 51), (28, 60), (0, 127)])
+def test_a_pitch_is_moved_by_octaves_into_a_range(low, high):
+    """As little as will do: what lies in the range stays, and from outside comes the nearest octave."""
+    for pitch in range(-30, 160):
+        inside = [p for p in range(low, high + 1) if (p - pitch) % 12 == 0]
+        assert fit(pitch, low, high) == min(inside, key=lambda p: abs(p - pitch))

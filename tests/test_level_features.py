@@ -317,7 +317,7 @@ def test_models_and_formats_do_not_share(by_kind, monkeypatch):
             assert sum(calls) > n
 
 
-@pytest.mark.parametrize("damage", ["cut", "sizes", "keys", "vectors", "longer", "empty", "other"])
+@pytest.mark.parametrize("damage", ["cut", "head", "sizes", "keys", "vectors", "longer", "empty", "other"])
 def test_a_damaged_shard_is_computed_anew(by_kind, damage):
     first = features(by_kind["opt"], FILM)
     (path,) = shard_files()
@@ -326,7 +326,7 @@ def test_a_damaged_shard_is_computed_anew(by_kind, damage):
         first_byte = {"sizes": 25, "keys": 60, "vectors": len(content) - 70}[damage]
         content[first_byte : first_byte + 64] = bytes(64)
     else:
-        rest = {"cut": len(content) // 2, "empty": 0}.get(damage)
+        rest = {"cut": len(content) // 2, "head": 20, "empty": 0}.get(damage)
         content = b"something else" if damage == "other" else content[:rest] + b"x" * (damage == "longer")
     path.write_bytes(content)
     close(features(by_kind["opt"], FILM), first, 6e-4)

@@ -241,6 +241,16 @@ def test_no_piece_is_a_copy(written, apart):
     assert copies.shared_bars(longer, learnt, apart)[1].max() < 1
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_piece_without_a_note_is_a_copy_of_nothing(apart):
+    header, events = tokens.encode(fresh(1, FRESH)[0])
+    silent, piece = (header, events[:0]), (header, events)
+    for pieces, learnt in (([silent, piece], [piece]), ([silent, piece], [silent, piece])):
+        np.testing.assert_array_equal(copies.shared_bars(pieces, learnt, apart), [[0, 1], [0, 1]])
+        np.testing.assert_array_equal(copies.shared_notes(pieces, learnt), [0, 1])
+    np.testing.assert_array_equal(copies.shared_bars([piece], [silent], apart), [[0], [0]])
+
+
 def test_a_copy_is_found_though_it_was_shifted_transposed_or_changed(written):
     learnt = [tokens.encode(score) for score in fresh(200, composed.FIRST_SEED)]
     others = [tokens.encode(score) for score in fresh(20, FRESH + 300)]

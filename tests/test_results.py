@@ -100,3 +100,8 @@ def test_layers_are_those_of_the_same_data(tmp_path, monkeypatch):
         summaries.chosen_layers("minilm", "ds005531")
     with pytest.raises(ValueError, match="was run with minilm, expected gpt2"):
         summaries.chosen_layers("gpt2", "made")
+
+
+def test_a_table_has_no_zero_below_zero():
+    text = results.table({"a": {"x": -0.004, "y": -0.006, "z": 0.0}})
+    assert text.splitlines()[-1].split("|")[2:5] == [" 0.00 ", " -0.01 ", " 0.00 "]

@@ -347,6 +347,17 @@ def test_two_fetches_to_one_folder(toy, tmp_path):
     fetch("toy", tmp_path, progress=False)
 
 
+def no_lock(*_):
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+@pytest.mark.parametrize("locks", [None, type("Refuses", (), {"LOCK_EX": 2, "LOCK_NB": 4, "flock": no_lock})])
+def test_a_disk_or_a_system_without_locks_is_fetched_to_all_the_same(toy, tmp_path, monkeypatch, locks):
+    monkeypatch.setattr(place, "fcntl", locks)
+    fetch("toy", tmp_path, progress=False)
+    assert {path: body for path, body in contents(tmp_path).items() if path in BODIES} == BODIES
+
+
 @pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "a//x", "", "c:/x", "a\\..\\..\\x", "."])
 def test_no_path_leads_out_of_the_folder(server, tmp_path, path):
     with pytest.raises(RequestError, match="no path inside a folder"):

@@ -23,8 +23,8 @@ WORDS = "three four five six seven eight nine ten eleven twelve fifteen twenty t
 WORDS = f"{WORDS} ninety hundred thousand percent half third quarter"
 NUMBER = re.compile(r"(?<![\w.-])-?\d[\d,]*(?:\.\d+)?(?!\w)")  # not the 2 of w2v, nor that of GPT-2
 WRITTEN = re.compile(rf"{NUMBER.pattern}|\b(?:{'|'.join(WORDS.split())})\b", re.IGNORECASE)
-# what a page may always say: where to read on, and the level of an interval
-LABELS = re.compile(r"\b[Cc]hapters? \d+(?: and \d+)?|\b95 %(?! of)")
+# what a page may always say: where to read on, a chapter's file, and the level of an interval
+LABELS = re.compile(r"\b[Cc]hapters? \d+(?: and \d+)?|\b\d\d-[a-z]+(?:-[a-z]+)+|\b95 %(?! of)")
 
 
 def asked(function, name):
@@ -114,9 +114,9 @@ def shown(cells):
 
 
 def other(value, rng):
-    """Return the same numbers file with every number in it another one, those in words and names too."""
+    """Return the same numbers file with every number in it another one, those inside of words too."""
     if isinstance(value, dict):
-        return {other(name, rng): other(x, rng) for name, x in value.items()}
+        return {name: other(x, rng) for name, x in value.items()}
     if isinstance(value, list):
         return [other(x, rng) for x in value]
     if isinstance(value, str):

@@ -241,7 +241,7 @@ def table(values, bold=None, digits=2, corner=""):
 
     def cell(row, column):
         value = values[row][column]
-        text = "–" if value is None else value if isinstance(value, str) else f"{value:.{digits}f}"
+        text = "–" if value is None else value if isinstance(value, str) else f"{value:z.{digits}f}"
         return f"**{text}**" if bold and bold[row][column] else text
 
     lines = [[corner, *columns], ["---"] * (len(columns) + 1)]

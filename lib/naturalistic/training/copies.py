@@ -24,6 +24,8 @@ def bars_of(header, events, apart=False):
     bars : list of bytes
         Bars in which nothing begins, and the last one, which may be cut, are left out.
     """
+    if not len(events):
+        return []
     bar_steps = 4 * (3 + int(header[0]))
     steps = np.cumsum(np.asarray(events[:, 0], dtype=np.int64))
     rows = np.column_stack([steps % bar_steps, events[:, 1:5]]).astype(np.int16)
