@@ -1,4 +1,4 @@
-"""What each chapter costs when it is run: seconds, and the most memory that its processes held together."""
+"""What each chapter costs when it is run: seconds, processor time, and the most memory that its processes held."""
 
 import json
 import os
@@ -14,19 +14,23 @@ EVERY = 0.25  # s between two looks
 
 @contextmanager
 def measured():
-    """Measure what runs inside: yields a dict, which has ``seconds`` and ``peak_mb`` at the end.
+    """Measure what runs inside: yields a dict, which has ``seconds``, ``cpu_s`` and ``peak_mb`` at the end.
 
+    The processor time is that of all processes started inside, as they were seen last: it says more than ``seconds``
+    where other work went on beside them.
     The memory is that of all processes that were started inside and of those that they started (a kernel and its
     workers): the largest sum that was seen, and no less than the largest that the system noted of one of them
     (``VmHWM``). Pages that two of them share count twice. None where the system has no ``/proc``.
     """
     before, cost, end = descendants(os.getpid()), {}, threading.Event()
-    peak = [0]
+    peak, cpu = [0], {}
 
     def watch():
         while not end.wait(EVERY):
-            sizes = [size_of(pid) for pid in descendants(os.getpid()) - before]
+            pids = descendants(os.getpid()) - before
+            sizes = [size_of(pid) for pid in pids]
             peak[0] = max(peak[0], sum(now for now, _ in sizes), *(most for _, most in sizes), 0)
+            cpu.update({pid: max(cpu_of(pid), cpu.get(pid, 0)) for pid in pids})
 
     watcher, start = threading.Thread(target=watch, daemon=True), time.perf_counter()
     watcher.start()
@@ -37,6 +41,7 @@ def measured():
         watcher.join()
         cost["seconds"] = round(time.perf_counter() - start, 1)
         cost["peak_mb"] = round(peak[0] / 1e6) or None
+        cost["cpu_s"] = round(sum(cpu.values()), 1) if cpu else None
 
 
 def descendants(ancestor):
@@ -63,6 +68,15 @@ def size_of(pid):
         return tuple(1024 * int(lines[key].split()[0]) for key in ("VmRSS", "VmHWM"))
     except (OSError, KeyError, ValueError):
         return 0, 0
+
+
+def cpu_of(pid):
+    """Return the seconds of processor time that a process has taken; 0 if it has ended."""
+    try:
+        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def record(path, chapter, cost, chapters):

@@ -161,7 +161,7 @@ def publish(folder, to, parts=PARTS):
             if "seconds" not in cost:
                 print(f"not published: {row} is not done yet")
                 return
-            rows[row] = {key: cost[key] for key in ("seconds", "peak_mb", "disk_gb", "goes")}
+            rows[row] = {key: cost.get(key) for key in ("seconds", "cpu_s", "peak_mb", "disk_gb", "goes")}
         for chapter, parameters in part["chapters"].items():
             rows[chapter]["parameters"] = parameters
             found[chapter] = json.loads((folder / "results" / f"{chapter}.json").read_text(encoding="utf-8"))

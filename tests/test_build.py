@@ -136,13 +136,24 @@ def test_a_short_peak_is_not_missed(build, monkeypatch):
     assert cost["peak_mb"] is None or cost["peak_mb"] > 195
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="processor time is read from /proc")
+def test_processor_time_is_that_of_work_and_not_of_waiting(build):
+    import costs
+
+    busy = "import time\nwhile time.process_time() < 1: pass\ntime.sleep(1)"
+    with costs.measured() as cost:
+        both = [subprocess.Popen([sys.executable, "-c", busy]) for _ in range(2)]
+        [one.wait() for one in both]
+    assert 1.9 < cost["cpu_s"] < 2.6 and cost["seconds"] >= 2
+
+
 def test_without_proc_there_is_no_memory(build, monkeypatch, tmp_path):
     import costs
 
     monkeypatch.setattr(costs, "PROC", tmp_path)
     with costs.measured() as cost:
         subprocess.run([sys.executable, "-c", "import time; time.sleep(0.3)"], check=True)
-    assert cost["peak_mb"] is None and cost["seconds"] >= 0.3
+    assert cost["peak_mb"] is None and cost["cpu_s"] is None and cost["seconds"] >= 0.3
 
 
 def test_costs_of_chapters_that_were_not_run_are_kept(build, tmp_path, monkeypatch):
