@@ -88,9 +88,10 @@ def make(function, place):
 
 
 def key_of(chapter, parameters):
-    """Return what tells one run of a chapter from another: its text and its parameters."""
-    text = (ROOT / "notebooks" / f"{chapter}.md").read_text(encoding="utf-8")
-    return hashlib.sha256(f"{text}{sorted(parameters.items())}".encode()).hexdigest()[:12]
+    """Return what tells one run of a chapter from another: its code, not its prose, and its parameters."""
+    notebook = json.loads((ROOT / "notebooks" / f"{chapter}.ipynb").read_text(encoding="utf-8"))
+    code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return hashlib.sha256(f"{code}{sorted(parameters.items())}".encode()).hexdigest()[:12]
 
 
 def run(chapter, parameters, folder, place):

@@ -308,8 +308,15 @@ def test_chapters_are_run_by_papermill_alone_and_what_is_done_is_not_done_again(
     table = json.loads(published.read_text())
     assert list(table["steps"]) == ["ds1, made", "02-a", "03-b"] and table["steps"]["02-a"]["goes"] == 2
     assert table["results"]["03-b"] == {"data": "made", "n": 5, "subjects": "[1]"}
-    text = (rehearsal.ROOT / "notebooks" / "03-b.md").read_text()
-    (rehearsal.ROOT / "notebooks" / "03-b.md").write_text(text + "\nchanged\n")
+    assert rehearsal.is_done(folder, "03-b", rehearsal.key_of("03-b", {"n": 5}))
+    assert not rehearsal.is_done(folder, "03-b", rehearsal.key_of("03-b", {"n": 6}))
+    source = rehearsal.ROOT / "notebooks" / "03-b.ipynb"
+    notebook = json.loads(source.read_text())
+    notebook["cells"].append({"cell_type": "markdown", "source": ["a word more"]})
+    source.write_text(json.dumps(notebook))
+    assert rehearsal.is_done(folder, "03-b", rehearsal.key_of("03-b", {"n": 5}))  # prose takes no time
+    notebook["cells"][-1]["cell_type"] = "code"
+    source.write_text(json.dumps(notebook))
     assert not rehearsal.is_done(folder, "03-b", rehearsal.key_of("03-b", {"n": 5}))
 
 
