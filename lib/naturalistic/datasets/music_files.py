@@ -1,6 +1,5 @@
 """Where the files of ds003720 are, and which of its subjects and runs a folder holds."""
 
-
 from naturalistic.cache import cache_dir
 from naturalistic.datasets import asked
 from naturalistic.datasets.events import check_repeats, read_events
