@@ -257,7 +257,7 @@ def make_stage(address=None):
     ``address`` is that of the repository in public, if it has one: pages get buttons that open their chapter there.
     """
     shutil.rmtree(STAGE, ignore_errors=True)
-    tools = shutil.ignore_patterns("__pycache__", "build.py", "costs.py", "launch.py")
+    tools = shutil.ignore_patterns("__pycache__", "build.py", "costs.py", "launch.py", "rehearsal.py")
     shutil.copytree(ROOT / "book", STAGE / "book", ignore=tools)
     for name in ("_config.yml", "_toc.yml", "_static"):
         shutil.move(STAGE / "book" / name, STAGE / name)

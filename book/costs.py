@@ -86,10 +86,14 @@ def record(path, chapter, cost, chapters):
     except (OSError, ValueError, KeyError):  # the first, or damaged: measured anew
         kept = {}
     kept = {name: kept[name] for name in kept if name in chapters} | {chapter: cost}
-    text = json.dumps({"machine": machine(), "chapters": dict(sorted(kept.items()))}, indent=1, ensure_ascii=False)
+    write(path, {"machine": machine(), "chapters": dict(sorted(kept.items()))})
+
+
+def write(path, content):
+    """Write a JSON file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(text + "\n", encoding="utf-8")
+    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(part, path)
 
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from costs import machine, measured
+from costs import machine, measured, write
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "_build" / "rehearsal"
@@ -137,7 +137,7 @@ def is_done(folder, name, key):
 
 def keep_step(folder, name, cost):
     """Write down a step, whole or not at all."""
-    _write(folder / "steps.json", steps_of(folder) | {name: cost})
+    write(folder / "steps.json", steps_of(folder) | {name: cost})
 
 
 def size_of(folder):
@@ -166,15 +166,8 @@ def publish(folder, to, parts=PARTS):
         for chapter, parameters in part["chapters"].items():
             rows[chapter]["parameters"] = parameters
             found[chapter] = json.loads((folder / "results" / f"{chapter}.json").read_text(encoding="utf-8"))
-    _write(to, {"machine": machine(), "steps": rows, "results": found})
+    write(to, {"machine": machine(), "steps": rows, "results": found})
     print(f"published: {to.name}")
-
-
-def _write(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
 
 
 if __name__ == "__main__":

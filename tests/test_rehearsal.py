@@ -92,7 +92,8 @@ def test_a_film_told_for_the_first_time_is_told_as_it_was_written():
 
 def test_the_loader_of_the_real_data_opens_the_text(shown, tmp_path):
     root = tmp_path / "ds005531"
-    whole.write_text(root / "README", viewer.README.format(made="MADE REHEARSAL", seed=1, embed_name="x"))
+    whole.write_top(root, viewer.README.format(seed=1, embed_name="x"), "Narrative Movie fMRI Dataset", "v1.9.0")
+    assert (root / "README").read_text().startswith("MADE REHEARSAL. No brain was measured")
     viewer._write_texts(root / "derivatives" / "annotation", shown)
     movie = narrative_movie.load(tmp_path, overlap="authors")
     n = {split: sum(run.n_kept for run in movie.select(split)) for split in ("Training", "Test")}

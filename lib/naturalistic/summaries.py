@@ -117,6 +117,26 @@ def test_cells(numbers):
     }
 
 
+def level_cells(numbers, level):
+    """Return the cells of one level of meaning in a table of what a language model predicts in films.
+
+    Parameters
+    ----------
+    numbers : dict
+        Of chapter 9, as `results.load` returns them.
+    level : str
+
+    Returns
+    -------
+    cells : dict of str to str
+        By name of the column; the gain over word vectors only where its interval over viewers is above 0.
+    """
+    gain = numbers["gain"][level]
+    sure = f"{np.mean(gain['subjects']):+.3f} ({gain['low']:+.3f})" if gain.get("low", -1) > 0 else "not reliably"
+    accuracy = numbers["accuracy"][numbers["models"][-1]][level]
+    return {"predicted (r)": f"{np.mean(accuracy):.2f}", "better than word vectors by (at least, 95 %)": sure}
+
+
 def chosen_layers(model, dataset):
     """Return the layer of each level that chapter 9 chose: the median over subjects.
 

@@ -132,11 +132,6 @@ def open_bold(folder, subject, runs, progress=True):
     return by_voxel.opened(place)
 
 
-def block(bold, rows, voxels):
-    """Return some voxels of a memory map, copied: a slice of rows, a slice or indices of voxels."""
-    return np.array(bold[rows, voxels])
-
-
 def _key(paths, runs):
     """Return a hash of what determines the result: the files (by size and time), what is dropped, the recipe."""
     state = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]

@@ -165,7 +165,7 @@ class NarrativeMovie(Labelled):
         adjacent = last - first + 1 == wanted.sum()
         if voxels is None:
             return whole[first : last + 1] if adjacent else whole[wanted]
-        block = movie_bold.block(whole, slice(first, last + 1), voxels)
+        block = np.array(whole[first : last + 1, voxels])
         return block if adjacent else block[wanted[first : last + 1]]
 
     def voxels(self, subject):

@@ -16,20 +16,19 @@ import soundfile
 from nilearn.datasets import load_mni152_template
 from scipy.ndimage import affine_transform
 
-from naturalistic.datasets.made import REHEARSAL
 from naturalistic.miniature import make_music
 from naturalistic.miniature.bids import MADE
 from naturalistic.miniature.music import in_parallel
 from naturalistic.miniature.scanner import N_TRS, TR
 from naturalistic.rehearsal.grid import NOISE, affine_of, enlarge
-from naturalistic.rehearsal.whole import check_disk, write_text, written
+from naturalistic.rehearsal.whole import check_disk, write_text, write_top, written
 
 SHAPE = (96, 96, 68)
 FLOOR = 8.0  # brightness of the air
 RUNS = (*(f"Training_run-{k:02d}" for k in range(1, 13)), *(f"Test_run-{k:02d}" for k in range(1, 7)))
 BYTES_PER_RUN = 352 + 2 * int(np.prod(SHAPE)) * N_TRS
 BYTES_BESIDE = 1_000_000_000  # sound, anatomy and the miniature, at most
-README = """{made}. No brain was measured, and no one played this music.
+README = """No brain was measured, and no one played this music.
 
 Written by naturalistic.rehearsal (seed {seed}): one subject in the layout and the size of OpenNeuro ds003720.
 """
@@ -64,7 +63,7 @@ def make_listener(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
     images = [func / f"sub-001_task-{run}_bold.nii" for run in runs]
     check_disk(folder, [*images, folder / "captions.csv"], [BYTES_PER_RUN] * len(images) + [BYTES_BESIDE])
     folder.mkdir(parents=True, exist_ok=True)
-    _write_top(root, seed)
+    write_top(root, README.format(seed=seed), "Music Genre fMRI Dataset", "1.4.0")
     small = folder / "miniature"
     if not (folder / "captions.csv").is_file() or not all(path.is_file() for path in images):
         make_music(small, seed, subjects=1, n_jobs=n_jobs, progress=progress)
@@ -78,12 +77,6 @@ def make_listener(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
         for name in ("truth/clips.json", "captions.csv"):  # the last says that all of the rest is there
             written(folder / name, lambda part, name=name: shutil.copy(small / name, part))
     return root
-
-
-def _write_top(root, seed):
-    write_text(root / "README", README.format(made=REHEARSAL, seed=seed))
-    about = {"Name": f"{REHEARSAL} in the layout of the Music Genre fMRI Dataset", "BIDSVersion": "1.4.0"}
-    write_text(root / "dataset_description.json", json.dumps(about, indent=4))
 
 
 def _unpack(path, to):

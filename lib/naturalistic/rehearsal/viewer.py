@@ -4,7 +4,6 @@ What is shown is `rehearsal.film`; how a brain follows it is the movie miniature
 between their voxels onto the scanner's 96 x 96 x 72 of 2 mm, with noise of its own in every voxel of the head.
 """
 
-import json
 from pathlib import Path
 
 import joblib
@@ -12,7 +11,6 @@ import nibabel as nib
 import numpy as np
 
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
-from naturalistic.datasets.made import REHEARSAL
 from naturalistic.datasets.movie_bold import BOLD, SHAPE, VOXELS, mask_path, reference_path
 from naturalistic.features.planted_text import NAME, embed
 from naturalistic.miniature.head import SHAPE as SMALL
@@ -24,7 +22,7 @@ from naturalistic.miniature.movie.screenplay import rows
 from naturalistic.miniature.music import in_parallel
 from naturalistic.rehearsal.film import all_runs, films_of
 from naturalistic.rehearsal.grid import NOISE, affine_of, enlarge
-from naturalistic.rehearsal.whole import check_disk, write_text, written
+from naturalistic.rehearsal.whole import check_disk, write_text, write_top, written
 
 SUBJECT = "S01"
 N_VOXELS = 88_000  # of the mask, about as many as the subjects have
@@ -32,7 +30,7 @@ SLICES = 4  # written at once
 CHUNK = SHAPE[0] * 8  # voxels of a chunk of the file, with all seconds of the run
 STEP = 1 / 64  # of the image's brightness: values are rounded to it, so that a run is as large as those of the release
 BYTES_PER_SECOND = 860_000  # of a run, at most
-README = """{made}. No brain was measured, and no one saw this film.
+README = """No brain was measured, and no one saw this film.
 
 Written by naturalistic.rehearsal (seed {seed}; planted through {embed_name}): one subject in the layout and the size of
 OpenNeuro ds005531. The text is that of three short dramas, told over and over in other words.
@@ -68,15 +66,15 @@ def make_viewer(folder, seed=55310, *, runs=None, n_jobs=None, progress=True):
     mask = mask_path(root, SUBJECT)
     paths = [mask.with_name(f"sub-{SUBJECT}_task-{run.name}.mat") for run in table]
     check_disk(root, paths, [run.n_seconds * BYTES_PER_SECOND for run in table])
-    write_text(root / "README", README.format(made=REHEARSAL, seed=seed, embed_name=NAME))
-    about = {"Name": f"{REHEARSAL} in the layout of the Narrative Movie fMRI Dataset", "BIDSVersion": "v1.9.0"}
-    write_text(root / "dataset_description.json", json.dumps(about, indent=4))
+    write_top(root, README.format(seed=seed, embed_name=NAME), "Narrative Movie fMRI Dataset", "v1.9.0")
     shown = films_of(table)
     _write_texts(root / "derivatives" / "annotation", shown)
     written(mask, _write_mask)
     written(reference_path(root, SUBJECT), _write_reference)
     if all(path.is_file() for path in paths):
         return root
+    if progress:
+        print("a language model reads nine hours of text, for what the brain will follow: some minutes", flush=True)
     drives = _drives(root.parent / "drives.npz", shown, seed)
     viewer = Viewer(1, seed)
     planted = scanner.plant(viewer, drives, {run.name: run.n_overlap for run in table})

@@ -1,8 +1,10 @@
 """Files that are written whole or not at all, and left alone where they are there: an interrupted making goes on."""
 
+import json
 import os
 from pathlib import Path
 
+from naturalistic.datasets.made import REHEARSAL
 from naturalistic.datasets.place import check_room
 
 
@@ -32,6 +34,24 @@ def written(path, write):
 def write_text(path, text):
     """Write a small text file as `written` does."""
     return written(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_top(root, readme, name, version):
+    """Write what stands at the top of a data set, and says first of all that it was made.
+
+    Parameters
+    ----------
+    root : Path
+    readme : str
+        What follows on those words.
+    name : str
+        Of the data set in whose layout it is.
+    version : str
+        Of BIDS, as that data set has it.
+    """
+    write_text(root / "README", f"{REHEARSAL}. {readme}")
+    about = {"Name": f"{REHEARSAL} in the layout of the {name}", "BIDSVersion": version}
+    write_text(root / "dataset_description.json", json.dumps(about, indent=4))
 
 
 def check_disk(folder, paths, n_bytes):
