@@ -428,9 +428,12 @@ def test_the_manifest_of_the_film_experiment():
     assert len(files) == 1842 and all(re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", f.digest) for f in files)
     assert sum(openneuro.part_of(f.path) == "preprocessed_data" for f in files) == 264
     plan = openneuro.plan("ds005531", subjects=["S01"], runs=["crown_run-01"])
-    assert {f.group for f in plan.files} == {"about the data set", "annotation", "sub-S01 preprocessed_data"}
-    names = [f.path.rpartition("/")[2] for f in plan.files if openneuro.subject_of(f.path)]
+    groups = {"about the data set", "annotation", "sub-S01 preprocessed_data", "sub-S01 pycortex_db"}
+    assert {f.group for f in plan.files} == groups
+    names = [f.path.rpartition("/")[2] for f in plan.files if f.group == "sub-S01 preprocessed_data"]
     assert names == ["sub-S01_task-crown_run-01.mat", "vset_100.mat"]
+    # the image that places the viewer's voxels comes whatever the runs: the maps of chapters 9 and 10 need it
+    assert any(f.path.endswith("fs_fullhead/reference.nii.gz") for f in plan.files)
 
 
 @pytest.mark.parametrize("name", ["ds003720", "ds005531"])
