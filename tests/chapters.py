@@ -9,6 +9,7 @@ import jupytext
 import nbformat
 import papermill
 import pytest
+from coverage import Coverage
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Float
 
@@ -17,9 +18,13 @@ MARKS = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # other people
 
 
 class Patient(AsyncKernelManager):
-    """Lets a kernel end by itself, for it writes at its end which lines it ran; after 5 s it would be killed."""
+    """Lets a kernel end by itself where lines are counted, for it writes at its end which it ran.
 
-    shutdown_wait_time = Float(120.0)  # s
+    A kernel that started joblib's processes takes half a minute to end: one of them minds no signal, and the kernel
+    waits for it. Elsewhere nobody needs to see it out.
+    """
+
+    shutdown_wait_time = Float(120.0 if Coverage.current() else 5.0)  # s
 
 
 def run(chapter, tmp_path, monkeypatch, expects_results=True, by_command=False, **parameters):
@@ -29,7 +34,7 @@ def run(chapter, tmp_path, monkeypatch, expects_results=True, by_command=False, 
     """
     monkeypatch.setenv("NATURALISTIC_RESULTS", str(tmp_path / "results"))
     nbformat.write(jupytext.read(ROOT / "notebooks" / f"{chapter}.md"), tmp_path / "in.ipynb")
-    paths = [str(tmp_path / name) for name in ("in.ipynb", "out.ipynb")]
+    paths = [str(tmp_path / name) for name in ("in.ipynb", f"{chapter}.ipynb")]
     if by_command:
         values = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
         command = [sys.executable, "-m", "papermill", *paths, *values, "-k", "python3", "--no-progress-bar"]
