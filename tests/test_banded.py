@@ -143,10 +143,32 @@ def test_batches_and_kept_products_do_not_change_the_result(sizes, monkeypatch):
     fits = [BandedRidgeCV(ALPHAS, 4, n_draws=5).fit(X, Y, groups)]
     fits.append(BandedRidgeCV(ALPHAS, 4, n_draws=5, n_targets_batch=4).fit(X, Y, groups))
     monkeypatch.setattr("naturalistic.engine.bands.CACHE_BYTES", 0)
+    monkeypatch.setattr("naturalistic.engine.bands.JUDGES_BYTES", 0)  # one draw at a time
+    monkeypatch.setattr("naturalistic.engine.full_fit.FITS_BYTES", 0)
     fits.append(BandedRidgeCV(ALPHAS, 4, n_draws=5, n_targets_batch=4).fit(X, Y, groups))
     for other in fits[1:]:
         np.testing.assert_array_equal(other.gammas_, fits[0].gammas_)
         np.testing.assert_allclose(other.coef_, fits[0].coef_, atol=1e-10)
+
+
+@pytest.mark.parametrize("patience, n_read", [(None, 1 + 1 + 1), (6, 1 + 6 + 1)])
+def test_targets_are_looked_through_tried_and_fitted_with_one_reading_each(patience, n_read):
+    X, Y, groups = make_spaces(n_targets=24)
+    stored = Counted(Y)
+    model = BandedRidgeCV(ALPHAS, 4, n_draws=6, n_targets_batch=24, patience=patience).fit(X, stored, groups)
+    assert len(np.unique(model.gammas_, axis=1).T) > 2  # several draws won
+    assert stored.n_read == n_read
+
+
+class Counted:
+    """A data set on disk, as far as the engine can tell, that counts how often it is read."""
+
+    def __init__(self, Y):
+        self.Y, self.shape, self.dtype, self.n_read = Y, Y.shape, Y.dtype, 0
+
+    def __getitem__(self, index):
+        self.n_read += 1
+        return self.Y[index]
 
 
 def test_patience_stops_targets_and_keeps_what_they_had():

@@ -12,12 +12,15 @@ import torch
 from tqdm import tqdm
 
 from naturalistic.engine import solve
-from naturalistic.engine.basis import eigh_above_floor
 from naturalistic.engine.device import batches, free_memory, in_parallel
+from naturalistic.engine.full_fit import grouped_fits
 from naturalistic.engine.inputs import check_count
+from naturalistic.engine.rows import fold_products
 from naturalistic.engine.spaces import heard_columns, scaled_inner
+from naturalistic.engine.targets import load_targets, look, score_folds
 
-CACHE_BYTES = 2**27  # of products kept from draw to draw; beyond it they are made again (about 6 % more time)
+CACHE_BYTES = 2**27  # of products kept from one reading of the targets to the next; beyond it they are made again
+JUDGES_BYTES = 2**28  # of what judges draws that are tried together: the targets are read once for all of them
 
 
 def draw_gammas(n_draws, n_spaces, concentration=(0.1, 1.0), seed=0):
@@ -86,7 +89,7 @@ def solve_banded(
     ----------
     spaces : Spaces
     Y : array or data set (n_samples, n_targets)
-        Read once a draw; its products with the features are kept if they fit `CACHE_BYTES`.
+        Read once for as many draws as `JUDGES_BYTES` hold (with patience for each), and once more for the weights.
     alphas : array (n_alphas,)
     gammas : array (n_draws, n_spaces)
         Weights to try, in order.
@@ -102,18 +105,21 @@ def solve_banded(
     BandsSolution
     """
     search = _Search(spaces, Y, alphas, scoring, fit_intercept, n_targets_batch)
-    scores = np.full((len(gammas), Y.shape[1]), np.nan)
-    best = np.full(Y.shape[1], -np.inf)
+    scores, best = np.full((len(gammas), Y.shape[1]), np.nan), np.full(Y.shape[1], -np.inf)
     draw, alpha, idle = (np.zeros(Y.shape[1], dtype=int) for _ in range(3))
-    for k, gamma in enumerate(tqdm(gammas, unit="draw", disable=not progress, delay=solve.PROGRESS_DELAY)):
-        active = np.arange(Y.shape[1]) if patience is None else np.flatnonzero(idle < patience)
-        if len(active) == 0:
-            break
-        scores[k, active], chosen = search.try_draw(gamma, active)
-        better = scores[k, active] > best[active] + solve.TIE[spaces.Q.dtype]
-        idle[active] += 1
-        won = active[better]
-        best[won], draw[won], alpha[won], idle[won] = scores[k, won], k, chosen[better], 0
+    together = len(gammas) if patience is None else 1  # a target that stops does so between draws
+    with search.bar(len(gammas), progress) as bar:
+        for first in range(0, len(gammas), together):
+            active = np.flatnonzero(idle < (patience or 1))
+            if len(active) == 0:
+                break
+            tried = search.try_draws(gammas[first : first + together], active, bar)
+            for k, (found, chosen) in enumerate(tried, first):
+                scores[k, active] = found
+                better = found > best[active] + solve.TIE[spaces.Q.dtype]
+                idle[active] += 1
+                won = active[better]
+                best[won], draw[won], alpha[won], idle[won] = found[better], k, chosen[better], 0
     coef, mean = search.refit(gammas, draw, alpha)
     return BandsSolution(coef, mean, alphas[alpha], gammas[draw].T, scores)
 
@@ -134,8 +140,8 @@ def solve_choices(spaces, Y, alphas, gammas, choices, *, scoring, fit_intercept,
         With the scores of its rows alone.
     """
     search, every = _Search(spaces, Y, alphas, scoring, fit_intercept, n_targets_batch), np.arange(Y.shape[1])
-    bar = tqdm(gammas, unit="draw", disable=not progress, delay=solve.PROGRESS_DELAY)
-    scores, alpha = (np.stack(part) for part in zip(*(search.try_draw(gamma, every) for gamma in bar)))
+    with search.bar(len(gammas), progress) as bar:
+        scores, alpha = (np.stack(part) for part in zip(*search.try_draws(gammas, every, bar)))
     for rows in choices:
         among = scores[rows]
         best = (among >= among.max(axis=0) - solve.TIE[spaces.Q.dtype]).argmax(axis=0)  # the first of equals
@@ -158,38 +164,61 @@ class _Search:
         self.cache = {} if kept <= min(CACHE_BYTES, free_memory(self.device) // 4) else None
 
     def load(self, batch):
-        return solve.load_targets(self.Y, batch, self.device, self.dtype, self.fit_intercept)
+        return load_targets(self.Y, batch, self.device, self.dtype, self.fit_intercept)
 
-    def try_draw(self, gamma, active):
-        """Return the best score (n_active,) over alphas of one draw, and the number of that alpha."""
-        spaces, heard = heard_columns(self.spaces, gamma)
-        scale, inner = scaled_inner(spaces, gamma)
-        judges = solve.fold_judges(
-            spaces.Q, scale, spaces.rows, inner, self.penalties, self.scoring, self.fit_intercept, len(active)
-        )
+    def bar(self, n_draws, progress):
+        """Return a progress bar that counts targets, each as often as there are draws."""
+        how = {"unit": "fit", "unit_scale": True, "disable": not progress, "delay": solve.PROGRESS_DELAY}
+        return tqdm(total=n_draws * self.Y.shape[1], **how)
 
-        def judge(batch):
-            """Return the same for the active targets of one batch."""
-            columns = active[(active >= batch.start) & (active < batch.stop)] - batch.start
-            if len(columns) == 0:
-                return np.empty(0), np.empty(0, dtype=int)
-            y = self.load(batch)[0]
-            blocks = None if self.cache is None else self.cache.get(batch.start)
-            if blocks is None and not all(judge.dual for judge in judges):
-                blocks = [self.spaces.Q[fold.test].T @ y[fold.test] for fold in spaces.rows.folds]
-                if self.cache is not None:
-                    self.cache[batch.start] = blocks
-            if len(columns) < y.shape[1]:
-                y = y[:, columns]
-                blocks = None if blocks is None else [block[:, columns] for block in blocks]
-            if heard is not None:
-                blocks = [block[heard] for block in blocks]
-            scores = solve.score_folds(judges, spaces.Q, y, spaces.rows, self.fit_intercept, blocks)[1]
-            chosen = solve.first_best(scores, self.dtype)
-            return scores.gather(0, chosen[None])[0].cpu().numpy(), chosen.cpu().numpy()
+    def try_draws(self, gammas, active, bar):
+        """Yield of each draw the best scores (n_active,) over alphas, and the numbers of those alphas."""
+        for group in self._judged(gammas, len(active)):
 
-        found = list(in_parallel(judge, self.batches, self.device))
-        return tuple(np.concatenate(part) for part in zip(*found))
+            def judge(batch, group=group):
+                """Return both (n_draws of the group, n) for the active targets of one batch."""
+                columns = active[(active >= batch.start) & (active < batch.stop)] - batch.start
+                if len(columns) == 0:
+                    return np.empty((len(group), 0)), np.empty((len(group), 0), dtype=int)
+                y, seen = self._look(batch, columns)
+                found = [score_folds(judges, seen, y, self.spaces.rows, heard) for judges, heard in group]
+                chosen = [solve.first_best(scores, self.dtype) for scores in found]
+                best = [scores.gather(0, first[None])[0] for scores, first in zip(found, chosen)]
+                return torch.stack(best).cpu().numpy(), torch.stack(chosen).cpu().numpy()
+
+            parts = []
+            for part in in_parallel(judge, self.batches, self.device):
+                parts.append(part)
+                bar.update(part[0].size)
+            yield from zip(*(np.concatenate(part, axis=1) for part in zip(*parts)))
+
+    def _judged(self, gammas, n_targets):
+        """Yield the judges of draws, with the columns they hear, as many draws at a time as `JUDGES_BYTES` hold."""
+        group, size, how = [], 0, (self.penalties, self.scoring, self.fit_intercept, n_targets)
+        for gamma in gammas:
+            spaces, heard = heard_columns(self.spaces, gamma)
+            scale, inner = scaled_inner(spaces, gamma)
+            judges = solve.fold_judges(spaces.Q, scale, spaces.rows, inner, *how)
+            group.append((judges, heard))
+            size += sum(judge.n_bytes for judge in judges)
+            if size >= JUDGES_BYTES:
+                yield group
+                group, size = [], 0
+        if group:
+            yield group
+
+    def _look(self, batch, columns):
+        """Return some targets (counted from the batch's first) and what each fold sees of them."""
+        y, rows = self.load(batch)[0], self.spaces.rows
+        blocks = None if self.cache is None else self.cache.get(batch.start)
+        if blocks is None and any(solve.is_primal(fold, len(self.spaces.scale)) for fold in rows.folds):
+            blocks = [self.spaces.Q[fold.test].T @ y[fold.test] for fold in rows.folds]
+            if self.cache is not None:
+                self.cache[batch.start] = blocks
+        if len(columns) < y.shape[1]:
+            y, blocks = y[:, columns], blocks and [block[:, columns] for block in blocks]
+        products = blocks and fold_products(self.spaces.Q, y, rows, test=blocks)
+        return y, look(y, rows, products, self.fit_intercept)
 
     def refit(self, gammas, draw, alpha):
         """Return weights {name: (n_targets, n_features)} and target means (n_targets,) at the chosen draws."""
@@ -197,51 +226,20 @@ class _Search:
         dtype = np.float32 if self.dtype == torch.float32 else np.float64
         coef = {name: np.empty((n_targets, len(basis.mean)), dtype) for name, basis in bases.items()}
         means = np.empty(n_targets)
-        for k in np.unique(draw):
-            weigh = FullFit(self.spaces, gammas[k])
+        for fits in grouped_fits(self.spaces, gammas, np.unique(draw).tolist()):
 
-            def fit(batch, k=k, weigh=weigh):
-                columns = np.flatnonzero(draw[batch] == k)
-                if len(columns) == 0:
+            def fit(batch, fits=fits):
+                columns = {k: own for k in fits if len(own := np.flatnonzero(draw[batch] == k))}
+                if not columns:
                     return
                 y, mean = self.load(batch)
-                targets = columns + batch.start
-                means[targets] = mean[columns]
-                inner = weigh(y[:, columns], self.penalties[alpha[targets]])
-                for number, (name, basis) in enumerate(bases.items()):
-                    part = inner[:, self.spaces.space == number]
-                    coef[name][targets] = basis.weights(part).cpu().numpy()
+                for k, own in columns.items():
+                    targets = own + batch.start
+                    means[targets] = mean[own]
+                    inner = fits[k](y[:, own], self.penalties[alpha[targets]])
+                    for number, (name, basis) in enumerate(bases.items()):
+                        part = inner[:, self.spaces.space == number]
+                        coef[name][targets] = basis.weights(part).cpu().numpy()
 
             list(in_parallel(fit, self.batches, self.device))
         return coef, means
-
-
-class FullFit:
-    """Ridge on all samples under one draw; called with targets and their alphas it returns inner weights."""
-
-    def __init__(self, spaces, gamma):
-        self.Q = spaces.Q[:, :-1]
-        scale, inner = scaled_inner(spaces, gamma)
-        dtype, self.primal = self.Q.dtype, len(scale) <= len(self.Q)
-        outer = (scale**2 / spaces.scale).to(dtype)  # back to the scale of each space's own basis
-        if self.primal:
-            total = inner.total
-            if total is None:
-                total = self.Q.T.to(torch.float64) @ self.Q.to(torch.float64)
-            gram = scale[:, None] * total[: len(scale), : len(scale)] * scale
-            self.eigenvalues, vectors = eigh_above_floor(gram, len(self.Q))
-            self.W = (vectors / self.eigenvalues.sqrt() * scale[:, None]).T.to(dtype)
-            self.back = (scale[:, None] / spaces.scale[:, None] * vectors).to(dtype)
-        else:
-            kernel = inner.kernel if inner.kernel is not None else solve.kernel_of(spaces.Q, scale)
-            self.eigenvalues, vectors = eigh_above_floor(kernel, len(self.Q))
-            self.W = vectors.T.to(dtype)
-            self.back = outer[:, None] * (self.Q.T @ vectors.to(dtype))
-
-    def __call__(self, y, alphas):
-        """Return weights (n_targets, q - 1) on the columns of each space's ``Q diag(scale)``."""
-        e = self.eigenvalues[:, None]
-        if self.primal:
-            filters = (e.sqrt() / (e + alphas)).to(y.dtype)
-            return (filters * (self.W @ (self.Q.T @ y))).T @ self.back.T
-        return ((1 / (e + alphas)).to(y.dtype) * (self.W @ y)).T @ self.back.T

@@ -105,6 +105,12 @@ class Judge:
         way = Direct if direct_is_cheaper(spectrum, factors.shape[1], n_targets) else Rotated
         self.way = None if self.empty else way(spectrum, factors, dtype, n_targets)
 
+    @property
+    def n_bytes(self):
+        """Memory that the judge keeps."""
+        kept = [] if self.empty else [x for value in vars(self.way).values() for x in _tensors(value)]
+        return sum(x.numel() * x.element_size() for x in kept)
+
     def scores(self, B_train, B_test, Y_test, stats):
         """Return the scores (n_alphas, n_targets), float64; 0 where a score is not defined.
 
@@ -141,6 +147,13 @@ class Judge:
         varies = stats.train_varies.to(ss.dtype)
         residual = stats.test_ss - (2 * cross - ss) * varies + self.n_test * shift**2
         return torch.where(stats.test_ss > 0, 1 - residual / stats.test_ss, torch.zeros_like(cross))
+
+
+def _tensors(value):
+    """Return the tensors in a value: itself, or those in (lists of) tuples."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    return [x for part in value for x in _tensors(part)] if isinstance(value, (list, tuple)) else []
 
 
 def direct_is_cheaper(spectrum, n_factors, n_targets):

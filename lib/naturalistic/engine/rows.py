@@ -7,6 +7,7 @@ both ends), so that each block is multiplied once, whatever the number of folds.
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 
 class Fold(NamedTuple):
@@ -26,6 +27,14 @@ class Rows(NamedTuple):
     folds: list
     n_samples: int
     partition: bool
+
+
+class FoldProducts(NamedTuple):
+    """Products of two matrices over all rows, and over the training and the test rows of each fold."""
+
+    total: torch.Tensor  # (q, k)
+    train: list  # of tensor (q, k)
+    test: list  # of tensor (q, k)
 
 
 def make_rows(folds, n_samples):
@@ -62,9 +71,7 @@ def fold_products(left, right, rows, dtype=None, test=None):
 
     Returns
     -------
-    total : tensor (q, k)
-    train : list of tensor (q, k)
-    test : list of tensor (q, k)
+    products : FoldProducts
     """
 
     def product(index):
@@ -83,7 +90,7 @@ def fold_products(left, right, rows, dtype=None, test=None):
             others[k] = product(fold.train)
         elif fold.n_gap:
             others[k] = others[k] - product(fold.gap)
-    return total, others, test
+    return FoldProducts(total, others, test)
 
 
 def _sums_of_others(blocks):

@@ -8,9 +8,10 @@ from tqdm import tqdm
 
 from naturalistic.engine.basis import Basis
 from naturalistic.engine.device import batches, in_parallel, pick_device
-from naturalistic.engine.moments import Judge, TargetStats
-from naturalistic.engine.rows import fold_products, make_rows
+from naturalistic.engine.moments import Judge
+from naturalistic.engine.rows import FoldProducts, fold_products, make_rows
 from naturalistic.engine.spectrum import dual_spectrum, primal_spectrum
+from naturalistic.engine.targets import load_targets, look, score_folds
 
 DTYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 TIE = {torch.float32: 3e-8, torch.float64: 1e-12}  # scores closer than this are equal
@@ -78,9 +79,10 @@ def solve_ridge_cv(
 
     def solve(batch):
         y, y_mean = load_targets(Y, batch, device, dtype, fit_intercept)
-        total, scores = score_folds(judges, basis.Q, y, rows, fit_intercept)
+        products = None if all(judge.dual for judge in judges) else fold_products(basis.Q, y, rows)
+        scores = score_folds(judges, look(y, rows, products, fit_intercept), y, rows)
         best = first_best(scores, dtype)
-        total = basis.Q.T @ y if total is None else total
+        total = basis.Q.T @ y if products is None else products.total
         out.coef[batch] = basis.weights((shrink.to(dtype)[:, best] * total[:-1]).T).cpu().numpy()
         out.intercept[batch] = y_mean - out.coef[batch] @ basis.mean
         out.alphas[batch] = alphas[best.cpu().numpy()]
@@ -123,7 +125,7 @@ class InnerProducts(NamedTuple):
 def inner_products(Q, scale, rows, kernel=None):
     """Return the `InnerProducts` that the folds need: primal, dual or both; ``kernel`` if it is known."""
     primal = [is_primal(fold, len(scale)) for fold in rows.folds]
-    total, train, _ = fold_products(Q, Q, rows, torch.float64) if any(primal) else (None, None, None)
+    total, train, _ = fold_products(Q, Q, rows, torch.float64) if any(primal) else FoldProducts(None, None, None)
     if not all(primal) and kernel is None:
         kernel = kernel_of(Q, scale)
     return InnerProducts(total, train, None if all(primal) else kernel)
@@ -170,70 +172,6 @@ def fold_judges(Q, scale, rows, inner, alphas, scoring, fit_intercept, n_targets
 def is_primal(fold, rank):
     """Say whether a fold's problem is smaller in features than in training samples."""
     return fold.n_train >= rank
-
-
-def score_folds(judges, Q, y, rows, fit_intercept, test_products=None):
-    """Return ``Q' y`` (None if all folds are dual) and the mean scores over folds (n_alphas, n_targets)."""
-    if all(judge.dual for judge in judges):
-        total, train, test = None, None, None
-    else:
-        total, train, test = fold_products(Q, y, rows, test=test_products)
-    constant = constant_targets(y, rows, fit_intercept)
-    scores = 0
-    for k, (judge, fold) in enumerate(zip(judges, rows.folds)):
-        y_test = y[fold.test]
-        if judge.dual:
-            B_train, B_test, sums = y[fold.train], y_test, y[fold.train].sum(dim=0)
-        else:
-            B_train, B_test, sums = train[k], test[k], train[k][-1]
-        test_mean = y_test.mean(dim=0)
-        test_ss = (y_test - test_mean).square_().sum(dim=0).to(torch.float64)
-        train_mean = sums.to(torch.float64) / fold.n_train * fit_intercept
-        stats = TargetStats(test_mean, test_ss * ~constant[1][k], train_mean, ~constant[0][k])
-        scores = scores + judge.scores(B_train, B_test, y_test, stats)
-    return total, scores / len(judges)
-
-
-def constant_targets(y, rows, fit_intercept):
-    """Say which targets are exactly constant over each fold's training and over its test rows.
-
-    Without intercept a constant training target still moves the weights, unless it is zero.
-
-    Returns
-    -------
-    train, test : list of bool tensor (n_targets,)
-    """
-
-    def extremes(index):
-        return torch.stack([y[index].amax(dim=0), -y[index].amin(dim=0)])
-
-    test = [extremes(fold.test) for fold in rows.folds]
-    if rows.partition and len(test) > 1 and not any(fold.n_gap for fold in rows.folds):
-        train = [torch.stack(test[:k] + test[k + 1 :]).amax(dim=0) for k in range(len(test))]
-    else:
-        train = [extremes(fold.train) for fold in rows.folds]
-    constant = [ends[0] == -ends[1] for ends in train]
-    if not fit_intercept:
-        constant = [same & (ends[0] == 0) for same, ends in zip(constant, train)]
-    return constant, [ends[0] == -ends[1] for ends in test]
-
-
-def load_targets(Y, batch, device, dtype, fit_intercept):
-    """Read a batch of targets: a contiguous copy in working precision, its means taken off.
-
-    Returns
-    -------
-    y : tensor (n_samples, n_targets)
-    y_mean : array (n_targets,)
-        float64; zeros without intercept.
-    """
-    native = np.float32 if Y.dtype == np.float32 else np.float64  # integers, half precision, other byte orders
-    y = torch.as_tensor(np.array(Y[:, batch], dtype=native, order="C"), device=device)
-    if not fit_intercept:
-        return y.to(dtype), np.zeros(y.shape[1])
-    y_mean = y.mean(dim=0, dtype=torch.float64)
-    y = y.to(dtype).sub_(y_mean.to(dtype)) if y.dtype == dtype else (y - y_mean).to(dtype)
-    return y, y_mean.cpu().numpy()
 
 
 def bytes_per_target(rows, Q, n_features):

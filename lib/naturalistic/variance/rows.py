@@ -69,8 +69,11 @@ def split_rows(spaces, bold, *, test, delays, tr, runs, merge=None):
         merged, ids = _merged(marked_rows(X, test), runs[test], merge)
         ahead[name] = centred(merged, ids)
 
-    def measured(columns=slice(None)):
-        return centred(_merged(marked_rows(bold, test)[:, columns], runs[test], merge)[0], ids)
+    first, last = np.flatnonzero(test)[[0, -1]]
+    around, inside = slice(int(first), int(last) + 1), test[first : last + 1]
+
+    def measured(columns=slice(None)):  # columns first: rows that are apart are copied, of these voxels alone
+        return centred(_merged(marked_rows(bold[around, columns], inside), runs[test], merge)[0], ids)
 
     return Rows(train, marked_rows(bold, ~test), runs[~test], ahead, ids, measured)
 
