@@ -31,7 +31,11 @@ PARTS = {
     "ds005531": {
         "make": "naturalistic.rehearsal:make_viewer",
         "disk_gb": 38,
-        "chapters": {"03-movie-experiment": {}, "09-language-encoding": {"contexts": "[1, 4]", "n_best": 5000}},
+        "chapters": {
+            "03-movie-experiment": {},
+            "09-language-encoding": {"contexts": "[1, 4]", "n_best": 5000},
+            "10-semantic-maps": {"n_components": 100, "n_best": 5000},
+        },
     },
 }
 

@@ -75,8 +75,9 @@ def stacked_model(spaces, bold, model, *, test, delays, tr, runs, merge=None, cv
     for start in range(0, n_voxels, step):
         columns = slice(start, min(start + step, n_voxels))
         Y = np.asarray(rows.bold[:, columns])
-        residuals = np.stack([cross_val_predict(inside, rows.train[n], Y, fold_of, folds) for n in names])
-        residuals -= Y
+        residuals = np.empty((len(names), *Y.shape), Y.dtype)
+        for k, name in enumerate(names):
+            np.subtract(cross_val_predict(inside, rows.train[name], Y, fold_of, folds), Y, out=residuals[k])
         weights[:, columns] = stack_weights(residual_products(residuals, rows.train_runs))
         del residuals
         measured = rows.measured(columns)

@@ -71,6 +71,18 @@ class BlockSums:
             for sums, values in zip(into, (y * y, y * p, p * p)):
                 sums[:, block] = np.add.reduceat(values, self._starts, axis=0)
 
+    def add_fitted(self, model, fitted):
+        """Take in the predictions of a fitted model, of one block of voxels after another.
+
+        Parameters
+        ----------
+        model : tuple of str, or any other name
+        fitted : Fitted
+            Of `variance.fit_training_runs`, tested on the TRs of these sums.
+        """
+        for columns in column_blocks(len(fitted.rows.test_runs), self._shape[1]):
+            self.add(model, *fitted.held_out(columns), columns)
+
     def join(self, other):
         """Take in the models of other sums of the same test data.
 
