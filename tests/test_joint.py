@@ -10,7 +10,7 @@ from naturalistic.design import design
 from naturalistic.engine.sets import fit_sets, nested_gammas
 from naturalistic.ridge import RidgeCV
 from naturalistic.variance import joint as joint_models
-from naturalistic.variance.held_out import predict_test_runs
+from naturalistic.variance.held_out import fit_training_runs, predict_test_runs
 from naturalistic.variance.rows import split_rows
 from naturalistic.variance.scores import score
 from naturalistic.variance.side_by_side import SideBySide
@@ -260,6 +260,48 @@ def test_repeats_are_merged_and_blocks_of_voxels_change_nothing(film, fitted, mo
     np.testing.assert_allclose(beside.split_r2, merged.split_r2, atol=1e-6)
     stacked = [stacked_model(spaces, x, ridge(), **how, block=10).weights for x in (bold, apart)]
     np.testing.assert_allclose(*stacked, atol=1e-6)
+
+
+def test_a_rival_is_taken_in_a_block_of_voxels_at_a_time(film, fitted, monkeypatch):
+    spaces, bold, how = film
+    rival = fit_training_runs(spaces, bold, ridge(), **how)
+    whole = BlockSums(rival.rows.test_runs, bold.shape[1], 10)
+    whole.add("plain", *rival.held_out())
+    read = []
+    watched = rival._replace(rows=rival.rows._replace(measured=lambda c: read.append(c) or rival.rows.measured(c)))
+    monkeypatch.setattr("naturalistic.variance.sums.column_blocks", lambda *_: [slice(0, 7), slice(7, 12)])
+    parts = BlockSums(rival.rows.test_runs, bold.shape[1], 10)
+    parts.add_fitted("plain", watched)
+    assert read == [slice(0, 7), slice(7, 12)]
+    np.testing.assert_allclose(parts.score("plain"), whole.score("plain"), atol=1e-6)
+    np.testing.assert_allclose(whole.score("plain"), scoring.r2(*rival.held_out()), atol=2e-5)
+
+
+def test_test_runs_that_lie_apart_are_read_of_the_voxels_asked_for_alone(film):
+    spaces, bold, how = film
+    apart = np.isin(how["runs"], [1, 4])
+    taken = Taken(bold)
+    rows = split_rows(spaces, taken, **how | {"test": apart})
+    taken.shapes.clear()
+    expected = bold[apart].reshape(2, -1, bold.shape[1])
+    expected = (expected - expected.mean(axis=1, keepdims=True)).reshape(-1, bold.shape[1])
+    np.testing.assert_allclose(rows.measured(slice(2, 5)), expected[:, 2:5], atol=1e-6)
+    assert taken.shapes and all(shape[1] == 3 for shape in taken.shapes)
+
+
+class Taken:
+    """An array that notes the shape of all that is taken from it."""
+
+    def __init__(self, x):
+        self.x, self.shape, self.dtype, self.shapes = x, x.shape, x.dtype, []
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, index):
+        part = self.x[index]
+        self.shapes.append(part.shape)
+        return part
 
 
 def test_p_is_that_of_shifted_predictions(film):
