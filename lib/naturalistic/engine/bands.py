@@ -190,6 +190,7 @@ class _Search:
             for part in in_parallel(judge, self.batches, self.device):
                 parts.append(part)
                 bar.update(part[0].size)
+            group.clear()  # gives their memory back before the next are made
             yield from zip(*(np.concatenate(part, axis=1) for part in zip(*parts)))
 
     def _judged(self, gammas, n_targets):
@@ -242,4 +243,5 @@ class _Search:
                         coef[name][targets] = basis.weights(part).cpu().numpy()
 
             list(in_parallel(fit, self.batches, self.device))
+            fits.clear()
         return coef, means
