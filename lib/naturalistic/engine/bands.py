@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from naturalistic.engine import solve
 from naturalistic.engine.device import batches, free_memory, in_parallel
-from naturalistic.engine.full_fit import grouped_fits
+from naturalistic.engine.full_fit import grouped_fits, right_side
 from naturalistic.engine.inputs import check_count
 from naturalistic.engine.rows import fold_products
 from naturalistic.engine.spaces import heard_columns, scaled_inner
@@ -234,10 +234,11 @@ class _Search:
                 if not columns:
                     return
                 y, mean = self.load(batch)
+                z = right_side(self.spaces, y)  # of all: a product for each draw would read the features once for each
                 for k, own in columns.items():
                     targets = own + batch.start
                     means[targets] = mean[own]
-                    inner = fits[k](y[:, own], self.penalties[alpha[targets]])
+                    inner = fits[k](z[:, own], self.penalties[alpha[targets]])
                     for number, (name, basis) in enumerate(bases.items()):
                         part = inner[:, self.spaces.space == number]
                         coef[name][targets] = basis.weights(part).cpu().numpy()

@@ -26,38 +26,45 @@ def grouped_fits(spaces, gammas, draws):
     fits : dict of int to FullFit
     """
     q, n_samples = spaces.Q.shape[1], len(spaces.Q)
-    size = 2 * q * q if q - 1 <= n_samples else n_samples * (n_samples + q)  # numbers that a fit keeps
+    size = 2 * q * q if _is_primal(spaces.Q) else n_samples * (n_samples + q)  # numbers that a fit keeps
     step = max(1, FITS_BYTES // (size * spaces.Q.element_size()))
     for first in range(0, len(draws), step):
         yield {k: FullFit(spaces, gammas[k]) for k in draws[first : first + step]}
 
 
+def right_side(spaces, y):
+    """Return what `FullFit` is called with for targets: their products with the columns, or in dual form themselves."""
+    return spaces.Q[:, :-1].T @ y if _is_primal(spaces.Q) else y
+
+
+def _is_primal(Q):
+    return Q.shape[1] - 1 <= len(Q)
+
+
 class FullFit:
-    """Ridge on all samples under one draw; called with targets and their alphas it returns inner weights."""
+    """Ridge on all samples under one draw; called with a `right_side` and its alphas it returns inner weights."""
 
     def __init__(self, spaces, gamma):
-        self.Q = spaces.Q[:, :-1]
+        Q = spaces.Q[:, :-1]
         scale, inner = scaled_inner(spaces, gamma)
-        dtype, self.primal = self.Q.dtype, len(scale) <= len(self.Q)
+        dtype, self.primal = Q.dtype, _is_primal(spaces.Q)
         outer = (scale**2 / spaces.scale).to(dtype)  # back to the scale of each space's own basis
         if self.primal:
             total = inner.total
             if total is None:
-                total = self.Q.T.to(torch.float64) @ self.Q.to(torch.float64)
+                total = Q.T.to(torch.float64) @ Q.to(torch.float64)
             gram = scale[:, None] * total[: len(scale), : len(scale)] * scale
-            self.eigenvalues, vectors = eigh_above_floor(gram, len(self.Q))
+            self.eigenvalues, vectors = eigh_above_floor(gram, len(Q))
             self.W = (vectors / self.eigenvalues.sqrt() * scale[:, None]).T.to(dtype)
             self.back = (scale[:, None] / spaces.scale[:, None] * vectors).to(dtype)
         else:
             kernel = inner.kernel if inner.kernel is not None else solve.kernel_of(spaces.Q, scale)
-            self.eigenvalues, vectors = eigh_above_floor(kernel, len(self.Q))
+            self.eigenvalues, vectors = eigh_above_floor(kernel, len(Q))
             self.W = vectors.T.to(dtype)
-            self.back = outer[:, None] * (self.Q.T @ vectors.to(dtype))
+            self.back = outer[:, None] * (Q.T @ vectors.to(dtype))
 
-    def __call__(self, y, alphas):
+    def __call__(self, z, alphas):
         """Return weights (n_targets, q - 1) on the columns of each space's ``Q diag(scale)``."""
         e = self.eigenvalues[:, None]
-        if self.primal:
-            filters = (e.sqrt() / (e + alphas)).to(y.dtype)
-            return (filters * (self.W @ (self.Q.T @ y))).T @ self.back.T
-        return ((1 / (e + alphas)).to(y.dtype) * (self.W @ y)).T @ self.back.T
+        filters = (e.sqrt() if self.primal else 1) / (e + alphas)
+        return (filters.to(z.dtype) * (self.W @ z)).T @ self.back.T

@@ -81,7 +81,8 @@ class BlockSums:
             Of `variance.fit_training_runs`, tested on the TRs of these sums.
         """
         for columns in column_blocks(len(fitted.rows.test_runs), self._shape[1]):
-            self.add(model, *fitted.held_out(columns), columns)
+            measured, predicted = fitted.held_out(columns)
+            self.add(model, measured, predicted, columns)
 
     def join(self, other):
         """Take in the models of other sums of the same test data.
