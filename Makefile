@@ -10,10 +10,10 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # two files of tests side by side, each with one thread: two processes of two threads each are slower than one
 # in the order of tests/conftest.py, which starts with the longest
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
-test test-fast coverage: export OMP_NUM_THREADS := 1
+test test-fast test-long coverage: export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book test test-fast coverage bench rehearsal doctor pairs clean
+.PHONY: book test test-fast test-long coverage bench rehearsal doctor pairs clean
 
 book: .venv/installed
 	$(BIN)/python book/build.py $(BOOKFLAGS)
@@ -21,7 +21,11 @@ book: .venv/installed
 test: .venv/installed
 	$(BIN)/ruff check lib tests book
 	$(BIN)/mypy
-	$(BIN)/pytest $(SIDE_BY_SIDE) $(TESTFLAGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" $(TESTFLAGS)
+
+# the two that would make it more than ten minutes: the music chapters in a row as on measured data, a run of full size
+test-long: .venv/installed
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m long $(TESTFLAGS)
 
 test-fast: .venv/installed
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow" $(TESTFLAGS)

@@ -22,6 +22,7 @@ print(json.dumps({"shape": person.bold.shape, "peak": peak, "motion": person.mot
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_run_of_full_size(tmp_path):
     func = tmp_path / "sub-001" / "func"
     func.mkdir(parents=True)

@@ -7,7 +7,7 @@ from chapters import MARKS, ROOT, run
 from naturalistic import results
 from naturalistic.miniature import make_corpus, make_music
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
