@@ -151,7 +151,7 @@ def solve_choices(spaces, Y, alphas, gammas, choices, *, scoring, fit_intercept,
 
 
 class _Search:
-    """The targets, in batches, with their products with the features kept from draw to draw if they fit."""
+    """The targets, in batches, with their products with the features kept from one reading to the next if they fit."""
 
     def __init__(self, spaces, Y, alphas, scoring, fit_intercept, n_targets_batch):
         self.spaces, self.Y, self.alphas = spaces, Y, alphas

@@ -48,7 +48,6 @@ class FullFit:
         Q = spaces.Q[:, :-1]
         scale, inner = scaled_inner(spaces, gamma)
         dtype, self.primal = Q.dtype, _is_primal(spaces.Q)
-        outer = (scale**2 / spaces.scale).to(dtype)  # back to the scale of each space's own basis
         if self.primal:
             total = inner.total
             if total is None:
@@ -60,6 +59,7 @@ class FullFit:
         else:
             kernel = inner.kernel if inner.kernel is not None else solve.kernel_of(spaces.Q, scale)
             self.eigenvalues, vectors = eigh_above_floor(kernel, len(Q))
+            outer = (scale**2 / spaces.scale).to(dtype)  # back to the scale of each space's own basis
             self.W = vectors.T.to(dtype)
             self.back = outer[:, None] * (Q.T @ vectors.to(dtype))
 
