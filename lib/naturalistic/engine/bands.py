@@ -230,6 +230,7 @@ class _Search:
         for fits in grouped_fits(self.spaces, gammas, np.unique(draw).tolist()):
 
             def fit(batch, fits=fits):
+                """Fill in the weights and means of the targets of one batch that chose one of these draws."""
                 columns = {k: own for k in fits if len(own := np.flatnonzero(draw[batch] == k))}
                 if not columns:
                     return
