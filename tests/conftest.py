@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+import torch
 from naturalistic.miniature import make_music, make_story
 
 try:
@@ -29,6 +30,11 @@ def pytest_collection_modifyitems(items):
     """Put the longest files first; the others keep their order."""
     place = {name: k for k, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+
+
+def pytest_runtest_setup():
+    """Draw the same numbers in each run, whichever tests this process had before."""
+    torch.manual_seed(0)
 
 
 def made_once(tmp_path_factory, name, make):
@@ -67,7 +73,6 @@ def real_alice():
 @pytest.fixture(scope="session")
 def tiny_gpt2(tmp_path_factory):
     """Folder of a GPT-2 of a few thousand random weights, with a byte-level tokenizer of its own."""
-    import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
 

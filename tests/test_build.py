@@ -102,11 +102,13 @@ def test_data_that_a_run_fetches_do_not_make_it_run_again(build, monkeypatch, tm
 
 GREEDY = """
 import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "x = bytearray(60_000_000); import time; time.sleep(1.5)"])
+source = "x = bytearray(60_000_000); print(flush=True); input()"
+child = subprocess.Popen([sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdout.readline()
 y = bytearray(90_000_000)
-time.sleep(1)
+time.sleep(1.5)
 del y
-child.wait()
+child.communicate(b"go")
 """
 
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import re
 import shutil
 import zipfile
@@ -44,7 +45,7 @@ def pack(files, method=zipfile.ZIP_BZIP2):
 
 TABLES = {"fma_metadata/tracks.csv": b"a,b\n", "fma_metadata/genres.csv": b"c\n"}
 METADATA = pack({**TABLES, "fma_metadata/not_found.pickle": b"code", "fma_metadata/features.csv": b"much"})
-TRACKS = {f"fma_small/{k // 1000:03d}/{k:06d}.mp3": os.urandom(200) for k in range(2, 2 + N)}
+TRACKS = {f"fma_small/{k // 1000:03d}/{k:06d}.mp3": random.Random(k).randbytes(200) for k in range(2, 2 + N)}
 STRANGERS = {"../evil.mp3": b"x", "fma_small/../../evil.mp3": b"x", "/evil.mp3": b"x", "fma_small/000/001000.mp3": b"x",
              "fma_small/checksums": b"x", "fma_large/000/000002.mp3": b"x"}  # fmt: skip
 WHOLE = pack(STRANGERS | TRACKS)

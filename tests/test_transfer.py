@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import re
 import socket
 import tarfile
@@ -24,7 +25,12 @@ from naturalistic.datasets.transfer import CHUNK, DownloadError, Manner, Stopped
 from naturalistic.datasets.verified import NAME, Verified
 
 BIG, SMALL = "sub-1/func/big.nii", "README"
-BODIES = {BIG: os.urandom(6 * CHUNK + 123), "sub-1/anat/t1.nii": os.urandom(2 * CHUNK), SMALL: b"read me\n"}
+RANDOM = random.Random(0)
+BODIES = {
+    BIG: RANDOM.randbytes(6 * CHUNK + 123),
+    "sub-1/anat/t1.nii": RANDOM.randbytes(2 * CHUNK),
+    SMALL: b"read me\n",
+}
 FILES = tuple(
     RemoteFile(name, "md5:" + hashlib.md5(body).hexdigest(), len(body), name.rpartition("/")[0])
     for name, body in BODIES.items()
@@ -38,6 +44,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, bodies):
         self.bodies, self.faults, self.asked, self.n_sent = dict(bodies), {}, [], 0
         self.at_once, self.most_at_once, self.lock, self.delay = 0, 0, threading.Lock(), 0
+        self.meeting = None  # a barrier: no request is answered before so many have come
         super().__init__(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -53,13 +60,13 @@ class Handler(BaseHTTPRequestHandler):
             server.asked.append((name, self.headers.get("Range")))
             server.at_once += 1
             server.most_at_once = max(server.most_at_once, server.at_once)
-        try:
-            time.sleep(server.delay)
-            faults = server.faults.get(name)
-            self.answer(name, faults.pop(0) if faults else None)
-        finally:
-            with server.lock:
-                server.at_once -= 1
+        time.sleep(server.delay)
+        if server.meeting:
+            server.meeting.wait()
+        with server.lock:  # before the answer: whoever has all of it may ask again before this thread goes on
+            server.at_once -= 1
+        faults = server.faults.get(name)
+        self.answer(name, faults.pop(0) if faults else None)
 
     def answer(self, name, fault):
         body = self.server.bodies.get(name.removeprefix("moved/"))
@@ -138,11 +145,12 @@ def test_a_data_set_comes_whole_and_once(toy, tmp_path, capfd):
 
 
 def test_connections_side_by_side(server, tmp_path):
-    server.delay = 0.3  # long enough for three to meet on a busy machine
+    server.meeting = threading.Barrier(3, timeout=60)
     server.bodies = {f"f{k}": bytes([k]) * 1000 for k in range(6)}
     files = [RemoteFile(n, "md5:" + hashlib.md5(b).hexdigest(), len(b)) for n, b in server.bodies.items()]
-    fetch_files(files, server.address, tmp_path, n_connections=3, progress=False)
-    assert contents(tmp_path) == server.bodies and server.most_at_once == 3
+    fetch_files(files, server.address, tmp_path, n_connections=3, progress=False, timeout=90)
+    assert server.most_at_once == 3
+    assert contents(tmp_path) == server.bodies
 
 
 @pytest.mark.parametrize(
@@ -247,7 +255,9 @@ def test_silence_is_given_up(server, tmp_path):
         fetch_big(server, tmp_path, n_tries=2, timeout=0.1)
 
 
-@pytest.mark.parametrize("damage", [lambda b: b"x" + b[1:], lambda b: b[:50]], ids=["other bytes", "shorter"])
+@pytest.mark.parametrize(
+    "damage", [lambda body: bytes([body[0] ^ 1]) + body[1:], lambda body: body[:50]], ids=["other bytes", "shorter"]
+)
 def test_a_damaged_file_is_reported_and_fetched_anew(toy, tmp_path, damage, capsys):
     fetch("toy", tmp_path, progress=False)
     (tmp_path / BIG).write_bytes(damage(BODIES[BIG]))
