@@ -212,6 +212,7 @@ def run_chapter(source, parameters):
     import jupytext
     import nbformat
     import papermill
+    from kernels import execute
 
     notebook = jupytext.read(source)
     for i, cell in enumerate(notebook.cells):
@@ -220,8 +221,8 @@ def run_chapter(source, parameters):
     nbformat.write(notebook, raw)
     known = parameters_of(notebook)
     try:
-        papermill.execute_notebook(
-            str(raw), str(part), {k: v for k, v in parameters.items() if k in known}, kernel_name="python3",
+        execute(
+            str(raw), str(part), {k: v for k, v in parameters.items() if k in known},
             cwd=str(ROOT / "notebooks"), progress_bar={"leave": False, "desc": source.stem},
             execution_timeout=CELL_TIMEOUT,
         )  # fmt: skip
@@ -257,7 +258,7 @@ def make_stage(address=None):
     ``address`` is that of the repository in public, if it has one: pages get buttons that open their chapter there.
     """
     shutil.rmtree(STAGE, ignore_errors=True)
-    tools = shutil.ignore_patterns("__pycache__", "build.py", "costs.py", "launch.py", "rehearsal.py")
+    tools = shutil.ignore_patterns("__pycache__", "build.py", "costs.py", "kernels.py", "launch.py", "rehearsal.py")
     shutil.copytree(ROOT / "book", STAGE / "book", ignore=tools)
     for name in ("_config.yml", "_toc.yml", "_static"):
         shutil.move(STAGE / "book" / name, STAGE / name)

@@ -10,7 +10,6 @@ import json
 import pkgutil
 import queue
 import re
-import shutil
 import subprocess
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +20,7 @@ import naturalistic
 import numpy as np
 import pytest
 import soundfile
+from browser import CHROMIUM, command, opened
 from naturalistic.features import mini
 
 HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
@@ -28,7 +28,6 @@ LOOK = Path(__file__).with_name("look.html")
 API = "book/api"
 FOUND = queue.Queue()  # what the browser sends back from look.html
 CHAPTERS = ("06-music-decoding", "07-music-reconstruction")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
     pytest.mark.skipif(not (HTML / "index.html").is_file(), reason="the book is not built: make book"),
@@ -52,9 +51,10 @@ def address():
             self.wfile.write(LOOK.read_bytes())
 
         def do_POST(self):
-            self.server.found.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            found = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(204)
-            self.end_headers()
+            self.end_headers()  # before the browser is ended: a page without its answer complains
+            self.server.found.put(found)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(HTML)))
     server.found = FOUND
@@ -62,15 +62,6 @@ def address():
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
-
-
-def command(url, tmp_path, *more):
-    """Return the command that opens a page; no name but loopback resolves."""
-    return [
-        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--enable-logging=stderr", "--v=0", *more, url,
-    ]  # fmt: skip
 
 
 def errors_of(log):
@@ -81,9 +72,8 @@ def errors_of(log):
 
 def open_page(url, tmp_path):
     """Return the document after its scripts ran, and the console's errors."""
-    started = command(url, tmp_path, "--virtual-time-budget=10000", "--dump-dom")
-    done = subprocess.run(started, capture_output=True, text=True, timeout=120)
-    return done.stdout, errors_of(done.stderr)
+    document, log = opened(url, tmp_path, "--virtual-time-budget=10000")
+    return document, errors_of(log)
 
 
 def pages():
@@ -103,7 +93,11 @@ def seen(address, tmp_path_factory):
             found = FOUND.get(timeout=240)
         finally:
             browser.terminate()
-            browser.wait(20)
+            try:
+                browser.wait(20)
+            except subprocess.TimeoutExpired:
+                browser.kill()
+                browser.wait()
     assert errors_of((folder / "log").read_text()) == []
     assert [each for each in found if "error" in each] == []
     return {each["page"]: each for each in found}

@@ -1,5 +1,6 @@
 """The book's build says what is wrong before it runs anything, and knows what changed."""
 
+import contextlib
 import importlib.util
 import json
 import re
@@ -81,6 +82,32 @@ def test_a_failing_chapter_is_named_and_leaves_no_result(build, tmp_path, monkey
     assert (tmp_path / "runs" / "99-fails.part.ipynb").exists()
 
 
+@pytest.mark.parametrize(
+    ("errors", "n_runs", "ends"),
+    [
+        ([], 1, None),
+        (["Kernel died before replying to kernel_info"] * 2, 3, None),
+        (["Kernel died before replying to kernel_info"] * 3, 3, "before replying"),
+        (["Kernel died"], 1, "Kernel died"),  # in a cell: by its own fault
+    ],
+)
+def test_a_kernel_that_finds_its_port_taken_is_started_again(build, monkeypatch, errors, n_runs, ends):
+    import kernels
+
+    asked, errors = [], list(errors)
+
+    def execute_notebook(*paths, **how):
+        asked.append((paths, how))
+        if errors:
+            raise RuntimeError(errors.pop(0))
+
+    monkeypatch.setattr(kernels.papermill, "execute_notebook", execute_notebook)
+    with pytest.raises(RuntimeError, match=ends) if ends else contextlib.nullcontext():
+        kernels.execute("in", "out", {"a": 1}, cwd="there")
+    expected = (("in", "out", {"a": 1}), {"kernel_name": "python3", "iopub_timeout": kernels.LATE, "cwd": "there"})
+    assert asked == [expected] * n_runs
+
+
 def test_data_that_a_run_fetches_do_not_make_it_run_again(build, monkeypatch, tmp_path):
     """The first run downloads into the cache; the second finds nothing changed."""
     monkeypatch.setattr(build, "SOURCES", ("NATURALISTIC_DATA", "NATURALISTIC_CACHE"))
@@ -106,7 +133,7 @@ source = "x = bytearray(60_000_000); print(flush=True); input()"
 child = subprocess.Popen([sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 child.stdout.readline()
 y = bytearray(90_000_000)
-time.sleep(1.5)
+time.sleep(3)
 del y
 child.communicate(b"go")
 """
@@ -124,7 +151,7 @@ def test_memory_is_that_of_a_process_and_of_those_it_started(build):
         idle.kill()
         idle.wait()
     assert 140 < cost["peak_mb"] < 250  # both, and not the one that was there before
-    assert cost["seconds"] >= 1.4
+    assert cost["seconds"] >= 2.9
 
 
 def test_a_short_peak_is_not_missed(build, monkeypatch):
@@ -132,7 +159,7 @@ def test_a_short_peak_is_not_missed(build, monkeypatch):
     import costs
 
     monkeypatch.setattr(costs, "EVERY", 0.6)
-    source = "x = bytearray(200_000_000); del x; import time; time.sleep(1.5)"
+    source = "x = bytearray(200_000_000); del x; import time; time.sleep(4)"
     with costs.measured() as cost:
         subprocess.run([sys.executable, "-c", source], check=True)
     assert cost["peak_mb"] is None or cost["peak_mb"] > 195
@@ -142,11 +169,11 @@ def test_a_short_peak_is_not_missed(build, monkeypatch):
 def test_processor_time_is_that_of_work_and_not_of_waiting(build):
     import costs
 
-    busy = "import time\nwhile time.process_time() < 1: pass\ntime.sleep(1)"
+    busy = "import time\nwhile time.process_time() < 1: pass\ntime.sleep(3)"
     with costs.measured() as cost:
         both = [subprocess.Popen([sys.executable, "-c", busy]) for _ in range(2)]
         [one.wait() for one in both]
-    assert 1.9 < cost["cpu_s"] < 2.6 and cost["seconds"] >= 2
+    assert 1.9 < cost["cpu_s"] < 2.6 and cost["seconds"] >= 4
 
 
 def test_without_proc_there_is_no_memory(build, monkeypatch, tmp_path):

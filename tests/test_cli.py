@@ -149,7 +149,7 @@ def test_ctrl_c_leaves_what_can_be_gone_on_with(tmp_path):
     process = subprocess.Popen(whole, stderr=subprocess.PIPE, text=True, preexec_fn=heeding)
     part = tmp_path / "to" / "sub-001" / "anat" / "sub-001_T1w.nii.part"
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not (part.exists() and part.stat().st_size) and process.poll() is None and time.monotonic() < end:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)

@@ -57,9 +57,10 @@ def remote(path, body):
 
 @pytest.fixture
 def archives(monkeypatch):
-    """Return a function that fetches these archives as FMA, and their server."""
+    """Return a function that fetches these archives as FMA, to a disk that has room, and their server."""
+    monkeypatch.setattr(place.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
     server = Server({})
-    monkeypatch.setattr(fetching, "Manner", lambda **how: Manner(**{"pause": 0.01, "timeout": 5} | how))
+    monkeypatch.setattr(fetching, "Manner", lambda **how: Manner(**{"pause": 0.01, "timeout": 60} | how))
     monkeypatch.setitem(fma_files.N_TRACKS, "small", N)
 
     def get(folder, tracks=WHOLE, metadata=METADATA, **how):

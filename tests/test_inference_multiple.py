@@ -34,7 +34,7 @@ def test_p_is_never_zero_and_ties_count_against():
 
 
 def test_two_sided_p_of_a_null_off_zero():
-    null = RNG.standard_normal((999, 1)) + 5
+    null = np.random.default_rng(1).standard_normal((999, 1)) + 5
     assert p_values([5.0], null, "two-sided") > 0.9 and p_values([0.0], null, "two-sided") == 0.002
 
 

@@ -11,7 +11,6 @@ import re
 import socket
 import tarfile
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -44,6 +43,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, bodies):
         self.bodies, self.faults, self.asked, self.n_sent = dict(bodies), {}, [], 0
         self.at_once, self.most_at_once, self.lock, self.delay = 0, 0, threading.Lock(), 0
+        self.ended = threading.Event()
         self.meeting = None  # a barrier: no request is answered before so many have come
         super().__init__(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self.server_port}"
@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             server.asked.append((name, self.headers.get("Range")))
             server.at_once += 1
             server.most_at_once = max(server.most_at_once, server.at_once)
-        time.sleep(server.delay)
+        server.ended.wait(server.delay)
         if server.meeting:
             server.meeting.wait()
         with server.lock:  # before the answer: whoever has all of it may ask again before this thread goes on
@@ -91,7 +91,8 @@ class Handler(BaseHTTPRequestHandler):
         self.head(206 if first else 200, **{key.replace("_", "-"): value for key, value in headers.items()})
         if fault in ("broken", "no length"):
             rest = rest[: 3 * CHUNK + 77]
-        self.server.n_sent += len(rest)
+        with self.server.lock:
+            self.server.n_sent += len(rest)
         self.wfile.write(rest)
         if fault == "broken":
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -110,6 +111,7 @@ class Handler(BaseHTTPRequestHandler):
 def server():
     server = Server(BODIES)
     yield server
+    server.ended.set()
     server.shutdown()
     server.server_close()
 
@@ -118,7 +120,7 @@ def server():
 def toy(server, monkeypatch):
     """Make ``fetch("toy", ...)`` fetch FILES from the server, without long pauses."""
     monkeypatch.setitem(fetching.DATA_SETS, "toy", lambda: Plan("toy", server.address, FILES))
-    monkeypatch.setattr(fetching, "Manner", lambda **how: Manner(**{"pause": 0.01, "timeout": 5} | how))
+    monkeypatch.setattr(fetching, "Manner", lambda **how: Manner(**{"pause": 0.01, "timeout": 60} | how))
     return server
 
 
@@ -130,7 +132,7 @@ def contents(folder):
 
 def fetch_big(server, folder, **how):
     """Fetch the big file only."""
-    how = {"pause": 0.01, "timeout": 5, "progress": False} | how
+    how = {"pause": 0.01, "timeout": 60, "progress": False} | how
     fetch_files(FILES[:1], server.address, folder, **how)
 
 
@@ -250,7 +252,7 @@ def test_nobody_answers(tmp_path):
 
 
 def test_silence_is_given_up(server, tmp_path):
-    server.delay = 0.5
+    server.delay = 60  # s, or until the test ends
     with pytest.raises(DownloadError, match="did not answer in time"):
         fetch_big(server, tmp_path, n_tries=2, timeout=0.1)
 
@@ -491,7 +493,8 @@ WHOLE = archive()
 
 @pytest.fixture
 def gtzan(server, monkeypatch):
-    """Return a function that fetches this archive as GTZAN."""
+    """Return a function that fetches this archive as GTZAN, to a disk that has room for all of it."""
+    monkeypatch.setattr(place.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
 
     def fetch_archive(body, folder, **how):
         monkeypatch.setattr(gtzan_files, "ARCHIVE", RemoteFile("genres.tar.gz", None, len(body), "archive"))
