@@ -212,7 +212,7 @@ def run_chapter(source, parameters):
     import jupytext
     import nbformat
     import papermill
-    from kernels import execute
+    from execution import execute
 
     notebook = jupytext.read(source)
     for i, cell in enumerate(notebook.cells):
@@ -258,7 +258,7 @@ def make_stage(address=None):
     ``address`` is that of the repository in public, if it has one: pages get buttons that open their chapter there.
     """
     shutil.rmtree(STAGE, ignore_errors=True)
-    tools = shutil.ignore_patterns("__pycache__", "build.py", "costs.py", "kernels.py", "launch.py", "rehearsal.py")
+    tools = shutil.ignore_patterns("__pycache__", "build.py", "costs.py", "execution.py", "launch.py", "rehearsal.py")
     shutil.copytree(ROOT / "book", STAGE / "book", ignore=tools)
     for name in ("_config.yml", "_toc.yml", "_static"):
         shutil.move(STAGE / "book" / name, STAGE / name)

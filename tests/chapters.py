@@ -15,7 +15,7 @@ from traitlets import Float
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "book"))
-kernels = importlib.import_module("kernels")
+execution = importlib.import_module("execution")
 MARKS = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # other people's kernels and sockets
 
 
@@ -40,16 +40,19 @@ def run(chapter, tmp_path, monkeypatch, expects_results=True, by_command=False, 
     if by_command:
         values = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
         command = [sys.executable, "-m", "papermill", *paths, *values, "-k", "python3", "--no-progress-bar"]
-        for left in reversed(range(kernels.TRIES)):
-            done = subprocess.run(command, capture_output=True, text=True)
-            if not left or "died before replying" not in done.stderr:
-                break
-        assert done.returncode == 0, done.stderr[-3000:]
+        execution.patiently(lambda: finished(command))
     else:
-        kernels.execute(*paths, parameters, progress_bar=False, kernel_manager_class=Patient)
+        execution.execute(*paths, parameters, progress_bar=False, kernel_manager_class=Patient)
     done = nbformat.read(paths[1], 4)
     outputs = [o for cell in done.cells if cell.cell_type == "code" for o in cell.outputs]
     printed = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stdout")
     n_figures = sum("image/png" in o.get("data", {}) for o in outputs)
     path = tmp_path / "results" / f"{chapter}.json"
     return printed, n_figures, json.loads(path.read_text()) if expects_results else None
+
+
+def finished(command):
+    """Run a command; one that fails raises what it said last."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])

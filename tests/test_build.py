@@ -92,7 +92,7 @@ def test_a_failing_chapter_is_named_and_leaves_no_result(build, tmp_path, monkey
     ],
 )
 def test_a_kernel_that_finds_its_port_taken_is_started_again(build, monkeypatch, errors, n_runs, ends):
-    import kernels
+    import execution
 
     asked, errors = [], list(errors)
 
@@ -101,10 +101,10 @@ def test_a_kernel_that_finds_its_port_taken_is_started_again(build, monkeypatch,
         if errors:
             raise RuntimeError(errors.pop(0))
 
-    monkeypatch.setattr(kernels.papermill, "execute_notebook", execute_notebook)
+    monkeypatch.setattr(execution.papermill, "execute_notebook", execute_notebook)
     with pytest.raises(RuntimeError, match=ends) if ends else contextlib.nullcontext():
-        kernels.execute("in", "out", {"a": 1}, cwd="there")
-    expected = (("in", "out", {"a": 1}), {"kernel_name": "python3", "iopub_timeout": kernels.LATE, "cwd": "there"})
+        execution.execute("in", "out", {"a": 1}, cwd="there")
+    expected = (("in", "out", {"a": 1}), {"kernel_name": "python3", "iopub_timeout": execution.LATE, "cwd": "there"})
     assert asked == [expected] * n_runs
 
 

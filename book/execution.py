@@ -7,10 +7,7 @@ LATE = 60  # s that the last output of a cell may take; nbclient gives up after 
 
 
 def execute(source, target, parameters, **how):
-    """Run a notebook by papermill; a kernel that never came to life is started again.
-
-    jupyter_client looks for free ports and hands them to a kernel that takes them a second later: where two kernels
-    start side by side, one of them may find its port taken, and dies.
+    """Run a notebook by papermill, as `patiently` does.
 
     Parameters
     ----------
@@ -27,9 +24,18 @@ def execute(source, target, parameters, **how):
         If a cell failed; at once.
     """
     how = {"kernel_name": "python3", "iopub_timeout": LATE} | how
+    return patiently(lambda: papermill.execute_notebook(source, target, parameters, **how))
+
+
+def patiently(run):
+    """Return what ``run()`` returns; where it ends because a kernel never came to life, it is called again.
+
+    jupyter_client looks for free ports and hands them to a kernel that takes them a second later: where two kernels
+    start side by side, one of them may find its port taken, and dies.
+    """
     for left in reversed(range(TRIES)):
         try:
-            return papermill.execute_notebook(source, target, parameters, **how)
+            return run()
         except RuntimeError as error:
             if not left or "died before replying" not in str(error):
                 raise
