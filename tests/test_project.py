@@ -69,8 +69,8 @@ def test_chapters_are_short_and_can_be_parametrised(source):
     parameters = {n.id for n in ast.walk(ast.parse(cells[0].source)) if isinstance(n, ast.Name)}
     assert {"dataset", "subjects", "device", "seed"} <= parameters
     shown = [c for c in cells if "hide-input" not in c.metadata.get("tags", [])]
-    assert max((len(c.source.split("\n")) for c in shown[1:]), default=0) <= 12
-    assert len(cells[0].source.split("\n")) <= 16  # one line a parameter
+    assert max((len(c.source.split("\n")) for c in shown[1:]), default=0) <= 20
+    assert len(cells[0].source.split("\n")) <= 20  # one line a parameter
     assert max(len(line) for c in shown for line in c.source.split("\n")) <= 105
 
 
@@ -160,11 +160,12 @@ def test_nothing_of_a_machine_in_the_repository():
 
 def test_only_the_designed_things_stand_at_the_top():
     allowed = {"book", "notebooks", "lib", "tests", "environment.yml", "README.md", "pyproject.toml"}
-    allowed |= {"constraints.txt", "Makefile", "LICENSE", "CITATION.cff"}
+    allowed |= {"constraints.txt", "Makefile", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md"}
     top = {path.relative_to(ROOT).parts[0] for path in tracked()}
     assert {name for name in top if not name.startswith(".")} <= allowed
 
 
 def test_modules_hold_one_idea():
-    long = {p.name: n for p in LIBRARY.rglob("*.py") if (n := len(p.read_text().splitlines())) > 255}
+    """500 lines at most; a limit of 250 was met by cutting one idea into four files."""
+    long = {p.name: n for p in LIBRARY.rglob("*.py") if (n := len(p.read_text().splitlines())) > 500}
     assert long == {}
