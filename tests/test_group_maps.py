@@ -5,7 +5,7 @@ import pytest
 from naturalistic.inference import fdr
 from naturalistic.inference.prevalence import prevalence
 from naturalistic.variance.compare import shared_map
-from naturalistic.variance.group import group_map, stacked
+from naturalistic.variance.group import map_over_subjects, stacked
 from scipy import stats
 
 N = {"left": 40, "right": 30}
@@ -35,7 +35,7 @@ def made():
 
 def test_each_vertex_is_what_scipy_says_of_it_alone(made):
     r, p = made
-    group = group_map(sides(r), sides(p))
+    group = map_over_subjects(sides(r), sides(p))
     t, p_t, n = (joined(getattr(group, name)) for name in ("t", "p", "n"))
     for k in range(70):
         x = r[:, k][~np.isnan(r[:, k])]
@@ -57,7 +57,7 @@ def test_each_vertex_is_what_scipy_says_of_it_alone(made):
 
 def test_the_family_wise_p_is_the_best_of_all_vertices_in_all_64_flips(made):
     r = made[0][:, :33]  # without the vertices that only some have
-    group = group_map([{"left": row} for row in r])
+    group = map_over_subjects([{"left": row} for row in r])
     x = np.nan_to_num(r)
     length = np.sqrt(np.sum(x**2, axis=0))
     flips = np.array(np.meshgrid(*[[1, -1]] * 6)).reshape(6, -1).T
@@ -69,7 +69,7 @@ def test_the_family_wise_p_is_the_best_of_all_vertices_in_all_64_flips(made):
 
 
 def test_what_was_planted_is_found_and_noise_is_not(made):
-    group = group_map(*map(sides, made))
+    group = map_over_subjects(*map(sides, made))
     found = joined(group.significant)
     assert found[:20].mean() > 0.9 and found[20:].sum() <= 2
     # chance finds one subject of six in a quarter of vertices, and three in one of 500
@@ -79,7 +79,7 @@ def test_what_was_planted_is_found_and_noise_is_not(made):
 def test_over_noise_the_family_wise_error_is_held():
     rng = np.random.default_rng(5)
     any_found = [
-        np.nanmin(group_map([{"left": x} for x in rng.standard_normal((7, 200))]).p_family["left"]) <= 0.05
+        np.nanmin(map_over_subjects([{"left": x} for x in rng.standard_normal((7, 200))]).p_family["left"]) <= 0.05
         for _ in range(300)
     ]
     assert np.mean(any_found) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 300)
@@ -87,9 +87,9 @@ def test_over_noise_the_family_wise_error_is_held():
 
 def test_fewer_subjects_than_least_do_not_count(made):
     r, p = made
-    strict = group_map(sides(r), sides(p), least=6)
+    strict = map_over_subjects(sides(r), sides(p), least=6)
     assert joined(strict.n)[5] == joined(strict.n_significant)[5] == 0 and np.isnan(joined(strict.prevalence)[5])
-    np.testing.assert_array_equal(joined(group_map(sides(r), sides(p)).n)[[5, 33, 34, 35]], [5, 2, 0, 0])
+    np.testing.assert_array_equal(joined(map_over_subjects(sides(r), sides(p)).n)[[5, 33, 34, 35]], [5, 2, 0, 0])
 
 
 def test_a_shared_map_is_the_mean_where_most_are_significant(made):
@@ -131,7 +131,7 @@ SHORT = [*GOOD[:2], {"left": np.zeros(39), "right": np.zeros(30)}]
 )
 def test_bad_input(maps, p_maps, options, message):
     with pytest.raises(ValueError, match=message):
-        group_map(maps, p_maps, **options)
+        map_over_subjects(maps, p_maps, **options)
 
 
 def test_maps_are_stacked_in_the_order_of_subjects_and_of_the_first_ones_sides():

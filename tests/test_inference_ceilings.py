@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
-from naturalistic import inference, scoring
-from naturalistic.inference import explainable_variance, leave_one_out_correlation, noise_ceiling, normalise
+from naturalistic import inference, scoring, variance
+from naturalistic.inference import (
+    explainable_variance,
+    leave_one_out_correlation,
+    leave_one_out_interval,
+    leave_one_out_null,
+    noise_ceiling,
+    normalize,
+    p_values,
+)
 from scipy import stats
+from scipy.signal import lfilter
 
 RUNS = np.repeat([0, 1, 2], [150, 100, 250])
 
@@ -82,6 +91,72 @@ def test_level_and_gain_of_a_run_are_no_signal():
     assert explainable_variance(shifted).mean() > 0.9  # without runs, the level passes for signal
 
 
+def test_the_interval_of_the_mean_of_what_is_shared_covers_it():
+    """Each subject is in the others' means: Student's interval of the n correlations is too narrow, the jackknife's
+    not.
+
+    Measured over 2,000 voxels, 27 subjects: nothing shared, Student misses 0 in 16 %, the jackknife in .6 %; mean
+    correlation .24 and .55: 10 and 6 % against 3 and 4 %.
+    """
+    rng, missed = np.random.default_rng(0), {"jackknife": [], "student": []}
+    for _ in range(8):
+        noise = rng.standard_normal((27, 200, 100))
+        interval = leave_one_out_interval(noise)
+        r = leave_one_out_correlation(noise)
+        np.testing.assert_allclose(interval.mean, r.mean(axis=0), atol=1e-12)
+        student = inference.t_test_over_subjects(r)
+        for name, found in (("jackknife", interval), ("student", student)):
+            missed[name].append(np.mean((found.low > 0) | (found.high < 0)))
+    assert np.mean(missed["jackknife"]) < 0.05 and np.mean(missed["student"]) > 0.1
+    signal, estimates, intervals = rng.standard_normal((200, 50)), [], []
+    for _ in range(20):
+        found = leave_one_out_interval(0.5 * signal + rng.standard_normal((12, 200, 50)))
+        estimates.append(found.mean)
+        intervals.append(found)
+    truth = np.mean(estimates, axis=0)
+    share = np.mean([(i.low > truth) | (i.high < truth) for i in intervals])
+    assert truth.mean() > 0.3 and 0.005 < share < 0.06  # neither too narrow nor so wide that it says nothing
+
+
+def test_the_interval_of_a_single_voxel_leaves_out_who_does_not_vary():
+    bold, _ = responses(6, 0.4, n_voxels=3)
+    bold[2, RUNS == 1, 1] = 7.1
+    whole = leave_one_out_interval(bold, RUNS)
+    assert whole.mean.dtype == np.float32 and np.isfinite(whole).all()
+    r = leave_one_out_correlation(bold, RUNS)
+    np.testing.assert_allclose(whole.mean, np.nanmean(r, axis=0), atol=1e-6)
+    bold[1:5, :, 2] = 0.3  # two are left
+    assert np.isnan([x[2] for x in leave_one_out_interval(bold, RUNS)]).all()
+
+
+def test_shifted_apart_nothing_is_shared_and_p_is_uniform():
+    rng, p = np.random.default_rng(1), []
+    for _ in range(10):
+        noise = signal_filter(rng.standard_normal((8, 250, 100)))
+        p.append(p_values(leave_one_out_correlation(noise).mean(axis=0), leave_one_out_null(noise, None, 199, rng)))
+    assert np.mean(np.concatenate(p) <= 0.05) == pytest.approx(0.05, abs=0.025)
+    bold, _ = responses(8, 0.2, n_voxels=20)
+    bold[3, :, 4] = 0
+    found = leave_one_out_null(bold, RUNS, 99)
+    assert found.shape == (99, 20) and found.dtype == np.float32
+    assert p_values(np.nanmean(leave_one_out_correlation(bold, RUNS), axis=0), found).max() == 0.01
+
+
+def signal_filter(x):
+    """Return first-order autoregressive noise (n_subjects, n_trs, n_voxels) made of white noise, phi .7."""
+    return lfilter([1], [1, -0.7], x, axis=1)[:, 50:]
+
+
+def test_a_floor_on_the_ceiling_is_no_guard_and_reliability_is():
+    """Where nothing repeats, the ceiling is above .1 in half of the voxels: why `normalize` asks for a test."""
+    noise = np.random.default_rng(2).standard_normal((4, 300, 2000)).astype(np.float32)
+    ceiling = noise_ceiling(noise, 4)
+    assert np.mean(ceiling > 0.1) > 0.4
+    reliable = variance.repeats_itself(noise, n_permutations=200)
+    share = normalize(np.full(2000, 0.05), ceiling, reliable)
+    assert np.mean(np.isfinite(share)) < 0.01
+
+
 @pytest.mark.parametrize("n_averaged", [1, 2, 8])
 def test_a_perfect_model_reaches_the_ceiling(n_averaged):
     repeats, signal = responses(8, 0.3, n_trs=2000, n_voxels=200)
@@ -91,7 +166,7 @@ def test_a_perfect_model_reaches_the_ceiling(n_averaged):
     assert ceiling.dtype == np.float32
     assert np.abs(ceiling - reached).max() < 0.08
     assert (ceiling - reached).mean() == pytest.approx(0, abs=0.005)
-    assert normalise(reached, ceiling).mean() == pytest.approx(1, abs=0.01)
+    assert normalize(reached, ceiling, np.ones(200, bool)).mean() == pytest.approx(1, abs=0.01)
     expected = np.sqrt(0.3 / (0.3 + 0.7 / n_averaged))
     assert ceiling.mean() == pytest.approx(expected, abs=0.01)
 
@@ -102,7 +177,7 @@ def test_normalised_variance_divides_by_the_reliability():
     rng = np.random.default_rng(5)
     model = signal + rng.standard_normal(signal.shape, dtype=np.float32)
     r, ceiling = scoring.correlation(repeats[0], model), noise_ceiling(repeats)
-    assert (normalise(r, ceiling) ** 2).mean() == pytest.approx(0.5, abs=0.01)
+    assert (normalize(r, ceiling, np.ones(100, bool)) ** 2).mean() == pytest.approx(0.5, abs=0.01)
     assert (r**2 / ceiling).mean() == pytest.approx(0.5 * np.sqrt(0.4), abs=0.02)  # the misreading
 
 
@@ -111,8 +186,9 @@ def test_ceilings_of_given_values():
     np.testing.assert_allclose(noise_ceiling(ev), [0, 0, 0.5, 1, np.nan])
     np.testing.assert_allclose(noise_ceiling(ev, 3), np.sqrt([0, 0, 0.5, 1, np.nan]), rtol=1e-6)
     assert noise_ceiling(ev, np.int64(3)).dtype == np.float32
-    share = normalise(np.float32([[0.2, 0.2, -0.1, 1, 1]]), noise_ceiling(ev))
-    np.testing.assert_allclose(share, [[np.nan, np.nan, -0.2, 1, np.nan]], rtol=1e-6)
+    marks = np.array([True, True, True, False, True])
+    share = normalize(np.float32([[0.2, 0.2, -0.1, 1, 1]]), noise_ceiling(ev), marks)
+    np.testing.assert_allclose(share, [[np.nan, np.nan, -0.2, np.nan, np.nan]], rtol=1e-6)
     assert share.dtype == np.float32
 
 
@@ -121,7 +197,7 @@ def test_a_constant_repeat_gives_nan():
     repeats[1, RUNS == 2, 2] = 1 / 3
     for f in (explainable_variance, noise_ceiling):
         assert np.flatnonzero(np.isnan(f(repeats, runs=RUNS))).tolist() == [2]
-    assert np.isnan(normalise(np.ones(4), noise_ceiling(repeats, runs=RUNS))[2])
+    assert np.isnan(normalize(np.ones(4), noise_ceiling(repeats, runs=RUNS), np.ones(4, bool))[2])
 
 
 def test_runs_are_apart():
@@ -160,8 +236,11 @@ def test_bad_series(f, X, runs, message):
         (noise_ceiling, (GOOD[0],), "add a last axis"),
         (noise_ceiling, ([0.5], 0), "n_averaged is 0, expected 1 or more"),
         (noise_ceiling, ([1.5],), "reaches 1.5, expected a share of at most 1"),
-        (normalise, (np.zeros(3), np.ones(4)), r"r has shape \(3,\) and ceiling \(4,\)"),
-        (normalise, (np.zeros(3), np.ones(3), -1), "floor is -1"),
+        (normalize, (np.zeros(3), np.ones(4), np.ones(4, bool)), r"r has shape \(3,\) and ceiling \(4,\)"),
+        (normalize, (np.zeros(3), np.ones(3), np.ones(3)), r"reliable is float64 of shape \(3,\), expected bool"),
+        (leave_one_out_interval, (GOOD[:2],), "bold has 2 subjects, expected 3 or more"),
+        (leave_one_out_interval, (GOOD, None, 95), "confidence is 95, expected between 0 and 1"),
+        (leave_one_out_null, (GOOD, None, 0), "n_permutations is 0, expected 1 or more"),
     ],
 )
 def test_bad_ceilings(f, arguments, message):

@@ -1,5 +1,7 @@
 """Nulls: what they permute, that nothing crosses a run, and how often they call noise an effect."""
 
+import warnings
+
 import numpy as np
 import pytest
 from naturalistic.inference import block_permutation_null, circular_shift_null, nulls, p_values
@@ -130,10 +132,10 @@ def test_a_difference_between_runs_does_not_change_p(null, arguments):
 
 
 def test_few_shifts_are_all_used_once_with_a_warning():
-    with pytest.warns(UserWarning, match="only 13 circular shifts exist, fewer than the 100 .* p is 0.0714"):
-        order = orders(circular_shift_null, 20, None, n_permutations=100, min_shift=4)
-    assert sorted(-order[:, 0] % 20) == list(range(4, 17))
-    assert len(orders(circular_shift_null, 20, None, n_permutations=13, min_shift=4)) == 13  # no warning
+    with pytest.warns(UserWarning, match="only 33 circular shifts exist, fewer than the 100 .* p is 0.0294"):
+        order = orders(circular_shift_null, 40, None, n_permutations=100, min_shift=4)
+    assert sorted(-order[:, 0] % 40) == list(range(4, 37))
+    assert len(orders(circular_shift_null, 40, None, n_permutations=33, min_shift=4)) == 33  # no warning
     assert len(orders(block_permutation_null, 20, None, n_permutations=23, block=5)) == 23  # 4! - 1
 
 
@@ -173,6 +175,23 @@ def test_one_run_with_all_its_rotations_holds_the_level():
     with pytest.warns(UserWarning, match="only 399"):
         p = false_positives(circular_shift_null, 0.9, np.zeros(400), 100, n_permutations=1000, min_shift=1)
     assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=4 * 0.0023)
+
+
+def test_few_rotations_are_warned_of_and_refused():
+    """With 80 % of the rotations noise passes in 8 to 12 %, with half of them in 9 to 18 %, near none in 25 to 47 %."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nulls.draw_shifts(FOUR_RUNS, 50, 40)
+    with pytest.warns(UserWarning, match="min_shift is 60, which leaves 281 of the 399 rotations .* p is too small"):
+        nulls.draw_shifts(FOUR_RUNS, 50, 60)
+    with pytest.warns(UserWarning, match="leaves 201 of the 399"):
+        nulls.draw_shifts(FOUR_RUNS, 50, 100)
+    for min_shift in (101, 200):
+        with pytest.raises(ValueError, match=r"expected from 1 to 100: the shortest run \(400 TRs\) has 399 rotations"):
+            nulls.draw_shifts(FOUR_RUNS, 50, min_shift)
+    with pytest.warns(UserWarning, match="of the 149 rotations"):
+        p = false_positives(circular_shift_null, 0.9, SHORT_RUNS, 20, n_permutations=199, min_shift=37)
+    assert np.mean(p <= 0.05) > 0.09  # the warning is deserved
 
 
 def test_leaving_out_many_small_shifts_does_not_hold_the_level():
@@ -223,7 +242,12 @@ TWO = np.repeat([0, 1], [30, 10])
 @pytest.mark.parametrize(
     "null, changes, error, message",
     [
-        (circular_shift_null, {"min_shift": 6}, ValueError, r"min_shift is 6, expected from 1 to 5.*\(10 TRs\)"),
+        (
+            circular_shift_null,
+            {"min_shift": 6},
+            ValueError,
+            r"min_shift is 6, expected from 1 to 3.*\(10 TRs\) has 9 rot",
+        ),
         (circular_shift_null, {"min_shift": 0}, ValueError, "min_shift is 0, expected from 1"),
         (circular_shift_null, {"min_shift": 2.5}, TypeError, "integer"),
         (block_permutation_null, {"block": 10}, ValueError, "block is 10 TRs, expected from 1 to 9"),

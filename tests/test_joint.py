@@ -223,7 +223,7 @@ def fitted(film):
 
 def test_each_model_is_the_one_fitted_directly(film, fitted):
     spaces, bold, how = film
-    for kept in fitted.sums.products:
+    for kept in fitted.sets:
         held_out, _ = predict_test_runs({n: spaces[n] for n in kept}, bold, banded(), **how)
         np.testing.assert_allclose(fitted.sums.score(kept), scoring.r2(*held_out), atol=2e-5)
         np.testing.assert_allclose(fitted.sums.score(kept, "r"), scoring.correlation(*held_out), atol=2e-5)

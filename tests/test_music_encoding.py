@@ -16,7 +16,6 @@ from naturalistic.plotting.surface import commonest
 from naturalistic.ridge import RidgeCV
 from naturalistic.scoring import correlation
 from scipy.signal import lfilter
-from scipy.stats import ttest_rel
 from sklearn.linear_model import Ridge
 
 TR, LAGS = 1.5, [3.0, 4.5]
@@ -224,20 +223,23 @@ def test_the_best_space_must_beat_each_of_the_others():
     scores = (
         rng.normal(0, 0.02, (3, 5, 4)) + np.array([[0.5, 0.5, 0.1, 0], [0.2, 0.5, 0.4, 0], [0, 0.3, 0, 0]])[:, None]
     )
+    null = rng.normal(0, 0.02, (3, 999, 5, 4))
     scores[:, 4, 3] = np.nan  # four subjects
-    best = variance.best_space(scores)
-    assert best.space[0] == 0 and best.space[2] == 1 and best.p[[0, 2]].max() < 0.001
+    best = variance.best_space(scores, null)
+    assert best.space[0] == 0 and best.space[2] == 1 and best.p[[0, 2]].max() == 3 / 1000
     assert best.p[1] > 0.05  # two are alike
     lost = scores.copy()
     lost[:, 1:, 0] = np.nan
-    assert variance.best_space(lost).space[0] == 0 and np.isnan(variance.best_space(lost).p[0])
-    pairs = [ttest_rel(scores[0, :, 0], scores[k, :, 0], alternative="greater").pvalue for k in (1, 2)]
-    np.testing.assert_allclose(best.p[0], 3 * max(pairs))
+    assert variance.best_space(lost, null).space[0] == 0
+    pairs = [p_values((scores[0] - scores[k]).mean(axis=0)[1], (null[0] - null[k]).mean(axis=1)[:, 1]) for k in (1, 2)]
+    np.testing.assert_allclose(best.p[1], min(1, 3 * max(pairs)))
+    assert np.isnan(variance.best_space(scores).p).all()  # without a null nothing is tested
 
 
 def test_the_best_space_of_equals_is_seldom_significant():
-    scores = np.random.default_rng(9).standard_normal((5, 5, 4000))
-    assert (variance.best_space(scores).p < 0.05).mean() < 0.05
+    rng = np.random.default_rng(9)
+    scores, null = rng.standard_normal((5, 5, 400)), rng.standard_normal((5, 199, 5, 400))
+    assert (variance.best_space(scores, null).p < 0.05).mean() < 0.05
 
 
 def test_means_by_region():
@@ -261,10 +263,19 @@ def test_parts_by_region_keep_their_names_and_sum():
     np.testing.assert_allclose(found["only joint"]["y"], expected)
 
 
-def test_one_subject_has_a_best_space_and_no_p():
-    best = variance.best_space(np.array([[[0.1, 0.4, np.nan]], [[0.3, 0.2, 0.1]]]))
+def test_one_subject_has_a_best_space_and_a_p_of_its_own():
+    scores = np.array([[[0.1, 0.4, np.nan]], [[0.3, 0.2, 0.1]]])
+    best = variance.best_space(scores, np.zeros((2, 19, 1, 3)))
     np.testing.assert_array_equal(best.space, [1, 0, -1])
-    assert np.isnan(best.p).all()
+    np.testing.assert_allclose(best.p, [2 / 20, 2 / 20, np.nan])
+
+
+def test_means_by_label_are_those_of_each_row():
+    values = np.array([[1, 2, np.nan, 4, 7.0], [0, 1, 5, 2, 9]])
+    found = variance.mean_by_label(values, np.array([0, 0, 1, 2, -1]), 4)
+    np.testing.assert_array_equal(found, [[1.5, np.nan, 4, np.nan], [0.5, 5, 2, np.nan]])
+    with pytest.raises(ValueError, match=r"labels float64 of shape \(5,\), expected .*whole numbers"):
+        variance.mean_by_label(values, np.zeros(5), 2)
 
 
 def test_a_map_is_shared_by_most_of_those_who_have_a_voxel_there():

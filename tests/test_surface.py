@@ -44,7 +44,7 @@ def test_each_subject_comes_from_its_own_voxels():
 
 
 def test_shapes_that_do_not_fit():
-    with pytest.raises(ValueError, match=r"expected \(n_voxels,\) and \(n_voxels, 3\)"):
+    with pytest.raises(ValueError, match=r"expected \(\.\.\., n_voxels\) and \(n_voxels, 3\)"):
         surface.to_surface(np.ones(3), np.ones((4, 3)), 2.0)
 
 
@@ -56,3 +56,13 @@ def test_brain_map_draws_six_views_and_one_bar():
     assert len(fig.axes) == 7 and fig.axes[-1].get_ylabel() == "y (mm)"
     assert np.allclose(fig.axes[-1].get_ylim(), (-100, 70))
     plt.close(fig)
+
+
+def test_many_maps_go_to_the_surface_at_once():
+    places = surface.mid_coordinates()[::40]
+    values = np.random.default_rng(0).standard_normal((3, len(places))).astype(np.float32)
+    together = surface.to_surface(values, places, 4.0)
+    for k, row in enumerate(values):
+        for side, alone in surface.to_surface(row, places, 4.0).items():
+            np.testing.assert_array_equal(together[side][k], alone.astype(np.float32))
+    assert together["left"].dtype == np.float32 and np.isnan(together["left"]).any()

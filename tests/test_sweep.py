@@ -10,6 +10,7 @@ from made_head import grid, image
 from naturalistic import design, preprocessing, regions, variance
 from naturalistic.datasets import narrative_movie, truth
 from naturalistic.datasets.viewings import viewings
+from naturalistic.inference import circular_shift_null, draw_shifts, p_values
 from naturalistic.ridge import RidgeCV
 from naturalistic.scoring import correlation
 
@@ -171,9 +172,10 @@ def test_blocks_are_left_out_with_their_surroundings():
     bold = smooth(rng, 360, 12) + design.design(layers[:, 1], [1, 2], 1.0) @ rng.standard_normal((16, 12)) * 0.5
     how = {"groups": np.repeat(np.arange(6), 60), "cv": 6, "gap": 8, "delays": [1, 2], "tr": 1.0}
     model = RidgeCV(np.logspace(0, 4, 5), cv=5, gap=8, progress=False)
-    r, chosen = variance.sweep_blocks(layers, bold, model, **how)
+    r, chosen, null = variance.sweep_blocks(layers, bold, model, **how)
+    assert null.shape == (0, 12)
     assert chosen.tolist() == [1] * 6 and r.min() > 0.4
-    noise = variance.sweep_blocks(layers, smooth(rng, 360, 300), model, **how)[0]
+    noise = variance.sweep_blocks(layers, smooth(rng, 360, 300), model, **how).r
     assert abs(noise.mean()) < 0.03
     seen = []
 
@@ -293,3 +295,36 @@ def test_a_score_needs_a_null(made):
         variance.score(pair, ids, n_permutations=0)
     with pytest.raises(ValueError, match="n_permutations is 0, expected 1 or more"):
         variance.repeats_itself(np.stack(pair), ids, n_permutations=0)
+
+
+def test_blocks_against_shifts_that_are_fitted_again():
+    """Noise passes as often as it should though folds were fitted on each other's data; what is there is found."""
+    rng = np.random.default_rng(6)
+    layers = smooth(rng, 360, 3, 8)
+    how = {"groups": np.repeat(np.arange(6), 60), "cv": 6, "gap": 8, "delays": [1, 2], "tr": 1.0}
+    model = RidgeCV([1.0, 100.0], cv=3, gap=8, progress=False)
+    bold = smooth(rng, 360, 60)
+    bold[:, :20] += design.design(layers[:, 1], [1, 2], 1.0) @ rng.standard_normal((16, 20)) * 0.5
+    found = variance.sweep_blocks(layers, bold, model, n_permutations=39, seed=1, **how)
+    assert found.null.shape == (39, 60)
+    p = p_values(found.r, found.null)
+    assert np.mean(p[:20] <= 0.05) > 0.9 and np.mean(p[20:] <= 0.05) < 0.2
+    shifts = draw_shifts(None, 39, seed=1, n_trs=360)
+    alone = variance.sweep_blocks(layers, design.shifted(bold, shifts[4]), model, **how)
+    np.testing.assert_allclose(found.null[4], alone.r, atol=1e-5)
+    plain = variance.sweep_blocks(layers, bold, model, **how)
+    np.testing.assert_allclose(plain.r, found.r, atol=1e-6)
+    np.testing.assert_array_equal(plain.layers, found.layers)
+
+
+def test_the_null_of_chosen_voxels_is_that_of_the_sweep(made):
+    layers, bold, *_ = made
+    whole = variance.SideBySide({"a": bold[:, :30], "b": bold[:, 30:]})
+    found = variance.sweep(layers, whole, MODEL, **HOW)
+    choices = variance.choose_each(whole.apart(found.cv), 5)
+    voxels = {s: c.voxels for s, c in choices.items()}
+    null = variance.null_over_voxels(layers, whole, MODEL, choices, voxels, n_permutations=25, seed=3, **HOW)
+    assert null.shape == (25, 2)
+    for k, (s, x) in enumerate(whole.bold.items()):
+        pair, ids = variance.predict_test_runs(layers[:, choices[s].layer], x[:, voxels[s]], MODEL, **HOW)
+        np.testing.assert_allclose(null[:, k], circular_shift_null(*pair, ids, 25, 1, 3).mean(axis=1), atol=1e-5)

@@ -48,7 +48,8 @@ def to_surface(values, coordinates, voxel_size):
 
     Parameters
     ----------
-    values : array (n_voxels,)
+    values : array (..., n_voxels)
+        One map, or many of the same voxels, such as a null.
     coordinates : array (n_voxels, 3)
         MNI152 mm of the voxels.
     voxel_size : float
@@ -56,23 +57,25 @@ def to_surface(values, coordinates, voxel_size):
 
     Returns
     -------
-    values : dict of str to array (10242,)
-        ``"left"`` and ``"right"``.
+    values : dict of str to array (..., 10242)
+        ``"left"`` and ``"right"``; float64, but for many maps of float32, which stay so.
 
     Raises
     ------
     ValueError
         If values and coordinates are not of the same voxels.
     """
-    values, coordinates = np.asarray(values, dtype=float), np.asarray(coordinates, dtype=float)
-    if values.ndim != 1 or coordinates.shape != (len(values), 3):
+    values, coordinates = np.asarray(values), np.asarray(coordinates, dtype=float)
+    values = values if values.dtype == np.float32 and values.ndim > 1 else values.astype(float)
+    if values.ndim < 1 or coordinates.shape != (values.shape[-1], 3):
         raise ValueError(
             f"values has shape {values.shape} and coordinates {coordinates.shape}, "
-            "expected (n_voxels,) and (n_voxels, 3)"
+            "expected (..., n_voxels) and (n_voxels, 3)"
         )
     distance, nearest = cKDTree(coordinates).query(mid_coordinates())
-    at_vertices = np.where(distance > REACH * np.sqrt(3) / 2 * voxel_size, np.nan, values[nearest])
-    return dict(zip(SIDES, np.split(at_vertices, 2)))
+    at_vertices = values[..., nearest]
+    at_vertices[..., distance > REACH * np.sqrt(3) / 2 * voxel_size] = np.nan
+    return dict(zip(SIDES, np.split(at_vertices, 2, axis=-1)))
 
 
 def to_surfaces(values, places):

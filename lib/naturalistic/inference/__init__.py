@@ -3,14 +3,31 @@
 from naturalistic.inference.multiple import fdr, max_statistic, p_values
 
 from .blocks import block_permutation_null
-from .ceilings import explainable_variance, leave_one_out_correlation, noise_ceiling, normalise
-from .group import GroupResult, bootstrap_interval, sign_flip, t_test
+from .ceilings import (
+    MeanInterval,
+    explainable_variance,
+    leave_one_out_correlation,
+    leave_one_out_interval,
+    leave_one_out_null,
+    noise_ceiling,
+    normalize,
+)
+from .group import (
+    GroupResult,
+    SharedStimulusResult,
+    bootstrap_interval,
+    shared_stimulus_test,
+    sign_flip_over_subjects,
+    t_test_over_subjects,
+)
 from .nulls import circular_shift_null, draw_shifts
 from .prevalence import Prevalence, prevalence
 
 __all__ = [
     "GroupResult",
+    "MeanInterval",
     "Prevalence",
+    "SharedStimulusResult",
     "block_permutation_null",
     "bootstrap_interval",
     "circular_shift_null",
@@ -18,11 +35,14 @@ __all__ = [
     "explainable_variance",
     "fdr",
     "leave_one_out_correlation",
+    "leave_one_out_interval",
+    "leave_one_out_null",
     "max_statistic",
     "noise_ceiling",
-    "normalise",
+    "normalize",
     "p_values",
     "prevalence",
-    "sign_flip",
-    "t_test",
+    "shared_stimulus_test",
+    "sign_flip_over_subjects",
+    "t_test_over_subjects",
 ]

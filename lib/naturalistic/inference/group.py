@@ -1,7 +1,17 @@
-"""Group statistics: does it hold over subjects, and how large is it?
+"""Group statistics: scores of subjects who share a stimulus, and intervals over subjects for one stimulus.
 
-Values are one number a subject and target (a score, or the difference of two), subjects first. Subjects are
-independent of each other; TRs are not, so no test here counts TRs.
+Values are one number a subject and target (a score, or the difference of two), subjects first.
+
+People who saw or heard the same are not independent of each other: they share its response, so a prediction that
+happens to fit it fits all of them. Two questions must be kept apart.
+
+- Is there anything at all? `shared_stimulus_test` holds the mean over subjects against the mean under the same circular
+  shifts for all. Measured on six simulated subjects who share a response (leave-one-out correlation .4) and a
+  prediction that knows nothing of it: p <= .05 in 4.6 to 5 %.
+- Would other people show it *with this very stimulus*? `t_test_over_subjects`, `sign_flip_over_subjects` and
+  `bootstrap_interval` say so, since subjects are drawn and the stimulus is not. They do not say that the effect is more
+  than chance: on the same data they have p <= .05 in 7 to 18 %, and after correction for many targets they find
+  something in 17 to 75 % of maps in which nothing is.
 """
 
 from typing import NamedTuple
@@ -9,8 +19,29 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from naturalistic.inference.multiple import check_tail
+from naturalistic.inference.multiple import check_tail, max_statistic, p_values
 from naturalistic.scoring import as_real, column_blocks, float_type
+
+
+class SharedStimulusResult(NamedTuple):
+    """A mean over subjects and its p under the same shifts for all; each field of the shape of one subject's scores.
+
+    Attributes
+    ----------
+    mean : array
+        Over subjects; NaN where none counts.
+    p : array
+        ``(b + 1) / (m + 1)``, float64.
+    p_family : array
+        The same corrected for all targets by the best of them in each permutation (family-wise).
+    n : int array
+        Subjects that count.
+    """
+
+    mean: np.ndarray
+    p: np.ndarray
+    p_family: np.ndarray
+    n: np.ndarray
 
 
 class GroupResult(NamedTuple):
@@ -24,8 +55,74 @@ class GroupResult(NamedTuple):
     n: np.ndarray  # subjects that count
 
 
-def t_test(values, popmean=0, tail="two-sided", confidence=0.95, nan="omit"):
+def shared_stimulus_test(scores, null, *, tail="greater", least=1):
+    """Test a mean over subjects who share a stimulus, against the mean of the same shifts for all.
+
+    For two models, pass the differences of their scores and of their nulls: then the null hypothesis is that neither
+    predicts more than the other by anything but chance.
+
+    Parameters
+    ----------
+    scores : array (n_subjects, ...)
+        One score a subject and target, such as the mean r of a region; NaN leaves out that subject for that target.
+    null : array (n_permutations, n_subjects, ...)
+        Scores under circular shifts, in each permutation the same for all subjects (`circular_shift_null` with the same
+        runs and seed).
+    tail : {"greater", "less", "two-sided"}
+    least : int
+        Subjects that must count for a target; NaN where fewer do.
+
+    Returns
+    -------
+    result : SharedStimulusResult
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a subject has a score and no null, or an option is not valid.
+    """
+    scores, null = as_real(scores, "scores"), as_real(null, "null")
+    if scores.ndim < 1 or null.ndim != scores.ndim + 1 or null.shape[1:] != scores.shape:
+        raise ValueError(
+            f"scores has shape {scores.shape} and null {null.shape}, expected (n_subjects, ...) and (n_permutations, "
+            "n_subjects, ...): the same subjects and targets in both"
+        )
+    used = ~np.isnan(scores)
+    lost = used & np.isnan(null).any(axis=0)
+    if lost.any():
+        first = tuple(int(k) for k in np.argwhere(lost)[0])
+        raise ValueError(
+            f"null holds NaN for {int(lost.sum())} score(s) that are numbers, the first at {first}: score both alike"
+        )
+    n = used.sum(axis=0)
+    sums = (np.sum(x, axis=-scores.ndim, where=used, dtype=np.float64) for x in (scores, null))
+    mean, null_mean = (x / np.where(n >= max(least, 1), n, np.nan) for x in sums)
+    return shared_stimulus_p(mean, null_mean, n, tail=tail)
+
+
+def shared_stimulus_p(mean, null_mean, n, *, tail="greater"):
+    """Return the result of means over subjects that have been taken already, such as maps added up one by one.
+
+    Parameters
+    ----------
+    mean : array (...)
+        NaN where too few subjects count.
+    null_mean : array (n_permutations, ...)
+    n : int array (...)
+        Subjects that count.
+    tail : {"greater", "less", "two-sided"}
+
+    Returns
+    -------
+    result : SharedStimulusResult
+    """
+    return SharedStimulusResult(mean, p_values(mean, null_mean, tail), max_statistic(mean, null_mean, tail), n)
+
+
+def t_test_over_subjects(values, popmean=0, tail="two-sided", confidence=0.95, nan="omit"):
     """Return a one-sample t-test over subjects, with the confidence interval of the mean.
+
+    Answers for other people and the same stimulus; for whether there is an effect see `shared_stimulus_test`.
 
     Parameters
     ----------
@@ -60,11 +157,12 @@ def t_test(values, popmean=0, tail="two-sided", confidence=0.95, nan="omit"):
     return _result(values, mean, low, high, t, p, n)
 
 
-def sign_flip(
+def sign_flip_over_subjects(
     values, n_permutations=10000, tail="two-sided", seed=0, max_statistic=False, popmean=0, confidence=0.95, nan="omit"
 ):
     """Return a permutation test over subjects that flips the signs of their values.
 
+    Answers for other people and the same stimulus; for whether there is an effect see `shared_stimulus_test`.
     Needs no normal distribution, only that a subject's value is as likely to be ``popmean + d`` as ``popmean
     - d`` under the null hypothesis. All 2^n flips are used when they are no more than ``n_permutations``;
     then p is the exact share of flips, the observed one included (2^-n at the least: 0.016 for six subjects).
@@ -73,7 +171,7 @@ def sign_flip(
     Parameters
     ----------
     values, tail, popmean, confidence, nan
-        As for `t_test`; the interval is Student's.
+        As for `t_test_over_subjects`; the interval is Student's.
     n_permutations : int
         Largest number of flips.
     seed : int or numpy.random.Generator
@@ -90,7 +188,7 @@ def sign_flip(
     Raises
     ------
     ValueError
-        As for `t_test`, or if ``n_permutations`` is below 1.
+        As for `t_test_over_subjects`, or if ``n_permutations`` is below 1.
     """
     values, x, used = _check(values, nan)
     check_tail(tail)
@@ -111,8 +209,9 @@ def sign_flip(
 def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca"):
     """Return a bootstrap confidence interval of the mean over subjects, by ``scipy.stats.bootstrap``.
 
+    Answers for other units of the kind that is drawn (people and the same stimulus; clips and the same people).
     Every target sees the same resampled subjects. With fewer than about ten subjects it is too narrow (the
-    spread of a small sample is too small): `t_test` gives the better interval there.
+    spread of a small sample is too small): `t_test_over_subjects` gives the better interval there.
 
     Parameters
     ----------

@@ -18,6 +18,9 @@ with p < 0.05 among 20,000 or more, to about 0.1 %:
   5.6 % with 5, 7.3 % with 20. Four runs of 400: 5.1 % with 1, 5.6 % with 5; of 150: 5.7 % with 1, 6.9 % with
   5, 8.4 % with 10. The larger ones find no more: with one run and an effect of r = 0.44, 94, 94 and 93 %
   of targets pass with 1, 5 and 20. So take 1, or at most 1 % of the run.
+- How many rotations are left. With ``min_shift`` a tenth of the run (80 % of its rotations left) it is 7.5 % for one
+  run of 400, 8.2 % for four, 9 to 11 % for runs of 60 to 150; with a quarter (half of them left) 9 to 18 %; near half
+  of the run 25 to 47 %. So `draw_shifts` warns below 80 % and refuses below a half.
 - Blocks. Each seam breaks the autocorrelation. Two runs of about 200 TRs: 30 % with blocks of 1 TR, 10 % with
   10, 6.7 % with 25, 5.5 % with 50.
 
@@ -39,6 +42,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from naturalistic.runs import run_slices
 from naturalistic.scoring import check_pair, column_blocks, correlation, float_type, unit_columns
 
+LEFT_WITHOUT_WARNING = 0.8  # share of a run's rotations
+
 
 def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score=correlation):
     """Return scores of predictions that are shifted circularly by a random amount in each run.
@@ -55,7 +60,8 @@ def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score
     n_permutations : int
         Rows of the null.
     min_shift : int
-        Smallest shift in TRs, both ways; a large one makes p too small (see above).
+        Smallest shift in TRs, both ways; a large one makes p too small (see above), so that it is warned of from a
+        tenth of the shortest run and refused from a quarter.
     seed : int or numpy.random.Generator
         Draws the shifts.
     score : callable
@@ -69,7 +75,8 @@ def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score
     Raises
     ------
     ValueError
-        If shapes or values are not valid, a number is below 1, or ``min_shift`` is above half of a run.
+        If shapes or values are not valid, a number is below 1, or ``min_shift`` leaves fewer than half of the rotations
+        of a run.
     """
     Y, Y_hat, shape, slices = check_null_input(Y, Y_hat, runs, n_permutations)
     shifts = draw_shifts(runs, n_permutations, min_shift, seed, n_trs=len(Y))
@@ -109,16 +116,31 @@ def draw_shifts(runs, n_permutations, min_shift=1, seed=0, n_trs=None):
     Raises
     ------
     ValueError
-        If ``n_permutations`` is below 1, or ``min_shift`` below 1 or above half of a run.
+        If ``n_permutations`` is below 1, or ``min_shift`` below 1 or so large that fewer than half of the rotations of
+        a run are left.
+
+    Warns
+    -----
+    UserWarning
+        If fewer than 80 % of the rotations of a run are left, or fewer shifts exist than ``n_permutations``.
     """
     if n_permutations < 1:
         raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more: 1000 gives p of 0.001")
     min_shift = operator.index(min_shift)
     lengths = [run.stop - run.start for run in run_slices(runs, n_trs)]
-    if not 1 <= min_shift <= min(lengths) / 2:
+    shortest = min(lengths)
+    largest = max((shortest + 2) // 4, 1)  # half of the shortest run's rotations are left
+    if not 1 <= min_shift <= largest or shortest < 2:
         raise ValueError(
-            f"min_shift is {min_shift}, expected from 1 to {min(lengths) // 2}, half of the "
-            f"shortest run ({min(lengths)} TRs): take a smaller shift, or leave that run out"
+            f"min_shift is {min_shift}, expected from 1 to {largest}: the shortest run ({shortest} TRs) has "
+            f"{max(shortest - 1, 0)} rotations, and with fewer than half of them p at .05 is reached by noise in 10 to "
+            "40 %; take a smaller shift (1 is best), or leave that run out"
+        )
+    if shortest - 2 * min_shift + 1 < LEFT_WITHOUT_WARNING * (shortest - 1):
+        warnings.warn(
+            f"min_shift is {min_shift}, which leaves {shortest - 2 * min_shift + 1} of the {shortest - 1} rotations of "
+            f"the shortest run: p is too small (at .05, about 8 to 12 % of noise passes); 1 holds the level",
+            stacklevel=3,
         )
     return _draw_shifts([n - 2 * min_shift + 1 for n in lengths], n_permutations, seed) + min_shift
 

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from naturalistic.inference import t_test
+from naturalistic.inference import t_test_over_subjects
 from naturalistic.plotting.style import COLOURS, LEVEL_COLOURS, spread
 
 MARKERS = "osD^vP*X"  # one a model; the last model of a level is drawn filled
@@ -104,7 +104,7 @@ def sweep_curves(x, curves, title, xlabel, ylabel, *, ceiling=None):
         colour = _colour(level)
         ax.plot(at, mean, "o--" if more else "o-", ms=4, color=colour, mfc="white" if more else colour, label=name)
         if len(values) > 1:
-            group = t_test(values)
+            group = t_test_over_subjects(values)
             ax.fill_between(at, group.low, group.high, color=colour, alpha=0.15, lw=0)
         if ceiling and name in ceiling:
             ax.axhline(ceiling[name], color=colour, ls=":", lw=1)
@@ -119,7 +119,7 @@ def _mean(ax, x, values, **look):
     """Draw the mean of subjects, with its interval where there are two or more."""
     error = None
     if len(values) > 1:
-        group = t_test(values)
+        group = t_test_over_subjects(values)
         error = [[group.mean - group.low], [group.high - group.mean]]
     ax.errorbar([x], [np.nanmean(values)], yerr=error, **look)
 

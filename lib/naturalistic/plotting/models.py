@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from naturalistic.inference import t_test
+from naturalistic.inference import t_test_over_subjects
 from naturalistic.plotting.style import COLOURS, ROI_NAMES, colour_of, mean_with_interval, spread
 
 
@@ -55,7 +55,7 @@ def values_by_roi(values, rois, title, ylabel, significant=None):
     fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(6.6, 2.8))
-    x, group = np.arange(len(rois)), t_test(values)
+    x, group = np.arange(len(rois)), t_test_over_subjects(values)
     ax.axhline(0, color=COLOURS["chance"], lw=0.8)
     ax.plot(x + spread(len(values), 0.15)[:, None], values, ".", color=COLOURS["chance"], ms=4, zorder=1)
     filled = np.ones(len(rois), bool) if significant is None else np.asarray(significant)
@@ -85,7 +85,7 @@ def accuracy_by_roi(scores, ceiling, significant, rois, title):
     """
     n_rows = -(-len(rois) // 3)
     fig, axes = plt.subplots(n_rows, 3, figsize=(7.4, 2.4 * n_rows), sharex=True, sharey=True, squeeze=False)
-    apart, top = spread(len(ceiling), 0.2), t_test(ceiling)
+    apart, top = spread(len(ceiling), 0.2), t_test_over_subjects(ceiling)
     for k, (roi, ax) in enumerate(zip(rois, axes.flat)):
         ax.axhspan(top.low[k], top.high[k], color=COLOURS["ceiling"], alpha=0.12, lw=0)
         ax.axhline(top.mean[k], color=COLOURS["ceiling"], lw=1, ls="--")
@@ -93,7 +93,7 @@ def accuracy_by_roi(scores, ceiling, significant, rois, title):
         for x, (name, values) in enumerate(scores.items()):
             colour = colour_of(name, scores)
             ax.plot(x + apart, values[:, k], ".", color=colour, ms=2.5, alpha=0.45)
-            mean_with_interval(ax, x, t_test(values), k, colour, significant[name][k])
+            mean_with_interval(ax, x, t_test_over_subjects(values), k, colour, significant[name][k])
         ax.set_title(f"{roi}: {ROI_NAMES.get(roi, '')}")
         ax.set_xticks(range(len(scores)), list(scores), rotation=60, ha="right")
     for ax in axes[:, 0]:
@@ -119,7 +119,7 @@ def accuracy_by_context(windows, scores, rois, title):
     """
     fig, axes = plt.subplots(1, len(rois), figsize=(7.4, 2.4), sharey=True, squeeze=False)
     for k, (roi, ax) in enumerate(zip(rois, axes[0])):
-        group = t_test(np.moveaxis(scores[:, :, k], 0, 1))
+        group = t_test_over_subjects(np.moveaxis(scores[:, :, k], 0, 1))
         ax.axhline(0, color=COLOURS["chance"], lw=0.8)
         ax.fill_between(windows, group.low, group.high, color=COLOURS["layers"], alpha=0.25, lw=0)
         ax.plot(windows, group.mean, "o-", color=COLOURS["layers"], ms=3)
@@ -149,7 +149,7 @@ def responses(delays, weights, rois, title):
     """
     fig, axes = plt.subplots(1, len(rois), figsize=(7.4, 2.4), sharey=True, squeeze=False)
     for k, (roi, ax) in enumerate(zip(rois, axes[0])):
-        group = t_test(weights[:, k])
+        group = t_test_over_subjects(weights[:, k])
         ax.axhline(0, color=COLOURS["chance"], lw=0.8)
         ax.plot(delays, weights[:, k].T, color=COLOURS["chance"], lw=0.4, alpha=0.6)
         ax.fill_between(delays, group.low, group.high, color=COLOURS["words"], alpha=0.4, lw=0)

@@ -119,7 +119,7 @@ def spread(n, width):
 
 
 def mean_with_interval(ax, x, group, k, colour, filled):
-    """Draw the mean and the 95 % interval of element ``k`` of a `t_test`; open if not ``filled``.
+    """Draw the mean and the 95 % interval of element ``k`` of a `t_test_over_subjects`; open if not ``filled``.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def mean_with_interval(ax, x, group, k, colour, filled):
     x : float
         Where it stands.
     group : GroupResult
-        Of `inference.t_test`.
+        Of `inference.t_test_over_subjects`.
     k : int
     colour : str
     filled : bool

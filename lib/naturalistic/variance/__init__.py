@@ -4,10 +4,19 @@ from naturalistic.variance.axes import Axes, mean_over_delays, project, weight_a
 from naturalistic.variance.axes_null import AxesTest, permuted_axes, refitted
 from naturalistic.variance.axes_stability import Stability, as_ridge_sees, share_in_span, stability
 from naturalistic.variance.axes_texts import extremes, text_scores
-from naturalistic.variance.blocks import sweep_blocks
-from naturalistic.variance.chosen import Choice, at_layer, ceilings, choose, choose_each, over_voxels
-from naturalistic.variance.compare import Best, Parts, best_space, by_region, divide, parts_by_region, shared_map
-from naturalistic.variance.group import GroupMap, group_map
+from naturalistic.variance.blocks import BlockSweep, sweep_blocks
+from naturalistic.variance.chosen import Choice, at_layer, ceilings, choose, choose_each, null_over_voxels, over_voxels
+from naturalistic.variance.compare import (
+    Best,
+    Parts,
+    best_space,
+    by_region,
+    divide,
+    mean_by_label,
+    parts_by_region,
+    shared_map,
+)
+from naturalistic.variance.group import GroupMap, MapOverSubjects, group_map, map_over_subjects
 from naturalistic.variance.held_out import Fitted, fit_training_runs, predict_test_runs
 from naturalistic.variance.joint import Joint, joint_model, pair_parts, shared_interval, unique, unique_interval
 from naturalistic.variance.learning import LearningCurve, learning_curve, predict_from
@@ -32,6 +41,7 @@ __all__ = [
     "Axes",
     "AxesTest",
     "Best",
+    "BlockSweep",
     "Choice",
     "FalsePositives",
     "Fitted",
@@ -40,6 +50,7 @@ __all__ = [
     "Joint",
     "Layers",
     "LearningCurve",
+    "MapOverSubjects",
     "Parts",
     "Score",
     "SideBySide",
@@ -64,7 +75,10 @@ __all__ = [
     "interval",
     "joint_model",
     "learning_curve",
+    "map_over_subjects",
+    "mean_by_label",
     "mean_over_delays",
+    "null_over_voxels",
     "of_annotators",
     "over_voxels",
     "pair_parts",

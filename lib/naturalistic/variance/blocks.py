@@ -1,23 +1,51 @@
 """The sweep over layers where there is one run: blocks of it are left out in turn."""
 
-import numpy as np
+from typing import NamedTuple
 
+import numpy as np
+from tqdm import tqdm
+
+from naturalistic.design import shifted
 from naturalistic.folds import GroupGapKFold
+from naturalistic.inference import draw_shifts
 from naturalistic.runs import check_runs
 from naturalistic.variance.chosen import choose
 from naturalistic.variance.sweep import sweep
 
+MAX_TARGETS = 20_000  # shifted copies of the responses that are fitted at a time
 
-def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=None):
+
+class BlockSweep(NamedTuple):
+    """How well blocks are predicted at the layer that was chosen without them.
+
+    Attributes
+    ----------
+    r : array (n_voxels,)
+        Pearson correlation on what was left out: mean over folds; a fold whose prediction is constant counts as 0.
+    layers : int array (n_folds,)
+        Chosen without each fold.
+    null : array (n_permutations, n_voxels)
+        The same of responses that were shifted before everything was fitted, and the layer chosen, again.
+    """
+
+    r: np.ndarray
+    layers: np.ndarray
+    null: np.ndarray
+
+
+def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=None, n_permutations=0, seed=0):
     """Choose a layer without each fold, and test it on the fold.
 
     Unlike runs, blocks of one run touch each other: TRs within ``gap`` of a fold are neither trained nor tested on, and
-    no delay reaches from one side of a cut, or of the end of a run, to the other.
+    no delay reaches from one side of a cut, or of the end of a run, to the other. For the null the responses are
+    shifted circularly inside runs and all is done again, as the models of different folds were fitted on each other's
+    test data (see `encoding.group_accuracy`).
 
     Parameters
     ----------
     features : array (n_trs, n_layers, dim) or (n_trs, dim)
     bold : array (n_trs, n_voxels)
+        Voxels of all subjects who share the stimulus side by side: a shift moves all alike.
     model : RidgeCV
         Its own ``cv`` splits what is left of the training TRs by piece.
     groups : array-like (n_trs,)
@@ -29,27 +57,40 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
     delays, tr
         As in `predict_test_runs`.
     runs : array-like (n_trs,), optional
+    n_permutations : int
+        Rows of the null; 0 for none.
+    seed : int
+        Draws the shifts.
 
     Returns
     -------
-    r : array (n_voxels,)
-        Pearson correlation on what was left out, at the layer with the best mean CV score over all voxels: mean over
-        folds; a fold whose prediction is constant counts as 0.
-    layers : int array (cv,)
-        Chosen without each fold.
+    found : BlockSweep
+        The layer is the one with the best mean CV score over all voxels.
 
     Raises
     ------
     ValueError
         As of `sweep`, `folds.GroupGapKFold` and `runs.check_runs`.
     """
-    groups, runs, scores, layers = np.asarray(groups), check_runs(runs, len(bold)), [], []
-    for train, test in GroupGapKFold(cv, gap, runs).split(bold, groups=groups):
+    bold, groups, runs = np.asarray(bold), np.asarray(groups), check_runs(runs, len(bold))
+    n_voxels = bold.shape[1]
+    shifts = np.zeros((1, len(np.unique(runs))), dtype=int)  # the first is none: the observed alignment
+    if n_permutations:
+        shifts = np.concatenate([shifts, draw_shifts(runs, n_permutations, seed=seed, n_trs=len(bold))])
+    batches = np.array_split(shifts, min(len(shifts), -(-len(shifts) * n_voxels // MAX_TARGETS)))
+    jobs = [(fold, batch) for fold in GroupGapKFold(cv, gap, runs).split(bold, groups=groups) for batch in batches]
+    scores, layers = [], []
+    for (train, test), batch in tqdm(jobs, desc="blocks", delay=3, leave=False):
         rows = np.sort(np.concatenate([train, test]))
         cut = (np.diff(rows) > 1) | (groups[rows[1:]] != groups[rows[:-1]]) | (runs[rows[1:]] != runs[rows[:-1]])
         pieces = np.concatenate([[0], np.cumsum(cut)])
-        how = {"test": np.isin(rows, test), "runs": pieces, "delays": delays, "tr": tr}
-        found = sweep(features[rows], bold[rows], model, **how)
-        layers.append(choose(found.cv, bold.shape[1]).layer)
-        scores.append(found.r[layers[-1]])
-    return np.nan_to_num(scores).mean(axis=0), np.array(layers)
+        copies = np.concatenate([shifted(bold, row, runs)[rows] for row in batch], axis=1)
+        found = sweep(
+            features[rows], copies, model, test=np.isin(rows, test), runs=pieces, delays=delays, tr=tr, name="blocks"
+        )
+        for k in range(len(batch)):
+            own = slice(k * n_voxels, (k + 1) * n_voxels)
+            layers.append(choose(found.cv[:, own], n_voxels).layer)
+            scores.append(found.r[layers[-1], own])
+    scores = np.nan_to_num(scores).reshape(cv, len(shifts), n_voxels).mean(axis=0)
+    return BlockSweep(scores[0], np.array(layers).reshape(cv, -1)[:, 0], scores[1:])

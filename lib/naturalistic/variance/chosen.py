@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from naturalistic.inference import noise_ceiling
+from naturalistic.inference import circular_shift_null, noise_ceiling
 from naturalistic.scoring import as_real
+from naturalistic.variance.held_out import fit_training_runs
 from naturalistic.variance.rows import marked_rows
 from naturalistic.variance.scores import repeats_itself
 
@@ -105,6 +106,48 @@ def over_voxels(values, choices):
     means : array (n_subjects,)
     """
     return np.array([np.nanmean(x[choices[subject].voxels]) for subject, x in values.items()])
+
+
+def null_over_voxels(
+    features, bold, model, choices, voxels, *, test, delays, tr, runs, merge=None, n_permutations=1000, seed=0
+):
+    """Return the null of a subject's mean r over some voxels at the layer that was chosen: the same shifts for all.
+
+    For a test of subjects who share the stimulus (`inference.shared_stimulus_test`). Layers are chosen after a `sweep`,
+    and the null of every layer and voxel would not fit into memory; so the chosen layer is fitted once more, to these
+    voxels alone.
+
+    Parameters
+    ----------
+    features, bold, model, test, delays, tr, runs, merge
+        As in `sweep`; ``bold`` is a `SideBySide`.
+    choices : dict of str to Choice
+        By subject, of which the layer is taken.
+    voxels : dict of str to int array (n,)
+        By subject, chosen without the test runs.
+    n_permutations, seed
+        As in `circular_shift_null`.
+
+    Returns
+    -------
+    null : array (n_permutations, n_subjects)
+    """
+    features = as_real(features, "features")
+    features = features[:, None] if features.ndim == 2 else features
+    subjects = list(bold.bold)
+    null = {}
+    for layer in sorted({choices[s].layer for s in subjects}):
+        members = [s for s in subjects if choices[s].layer == layer]
+        picked = type(bold)({s: bold.bold[s] for s in members}).pick({s: voxels[s] for s in members})
+        fitted = fit_training_runs(
+            {"layer": features[:, layer]}, picked, model, test=test, delays=delays, tr=tr, runs=runs, merge=merge
+        )
+        for s, columns in picked.columns.items():
+            shifted = circular_shift_null(
+                *fitted.held_out(columns), fitted.rows.test_runs, n_permutations, min_shift=1, seed=seed
+            )
+            null[s] = np.nanmean(shifted, axis=1, dtype=np.float64)
+    return np.stack([null[s] for s in subjects], axis=1)
 
 
 def ceilings(bold, *, test, runs, merge, seed=0):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from naturalistic.inference import t_test
+from naturalistic.inference import shared_stimulus_test
 from naturalistic.scoring import as_real
 from naturalistic.variance.group import stacked
 
@@ -51,23 +51,27 @@ class Best(NamedTuple):
     space : int array (...)
         Index into the spaces; -1 where no subject has a score.
     p : array (...)
-        That it is better than *each* of the others; NaN with fewer than two subjects.
+        That it is better than *each* of the others; NaN without a null, or with no subject.
     """
 
     space: np.ndarray
     p: np.ndarray
 
 
-def best_space(scores):
-    """Return the space with the highest mean over subjects, and whether it beats every other, paired over subjects.
+def best_space(scores, null=None):
+    """Return the space with the highest mean over subjects, and whether it beats every other.
 
-    To beat all others, each single comparison must hold: p is the largest of the paired one-sided t-tests (an
-    intersection-union test, Berger 1982), times the number of spaces, as any of them might have come first.
+    To beat all others, each single comparison must hold: p is the largest of the one-sided paired comparisons (an
+    intersection-union test, Berger 1982), times the number of spaces, as any of them might have come first. Each
+    compares the mean difference over subjects with that under the same shifts for all
+    (`inference.shared_stimulus_test`).
 
     Parameters
     ----------
     scores : array (n_spaces, n_subjects, ...)
         Two spaces or more; NaN where a subject has no score.
+    null : array (n_spaces, n_permutations, n_subjects, ...), optional
+        The same scores of shifted predictions, in each permutation the same shifts for all spaces and subjects.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def best_space(scores):
     Raises
     ------
     ValueError
-        If there are fewer than two spaces, or no subject.
+        If there are fewer than two spaces, or no subject; if the null does not fit.
     """
     scores = as_real(scores, "scores")
     if scores.ndim < 2 or scores.shape[0] < 2 or scores.shape[1] < 1:
@@ -86,12 +90,56 @@ def best_space(scores):
     lost = ~usable.any(axis=0)
     space = np.where(lost, -np.inf, np.nansum(scores, axis=1)).argmax(axis=0)
     p = np.full(space.shape, np.nan)
-    if scores.shape[1] > 1:
-        top = np.take_along_axis(scores, space[None, None], axis=0)[0]
-        others = np.stack([t_test(top - other, tail="greater").p for other in scores])  # NaN against itself
-        itself = np.arange(len(scores)).reshape(-1, *[1] * space.ndim) == space
-        p = np.minimum(1, len(scores) * np.where(itself, 0, others).max(axis=0))
+    if null is not None:
+        null = as_real(null, "null")
+        if null.ndim != scores.ndim + 1 or null[:, :1].shape != (len(scores), 1, *scores.shape[1:]):
+            raise ValueError(
+                f"scores has shape {scores.shape} and null {null.shape}, expected (n_spaces, n_subjects, ...) and "
+                "(n_spaces, n_permutations, n_subjects, ...)"
+            )
+        for first in range(len(scores)):
+            others = [k for k in range(len(scores)) if k != first]
+            against = [shared_stimulus_test(scores[first] - scores[k], null[first] - null[k]).p for k in others]
+            p = np.where(space == first, np.minimum(1, len(scores) * np.max(against, axis=0)), p)
+        p = np.where(lost, np.nan, p)
     return Best(np.where(lost, -1, space), p)
+
+
+def mean_by_label(values, labels, n_labels):
+    """Return means over the voxels of each label, NaN left out.
+
+    Parameters
+    ----------
+    values : array (..., n_voxels)
+        Scores, marks, or a null (n_permutations, n_voxels).
+    labels : int array (n_voxels,)
+        Such as a voxel's region; -1 is in none.
+    n_labels : int
+
+    Returns
+    -------
+    means : array (..., n_labels)
+        float64; NaN where a label has no value.
+
+    Raises
+    ------
+    ValueError
+        If labels are not one whole number a voxel.
+    """
+    values, labels = np.asarray(values), np.asarray(labels)
+    if labels.dtype.kind not in "iu" or values.shape[-1:] != labels.shape:
+        raise ValueError(
+            f"values has shape {values.shape} and labels {labels.dtype} of shape {labels.shape}, expected (..., "
+            "n_voxels) and whole numbers (n_voxels,)"
+        )
+    means = np.full((*values.shape[:-1], n_labels), np.nan)
+    for k in range(n_labels):
+        of_label = values[..., labels == k]
+        used = np.isfinite(of_label)
+        n = used.sum(axis=-1)
+        total = np.sum(of_label, axis=-1, where=used, dtype=np.float64)
+        means[..., k] = total / np.where(n > 0, n, np.nan)
+    return means
 
 
 def shared_map(maps, significant, least=0.5):
