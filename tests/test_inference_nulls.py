@@ -246,7 +246,7 @@ TWO = np.repeat([0, 1], [30, 10])
             circular_shift_null,
             {"min_shift": 6},
             ValueError,
-            r"min_shift is 6, expected from 1 to 3.*\(10 TRs\) has 9 rot",
+            r"min_shift is 6, expected from 1 to 3.*\(10 TRs\) has 9",
         ),
         (circular_shift_null, {"min_shift": 0}, ValueError, "min_shift is 0, expected from 1"),
         (circular_shift_null, {"min_shift": 2.5}, TypeError, "integer"),

@@ -68,23 +68,21 @@ def leave_one_out_interval(bold, runs=None, confidence=0.95):
     Parameters
     ----------
     bold, runs
-        As in `leave_one_out_correlation`; three subjects or more.
+        As in `leave_one_out_correlation`.
     confidence : float
 
     Returns
     -------
     interval : MeanInterval
-        Arrays (n_voxels,); NaN where fewer than three subjects have a correlation.
+        Arrays (n_voxels,); the ends are NaN where fewer than three subjects have a correlation.
 
     Raises
     ------
     ValueError
-        As `leave_one_out_correlation`; if there are fewer than three subjects or ``confidence`` is not in (0, 1).
+        As `leave_one_out_correlation`; if ``confidence`` is not in (0, 1).
     """
     bold, slices = _check_series(bold, runs, "bold", "subjects")
     n_subjects, n_trs, n_voxels = bold.shape
-    if n_subjects < 3:
-        raise ValueError(f"bold has {n_subjects} subjects, expected 3 or more: with one left out, two must remain")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, expected between 0 and 1, for example 0.95")
     found = np.full((3, n_voxels), np.nan)
@@ -92,8 +90,11 @@ def leave_one_out_interval(bold, runs=None, confidence=0.95):
         z, varies = _zscored(bold[:, :, block], slices)
         r = _leave_one_out(z, varies, slices)
         counts = ~np.isnan(r)
-        n = np.where(counts.sum(axis=0) >= 3, counts.sum(axis=0), np.nan)
         mean = _mean_where(r, counts)
+        found[0, block] = mean
+        if n_subjects < 3:
+            continue
+        n = np.where(counts.sum(axis=0) >= 3, counts.sum(axis=0), np.nan)
         pseudo_values = np.full(r.shape, np.nan)
         for subject in range(n_subjects):
             others = np.arange(n_subjects) != subject
@@ -102,7 +103,7 @@ def leave_one_out_interval(bold, runs=None, confidence=0.95):
         squares = np.where(counts, (pseudo_values - _mean_where(pseudo_values, counts)) ** 2, 0)
         error = np.sqrt(squares.sum(axis=0) / (n - 1) / n)
         half = special.stdtrit(n - 1, (1 + confidence) / 2) * error
-        found[:, block] = np.where(np.isnan(n), np.nan, mean), mean - half, mean + half
+        found[1:, block] = mean - half, mean + half
     return MeanInterval(*found.astype(float_type(bold)))
 
 

@@ -39,7 +39,7 @@ def words_on_time_line(words, onsets, offsets, tr, title, *, start=0.0, stop=12.
     return fig
 
 
-def values_by_roi(values, rois, title, ylabel, significant=None):
+def values_by_roi(values, rois, title, ylabel, significant=None, interval=None):
     """Draw a value for every subject (dots) and the mean with its 95 % interval, by region.
 
     Parameters
@@ -49,13 +49,15 @@ def values_by_roi(values, rois, title, ylabel, significant=None):
     title, ylabel : str
     significant : array of bool (n_rois,), optional
         Regions whose mean is drawn filled; the others are open.
+    interval : inference.MeanInterval, optional
+        Where values of subjects depend on each other, such as `inference.leave_one_out_interval`; Student's by default.
 
     Returns
     -------
     fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(6.6, 2.8))
-    x, group = np.arange(len(rois)), t_test_over_subjects(values)
+    x, group = np.arange(len(rois)), interval or t_test_over_subjects(values)
     ax.axhline(0, color=COLOURS["chance"], lw=0.8)
     ax.plot(x + spread(len(values), 0.15)[:, None], values, ".", color=COLOURS["chance"], ms=4, zorder=1)
     filled = np.ones(len(rois), bool) if significant is None else np.asarray(significant)
@@ -73,7 +75,8 @@ def accuracy_by_roi(scores, ceiling, significant, rois, title):
     ----------
     scores : dict of str to array (n_subjects, n_rois)
         Correlation r of each feature space.
-    ceiling : array (n_subjects, n_rois)
+    ceiling : inference.MeanInterval
+        Arrays (n_rois,), from `inference.leave_one_out_interval`.
     significant : dict of str to array of bool (n_rois,)
         Drawn as filled (significant) or open markers.
     rois : sequence of str
@@ -85,7 +88,7 @@ def accuracy_by_roi(scores, ceiling, significant, rois, title):
     """
     n_rows = -(-len(rois) // 3)
     fig, axes = plt.subplots(n_rows, 3, figsize=(7.4, 2.4 * n_rows), sharex=True, sharey=True, squeeze=False)
-    apart, top = spread(len(ceiling), 0.2), t_test_over_subjects(ceiling)
+    apart, top = spread(len(next(iter(scores.values()))), 0.2), ceiling
     for k, (roi, ax) in enumerate(zip(rois, axes.flat)):
         ax.axhspan(top.low[k], top.high[k], color=COLOURS["ceiling"], alpha=0.12, lw=0)
         ax.axhline(top.mean[k], color=COLOURS["ceiling"], lw=1, ls="--")

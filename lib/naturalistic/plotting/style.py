@@ -127,7 +127,7 @@ def mean_with_interval(ax, x, group, k, colour, filled):
     x : float
         Where it stands.
     group : GroupResult
-        Of `inference.t_test_over_subjects`.
+        Of `inference.t_test_over_subjects`, or an `inference.MeanInterval`.
     k : int
     colour : str
     filled : bool
