@@ -9,7 +9,7 @@ that of the test runs by circular shifts.
 import numpy as np
 import pytest
 from naturalistic import variance
-from naturalistic.inference import circular_shift_null, max_statistic
+from naturalistic.inference import circular_shift_null, max_statistic, t_test_over_subjects
 from naturalistic.ridge import RidgeCV
 from naturalistic.scoring import correlation
 from scipy import stats
@@ -106,3 +106,28 @@ def test_the_layer_that_the_training_runs_choose(features):
     assert nominal(chosen)
     assert nominal(np.array([row[c.voxels] for row, c in zip(chosen, choices.values())]))  # and in the best voxels
     assert np.sum(family.min(axis=1) <= LEVEL) <= MOST_FAMILIES
+
+
+def watchers(rng):
+    """Return noise of 20 subjects of which 30 % is a response to one film that the features know nothing of."""
+    film = ar1(rng, 0.6, len(RUNS), 1, N_VOXELS)
+    own = ar1(rng, 0.6, len(RUNS), N_SUBJECTS, N_VOXELS)
+    return (np.sqrt(0.3) * film + np.sqrt(0.7) * own).reshape(len(RUNS), -1).astype(np.float32)
+
+
+def test_a_group_that_shares_a_film(features):
+    """The mean over subjects against the same shifts for all holds the level; a t-test over subjects does not."""
+    p, found, student = [], [], []
+    for seed in range(8):
+        bold = watchers(np.random.default_rng(20 + seed))
+        held_out, runs = variance.predict_test_runs(features[:, 2], bold, MODEL, **HOW)
+        scored = variance.score(held_out, runs, n_permutations=400, seed=seed, keep_null=True)
+        r, null = by_subject(scored.r), by_subject(scored.null)
+        group = variance.group_map([{"left": x} for x in r], ({"left": x} for x in null))
+        p.append(group.p["left"])
+        found.append([group.significant["left"].any(), np.nanmin(group.p_family["left"]) <= LEVEL])
+        student.append(t_test_over_subjects(np.array(r), tail="greater").p)
+    print("FDR, family-wise find something in", np.mean(found, axis=0), "t", np.mean(np.array(student) <= LEVEL))
+    assert nominal(np.array(p))
+    assert np.sum(found, axis=0).max() <= 2  # of 8: three or more come by chance in .6 % of cases
+    assert not nominal(np.array(student))
