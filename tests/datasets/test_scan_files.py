@@ -1,6 +1,7 @@
 """Files of other people's scans: read in their units, matched by place and content, in all names of fMRIPrep."""
 
 import json
+import tracemalloc
 
 import nibabel as nib
 import numpy as np
@@ -87,6 +88,19 @@ def test_a_slope_that_nibabel_chooses_comes_back(tmp_path):
     np.testing.assert_allclose(data, values, atol=0.02)
 
 
+def test_a_scaled_run_is_never_whole_in_float64(tmp_path):
+    """A run of full size would take 2 GB more."""
+    image = nib.Nifti1Image(np.random.default_rng(0).integers(0, 9000, (40, 40, 30, N)).astype(np.int16), np.eye(4))
+    image.header.set_slope_inter(0.5, 3)
+    nib.save(image, tmp_path / "run.nii.gz")
+    scan = scans.Scan("001", "run", "raw", (tmp_path / "run.nii.gz",), TR, N)
+    tracemalloc.start()
+    data, _ = scans.volumes(scan)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert data.dtype == np.float32 and peak < 8 * data.size, "2 bytes as stored, 4 as returned, and a volume"
+
+
 # --- masks by place -------------------------------------------------------------------------------------------
 
 
@@ -124,6 +138,23 @@ def away(x):
     affine = AFFINE.copy()
     affine[0, 3] += x
     return affine
+
+
+def write_without_place(path, values):
+    image = nib.Nifti1Image(values, None)
+    assert image.header["sform_code"] == image.header["qform_code"] == 0
+    nib.save(image, path)
+
+
+def test_a_mask_that_states_no_place_is_named(tmp_path):
+    """As some programs save masks: nibabel then makes up an affine."""
+    path = write_run(tmp_path)
+    write_without_place(path, RIGHT)
+    with pytest.raises(ValueError, match=r"brain_mask.nii.gz states no place .* cannot be laid on .*preproc_bold"):
+        scans.check([find(tmp_path)])
+    write_without_place(find(tmp_path).paths[0], bold())  # on the same made-up grid the indices are all there is
+    with pytest.warns(UserWarning, match=r"preproc_bold.nii.gz states no place .*left and right may be confused"):
+        scans.check([find(tmp_path)])
 
 
 @pytest.mark.parametrize(
@@ -392,12 +423,22 @@ def test_confounds_of_all_versions_are_read(tmp_path, ending):
     np.testing.assert_allclose(prepare(tmp_path).motion, expected)
 
 
+def test_doubts_of_many_runs_are_one_warning(tmp_path, recwarn):
+    runs = [f"rest_run-{k:02d}" for k in range(1, 6)]
+    for run in runs:
+        write_run(tmp_path, run, tr=2.0)
+    write_json(tmp_path, ROOT, {"RepetitionTime": TR})
+    scans.check([find(tmp_path, run) for run in runs])
+    (only,) = recwarn.list
+    assert str(only.message).count("says a TR of 2 s") == 3 and str(only.message).endswith("; and 2 more")
+
+
 def test_a_run_without_confounds_among_others_is_said_each_time(tmp_path):
     for run in RUNS:
         write_run(tmp_path, run)
     expected = write_confounds(tmp_path, RUNS[0], "desc-confounds_regressors")
     for _ in range(2):  # prepared, and opened again
-        with pytest.warns(UserWarning, match=r"1 of 2 runs have no confounds: .*run-02_desc-confounds_timeseries\.tsv"):
+        with pytest.warns(UserWarning, match=r"1 of 2 runs have no confounds, .*run-02_desc-confounds_timeseries\.tsv"):
             person = prepare(tmp_path, RUNS)
         assert person.motion is None and person.motion_of(RUNS[1]) is None
         np.testing.assert_allclose(person.motion_of(RUNS[0]), expected)

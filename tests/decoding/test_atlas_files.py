@@ -80,3 +80,6 @@ def test_a_broken_label_image_is_named(tmp_path):
     nib.save(nib.Nifti1Image(np.ones((10, 10, 10, 2), np.int16), np.eye(4)), path)
     with pytest.raises(ValueError, match=r"atlas\.nii\.gz has shape \(10, 10, 10, 2\), expected one volume"):
         decoding.parcels_of(in_volume(), path)
+    nib.save(nib.Nifti1Image(np.ones((10, 10, 10), np.int16), None), path)
+    with pytest.raises(ValueError, match=r"atlas\.nii\.gz states no place"):
+        decoding.parcels_of(in_volume(), path)

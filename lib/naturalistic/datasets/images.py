@@ -42,7 +42,14 @@ def read_values(image, dtype=None):
         Naming the file, if it cannot be read to its end.
     """
     try:
-        return np.asanyarray(image.dataobj, dtype=dtype)
+        if dtype is None or not is_scaled(image):
+            return np.asanyarray(image.dataobj, dtype=dtype)
+        # scaled at once, a run would need memory for all of its values in float64
+        stored = image.dataobj.get_unscaled()
+        values = np.empty(image.shape, dtype=dtype, order="F")
+        for k in range(image.shape[-1]):
+            values[..., k] = stored[..., k] * float(image.dataobj.slope) + float(image.dataobj.inter)
+        return values
     except Exception as error:  # gzip, zlib, the disk and numpy each have their own
         raise ValueError(f"{image.get_filename()} is damaged or was cut short ({error}); fetch it again") from error
 
@@ -52,18 +59,28 @@ def is_scaled(image):
     return (image.dataobj.slope, image.dataobj.inter) != (1, 0)
 
 
-def read_volume(path, dtype=None):
+def read_volume(path, dtype=None, placed=False):
     """Return the values (x, y, z) and the affine (4, 4) of an image of one volume; (x, y, z, 1) is one volume too.
+
+    Parameters
+    ----------
+    path : Path
+    dtype : dtype, optional
+        See `read_values`.
+    placed : bool
+        The header must state where voxels lie.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        Naming the file, if it is missing, damaged, or has another number of dimensions.
+        Naming the file, if it is missing, damaged, has another number of dimensions, or states no place.
     """
     image = open_image(path)
     shape = image.shape
     if len(shape) < 3 or any(n != 1 for n in shape[3:]):
         raise ValueError(f"{path} has shape {shape}, expected one volume (x, y, z)")
+    if placed and not states_place(image):
+        raise ValueError(f"{path} states no place (its sform and qform codes are 0), expected an affine to mm")
     return read_values(image, dtype).reshape(shape[:3]), image.affine
 
 
@@ -83,6 +100,12 @@ def header_tr(image):
     if tr >= LONGEST_TR:
         return tr / 1000
     return tr * 1000 if tr < SHORTEST_TR else tr
+
+
+def states_place(image):
+    """Return whether the header of an image says where its voxels lie; nibabel centers those that do not."""
+    header = image.header
+    return "sform_code" not in header or bool(header["sform_code"] or header["qform_code"])
 
 
 def same_grid(shape, affine, other_shape, other_affine):
@@ -148,6 +171,12 @@ def mask_on_grid(path, shape, affine, run):
         raise ValueError(f"{path} is empty: no voxel is above 0, expected the brain mask of {run}")
     if same_grid(mask.shape, stored_affine, shape, affine):
         return mask
+    if not states_place(open_image(path)):
+        raise ValueError(
+            f"{path} states no place (its sform and qform codes are 0), so it cannot be laid on {run}: save it with "
+            f"the affine of its grid; it has {describe_grid(mask.shape, stored_affine)}, the run has "
+            f"{describe_grid(shape, affine)}"
+        )
     every = nib.affines.apply_affine(affine, np.argwhere(np.ones(shape, dtype=bool)))
     on_grid = nearest_values(mask, stored_affine, every, outside=False).reshape(shape)
     view = np.ones(shape, dtype=bool)

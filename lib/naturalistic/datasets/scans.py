@@ -20,6 +20,7 @@ from naturalistic.datasets.images import (
     read_values,
     same_grid,
     silence_unseen,
+    states_place,
 )
 from naturalistic.datasets.sidecars import repetition_time, sidecars_of
 
@@ -106,8 +107,8 @@ def find(folder, subject, run, *, space, tr, n_trs, derivatives=None):
 def check(scans):
     """Look at headers, sidecars, masks and confounds of all scans before any long work.
 
-    Runs of which only some have confounds, and headers that state another repetition time than the sidecar, raise a
-    warning.
+    One warning lists runs without confounds among others that have them, headers that state another repetition time
+    than the sidecar, and images whose header states no place.
 
     Raises
     ------
@@ -126,17 +127,13 @@ def check(scans):
             f"{len(missing)} of {len(wanted) + len(sidecars)} files are missing: {_some(missing)}; "
             f"{_others(scans, missing)}fetch them (naturalistic fetch), or name the runs and the space that you have"
         )
-    firsts = {}
-    wrong = [problem for scan in scans for problem in _problems(scan, firsts)]
+    firsts, doubts = {}, _lacking_confounds(scans)
+    wrong = [problem for scan in scans for problem in _problems(scan, firsts, doubts)]
     if wrong:
         raise ValueError("; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""))
-    lacking = [scan for scan in scans if scan.confounds is not None and not scan.confounds.is_file()]
-    if lacking and len(lacking) < sum(scan.confounds is not None for scan in scans):
-        warnings.warn(
-            f"{len(lacking)} of {len(scans)} runs have no confounds: {_some([scan.confounds for scan in lacking])} is "
-            "not there, so no motion is known of this subject; fetch it, or leave the run out",
-            stacklevel=2,
-        )
+    if doubts:
+        more = f"; and {len(doubts) - 3} more" if len(doubts) > 3 else ""
+        warnings.warn("; ".join(doubts[:3]) + more, stacklevel=2)
 
 
 def volumes(scan):
@@ -239,8 +236,23 @@ def _others(scans, missing):
     return ""
 
 
-def _problems(scan, firsts):
-    """Yield what is wrong with the files of a scan, one sentence each; ``firsts`` keeps the first run of a subject."""
+def _lacking_confounds(scans):
+    """Return a list of one sentence if some runs have confounds and others have none, else an empty list."""
+    asked = [scan.confounds for scan in scans if scan.confounds is not None]
+    lacking = [path for path in asked if not path.is_file()]
+    if not 0 < len(lacking) < len(asked):
+        return []
+    return [
+        f"{len(lacking)} of {len(asked)} runs have no confounds, so the motion of all is None: {_some(lacking)} is not "
+        "there; fetch it, or leave the run out"
+    ]
+
+
+def _problems(scan, firsts, doubts):
+    """Yield what is wrong with the files of a scan, one sentence each.
+
+    ``firsts`` keeps the first run of a subject, ``doubts`` collects what is not wrong for sure.
+    """
     images = []
     for path in scan.paths:
         try:
@@ -250,7 +262,11 @@ def _problems(scan, firsts):
     if len(images) == len(scan.paths):
         yield from _wrong_length(scan, images)
         yield from _wrong_place(scan, images, firsts)
-    for problem in (_wrong_tr(scan, images[:1]), _wrong_confounds(scan)):
+        if not scan.is_surface and not states_place(images[0]):
+            doubts.append(
+                f"{scan.paths[0]} states no place (its sform and qform codes are 0): left and right may be confused"
+            )
+    for problem in (_wrong_tr(scan, images[:1], doubts), _wrong_confounds(scan)):
         if problem:
             yield problem
 
@@ -294,7 +310,7 @@ def _wrong_place(scan, images, firsts):
             yield str(error)
 
 
-def _wrong_tr(scan, images):
+def _wrong_tr(scan, images, doubts):
     """Return what is wrong with the repetition time: that of sidecars, or of the header where no sidecar has one."""
     own = scan.paths[0].with_name(scan.paths[0].name.split(".")[0] + ".json")
     try:
@@ -310,9 +326,8 @@ def _wrong_tr(scan, images):
         ms = ", not ms" if abs(tr / 1000 - scan.tr) <= TR_TOLERANCE else ""
         return f"{path} says RepetitionTime {tr} s, expected {scan.tr:g} s{ms}: is it of this data set?"
     if stated is not None and abs(stated - scan.tr) > TR_TOLERANCE:
-        warnings.warn(
-            f"the header of {scan.paths[0]} says a TR of {stated:g} s, {path} says {tr:g} s: the sidecar is believed",
-            stacklevel=4,
+        doubts.append(
+            f"the header of {scan.paths[0]} says a TR of {stated:g} s, {path} says {tr:g} s: the sidecar is believed"
         )
     return None
 

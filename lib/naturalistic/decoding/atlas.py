@@ -59,7 +59,7 @@ def parcels_of(person, atlas=None, n_parcels=150):
 
 def _of_volume(path, coordinates):
     """Return the label of the atlas's voxel that holds each place; 0 outside of its field of view."""
-    volume, affine = read_volume(path)
+    volume, affine = read_volume(path, placed=True)
     if not np.array_equal(volume, np.round(volume)):
         raise ValueError(f"{path} has broken numbers, expected one volume of whole labels")
     return nearest_values(volume, affine, coordinates).astype(int)

@@ -100,7 +100,7 @@ def _key(scans, options):
     """Return a hash of what determines the result: the files (by size and time), the options, the recipe."""
     files = [path for scan in scans for path in (*scan.paths, scan.mask, scan.confounds) if path and path.is_file()]
     state = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    text = json.dumps([RECIPE, state, [scan.n_trs for scan in scans], options])
+    text = json.dumps([RECIPE, state, [(scan.n_trs, scan.tr) for scan in scans], options])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

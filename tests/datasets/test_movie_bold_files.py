@@ -1,4 +1,4 @@
-"""MATLAB files whose keys hold something else than numbers: the file and the key are named."""
+"""Files of ds005531 that hold something else than numbers or images: the file and the key are named."""
 
 import h5py
 import numpy as np
@@ -65,3 +65,11 @@ def test_volumes_that_are_no_matrix(tmp_path, monkeypatch, kind, what):
     with pytest.raises(ValueError, match=rf"lamp_run-01\.mat: dataDT is {what}, expected a matrix of numbers"):
         movie_bold.open_bold(tmp_path, "S01", (run,), progress=False)
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_reference_that_is_no_image(tmp_path):
+    path = movie_bold.reference_path(tmp_path, "S01")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"<html>404</html>")
+    with pytest.raises(ValueError, match=r"reference\.nii\.gz cannot be read as an image"):
+        movie_bold.grid(tmp_path, "S01")
