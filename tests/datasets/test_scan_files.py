@@ -1,5 +1,6 @@
 """Files of other people's scans: read in their units, matched by place and content, in all names of fMRIPrep."""
 
+import gzip
 import json
 import tracemalloc
 
@@ -144,6 +145,20 @@ def write_without_place(path, values):
     image = nib.Nifti1Image(values, None)
     assert image.header["sform_code"] == image.header["qform_code"] == 0
     nib.save(image, path)
+
+
+def test_a_mask_whose_axes_lie_in_one_plane_is_named(tmp_path):
+    flat = AFFINE.copy()
+    flat[2, 2] = 0
+    path = write_run(tmp_path)
+    image = nib.Nifti1Image(RIGHT, None)
+    image.header.set_sform(flat, 1)  # nibabel refuses to make such an image, and not to read it
+    path.write_bytes(b"")
+    with gzip.open(path, "wb") as file:
+        image.header.set_data_shape(SHAPE)
+        file.write(image.header.binaryblock + bytes(4) + RIGHT.tobytes(order="F"))
+    with pytest.raises(ValueError, match=r"brain_mask.nii.gz states no place .* lie in one plane"):
+        scans.check([find(tmp_path)])
 
 
 def test_a_mask_that_states_no_place_is_named(tmp_path):
@@ -349,6 +364,23 @@ def test_the_header_is_asked_where_no_sidecar_is(tmp_path, tr, unit):
         scans.check([find(tmp_path)])
 
 
+def test_a_scan_without_any_sidecar(tmp_path):
+    path = write_image(tmp_path / "run.nii.gz", bold())
+    with pytest.raises(ValueError, match=r"no sidecar of .*run\.nii\.gz says RepetitionTime None s"):
+        scans.check([scans.Scan("001", "run", "raw", (path,), TR, N)])
+    write_image(path, bold(), tr=TR)
+    scans.check([scans.Scan("001", "run", "raw", (path,), TR, N)])
+
+
+@pytest.mark.parametrize("shape", [SHAPE, SHAPE[:2], (*SHAPE, N, 1)])
+def test_an_image_of_other_dimensions_is_named(tmp_path, shape):
+    write_run(tmp_path)
+    write_image(find(tmp_path).paths[0], np.zeros(shape, np.float32), np.eye(4))
+    with pytest.raises(ValueError, match=r"preproc_bold\.nii\.gz has 0 volumes .*, expected 24") as error:
+        scans.check([find(tmp_path)])
+    assert ";" not in str(error.value)
+
+
 @pytest.mark.parametrize(("tr", "unit", "warns"), [(2.0, "sec", True), (0, "sec", False), (1.0, "unknown", False)])
 def test_a_header_that_contradicts_the_sidecar_is_warned_of(tmp_path, tr, unit, warns, recwarn):
     write_run(tmp_path, tr=tr, unit=unit)
@@ -451,12 +483,13 @@ def test_a_run_without_confounds_among_others_is_said_each_time(tmp_path):
         ("\t".join(MOTION) + "\n" + "\n".join(["\t".join(["0,1"] * 6)] * N), "row 1: trans_x is no number"),
         ("\t".join(MOTION) + "\n" + "\n".join(["0.1\t0.1"] * N), "is no table"),
         ("", "has no column trans_x"),
+        ("\t".join(MOTION).encode("utf-16"), "is not UTF-8"),
     ],
 )
 def test_broken_confounds_are_said_before_the_work(tmp_path, text, message):
     write_run(tmp_path)
     path = func_of(tmp_path) / f"sub-001_task-{RUNS[0]}_desc-confounds_timeseries.tsv"
-    path.write_text(text)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(ValueError, match=message) as error:
         prepare(tmp_path)
     assert str(error.value).startswith(str(path)) and not (tmp_path / "kept").exists()

@@ -3,6 +3,8 @@
 import nibabel as nib
 import numpy as np
 
+NO_PLACE = "states no place (its sform and qform codes are 0, or its axes lie in one plane)"
+FLAT = 1e-9  # mm3; a voxel that is smaller has axes in one plane
 SAME_AFFINE = 1e-3  # mm; a larger difference is another grid
 MIN_INSIDE = 0.5  # share of a mask that must lie in the field of view of a run; less is the mask of something else
 SHORTEST_TR, LONGEST_TR = 0.02, 100.0  # s; outside of them a header mixes up s and ms
@@ -80,7 +82,7 @@ def read_volume(path, dtype=None, placed=False):
     if len(shape) < 3 or any(n != 1 for n in shape[3:]):
         raise ValueError(f"{path} has shape {shape}, expected one volume (x, y, z)")
     if placed and not states_place(image):
-        raise ValueError(f"{path} states no place (its sform and qform codes are 0), expected an affine to mm")
+        raise ValueError(f"{path} {NO_PLACE}, expected an affine to mm")
     return read_values(image, dtype).reshape(shape[:3]), image.affine
 
 
@@ -105,6 +107,8 @@ def header_tr(image):
 def states_place(image):
     """Return whether the header of an image says where its voxels lie; nibabel centers those that do not."""
     header = image.header
+    if abs(np.linalg.det(image.affine[:3, :3])) < FLAT:
+        return False
     return "sform_code" not in header or bool(header["sform_code"] or header["qform_code"])
 
 
@@ -173,8 +177,8 @@ def mask_on_grid(path, shape, affine, run):
         return mask
     if not states_place(open_image(path)):
         raise ValueError(
-            f"{path} states no place (its sform and qform codes are 0), so it cannot be laid on {run}: save it with "
-            f"the affine of its grid; it has {describe_grid(mask.shape, stored_affine)}, the run has "
+            f"{path} {NO_PLACE}, so it cannot be laid on {run}: save it with the affine of "
+            f"its grid; it has {describe_grid(mask.shape, stored_affine)}, the run has "
             f"{describe_grid(shape, affine)}"
         )
     every = nib.affines.apply_affine(affine, np.argwhere(np.ones(shape, dtype=bool)))

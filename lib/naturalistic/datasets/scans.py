@@ -12,6 +12,7 @@ import numpy as np
 
 from naturalistic.datasets import fmriprep
 from naturalistic.datasets.images import (
+    NO_PLACE,
     describe_grid,
     header_tr,
     is_scaled,
@@ -120,7 +121,7 @@ def check(scans):
     """
     wanted = [path for scan in scans for path in (*scan.paths, scan.mask) if path is not None]
     missing = [path for path in wanted if not path.is_file()]
-    sidecars = [scan.sidecar for scan in scans if scan.space == "raw"]
+    sidecars = [scan.sidecar for scan in scans if scan.space == "raw" and scan.sidecar is not None]
     missing += [path for path in sidecars if not sidecars_of(path)]
     if missing:
         raise FileNotFoundError(
@@ -202,8 +203,11 @@ def confounds_motion(scan):
     """
     if scan.confounds is None or not scan.confounds.is_file():
         return None
-    with open(scan.confounds, encoding="utf-8-sig") as file:
-        there = [name.strip() for name in file.readline().split("\t")]
+    try:
+        with open(scan.confounds, encoding="utf-8-sig") as file:
+            there = [name.strip() for name in file.readline().split("\t")]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{scan.confounds} is not UTF-8 ({error}): expected fMRIPrep's confounds") from error
     names = OLD_MOTION if set(OLD_MOTION) <= set(there) else MOTION
     absent = [name for name in names if name not in there]
     if absent:
@@ -263,9 +267,7 @@ def _problems(scan, firsts, doubts):
         yield from _wrong_length(scan, images)
         yield from _wrong_place(scan, images, firsts)
         if not scan.is_surface and not states_place(images[0]):
-            doubts.append(
-                f"{scan.paths[0]} states no place (its sform and qform codes are 0): left and right may be confused"
-            )
+            doubts.append(f"{scan.paths[0]} {NO_PLACE}: left and right may be confused")
     for problem in (_wrong_tr(scan, images[:1], doubts), _wrong_confounds(scan)):
         if problem:
             yield problem
@@ -297,6 +299,8 @@ def _wrong_place(scan, images, firsts):
             if sizes - {n_expected}:
                 yield f"{side} has {sorted(sizes)} vertices, expected {n_expected:,}: those of {scan.space}"
         return
+    if len(image.shape) != 4:
+        return  # its length is wrong, which was said
     shape, affine = image.shape[:3], image.affine
     if not same_grid(shape, affine, first_image.shape[:3], first_image.affine):
         yield (
@@ -312,16 +316,18 @@ def _wrong_place(scan, images, firsts):
 
 def _wrong_tr(scan, images, doubts):
     """Return what is wrong with the repetition time: that of sidecars, or of the header where no sidecar has one."""
+    sidecars = [] if scan.sidecar is None else sidecars_of(scan.sidecar)
     own = scan.paths[0].with_name(scan.paths[0].name.split(".")[0] + ".json")
     try:
-        tr, path = repetition_time([*sidecars_of(scan.sidecar), *([own] if own.is_file() else [])])
+        tr, path = repetition_time([*sidecars, *([own] if own.is_file() else [])])
     except ValueError as error:
         return str(error)
     stated = header_tr(images[0]) if images and not scan.is_surface else None
     if tr is None and stated is not None:
         tr, path = stated, f"the header of {scan.paths[0]}"
     if tr is None and scan.space == "raw":
-        return f"{_some(sidecars_of(scan.sidecar))} says RepetitionTime None s, expected {scan.tr:g} s"
+        where = _some(sidecars) or f"no sidecar of {scan.paths[0]}"
+        return f"{where} says RepetitionTime None s, expected {scan.tr:g} s"
     if tr is not None and abs(tr - scan.tr) > TR_TOLERANCE:
         ms = ", not ms" if abs(tr / 1000 - scan.tr) <= TR_TOLERANCE else ""
         return f"{path} says RepetitionTime {tr} s, expected {scan.tr:g} s{ms}: is it of this data set?"
