@@ -181,7 +181,8 @@ def _prepare_run(scan, space, options, part, k, start):
     if scan.is_surface:
         bold, motion = scans_of.vertices(scan), scans_of.confounds_motion(scan)
     else:
-        bold, motion = _masked(scan, *scans_of.volumes(scan), space)
+        data, affine = scans_of.volumes(scan)
+        bold, motion = _masked(scan, data, affine, space)
     drift = DRIFTS[options["drift"]]
     bold = zscore(drift(bold, scan.tr, options["window"])[options["n_dropped"] :])
     rows = np.lib.format.open_memmap(part / "bold.npy", mode="r+")
