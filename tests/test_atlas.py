@@ -47,7 +47,7 @@ def test_a_label_image_gives_each_voxel_the_label_where_it_lies(tmp_path):
 def test_annotations_of_both_sides_are_told_apart_and_the_medial_wall_is_outside(tmp_path):
     names = ["Unknown", "G_one", "Medial_wall", "S_two"]
     left = annotation(tmp_path / "lh.annot", [1] * 5 + [3] * 10 + [2] * 5, names)
-    right = annotation(tmp_path / "rh.annot", [3] * 12 + [0] * 8 + [1] * 30, names)  # a finer mesh: 50 vertices
+    right = annotation(tmp_path / "rh.annot", [3] * 12 + [0] * 8 + [1] * 54, names)  # the next finer mesh: 74 vertices
     found = decoding.parcels_of(person("fsaverage5", mask=False), [left, right])
     assert found.tolist() == [0] * 5 + [1] * 10 + [-1] * 5 + [2] * 12 + [-1] * 8
 
@@ -66,7 +66,7 @@ def test_bad_atlases(tmp_path):
     for atlas, one, error, message in [
         (tmp_path / "no.nii", person(), FileNotFoundError, "is not there; expected an atlas"),
         (far, person(), ValueError, "has no label at any voxel"),
-        (maps, person(), ValueError, "expected one volume of whole labels"),
+        (maps, person(), ValueError, "has broken numbers, expected one volume of whole labels"),
         ([short, short], person(), ValueError, "but the subject is in the volume (mni)"),
         ([short, short], person("fsaverage5", mask=False), ValueError, "has 5 vertices, expected 20"),
         ([short] * 3, person(), ValueError, "names 3 files"),

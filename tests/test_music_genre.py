@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from naturalistic.datasets import music_genre, scans
 from naturalistic.datasets.events import GENRES, Clip, check_repeats, read_events
+from naturalistic.datasets.fmriprep import MESHES
 from naturalistic.datasets.music_files import SUBJECTS, TRAINING
 
 N_TRS = music_genre.N_TRS
@@ -270,7 +271,8 @@ def fmriprep(tmp_path, tree):
     return tmp_path
 
 
-def test_fmriprep_output(fmriprep):
+def test_fmriprep_output(fmriprep, monkeypatch):
+    monkeypatch.setitem(MESHES, "fsaverage5", (("fsaverage5",), 7))  # a small mesh
     experiment = music_genre.load(fmriprep, runs=["Test_run-01"])
     for space in ("native", "mni"):
         (scan,) = experiment.scans("001", space)

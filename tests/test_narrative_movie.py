@@ -12,6 +12,7 @@ import pytest
 import scipy.io
 from naturalistic.datasets import by_voxel, movie_bold, movie_titles, narrative_movie, openneuro, scans, studyforrest
 from naturalistic.datasets.annotations import LEVELS, MARKER, read_annotation
+from naturalistic.datasets.fmriprep import MESHES
 from naturalistic.preprocessing import prepare, zscore
 
 GRID = (6, 5, 4)
@@ -647,9 +648,10 @@ def test_broken_tables_of_a_miniature(broken, change, message):
         narrative_movie.load(broken)
 
 
-def test_scans_are_whole_runs(tree, tmp_path):
+def test_scans_are_whole_runs(tree, tmp_path, monkeypatch):
     """Scans are prepared whole, drift by a 120-s median; `kept` then says which rows the annotations are of."""
     shutil.copytree(tree, tmp_path / "copy")
+    monkeypatch.setitem(MESHES, "fsaverage5", (("fsaverage5",), 7))  # a small mesh
     rng = np.random.default_rng(3)
     for run, n in zip(("lamp_run-01", "lamp_run-02"), (30, 40)):
         raw = tmp_path / "copy/sub-S01/func" / f"sub-S01_task-{run}_bold.nii.gz"

@@ -11,12 +11,12 @@ import os
 from pathlib import Path
 
 import h5py
-import nibabel as nib
 import numpy as np
 import scipy.io
 
 from naturalistic.cache import cache_dir
 from naturalistic.datasets import by_voxel
+from naturalistic.datasets.images import open_image, silence_unseen
 from naturalistic.datasets.place import claimed
 
 SHAPE = (96, 96, 72)  # of the scanner's grid
@@ -47,7 +47,7 @@ def grid(folder, subject):
     path = reference_path(folder, subject)
     if not path.is_file():
         return SHAPE, None
-    image = nib.load(path)
+    image = open_image(path)
     return tuple(image.shape[:3]), image.affine
 
 
@@ -64,18 +64,33 @@ def read_mask(path):
     try:
         arrays = scipy.io.loadmat(path)
     except NotImplementedError:  # v7.3
-        with _opened(path) as file:
-            arrays = {key: np.asarray(file[key]) for key in file if isinstance(file[key], h5py.Dataset)}
+        arrays = _read_v73(path)
     except Exception as error:  # a damaged file makes scipy raise a dozen kinds
         raise ValueError(f"{path} is no MATLAB file or was cut short ({error}); fetch it again") from error
     if VOXELS not in arrays:
         names = ", ".join(key for key in arrays if not key.startswith("__"))
         raise ValueError(f"{path} has the keys {names}, expected {VOXELS}")
     listed = np.asarray(arrays[VOXELS]).ravel()
+    if listed.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{path}: {VOXELS} holds {listed.dtype}, expected a vector of numbers, not a cell, a structure or text"
+        )
     voxels = listed.astype(np.int64)
     if not len(voxels) or (voxels != listed).any() or voxels.min() < 1 or len(np.unique(voxels)) < len(voxels):
         raise ValueError(f"{path}: {VOXELS} is empty, or not of whole numbers from 1, each once")
     return voxels - 1
+
+
+def _read_v73(path):
+    """Return what a MATLAB v7.3 file has by key: the voxels where they are an array, None for all else."""
+    with _opened(path) as file:
+        arrays = dict.fromkeys(file)
+        if isinstance(file.get(VOXELS), h5py.Dataset):
+            try:
+                arrays[VOXELS] = file[VOXELS][()]
+            except OSError as error:
+                raise ValueError(f"{path} is damaged or was cut short ({error}); fetch it again") from error
+    return arrays
 
 
 def open_bold(folder, subject, runs, progress=True):
@@ -151,7 +166,11 @@ def _check(path, run, mask, voxels, n_grid):
     with _opened(path) as file:
         if BOLD not in file:
             raise ValueError(f"{path} has the keys {', '.join(file)}, expected {BOLD}")
-        shape = file[BOLD].shape
+        data = file[BOLD]
+        if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "iuf":
+            found = "a group" if isinstance(data, h5py.Group) else data.dtype
+            raise ValueError(f"{path}: {BOLD} is {found}, expected a matrix of numbers: was it saved as a structure?")
+        shape = data.shape
     if len(shape) != 2 or shape[1] != n_grid:
         raise ValueError(f"{path}: {BOLD} is {shape}, expected {run.n_seconds} volumes by {n_grid:,} voxels")
     if shape[0] != run.n_seconds:
@@ -209,17 +228,12 @@ def _zscored(path, bold):
     n_constant = 0
     for v in range(0, bold.shape[1], _BLOCK):
         block = bold[:, v : v + _BLOCK]
-        unseen = np.isnan(block).all(axis=0)  # as motion correction leaves the edges of the volume
-        values = np.where(unseen, 0, block).astype(np.float64)
-        bad = ~np.isfinite(values).all(axis=0)
-        if bad.any():
-            raise ValueError(
-                f"{path}: {bad.sum()} of {len(bad)} voxels are not finite at some seconds, expected numbers; is the "
-                "mask of another subject?"
-            )
+        # as motion correction leaves the edges of the volume
+        silence_unseen(block, path, "voxels", "is the mask of another subject?")
+        values = block.astype(np.float64)
         values -= values.mean(axis=0)
         sd = np.sqrt((values**2).mean(axis=0))
-        flat = unseen | (sd <= 8 * np.finfo(np.float32).eps * np.abs(np.where(unseen, 0, block)).max(axis=0))
+        flat = sd <= 8 * np.finfo(np.float32).eps * np.abs(block).max(axis=0)
         bold[:, v : v + _BLOCK] = np.where(flat, 0, values / np.where(flat, 1, sd))
         n_constant += int(flat.sum())
     if n_constant > MAX_CONSTANT * bold.shape[1]:

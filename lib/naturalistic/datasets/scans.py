@@ -4,16 +4,32 @@ A `Scan` says what is to be read and how long it must be; `check` looks at heade
 before any long work, `volumes` and `vertices` read one run.
 """
 
-import json
-import zlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
-SPACES = ("raw", "native", "mni", "fsaverage5", "fsaverage6", "fsaverage")
-MNI = "MNI152NLin2009cAsym"
+from naturalistic.datasets import fmriprep
+from naturalistic.datasets.images import (
+    NO_PLACE,
+    describe_grid,
+    header_tr,
+    is_scaled,
+    mask_on_grid,
+    open_image,
+    read_values,
+    same_grid,
+    silence_unseen,
+    states_place,
+)
+from naturalistic.datasets.sidecars import repetition_time, sidecars_of
+
+SPACES = ("raw", *fmriprep.SPACES, *fmriprep.MESHES)
+MNI = fmriprep.TEMPLATES[0]
+TR_TOLERANCE = 1e-3  # s
+MOTION = tuple(f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz")
+OLD_MOTION = ("X", "Y", "Z", "RotX", "RotY", "RotZ")  # of fMRIPrep before 1.2
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,7 @@ class Scan:
     n_trs : int
         Volumes that it must have.
     mask, confounds, sidecar : Path or None
-        fMRIPrep's brain mask and confounds; the scanner's sidecar.
+        fMRIPrep's brain mask and confounds; the sidecar beside the raw run (those above it count too).
     """
 
     subject: str
@@ -62,7 +78,8 @@ def find(folder, subject, run, *, space, tr, n_trs, derivatives=None):
     subject, run : str
         Labels, as in `Scan`.
     space : str
-        ``"raw"``, or fMRIPrep's output: ``"native"`` (the subject's T1w), ``"mni"``, ``"fsaverage5"``...
+        ``"raw"``, or fMRIPrep's output: ``"native"`` (the subject's T1w), ``"mni"``, ``"fsaverage5"``... Of several
+        variants (templates, ``res-``) one is taken: see `fmriprep.volume_files`.
     tr, n_trs
         What the scan must have.
     derivatives : Path, optional
@@ -77,42 +94,47 @@ def find(folder, subject, run, *, space, tr, n_trs, derivatives=None):
         raise ValueError(f"space is {space!r}, expected one of {', '.join(SPACES)}")
     stem = f"sub-{subject}_task-{run}"
     raw = Path(folder) / f"sub-{subject}" / "func"
+    sidecar = raw / f"{stem}_bold.json"
     if space == "raw":
-        path = _either(raw / f"{stem}_bold.nii")
-        return Scan(subject, run, space, (path,), tr, n_trs, sidecar=raw / f"{stem}_bold.json")
+        return Scan(subject, run, space, (fmriprep.either(raw / f"{stem}_bold.nii"),), tr, n_trs, sidecar=sidecar)
     func = Path(derivatives or Path(folder) / "derivatives" / "fmriprep") / f"sub-{subject}" / "func"
-    confounds = func / f"{stem}_desc-confounds_timeseries.tsv"
-    more = {"tr": tr, "n_trs": n_trs, "confounds": confounds, "sidecar": raw / f"{stem}_bold.json"}
-    if space.startswith("fsaverage"):
-        paths = tuple(func / f"{stem}_hemi-{side}_space-{space}_bold.func.gii" for side in "LR")
-        return Scan(subject, run, space, paths, **more)
-    name = {"native": "T1w", "mni": MNI}[space]
-    path = _either(func / f"{stem}_space-{name}_desc-preproc_bold.nii")
-    mask = _either(func / f"{stem}_space-{name}_desc-brain_mask.nii")
-    return Scan(subject, run, space, (path,), mask=mask, **more)
+    more = {"tr": tr, "n_trs": n_trs, "confounds": fmriprep.confounds_file(func, stem), "sidecar": sidecar}
+    if space in fmriprep.MESHES:
+        return Scan(subject, run, space, fmriprep.surface_files(func, stem, space), **more)
+    bold, mask = fmriprep.volume_files(func, stem, space)
+    return Scan(subject, run, space, (bold,), mask=mask, **more)
 
 
 def check(scans):
-    """Look at all headers and sidecars before any long work.
+    """Look at headers, sidecars, masks and confounds of all scans before any long work.
+
+    One warning lists runs without confounds among others that have them, headers that state another repetition time
+    than the sidecar, and images whose header states no place.
 
     Raises
     ------
     FileNotFoundError
         Naming every file that is missing, all at once.
     ValueError
-        Naming each file that is truncated, is no image, or has another length or TR.
+        Naming each file that is truncated, is no image, has another length or TR, or lies elsewhere: another grid or
+        mesh than the subject's first run, a mask beside the brain.
     """
     wanted = [path for scan in scans for path in (*scan.paths, scan.mask) if path is not None]
-    wanted += [scan.sidecar for scan in scans if scan.space == "raw"]
     missing = [path for path in wanted if not path.is_file()]
+    sidecars = [scan.sidecar for scan in scans if scan.space == "raw" and scan.sidecar is not None]
+    missing += [path for path in sidecars if not sidecars_of(path)]
     if missing:
         raise FileNotFoundError(
-            f"{len(missing)} of {len(wanted)} files are missing: {_some(missing)}; fetch them "
-            "(naturalistic fetch), or name the runs and the space that you have"
+            f"{len(missing)} of {len(wanted) + len(sidecars)} files are missing: {_some(missing)}; "
+            f"{_others(scans, missing)}fetch them (naturalistic fetch), or name the runs and the space that you have"
         )
-    wrong = [problem for scan in scans for problem in _problems(scan)]
+    firsts, doubts = {}, _lacking_confounds(scans)
+    wrong = [problem for scan in scans for problem in _problems(scan, firsts, doubts)]
     if wrong:
         raise ValueError("; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""))
+    if doubts:
+        more = f"; and {len(doubts) - 3} more" if len(doubts) > 3 else ""
+        warnings.warn("; ".join(doubts[:3]) + more, stacklevel=2)
 
 
 def volumes(scan):
@@ -122,7 +144,7 @@ def volumes(scan):
     -------
     data : array or array proxy (x, y, z, n_trs)
         Indexed as ``data[..., t]``. An uncompressed file stays on disk and is read volume by volume; a
-        compressed one is read whole, as the integers that it holds.
+        compressed one is read whole, as the integers that it holds, or as float32 if they have a slope or intercept.
     affine : array (4, 4)
         From voxel indices to mm.
 
@@ -132,29 +154,42 @@ def volumes(scan):
         If the file cannot be read to its end.
     """
     path = scan.paths[0]
-    image = nib.load(path)
+    image = open_image(path)
     if path.name.endswith(".nii"):
         return image.dataobj, image.affine
-    try:
-        slope, intercept = image.header.get_slope_inter()
-        whole = slope in (None, 1.0) and intercept in (None, 0.0)
-        data = np.asanyarray(image.dataobj.get_unscaled() if whole else image.get_fdata(dtype=np.float32))
-    except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{path} is damaged or was cut short ({error}); fetch it again") from error
-    return data, image.affine
+    return read_values(image, np.float32 if is_scaled(image) else None), image.affine
+
+
+def masks_on_grid(scans, shape, affine):
+    """Return what is in the brain masks of all scans, on the grid of the first: bool (x, y, z).
+
+    Raises
+    ------
+    ValueError
+        As `mask_on_grid`, or if the masks have no voxel in common.
+    """
+    mask = np.all([mask_on_grid(scan.mask, shape, affine, scan.paths[0]) for scan in scans], axis=0)
+    if not mask.any():
+        raise ValueError(f"the masks of {len(scans)} runs have no voxel in common: {_some([s.mask for s in scans])}")
+    return mask
 
 
 def vertices(scan):
     """Return the run of a surface scan, left vertices before right ones: float32 (n_trs, n_vertices).
 
     Vertices that fMRIPrep left without values (its option for the medial surface) are 0, as others outside of the scan.
+
+    Raises
+    ------
+    ValueError
+        Naming the file, if it is damaged, or vertices are not finite at some TRs only.
     """
     sides = []
     for path in scan.paths:
-        sides.append(np.stack([array.data for array in nib.load(path).darrays]).astype(np.float32))
-    bold = np.concatenate(sides, axis=1)
-    bold[np.isnan(bold)] = 0
-    return bold
+        side = np.stack([array.data for array in open_image(path).darrays]).astype(np.float32)
+        silence_unseen(side, path, "vertices", "fetch it again, or run fMRIPrep again")
+        sides.append(side)
+    return np.concatenate(sides, axis=1)
 
 
 def confounds_motion(scan):
@@ -163,47 +198,84 @@ def confounds_motion(scan):
     Raises
     ------
     ValueError
-        If columns are missing, or the table has another number of rows than the scan must have volumes.
+        If columns are missing, a value is no number, or the table has another number of rows than the scan must have
+        volumes.
     """
     if scan.confounds is None or not scan.confounds.is_file():
         return None
-    names = [f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"]
-    table = np.genfromtxt(scan.confounds, delimiter="\t", names=True, missing_values="n/a", dtype=float)
-    absent = [name for name in names if name not in (table.dtype.names or ())]
+    try:
+        with open(scan.confounds, encoding="utf-8-sig") as file:
+            there = [name.strip() for name in file.readline().split("\t")]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{scan.confounds} is not UTF-8 ({error}): expected fMRIPrep's confounds") from error
+    names = OLD_MOTION if set(OLD_MOTION) <= set(there) else MOTION
+    absent = [name for name in names if name not in there]
     if absent:
         raise ValueError(f"{scan.confounds} has no column {', '.join(absent)}: expected fMRIPrep's confounds")
-    motion = np.stack([np.atleast_1d(table[name]) for name in names], axis=1)
+    # of hundreds of columns, six are read; a row with too few is an error of numpy's, which names the row
+    columns = [there.index(name) for name in names]
+    try:
+        motion = np.genfromtxt(scan.confounds, delimiter="\t", skip_header=1, usecols=columns, ndmin=2)
+    except ValueError as error:
+        raise ValueError(f"{scan.confounds} is no table ({error}): expected fMRIPrep's confounds") from error
     if len(motion) != scan.n_trs:
         raise ValueError(f"{scan.confounds} has {len(motion)} rows, expected {scan.n_trs}: one a volume of the run")
+    bad = np.argwhere(~np.isfinite(motion))
+    if len(bad):
+        row, column = bad[0]
+        raise ValueError(f"{scan.confounds}, row {row + 1}: {names[column]} is no number, expected mm or rad")
     return motion
-
-
-def _either(path):
-    """Return ``path``, or its compressed twin if only that is there."""
-    packed = path.with_name(path.name + ".gz")
-    return packed if packed.is_file() and not path.is_file() else path
 
 
 def _some(paths, n=4):
     return ", ".join(map(str, paths[:n])) + (f" and {len(paths) - n} more" if len(paths) > n else "")
 
 
-def _problems(scan):
-    """Yield what is wrong with the files of a scan, one sentence each."""
-    if scan.sidecar is not None and scan.sidecar.is_file():
-        try:
-            tr = json.loads(scan.sidecar.read_text(encoding="utf-8")).get("RepetitionTime")
-        except ValueError as error:
-            yield f"{scan.sidecar} is not JSON ({error})"
-        else:
-            if tr is None or abs(float(tr) - scan.tr) > 1e-3:
-                yield f"{scan.sidecar} says RepetitionTime {tr} s, expected {scan.tr:g} s: is it of this data set?"
+def _others(scans, missing):
+    """Return which spaces are there of the first run whose image is missing, as a part of the message."""
+    for scan in scans:
+        if scan.space != "raw" and scan.paths[0] in missing:
+            spaces = fmriprep.spaces_there(scan.paths[0].parent, f"sub-{scan.subject}_task-{scan.run}")
+            return f"of this run there are {', '.join(spaces)}; " if spaces else ""
+    return ""
+
+
+def _lacking_confounds(scans):
+    """Return a list of one sentence if some runs have confounds and others have none, else an empty list."""
+    asked = [scan.confounds for scan in scans if scan.confounds is not None]
+    lacking = [path for path in asked if not path.is_file()]
+    if not 0 < len(lacking) < len(asked):
+        return []
+    return [
+        f"{len(lacking)} of {len(asked)} runs have no confounds, so the motion of all is None: {_some(lacking)} is not "
+        "there; fetch it, or leave the run out"
+    ]
+
+
+def _problems(scan, firsts, doubts):
+    """Yield what is wrong with the files of a scan, one sentence each.
+
+    ``firsts`` keeps the first run of a subject, ``doubts`` collects what is not wrong for sure.
+    """
+    images = []
     for path in scan.paths:
         try:
-            image = nib.load(path)
-        except (nib.filebasedimages.ImageFileError, OSError, EOFError, zlib.error, ValueError) as error:
-            yield f"{path} cannot be read as an image ({error}); fetch it again"
-            continue
+            images.append(open_image(path))
+        except ValueError as error:
+            yield str(error)
+    if len(images) == len(scan.paths):
+        yield from _wrong_length(scan, images)
+        yield from _wrong_place(scan, images, firsts)
+        if not scan.is_surface and not states_place(images[0]):
+            doubts.append(f"{scan.paths[0]} {NO_PLACE}: left and right may be confused")
+    for problem in (_wrong_tr(scan, images[:1], doubts), _wrong_confounds(scan)):
+        if problem:
+            yield problem
+
+
+def _wrong_length(scan, images):
+    """Compare the volumes of a run with those that it must have."""
+    for path, image in zip(scan.paths, images):
         if scan.is_surface:
             shape, n_found = "a surface", len(image.darrays)
         else:
@@ -212,6 +284,66 @@ def _problems(scan):
             yield from _truncated(path, image)
         if n_found != scan.n_trs:
             yield f"{path} has {n_found} volumes ({shape}), expected {scan.n_trs}: the run is not whole"
+
+
+def _wrong_place(scan, images, firsts):
+    """Compare grid or mesh with what the space has and with the subject's first run; and the mask with the grid."""
+    path, image = scan.paths[0], images[0]
+    first, first_image = firsts.setdefault((scan.subject, scan.space), (scan, image))
+    if fmriprep.variant_of(path) != fmriprep.variant_of(first.paths[0]):
+        yield f"{path} is of another space than the subject's first run, {first.paths[0]}: expected one variant for all"
+    if scan.is_surface:
+        n_expected = fmriprep.MESHES[scan.space][1]
+        for side, surface in zip(scan.paths, images):
+            sizes = {int(array.dims[0]) for array in surface.darrays}
+            if sizes - {n_expected}:
+                yield f"{side} has {sorted(sizes)} vertices, expected {n_expected:,}: those of {scan.space}"
+        return
+    if len(image.shape) != 4:
+        return  # its length is wrong, which was said
+    shape, affine = image.shape[:3], image.affine
+    if not same_grid(shape, affine, first_image.shape[:3], first_image.affine):
+        yield (
+            f"{path} has another grid than the subject's first run: {describe_grid(shape, affine)}; {first.paths[0]} "
+            f"has {describe_grid(first_image.shape[:3], first_image.affine)}; prepare it by itself, or resample it"
+        )
+    if scan.mask is not None:
+        try:
+            mask_on_grid(scan.mask, shape, affine, path)
+        except ValueError as error:
+            yield str(error)
+
+
+def _wrong_tr(scan, images, doubts):
+    """Return what is wrong with the repetition time: that of sidecars, or of the header where no sidecar has one."""
+    sidecars = [] if scan.sidecar is None else sidecars_of(scan.sidecar)
+    own = scan.paths[0].with_name(scan.paths[0].name.split(".")[0] + ".json")
+    try:
+        tr, path = repetition_time([*sidecars, *([own] if own.is_file() else [])])
+    except ValueError as error:
+        return str(error)
+    stated = header_tr(images[0]) if images and not scan.is_surface else None
+    if tr is None and stated is not None:
+        tr, path = stated, f"the header of {scan.paths[0]}"
+    if tr is None and scan.space == "raw":
+        where = _some(sidecars) or f"no sidecar of {scan.paths[0]}"
+        return f"{where} says RepetitionTime None s, expected {scan.tr:g} s"
+    if tr is not None and abs(tr - scan.tr) > TR_TOLERANCE:
+        ms = ", not ms" if abs(tr / 1000 - scan.tr) <= TR_TOLERANCE else ""
+        return f"{path} says RepetitionTime {tr} s, expected {scan.tr:g} s{ms}: is it of this data set?"
+    if stated is not None and abs(stated - scan.tr) > TR_TOLERANCE:
+        doubts.append(
+            f"the header of {scan.paths[0]} says a TR of {stated:g} s, {path} says {tr:g} s: the sidecar is believed"
+        )
+    return None
+
+
+def _wrong_confounds(scan):
+    try:
+        confounds_motion(scan)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _truncated(path, image):

@@ -5,6 +5,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from naturalistic.datasets.images import nearest_values, read_volume
 from naturalistic.decoding.parcels import equal_area_parcels
 
 OUTSIDE = ("unknown", "medial_wall", "medial wall", "corpuscallosum", "???")  # names of what is no cortex
@@ -58,30 +59,37 @@ def parcels_of(person, atlas=None, n_parcels=150):
 
 def _of_volume(path, coordinates):
     """Return the label of the atlas's voxel that holds each place; 0 outside of its field of view."""
-    image = nib.load(path)
-    volume = np.asarray(image.dataobj)
-    if volume.ndim != 3 or not np.array_equal(volume, np.round(volume)):
-        raise ValueError(f"{path} has shape {volume.shape} or broken numbers, expected one volume of whole labels")
-    places = np.round(nib.affines.apply_affine(np.linalg.inv(image.affine), coordinates)).astype(int)
-    inside = ((places >= 0) & (places < volume.shape)).all(axis=1)
-    labels = np.zeros(len(coordinates), dtype=int)
-    labels[inside] = volume[tuple(places[inside].T)]
-    return labels
+    volume, affine = read_volume(path, placed=True)
+    if not np.array_equal(volume, np.round(volume)):
+        raise ValueError(f"{path} has broken numbers, expected one volume of whole labels")
+    return nearest_values(volume, affine, coordinates).astype(int)
 
 
 def _of_both_sides(paths, n_vertices):
     """Return the labels of the left and of the right vertices; 0 for what is no cortex, left and right apart."""
     found, first = [], 1
     for path in paths:
-        labels, _, names = nib.freesurfer.read_annot(path)
-        if len(labels) < n_vertices:
-            raise ValueError(f"{path} has {len(labels):,} vertices, expected {n_vertices:,} or a finer mesh's")
+        try:
+            labels, _, names = nib.freesurfer.read_annot(path)
+        except Exception as error:  # a damaged file raises a dozen kinds
+            raise ValueError(f"{path} is no annotation of FreeSurfer, or was cut short ({error})") from error
+        if not _is_mesh(len(labels), n_vertices):
+            raise ValueError(
+                f"{path} has {len(labels):,} vertices, expected {n_vertices:,} or a finer fsaverage mesh's"
+            )
         names = [name.decode().lower() for name in names]
         cortex = np.array([name not in OUTSIDE for name in names] + [False])  # -1: of no label
         labels = labels[:n_vertices]
         found.append(np.where(cortex[labels], labels + first, 0))
         first += len(names)
     return found
+
+
+def _is_mesh(n_vertices, n_coarse):
+    """Return whether a mesh is the coarse one or divides its triangles in four, once or more often."""
+    while n_vertices > n_coarse and (n_vertices - 2) % 4 == 0:
+        n_vertices = (n_vertices - 2) // 4 + 2
+    return n_vertices == n_coarse
 
 
 def _numbered(labels, paths):

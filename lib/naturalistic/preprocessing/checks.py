@@ -13,7 +13,7 @@ def check_bold(bold):
 
     Returns
     -------
-    bold : array of the same shape and dtype
+    bold : array of the same shape and dtype; float32 for float16
 
     Raises
     ------
@@ -26,6 +26,8 @@ def check_bold(bold):
             f"bold is {bold.dtype} of shape {bold.shape}, expected float of shape "
             "(n_trs, n_voxels) or (n_subjects, n_trs, n_voxels)"
         )
+    # three digits are too few for what is left of a voxel without its mean
+    bold = bold.astype(np.promote_types(bold.dtype, np.float32), copy=False)
     bad = ~np.isfinite(bold)
     if bad.any():
         *_, t, v = np.argwhere(bad)[0]

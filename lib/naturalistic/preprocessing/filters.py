@@ -27,7 +27,7 @@ def high_pass(bold, tr, cutoff, runs=None, order=5):
 
     Returns
     -------
-    filtered : array of the same shape and dtype
+    filtered : array of the same shape and dtype; float32 for float16
         A constant voxel becomes 0.
 
     Raises
@@ -49,7 +49,10 @@ def high_pass(bold, tr, cutoff, runs=None, order=5):
                 f"the run at samples {s.start} to {s.stop - 1} has {s.stop - s.start} TRs, too few for a filter of "
                 f"order {order}: expected more than {3 * (order + 1)}"
             )
-        filtered[s] = butterworth(bold[s].astype(np.float64), 1.0 / tr, high_pass=cutoff, order=order)
+        for v in range(0, bold.shape[1], VOXELS):
+            columns = bold[s, v : v + VOXELS].astype(np.float64)
+            # without a copy nilearn filters voxel after voxel, thirty times as slowly
+            filtered[s, v : v + VOXELS] = butterworth(columns, 1 / tr, high_pass=cutoff, order=order, copy=True)
         _silence_constant(filtered[s], bold[s])
     return filtered
 
@@ -79,7 +82,7 @@ def running_median(bold, tr, window=240.0, runs=None):
 
     Returns
     -------
-    filtered : array of the same shape and dtype
+    filtered : array of the same shape and dtype; float32 for float16
         A constant voxel becomes 0.
 
     Raises
@@ -124,7 +127,7 @@ def cosine(bold, tr, cutoff=1 / 128, runs=None):
 
     Returns
     -------
-    filtered : array of the same shape and dtype
+    filtered : array of the same shape and dtype; float32 for float16
         A constant voxel becomes 0.
 
     Raises

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-import nibabel as nib
 import numpy as np
 
 from naturalistic.datasets import movie_bold
+from naturalistic.datasets.images import read_volume
 from naturalistic.datasets.made import MINIATURE
 from naturalistic.preprocessing.registration import to_mni
 
@@ -55,7 +55,7 @@ def movie_places(movie, subject):
         )
     matrix = affine
     if movie.made != MINIATURE:
-        image = nib.load(movie_bold.reference_path(movie.folder, subject))
-        matrix = to_mni(np.asarray(image.dataobj, dtype=np.float32), affine) @ affine
+        reference, _ = read_volume(movie_bold.reference_path(movie.folder, subject), np.float32)
+        matrix = to_mni(reference, affine) @ affine
     coordinates = ijk @ matrix[:3, :3].T + matrix[:3, 3]
     return Places(coordinates, float(abs(np.linalg.det(affine[:3, :3])) ** (1 / 3)))

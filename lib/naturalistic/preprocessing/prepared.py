@@ -25,7 +25,7 @@ class Prepared:
         Index into ``run_names``.
     run_names : tuple of str
     motion : array (n_trs, 6) or None
-        mm and rad; None where fMRIPrep left no confounds.
+        mm and rad; None where fMRIPrep left no confounds of a run.
     mask : bool array (x, y, z) or None
         Voxels that are kept; None on a surface.
     affine : array (4, 4) or None
@@ -66,8 +66,9 @@ class Prepared:
         return SPACING if self.mask is None else float(abs(np.linalg.det(self.affine[:3, :3])) ** (1 / 3))
 
     def motion_of(self, run):
-        """Return the motion of a whole run, the dropped volumes too (n_trs, 6), mm and rad."""
-        return np.load(self.folder / f"{self.run_names.index(run):03d}-motion.npy", allow_pickle=False)
+        """Return the motion of a whole run, the dropped volumes too (n_trs, 6), mm and rad; None if unknown."""
+        motion = np.load(self.folder / f"{self.run_names.index(run):03d}-motion.npy", allow_pickle=False)
+        return None if np.isnan(motion).any() else motion
 
     def select(self, start):
         """Return the runs whose names begin with ``start``.
@@ -127,7 +128,7 @@ def open_prepared(place):
         bold=np.load(place / "bold.npy", mmap_mode="r", allow_pickle=False),
         runs=np.repeat(np.arange(n_runs), about["n_trs"]),
         run_names=tuple(about["run_names"]),
-        motion=None if np.isnan(motion).all() else motion,
+        motion=None if np.isnan(motion).any() else motion,
         mask=space.get("mask"),
         affine=space.get("affine"),
         to_mni=space.get("to_mni"),

@@ -12,6 +12,7 @@ BLOCK = 32  # volumes read at once: few enough for memory, enough that a compres
 SPACING = 4.0  # mm between the points that are compared; a smaller step costs time and adds next to nothing
 PRECISION = 0.005  # mm (or mm on a sphere of 50 mm): a smaller step ends the search
 STEPS = 40  # at most; two or three are usual
+GAIN = 0.8, 1.25  # brightness of a volume relative to the reference; between them the steps come to rest as they are
 FWHM_TO_SD = 1 / np.sqrt(8 * np.log(2))
 
 
@@ -159,13 +160,20 @@ def _compared(mask, sizes):
 
 
 def search(coefficients, target, start, name):
-    """Return the rigid matrix (reference to volume, mm) found from ``start``; ``name`` is the volume's number."""
+    """Return the rigid matrix (reference to volume, mm) found from ``start``; ``name`` is the volume's number.
+
+    Volume and reference are compared up to a factor: sessions and receiver gains differ in brightness.
+    """
     # smoothing the coefficients of a spline smooths the spline: the volume needs no second prefilter
     smooth = ndimage.gaussian_filter(coefficients, target.blur, mode="mirror") if target.blur.any() else coefficients
     matrix = start
     for _ in range(STEPS):
-        difference = sample(smooth, matrix, target.points, target.affine) - target.values
-        step = (target.solve @ difference)[:6]
+        values = sample(smooth, matrix, target.points, target.affine)
+        step = (target.solve @ (values - target.values))[:6]
+        # a volume that is twice as bright changes twice as much with each mm: its steps are twice too long
+        gain = (values @ target.values) / (target.values @ target.values)
+        if gain > 0 and not GAIN[0] <= gain <= GAIN[1]:
+            step = step / gain
         matrix = matrix @ np.linalg.inv(motion_matrix(step, target.centre))
         if np.abs(step[:3]).max() < PRECISION and 50 * np.abs(step[3:]).max() < PRECISION:
             return matrix

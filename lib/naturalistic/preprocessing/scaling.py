@@ -17,7 +17,7 @@ def zscore(bold, runs=None):
 
     Returns
     -------
-    scaled : array of the same shape and dtype
+    scaled : array of the same shape and dtype; float32 for float16
 
     Raises
     ------

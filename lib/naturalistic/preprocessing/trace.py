@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from naturalistic.datasets.images import describe_grid, same_grid
 from naturalistic.datasets.scans import volumes
 from naturalistic.preprocessing.motion import resample
 from naturalistic.preprocessing.scaling import zscore
@@ -31,11 +32,16 @@ def trace(scan, subject, column, *, drift="median", window=240.0):
     Raises
     ------
     ValueError
-        If the scan is not raw.
+        If the scan is not raw, or of another grid than the subject.
     """
     if scan.space != "raw":
         raise ValueError(f"the scan is in the space {scan.space!r}, expected raw: fMRIPrep did the first steps itself")
     data, affine = volumes(scan)
+    if not same_grid(data.shape[:3], affine, subject.mask.shape, subject.affine):
+        raise ValueError(
+            f"{scan.paths[0]} has {describe_grid(data.shape[:3], affine)}, the subject has "
+            f"{describe_grid(subject.mask.shape, subject.affine)}: expected a run of this subject"
+        )
     place = tuple(np.argwhere(subject.mask)[column])
     alone = np.zeros(subject.mask.shape, dtype=bool)
     alone[place] = True
