@@ -186,17 +186,17 @@ def make_miniatures(sources, parameters):
 
     if wanted("music_genre.load("):
         from naturalistic.datasets.music_files import miniature_folder
-        from naturalistic.miniature import make_music
+        from naturalistic_simulation import make_music
 
         make_music(miniature_folder())
     if wanted("fma.load(", "corpus"):
         from naturalistic.datasets import fma
-        from naturalistic.miniature import make_corpus
+        from naturalistic_simulation import make_corpus
 
         make_corpus(fma.miniature_folder())
     if wanted("narrative_movie.load("):
         from naturalistic.datasets import movie_files
-        from naturalistic.features.planted_text import make_movie
+        from naturalistic_simulation import make_movie
 
         make_movie(movie_files.miniature_folder())
 

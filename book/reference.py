@@ -1,4 +1,4 @@
-"""The reference of the library, from its docstrings: every public module of the installed package, on these pages.
+"""The reference of the library, from its docstrings: every public module of the two installed packages, on these pages.
 
 A page asks for a package by a block ``{modules} naturalistic.decoding``, or for the list of all by ``{modules} list``.
 """
@@ -9,15 +9,18 @@ import pkgutil
 import re
 
 BLOCK = re.compile(r"^```\{modules\} (\S+)\n```$", re.M)
-PACKAGE = "naturalistic"
+PACKAGE, SIMULATION = "naturalistic", "naturalistic_simulation"
+APART = ("training", "full_size")  # packages of the simulation with pages of their own
 ALIAS = "Alias for field number"  # what Python writes where a field of a tuple has no text of its own
 
 
 def public_modules():
-    """Return the names of the package and all its public modules, sorted."""
-    package = importlib.import_module(PACKAGE)
-    found = pkgutil.walk_packages(package.__path__, f"{PACKAGE}.")
-    return sorted([PACKAGE, *(m.name for m in found if not any(part[0] == "_" for part in m.name.split(".")))])
+    """Return the names of both packages and all their public modules, sorted."""
+    names = [PACKAGE, SIMULATION]
+    for package in names[:]:
+        found = pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}.")
+        names += [m.name for m in found if not any(part[0] == "_" for part in m.name.split("."))]
+    return sorted(names)
 
 
 def is_package(name):
@@ -26,8 +29,13 @@ def is_package(name):
 
 
 def page_of(name):
-    """Return which page a module is on: that of its package, or that of the modules beside the packages."""
+    """Return which page a module is on: that of its package, or that of the modules beside the packages.
+
+    All of the simulation is on one page, but for what has a page of its own.
+    """
     parts = name.split(".")
+    if parts[0] == SIMULATION:
+        return parts[1] if parts[1:2] and parts[1] in APART else "simulation"
     top = ".".join(parts[:2])
     return parts[1] if len(parts) > 1 and is_package(top) else "modules"
 
@@ -52,7 +60,7 @@ def list_of_modules():
 
 def of_package(wanted):
     """Return the page of a package, or of the modules that are in none: names it exports, then module by module."""
-    page = wanted.removeprefix(f"{PACKAGE}.")
+    page = page_of(wanted) if wanted.startswith(SIMULATION) else wanted.removeprefix(f"{PACKAGE}.")
     names = [name for name in public_modules() if page_of(name) == page]
     parts = []
     for name in names:

@@ -1,8 +1,8 @@
 """A rehearsal of the full data: one subject of each data set, made at full size, and the chapters run on it.
 
-For each data set its files are made (lib/naturalistic/rehearsal), and chapters are run by the papermill command that
-they print. Time, memory and disk of every step are kept; at the end book/benchmarks/rehearsal.json gets them, and the
-book shows them. What is interrupted goes on where it was when it is started again: files that are whole, steps that
+For each data set its files are made (naturalistic_simulation.full_size), and chapters are run by the papermill command
+that they print. Time, memory and disk of every step are kept; at the end book/benchmarks/rehearsal.json gets them, and
+the book shows them. What is interrupted goes on where it was when it is started again: files that are whole, steps that
 are done, and what a chapter had prepared in the cache are kept. One data set is there at a time: it is removed when
 its chapters are done, and before the next one is made.
 """
@@ -24,12 +24,12 @@ PUBLISHED = ROOT / "book" / "benchmarks" / "rehearsal.json"
 # data set -> function that makes it, the disk that data and cache take at most, chapters and their parameters
 PARTS = {
     "ds003720": {
-        "make": "naturalistic.rehearsal:make_listener",
+        "make": "naturalistic_simulation.full_size:make_listener",
         "disk_gb": 16,
         "chapters": {"02-music-experiment": {}, "06-music-decoding": {}, "08-music-encoding": {}},
     },
     "ds005531": {
-        "make": "naturalistic.rehearsal:make_viewer",
+        "make": "naturalistic_simulation.full_size:make_viewer",
         "disk_gb": 38,
         "chapters": {
             "03-movie-experiment": {},

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 import torch
-from naturalistic.miniature import make_music, make_story
+from naturalistic_simulation import make_music, make_story
 
 try:
     import fcntl

@@ -6,8 +6,8 @@ from naturalistic.datasets import alice, alice_files
 from naturalistic.datasets.transfer import DownloadError
 from naturalistic.datasets.words import read_textgrid
 from naturalistic.inference import leave_one_out_correlation
-from naturalistic.miniature import make_story
 from naturalistic.preprocessing import high_pass
+from naturalistic_simulation import make_story
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import soundfile
 from browser import CHROMIUM, command, opened
-from naturalistic.features import mini
+from naturalistic_simulation.models import embedders as mini
 
 HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
 LOOK = Path(__file__).with_name("look.html")

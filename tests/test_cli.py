@@ -10,8 +10,9 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import naturalistic_simulation as simulation
 import pytest
-from naturalistic import __version__, cli, miniature
+from naturalistic import __version__, cli
 from naturalistic.datasets import fetch as fetching
 from naturalistic.datasets.transfer import DownloadError
 
@@ -108,7 +109,7 @@ def test_a_fetch_is_passed_on_and_its_failure_told(capsys, monkeypatch, tmp_path
 
 def test_make_music(capsys, monkeypatch, tmp_path):
     made = []
-    monkeypatch.setattr(miniature, "make_music", lambda folder, **how: made.append((folder, how)), raising=False)
+    monkeypatch.setattr(simulation, "make_music", lambda folder, **how: made.append((folder, how)), raising=False)
     assert run(capsys, "make", "music", "--to", "here")[:2] == (0, "made, not measured: here\n")
     run(capsys, "make", "music", "--to", "here", "--seed", "0", "--subjects", "2")
     assert made == [("here", {}), ("here", {"seed": 0, "subjects": 2})]
@@ -116,7 +117,7 @@ def test_make_music(capsys, monkeypatch, tmp_path):
     def refuse(folder, **_):
         raise ValueError("subjects is 0, expected 1 or more")
 
-    monkeypatch.setattr(miniature, "make_music", refuse, raising=False)
+    monkeypatch.setattr(simulation, "make_music", refuse, raising=False)
     assert run(capsys, "make", "music", "--to", "here") == (2, "", "naturalistic: subjects is 0, expected 1 or more\n")
 
 

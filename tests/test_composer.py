@@ -6,10 +6,10 @@ import re
 
 import numpy as np
 import pytest
-from naturalistic.miniature import caption_words, captions, composer, harmony, instruments, patterns
-from naturalistic.miniature.genres import STYLES
-from naturalistic.miniature.melody import melody_part
-from naturalistic.miniature.parts import Plan, fit
+from naturalistic_simulation.music import caption_words, captions, composer, harmony, instruments, patterns
+from naturalistic_simulation.music.genres import STYLES
+from naturalistic_simulation.music.melody import melody_part
+from naturalistic_simulation.music.parts import Plan, fit
 
 SEEDS = range(12)
 
@@ -288,7 +288,7 @@ def test_articles():
 
 
 def test_facts_of_an_excerpt():
-    from naturalistic.miniature.heard import clip_facts
+    from naturalistic_simulation.music.clip_facts import clip_facts
 
     piece = composer.compose("disco", 3)
     whole, half = clip_facts(piece, 0, 30), clip_facts(piece, 5, 20)

@@ -4,16 +4,16 @@ import csv
 import hashlib
 import io
 import json
-import os
 import random
 import re
 import shutil
 import zipfile
 
+import naturalistic_simulation as simulation
 import numpy as np
 import pytest
 import soundfile
-from naturalistic import cli, decoding, miniature
+from naturalistic import cli, decoding
 from naturalistic.datasets import fetch as fetching
 from naturalistic.datasets import fma, fma_files, place
 from naturalistic.datasets.fetch import fetch
@@ -21,10 +21,12 @@ from naturalistic.datasets.plan import RemoteFile, RequestError, describe
 from naturalistic.datasets.transfer import DownloadError, Manner
 from naturalistic.decoding import corpus as indexing
 from naturalistic.features.embedder import Embedder
-from naturalistic.miniature import corpus as made
-from naturalistic.miniature import make_corpus, music, whole
 from naturalistic.sound import as_played
-from naturalistic.training import pieces
+from naturalistic_simulation import corpus as made
+from naturalistic_simulation import folders as whole
+from naturalistic_simulation import make_corpus
+from naturalistic_simulation.music import experiment as music
+from naturalistic_simulation.training import pieces
 from test_transfer import Server, contents
 
 RATE = 22050
@@ -206,7 +208,7 @@ def test_the_commands(archives, tmp_path, capsys, monkeypatch):
         cli.main(["fetch", "fma", *where])
     assert "required: --subset" in capsys.readouterr().err
     asked = []
-    monkeypatch.setattr(miniature, "make_corpus", lambda folder, **how: asked.append((folder, how)))
+    monkeypatch.setattr(simulation, "make_corpus", lambda folder, **how: asked.append((folder, how)))
     assert cli.main(["make", "corpus", "--to", "here", "--seed", "4"]) == 0 and asked == [("here", {"seed": 4})]
 
 
@@ -383,13 +385,13 @@ def test_its_pieces_are_nobody_elses():
 
 
 def test_the_corpus_changes_no_other_recipe(monkeypatch):
-    """Files in miniature/*.py are part of the music's recipe and of the training pieces' key."""
-    assert made.__file__.endswith(os.path.join("corpus", "__init__.py"))
+    """What is in music/ is part of the recipe of the music experiment and of the training pieces' key."""
     before = music.recipe(), pieces._own_code(), made.recipe()
     plain = type(music.Path()).read_bytes
     changed = type(music.Path())(made.__file__)
-    monkeypatch.setattr(type(changed), "read_bytes", lambda p: plain(p) + b"#" * (p == changed))
-    assert (music.recipe(), pieces._own_code()) == before[:2] and made.recipe() != before[2]
+    for more, same in ((b"# a comment\n", True), (b"OTHER = 1\n", False)):
+        monkeypatch.setattr(type(changed), "read_bytes", lambda p, more=more: plain(p) + more * (p == changed))
+        assert (music.recipe(), pieces._own_code()) == before[:2] and (made.recipe() == before[2]) is same
 
 
 def test_two_processes_do_not_replace_each_others(tmp_path, monkeypatch):

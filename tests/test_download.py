@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from naturalistic.datasets import alice, alice_files
 from naturalistic.datasets.fetch import DownloadError, download, read_manifest, sha256
-from naturalistic.miniature import make_story
+from naturalistic_simulation import make_story
 
 # the server breaks its own sockets on purpose
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

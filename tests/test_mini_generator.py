@@ -11,12 +11,13 @@ import pytest
 import torch
 from naturalistic.decoding import identification
 from naturalistic.features import audio
-from naturalistic.generation import mini, sampling, tokens
-from naturalistic.generation import score_model as model
-from naturalistic.miniature.composer import GENRES, NOTE_DTYPE, compose
-from naturalistic.miniature.synthesizer import render
 from naturalistic.sound import as_played
-from naturalistic.training import composed, composing, copies, generated
+from naturalistic_simulation.models import generator as mini
+from naturalistic_simulation.models import sampling, tokens
+from naturalistic_simulation.models import score_model as model
+from naturalistic_simulation.music.composer import GENRES, NOTE_DTYPE, compose
+from naturalistic_simulation.music.synthesizer import render
+from naturalistic_simulation.training import composed, composing, copies, generated
 
 FRESH = 2_800_000_000  # seeds that nothing else uses
 

@@ -6,12 +6,15 @@ import json
 import numpy as np
 import pytest
 import torch
-from naturalistic.datasets import captions, gtzan, music_genre, truth
-from naturalistic.features import audio, mel, mini, networks
+from naturalistic.datasets import captions, gtzan, music_genre
+from naturalistic.features import audio
 from naturalistic.features.sentences import sentence_vectors
-from naturalistic.miniature import music
 from naturalistic.probes import probe, ranks, unit, zero_shot
-from naturalistic.training import loop, masked, pieces
+from naturalistic_simulation import truth
+from naturalistic_simulation.models import embedders as mini
+from naturalistic_simulation.models import mel, networks
+from naturalistic_simulation.music import experiment as music
+from naturalistic_simulation.training import loop, masked, pieces
 
 RATE = mel.SAMPLE_RATE
 
@@ -165,7 +168,7 @@ def test_weights_of_something_else(tmp_path):
 @pytest.mark.slow
 def test_a_short_training_learns(tmp_path):
     """Ninety pieces and a few epochs: the loss falls, the file opens as a model, genre can be read from it."""
-    from naturalistic.training.joint import train_joint
+    from naturalistic_simulation.training.joint import train_joint
 
     losses = train_joint(tmp_path / "m.safetensors", n_pieces=90, epochs=25, batch_size=30, seed=1, progress=False)
     assert losses[-1] < 0.8 * np.log(30)  # 30 pairs in a batch: their logarithm is chance

@@ -10,7 +10,10 @@ import soundfile
 from naturalistic import regions
 from naturalistic.datasets import gtzan, music_genre, scans
 from naturalistic.datasets.events import GENRES
-from naturalistic.miniature import cortex, head, make_music, music, scanner, whole
+from naturalistic_simulation import folders as whole
+from naturalistic_simulation import make_music
+from naturalistic_simulation.brain import cortex, head, scanner
+from naturalistic_simulation.music import experiment as music
 
 FULL = {"acoustics": 13, "genre": 10, "instruments": 8, "character": 3, "mood": 6}
 
@@ -75,7 +78,7 @@ def test_tracks_are_of_gtzans_form_and_captions_of_each_clip(small_music):
 
 def test_events_keep_the_quirk_of_the_real_files():
     clips = [("pop", 1, 0.5, 15.5), ("metal", 22, 10.0, 25.0), ("jazz", 3, 1.25, 16.25), ("rock", 4, 2.0, 17.0)]
-    from naturalistic.miniature import bids
+    from naturalistic_simulation.brain import bids
 
     lines = bids.events(clips, "Training_run-04").splitlines()
     assert lines[1] == "0\t15\t'pop'\t1\t0.5\t15.5" and lines[2] == "15\t15\tmetal'\t22\t10\t25"

@@ -7,14 +7,14 @@ import re
 
 import numpy as np
 import pytest
-from naturalistic.datasets import narrative_movie, stimulus, truth
+from naturalistic.datasets import narrative_movie, stimulus
 from naturalistic.datasets.annotations import LEVELS, read_annotation
-from naturalistic.features import planted_text
-from naturalistic.miniature import make_movie, whole
-from naturalistic.miniature.cortex import hrf
-from naturalistic.miniature.head import SHAPE, places
-from naturalistic.miniature.movie import cortex, files, make, scanner, screenplay
 from naturalistic.regions import FILM_LANDMARKS, LANDMARKS, label, nearest
+from naturalistic_simulation import folders, truth
+from naturalistic_simulation.brain.cortex import hrf
+from naturalistic_simulation.brain.head import SHAPE, places
+from naturalistic_simulation.movie import cortex, experiment, files, scanner, screenplay, text_embedding
+from naturalistic_simulation.movie.experiment import make_movie
 
 TITLES = ("lighthouse", "bakery")
 
@@ -201,10 +201,10 @@ def test_voxels_are_written_x_fastest():
 
 
 def test_an_older_recipe_is_replaced(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(make, "_write", lambda folder, readme, *_: (folder / "README").write_text(readme))
-    monkeypatch.setattr(make, "recipe", lambda _: "old")
+    monkeypatch.setattr(experiment, "_write", lambda folder, readme, *_: (folder / "README").write_text(readme))
+    monkeypatch.setattr(experiment, "recipe", lambda _: "old")
     write(tmp_path / "m")
-    monkeypatch.setattr(make, "recipe", lambda _: "new")
+    monkeypatch.setattr(experiment, "recipe", lambda _: "new")
     write(tmp_path / "m")
     assert "recipe new" in (tmp_path / "m" / "README").read_text() and "older recipe" in capsys.readouterr().out
     for other in ({"seed": 6}, {"subjects": 2}, {"dramas": ("station",)}):
@@ -215,9 +215,9 @@ def test_an_older_recipe_is_replaced(tmp_path, monkeypatch, capsys):
 
 
 def test_the_recipe_changes_with_a_word_of_a_drama(drama):
-    before = make.recipe({"bakery": drama})
+    before = experiment.recipe({"bakery": drama})
     drama["runs"][0]["scenes"][0]["story"][0][0] += " Then it rains."
-    assert re.fullmatch("[0-9a-f]{8}", before) and make.recipe({"bakery": drama}) != before
+    assert re.fullmatch("[0-9a-f]{8}", before) and experiment.recipe({"bakery": drama}) != before
 
 
 BAD_CALLS = {
@@ -247,7 +247,7 @@ def test_a_bad_embedding_leaves_nothing(tmp_path, bad):
 
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(whole.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
+    monkeypatch.setattr(folders.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
     with pytest.raises(OSError, match="5 MB free, the miniature needs"):
         write(tmp_path / "movie")
     assert list(tmp_path.iterdir()) == []
@@ -255,7 +255,7 @@ def test_no_room_on_the_disk(tmp_path, monkeypatch):
 
 def test_files_are_no_larger_than_the_room_asked_for(small_movie):
     for path in small_movie.rglob("*.mat"):
-        assert path.stat().st_size < make.BYTES_PER_RUN
+        assert path.stat().st_size < experiment.BYTES_PER_RUN
 
 
 # --- what was planted -----------------------------------------------------------------------------------------
@@ -414,9 +414,9 @@ def test_noise_is_that_of_the_music_at_another_tr():
 
 
 def test_planted_text_is_the_mean_over_the_tokens_of_a_text():
-    model = planted_text._minilm()
+    model = text_embedding._minilm()
     texts = ["Look at the lamp.", "A woman in a yellow coat steers a boat.", "Look at the lamp."]
-    vectors = planted_text.embed(texts, 4)
+    vectors = text_embedding.embed(texts, 4)
     assert vectors.shape == (3, model.dim) and vectors.dtype == np.float32
     np.testing.assert_allclose(vectors[0], vectors[2], atol=1e-6)
     import torch
@@ -425,21 +425,21 @@ def test_planted_text_is_the_mean_over_the_tokens_of_a_text():
         tokens = model.tokenizer(texts[1], return_tensors="pt")
         states = model.network(**tokens, output_hidden_states=True).hidden_states[4][0]
     np.testing.assert_allclose(vectors[1], states[1:-1].mean(dim=0).numpy(), atol=1e-5)
-    assert planted_text.embed([], 0).shape == (0, model.dim)
+    assert text_embedding.embed([], 0).shape == (0, model.dim)
     assert max(cortex.LAYERS.values()) < model.n_layers
 
 
 def test_planted_text_of_bad_texts():
     with pytest.raises(ValueError, match=r"layer is 7, minilm has 0 \(the embedding layer\) to 6"):
-        planted_text.embed(["a"], 7)
+        text_embedding.embed(["a"], 7)
     with pytest.raises(ValueError, match=r"texts\[1\] is '', which has no token"):
-        planted_text.embed(["a", ""], 1)
+        text_embedding.embed(["a", ""], 1)
 
 
 def test_make_movie_on_the_command_line(monkeypatch, capsys):
     from naturalistic import cli
 
     made = []
-    monkeypatch.setattr(planted_text, "make_movie", lambda folder, **how: made.append((folder, how)))
+    monkeypatch.setattr(text_embedding, "make_movie", lambda folder, **how: made.append((folder, how)))
     assert cli.main(["make", "movie", "--to", "here", "--seed", "3", "--subjects", "2"]) == 0
     assert made == [("here", {"seed": 3, "subjects": 2})] and "made, not measured: here" in capsys.readouterr().out

@@ -15,6 +15,7 @@ from naturalistic.inference import circular_shift_null, explainable_variance, p_
 from naturalistic.plotting.surface import commonest
 from naturalistic.ridge import RidgeCV
 from naturalistic.scoring import correlation
+from naturalistic_simulation.false_positives import false_positives
 from scipy.signal import lfilter
 from sklearn.linear_model import Ridge
 
@@ -290,10 +291,10 @@ def test_false_positives_are_counted_by_distance():
     places = np.array([[x, 0.0, 0.0] for x in (0, 1, 2, 30, 40, 50, 60)])
     p = np.array([0.001, 0.02, 0.5, 0.01, 0.3, 0.9, np.nan])
     score = variance.Score(r=p, r2=p, p=p, significant=np.array([True, True, False, True, False, False, False]))
-    found = variance.false_positives(score, np.array([True] + [False] * 6), places, reach=5)
+    found = false_positives(score, np.array([True] + [False] * 6), places, reach=5)
     np.testing.assert_allclose(found, [1 / 3, 1 / 2, 1 / 3])
     with pytest.raises(ValueError, match="score is of 7 voxels, planted of 3, coordinates of 7"):
-        variance.false_positives(score, np.ones(3, bool), places, 5)
+        false_positives(score, np.ones(3, bool), places, 5)
 
 
 BAD_RUNS = {

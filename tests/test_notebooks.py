@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from chapters import MARKS, ROOT, run
 from naturalistic.datasets import alice
-from naturalistic.features.planted_text import make_movie
+from naturalistic_simulation import make_movie
 from test_level_features import save_tiny
 
 pytestmark = MARKS

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from chapters import MARKS, run
 from conftest import made_once
-from naturalistic.features.planted_text import make_movie
+from naturalistic_simulation import make_movie
 
 pytestmark = MARKS
 LEVELS = ("Speech", "Object", "Story")

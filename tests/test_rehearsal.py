@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from naturalistic.datasets import fetch, movie_bold, music_genre, narrative_movie
 from naturalistic.datasets.plan import RequestError
-from naturalistic.miniature import bids, head
-from naturalistic.rehearsal import film, grid, listener, viewer, whole
+from naturalistic_simulation.brain import bids, head
+from naturalistic_simulation.full_size import film, grid, listener, viewer, whole
 
 ROOT = Path(__file__).parents[1]
 RUNS = film.all_runs()

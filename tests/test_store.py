@@ -7,11 +7,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 from naturalistic import inference, preprocessing
-from naturalistic.datasets import gtzan, music_genre, scans, truth
-from naturalistic.miniature import cortex, head
-from naturalistic.miniature.composer import GENRES, INSTRUMENTS, MOODS
+from naturalistic.datasets import gtzan, music_genre, scans
 from naturalistic.preprocessing import store
 from naturalistic.surface import N_VERTICES
+from naturalistic_simulation import truth
+from naturalistic_simulation.brain import cortex, head
+from naturalistic_simulation.music.composer import GENRES, INSTRUMENTS, MOODS
 
 N_DUMMY = music_genre.N_DUMMY
 

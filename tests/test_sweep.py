@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from made_head import grid, image
 from naturalistic import design, preprocessing, regions, variance
-from naturalistic.datasets import narrative_movie, truth
+from naturalistic.datasets import narrative_movie
 from naturalistic.datasets.viewings import viewings
 from naturalistic.inference import circular_shift_null, draw_shifts, p_values
 from naturalistic.ridge import RidgeCV
 from naturalistic.scoring import correlation
+from naturalistic_simulation import truth
 
 RUNS = np.repeat(np.arange(5), 120)
 TEST = RUNS >= 3
@@ -246,7 +247,7 @@ def test_ceiling_is_that_of_the_mean_of_all_viewings(small_movie):
 
 
 def test_truth_of_a_film_stands_at_its_voxels(small_movie):
-    from naturalistic.miniature.movie.cortex import LAYERS, NAMES, PLAN
+    from naturalistic_simulation.movie.cortex import LAYERS, NAMES, PLAN
 
     movie = narrative_movie.load(small_movie)
     plan = truth.planted_movie(movie)

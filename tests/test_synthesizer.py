@@ -7,11 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-from naturalistic.miniature import composer, instruments, synthesizer
-from naturalistic.miniature.drums import DRUMS, stroke
-from naturalistic.miniature.harmony import SCALES
-from naturalistic.miniature.timbres import TIMBRES
-from naturalistic.miniature.tones import tone
+from naturalistic_simulation.music import composer, instruments, synthesizer
+from naturalistic_simulation.music.drums import DRUMS, stroke
+from naturalistic_simulation.music.harmony import SCALES
+from naturalistic_simulation.music.timbres import TIMBRES
+from naturalistic_simulation.music.tones import tone
 from scipy.signal import stft
 
 SAMPLE_RATE = 22050
@@ -66,8 +66,8 @@ def test_sound_is_within_bounds(sounds, genre):
 def test_same_piece_same_sound_in_any_order_and_process():
     code = """
 import hashlib
-from naturalistic.miniature.composer import compose
-from naturalistic.miniature.synthesizer import render
+from naturalistic_simulation.music.composer import compose
+from naturalistic_simulation.music.synthesizer import render
 for genre in ("metal", "jazz", "hiphop"):
     print(genre, hashlib.sha256(render(compose(genre, 5, 4.0)).tobytes()).hexdigest())
 """

@@ -9,8 +9,8 @@ import shutil
 import numpy as np
 import pytest
 from naturalistic import cli
-from naturalistic.generation import mini
-from naturalistic.training import cards
+from naturalistic_simulation.models import generator as mini
+from naturalistic_simulation.training import cards
 
 SIZE = "--seed 3 --pieces 12 --epochs 1"
 PROPERTIES = {"onset strength", "brightness", "pitch register", "onset rate", "mood", "genre"}

@@ -4,7 +4,6 @@ Exit status: 0 done, 1 it failed on the way, 2 what was asked for is not possibl
 """
 
 import argparse
-import importlib
 import json
 import shlex
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from naturalistic.datasets.fetch import fetch, plan_of
 from naturalistic.datasets.openneuro import PARTS, manifest, subject_of
 from naturalistic.datasets.plan import RequestError
+from naturalistic.simulated import simulation
 
 
 class Parser(argparse.ArgumentParser):
@@ -62,11 +62,10 @@ def run_fetch(asked):
 
 def run_make(asked):
     """Make small data and say where they are."""
-    module, name = asked.maker.split(":")
-    module = importlib.import_module(f"naturalistic.{module}")  # slow to import, and not needed to fetch
+    maker = getattr(simulation(wanted="naturalistic make"), asked.maker)  # slow to import, and not needed to fetch
     options = {key: value for key in asked.options if (value := getattr(asked, key)) is not None}
     try:
-        folder = getattr(module, name)(asked.to, **options)
+        folder = maker(asked.to, **options)
     except ValueError as error:
         raise RequestError(str(error)) from error
     print(f"made, not measured: {folder or asked.to}")
@@ -74,7 +73,7 @@ def run_make(asked):
 
 def run_train(asked):
     """Train a small model of the miniature, and say what it can do."""
-    from naturalistic.training.cards import train
+    train = simulation("training.cards", "naturalistic train").train
 
     size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(asked, key)) is not None}
     try:
@@ -145,12 +144,12 @@ FETCHABLE = {
 }  # fmt: skip
 # name -> what it is, module of naturalistic and its function, options (all whole numbers)
 MAKEABLE = {
-    "music": ("the music experiment in made brains, in the layout of ds003720", "miniature:make_music",
+    "music": ("the music experiment in made brains, in the layout of ds003720", "make_music",
               {"seed": "of all that is drawn at random", "subjects": "how many"}),
     "corpus": ("2,000 pieces of made music to retrieve from, in the layout of the Free Music Archive",
-               "miniature:make_corpus",
+               "make_corpus",
                {"seed": "another seed, other pieces"}),
-    "movie": ("the movie experiment in made brains, in the layout of ds005531", "features.planted_text:make_movie",
+    "movie": ("the movie experiment in made brains, in the layout of ds005531", "make_movie",
               {"seed": "of all that is drawn at random", "subjects": "how many"}),
 }  # fmt: skip
 

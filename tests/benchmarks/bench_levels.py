@@ -23,7 +23,7 @@ from naturalistic.features.text_vectors import text_vectors
 
 def dramas():
     """Texts of each level, second by second, and the run of each second."""
-    folder = resources.files("naturalistic.miniature") / "dramas"
+    folder = resources.files("naturalistic_simulation.movie") / "dramas"
     by_level = {level: [] for level in ("Speech", "Object", "Story", "Summary", "TimePlace")}
     runs = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):

@@ -20,7 +20,7 @@ from naturalistic import ridge, variance
 from naturalistic.datasets import narrative_movie
 from naturalistic.datasets.viewings import viewings
 from naturalistic.features import levels, text_models
-from naturalistic.features.planted_text import make_movie
+from naturalistic_simulation import make_movie
 
 ALPHAS = np.logspace(0, 6, 13)
 

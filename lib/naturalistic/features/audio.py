@@ -18,11 +18,11 @@ mini-ssl   comes with the package          w2v-BERT     192    5 s      7
 ========== =============================== ============ ====== ======== ===================
 """
 
-import importlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
+from naturalistic import simulated
 from naturalistic.features import checkpoint, devices
 from naturalistic.features.embedder import Embedder
 
@@ -46,8 +46,8 @@ class Entry:
 
 
 MODELS = {
-    "mini-mulan": Entry("naturalistic.features.mini:load_mulan"),
-    "mini-ssl": Entry("naturalistic.features.mini:load_ssl"),
+    "mini-mulan": Entry(simulated.MODELS["mini-mulan"]),
+    "mini-ssl": Entry(simulated.MODELS["mini-ssl"]),
     "clap": Entry("naturalistic.features.clap:load", "clap"),
     "muq-mulan": Entry("naturalistic.features.muq:load", "muq-mulan"),
     "w2v-bert": Entry("naturalistic.features.wav2vec:load", "wav2vec2-bert"),
@@ -98,7 +98,7 @@ def load(name, device="cpu", batch_size=None, dtype=None, *, window=None, hop=No
         folder = checkpoint.locate(name, revision)
         entry = _recognise(folder, name)
         sources = {"source": folder}
-    loader = _import(entry.loader)
+    loader = simulated.find_loader(entry.loader)
     given = {"batch_size": batch_size, "dtype": dtype, "window": window, "hop": hop, "revision": revision}
     options |= {key: value for key, value in given.items() if value is not None}
     taken = [key for key in inspect.signature(loader).parameters if key not in ("source", "name", "device")]
@@ -117,8 +117,3 @@ def _recognise(folder, name):
             return entry
     known = ", ".join(f"{entry.model_type!r} ({short})" for short, entry in MODELS.items() if entry.model_type)
     raise ValueError(f"{str(name)!r} is {description}, expected a model_type of {known}")
-
-
-def _import(path):
-    module, function = path.split(":")
-    return getattr(importlib.import_module(module), function)

@@ -14,9 +14,9 @@ mini     comes with the package       MusicLM              the decoded vector of
 ======== ============================ ==================== ===================================================
 """
 
-import importlib
 import inspect
 
+from naturalistic import simulated
 from naturalistic.features import devices
 from naturalistic.generation import sources
 from naturalistic.generation.generator import Generator, check_dim, check_embeddings
@@ -25,7 +25,7 @@ __all__ = ["KINDS", "MODELS", "Generator", "check_dim", "check_embeddings", "loa
 
 # short name -> module:function, called as function(source=..., name=..., device=..., **options)
 MODELS = {
-    "mini": "naturalistic.generation.mini:load",
+    "mini": simulated.MODELS["mini"],
     "musicldm": "naturalistic.generation.musicldm:load",
     "musicgen": "naturalistic.generation.musicgen:load",
 }
@@ -67,8 +67,7 @@ def load(name, device="cpu", **options):
     if short not in MODELS:
         folder = sources.locate(name, options.get("revision"))
         short, given["source"] = _recognise(folder, name), folder
-    module, function = MODELS[short].split(":")
-    loader = getattr(importlib.import_module(module), function)
+    loader = simulated.find_loader(MODELS[short])
     taken = [key for key in inspect.signature(loader).parameters if key not in ("source", "name", "device")]
     if unknown := sorted(set(options) - set(taken)):
         raise ValueError(f"{', '.join(unknown)}: no option of {str(name)!r}, expected one of {', '.join(taken)}")

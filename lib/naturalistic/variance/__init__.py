@@ -20,7 +20,6 @@ from naturalistic.variance.group import GroupMap, MapOverSubjects, group_map, ma
 from naturalistic.variance.held_out import Fitted, fit_training_runs, predict_test_runs
 from naturalistic.variance.joint import Joint, joint_model, pair_parts, shared_interval, unique, unique_interval
 from naturalistic.variance.learning import LearningCurve, learning_curve, predict_from
-from naturalistic.variance.planted import FalsePositives, false_positives
 from naturalistic.variance.reliability import (
     Halves,
     annotator_halves,
@@ -43,7 +42,6 @@ __all__ = [
     "Best",
     "BlockSweep",
     "Choice",
-    "FalsePositives",
     "Fitted",
     "GroupMap",
     "Halves",
@@ -67,7 +65,6 @@ __all__ = [
     "data_halves",
     "divide",
     "extremes",
-    "false_positives",
     "fit_training_runs",
     "group_map",
     "half_annotators",

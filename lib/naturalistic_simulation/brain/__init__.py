@@ -1,0 +1,1 @@
+"""Made brains: heads, cortex, scanner and files of scans."""

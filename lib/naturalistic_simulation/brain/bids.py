@@ -1,0 +1,86 @@
+"""Writes made runs in the layout of ds003720: names, columns, sidecars and their quirks as in the real files."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+from nilearn.datasets import load_mni152_template
+from scipy.ndimage import map_coordinates
+
+from naturalistic_simulation.brain.head import AFFINE
+from naturalistic_simulation.brain.scanner import TR
+
+CLIP = 15
+UNQUOTED = "Training_run-04"  # three rows of the real files lack the opening quote of the genre
+MADE = {"Manufacturer": "none: made by naturalistic_simulation", "ImageComments": "MADE, no brain was measured"}
+
+
+def write_top(root, readme):
+    """Write the files of the top level."""
+    root.mkdir()
+    (root / "README").write_text(readme, encoding="utf-8")
+    (root / "CHANGES").write_text("1.0.0\n  - Made miniature\n", encoding="utf-8")
+    about = {
+        "Name": "MADE MINIATURE in the layout of the Music Genre fMRI Dataset",
+        "BIDSVersion": "1.4.0",
+        "License": "CC0",
+        "Authors": ["made by naturalistic_simulation.music.experiment"],
+    }
+    (root / "dataset_description.json").write_text(json.dumps(about, indent=4), encoding="utf-8")
+
+
+def write_run(root, label, run, clips, volumes):
+    """Write the image, the sidecar and the events of a run.
+
+    Parameters
+    ----------
+    root : Path
+    label, run : str
+        Such as ``"001"`` and ``"Training_run-01"``.
+    clips : list of tuple (genre, track, start, end)
+        In order of play, the dummy first.
+    volumes : int16 array (x, y, z, n_trs)
+    """
+    func = root / f"sub-{label}" / "func"
+    func.mkdir(parents=True, exist_ok=True)
+    stem = f"sub-{label}_task-{run}"
+    _save(volumes, AFFINE, func / f"{stem}_bold.nii.gz", TR)
+    about = {**MADE, "SliceThickness": 8, "RepetitionTime": TR, "TaskName": run.split("_")[0]}
+    about["SliceTiming"] = [0] * volumes.shape[2]  # a made volume is taken at once
+    (func / f"{stem}_bold.json").write_text(json.dumps(about, separators=(",", ":")), encoding="utf-8")
+    (func / f"{stem}_events.tsv").write_text(events(clips, run), encoding="utf-8")
+
+
+def events(clips, run):
+    """Return the text of an event file."""
+    lines = ["onset\tduration\tgenre\ttrack\tstart\tend"]
+    for k, (genre, track, start, end) in enumerate(clips):
+        quote = "" if run == UNQUOTED and k >= len(clips) - 3 else "'"
+        lines.append(f"{CLIP * k}\t{CLIP}\t{quote}{genre}'\t{track}\t{start:.6g}\t{end:.6g}")
+    return "\n".join(lines)
+
+
+def write_anatomy(root, label, pose):
+    """Write a T1-weighted image: the MNI152 template on a 4-mm grid, lying as the subject does."""
+    template = load_mni152_template(2)
+    shape, affine = (40, 48, 40), np.array([[-4.0, 0, 0, 78], [0, 4, 0, -112], [0, 0, 4, -66], [0, 0, 0, 1]])
+    ijk1 = np.concatenate([np.indices(shape).reshape(3, -1), np.ones((1, np.prod(shape)))])
+    index = (np.linalg.inv(template.affine) @ pose @ affine @ ijk1)[:3]
+    values = map_coordinates(np.asarray(template.dataobj, dtype=np.float32), index, order=1, mode="constant")
+    anat = root / f"sub-{label}" / "anat"
+    anat.mkdir(parents=True)
+    _save(
+        np.rint(1000 * values / values.max()).astype(np.int16).reshape(shape), affine, anat / f"sub-{label}_T1w.nii.gz"
+    )
+    about = {**MADE, "SliceThickness": 4}
+    (anat / f"sub-{label}_T1w.json").write_text(json.dumps(about, indent="\t"), encoding="utf-8")
+
+
+def _save(array, affine, path, tr=None):
+    """Write a NIfTI whose bytes depend on its content alone (nibabel writes no time into the gzip header)."""
+    image = nib.Nifti1Image(array, affine)
+    image.header.set_xyzt_units("mm", "sec")
+    image.header["descrip"] = "MADE by naturalistic_simulation"
+    if tr is not None:
+        image.header.set_zooms((*image.header.get_zooms()[:3], tr))
+    nib.save(image, path)

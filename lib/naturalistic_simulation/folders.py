@@ -1,0 +1,109 @@
+"""A miniature is made whole or not at all, and left alone where it is there already."""
+
+import ast
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+
+def made_whole(folder, readme, n_bytes, write, what="miniature"):
+    """Make a folder of files, unless its README says that it is this very one.
+
+    Parameters
+    ----------
+    folder : str or Path
+    readme : str
+        What tells one from another; "recipe" and a hash in it say by which code it was made, and one of another recipe
+        is made anew.
+    n_bytes : int
+        Room that it needs.
+    write : callable
+        ``write(part)`` writes all files, README among them, into an empty folder.
+    what : str
+        What to call it.
+
+    Returns
+    -------
+    folder : Path
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds something else.
+    OSError
+        If it cannot be written, or the disk has too little room.
+    """
+    folder = Path(folder)
+    there = _readme_of(folder)
+    if there == readme:
+        return folder
+    if folder.exists() and _without_recipe(there) != _without_recipe(readme):
+        raise FileExistsError(f"{folder} exists and is not this {what}; remove it, or name another folder")
+    _check_room(folder, n_bytes, what)
+    part = Path(tempfile.mkdtemp(prefix=folder.name + ".part-", dir=folder.parent))
+    try:
+        write(part)
+        part.chmod(0o755)
+        if _readme_of(folder) == readme:  # another process was quicker, and may be read from already
+            return folder
+        if folder.exists():
+            print(f"{folder} was made by an older recipe and is replaced")
+            shutil.rmtree(folder)
+        os.replace(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def recipe_of(sources, *more):
+    """Return a short hash of the code that makes files: when it changes, the files may. Docstrings do not count.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Python files.
+    *more : bytes
+        What else the files depend on.
+
+    Returns
+    -------
+    recipe : str
+        Eight hexadecimal digits.
+    """
+    total = hashlib.sha256()
+    for path in sources:
+        tree = ast.parse(path.read_bytes())
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+                del node.body[0]
+        total.update(ast.dump(tree).encode())
+    for part in more:
+        total.update(part)
+    return total.hexdigest()[:8]
+
+
+def _readme_of(folder):
+    path = folder / "README"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _without_recipe(text):
+    return re.sub(r"recipe \w+", "", text)
+
+
+def _check_room(folder, n_bytes, what):
+    """Make the folder's parent; stop if it cannot be written or has too little room."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{folder.parent} cannot be made ({error.strerror}); name another folder") from error
+    if not os.access(folder.parent, os.W_OK):
+        raise PermissionError(f"{folder.parent} cannot be written; name another folder")
+    free = shutil.disk_usage(folder.parent).free
+    if free < n_bytes * 1.05:
+        raise OSError(
+            f"{folder.parent} has {free / 1e6:.0f} MB free, the {what} needs {n_bytes / 1e6:.0f} MB; make room"
+        )

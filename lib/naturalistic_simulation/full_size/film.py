@@ -1,0 +1,77 @@
+"""Nine hours of made film for ds005531: the miniature's three dramas told over and over, each time in other words."""
+
+import functools
+
+from naturalistic.datasets.movie_titles import N_OVERLAP, published_runs
+
+from naturalistic_simulation.movie.screenplay import DRAMAS, Film, films, joined, read_drama
+
+N_ANNOTATORS = {"Object": 5, "Story": 2, "Summary": 2, "TimePlace": 2}  # of the data set; Speech has none
+N_WORDS = 5  # that a text gets from another one
+
+
+def films_of(runs):
+    """Return what each run shows, as long as in the data set: dict of str to `Film`.
+
+    Parameters
+    ----------
+    runs : sequence of MovieRun
+        An episode's runs one after another: each but its first begins with the last 20 s of the one before.
+    """
+    shown, at, last, told = {}, 0, None, _told(0)
+    for run in sorted(runs, key=lambda run: (run.episode, run.name)):
+        at -= N_OVERLAP * (run.episode == last)
+        while len(told) < at + run.n_seconds:
+            told = joined([told, _told(len(told) // len(_told(0)))])
+        shown[run.name], last = told.part(at, at + run.n_seconds), run.episode
+        at += run.n_seconds
+    return shown
+
+
+def all_runs():
+    """Return all 43 runs of the data set."""
+    return published_runs("paper")
+
+
+@functools.cache
+def _told(k):
+    """Return all dramas one after another, retold for the ``k``-th time."""
+    parts = [part for name in DRAMAS for part in _once(read_drama(name))]
+    whole = joined(parts)
+    texts = {level: retold(seconds, k, N_ANNOTATORS.get(level)) for level, seconds in whole.texts.items()}
+    return Film(texts, whole.speakers, whole.luminance, whole.loudness, whole.cuts, whole.n_words)
+
+
+def _once(drama):
+    """Return the runs of a drama without their overlaps."""
+    first, *others = films(drama)
+    return [first, *(film.part(N_OVERLAP, len(film)) for film in others)]
+
+
+def retold(seconds, k, n_annotators=None):
+    """Return texts that end in other words: each with the first words of another text of the same level.
+
+    Parameters
+    ----------
+    seconds : list of n_seconds lists of str
+    k : int
+        How often it was told before; 0 leaves the texts of the annotators that there are as they are.
+    n_annotators : int, optional
+        How many texts a second gets; further ones retell the first. As many as there are by default.
+
+    Returns
+    -------
+    seconds : list of n_seconds lists of str
+    """
+    known = list(dict.fromkeys(text for second in seconds for text in second))
+    place = {text: j for j, text in enumerate(known)}
+
+    def other(text, step):
+        words = known[(place[text] + step) % len(known)].split()[:N_WORDS]
+        return f"{text} {' '.join(words)}" if step else text
+
+    def annotated(second):
+        n = len(second) if n_annotators is None or not second else n_annotators
+        return [other(second[a % len(second)], k + 31 * (a // len(second))) for a in range(n)]
+
+    return [annotated(second) for second in seconds]

@@ -1,0 +1,143 @@
+"""One listener of ds003720 at full size: 18 runs of 513,884,512 bytes, 540 tracks, captions; 10 GB in all.
+
+What is heard and how a brain follows it is the music miniature's; its volumes of 8 mm are read between their voxels
+onto the scanner's 96 x 96 x 68 of 2 mm, and each of these has noise of its own.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import joblib
+import nibabel as nib
+import numpy as np
+import soundfile
+from nilearn.datasets import load_mni152_template
+from scipy.ndimage import affine_transform
+
+from naturalistic_simulation import make_music
+from naturalistic_simulation.brain.bids import MADE
+from naturalistic_simulation.brain.scanner import N_TRS, TR
+from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
+from naturalistic_simulation.full_size.whole import check_disk, write_text, write_top, written
+from naturalistic_simulation.music.experiment import in_parallel
+
+SHAPE = (96, 96, 68)
+FLOOR = 8.0  # brightness of the air
+RUNS = (*(f"Training_run-{k:02d}" for k in range(1, 13)), *(f"Test_run-{k:02d}" for k in range(1, 7)))
+BYTES_PER_RUN = 352 + 2 * int(np.prod(SHAPE)) * N_TRS
+BYTES_BESIDE = 1_000_000_000  # sound, anatomy and the miniature, at most
+README = """No brain was measured, and no one played this music.
+
+Written by naturalistic_simulation.full_size (seed {seed}): one subject in the layout and the size of
+OpenNeuro ds003720.
+"""
+
+
+def make_listener(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
+    """Write ``sub-001`` of ds003720 at full size, sound and captions beside it; what is there is left alone.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Gets ``ds003720``, ``genres``, ``captions.csv`` and ``truth/clips.json``.
+    seed : int
+    runs : sequence of str
+        Some of `RUNS`: 0.51 GB each.
+    n_jobs : int, optional
+        Processes, each with about 0.5 GB; as many as there are cores by default.
+    progress : bool
+
+    Returns
+    -------
+    root : Path
+        ``folder/ds003720``.
+
+    Raises
+    ------
+    RequestError
+        If the disk has too little room.
+    """
+    folder = Path(folder)
+    root, func = folder / "ds003720", folder / "ds003720" / "sub-001" / "func"
+    images = [func / f"sub-001_task-{run}_bold.nii" for run in runs]
+    check_disk(folder, [*images, folder / "captions.csv"], [BYTES_PER_RUN] * len(images) + [BYTES_BESIDE])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_top(root, README.format(seed=seed), "Music Genre fMRI Dataset", "1.4.0")
+    small = folder / "miniature"
+    if not (folder / "captions.csv").is_file() or not all(path.is_file() for path in images):
+        make_music(small, seed, subjects=1, n_jobs=n_jobs, progress=progress)
+        with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
+            jobs = [(path, folder / "genres" / path.parent.name) for path in sorted((small / "genres").glob("*/*"))]
+            in_parallel(_unpack, jobs, "tracks", progress)
+            jobs = [(small, run, path, [seed, 7, RUNS.index(run)]) for run, path in zip(runs, images)]
+            in_parallel(_write_run, jobs, "runs at full size", progress)
+        written(root / "sub-001" / "anat" / "sub-001_T1w.nii", _write_anatomy)
+        (folder / "truth").mkdir(exist_ok=True)
+        for name in ("truth/clips.json", "captions.csv"):  # the last says that all of the rest is there
+            written(folder / name, lambda part, name=name: shutil.copy(small / name, part))
+    return root
+
+
+def _unpack(path, to):
+    """Write a track of the miniature as GTZAN has it."""
+
+    def write(part):
+        soundfile.write(part, *soundfile.read(path, dtype="int16"), subtype="PCM_16", format="WAV")
+
+    written(to / f"{path.stem}.wav", write)
+
+
+def _write_run(small, run, path, seed):
+    """Write the events, the sidecar and the image of a run."""
+    stem = f"sub-001_task-{run}"
+    source = small / "ds003720" / "sub-001" / "func"
+    written(path.parent / f"{stem}_events.tsv", lambda part: shutil.copy(source / f"{stem}_events.tsv", part))
+    about = {**MADE, "SliceThickness": 2, "RepetitionTime": TR, "TaskName": run.split("_")[0]}
+    write_text(path.parent / f"{stem}_bold.json", json.dumps(about | {"SliceTiming": [0] * SHAPE[2]}))
+    written(path, lambda part: write_image(part, source / f"{stem}_bold.nii.gz", seed))
+
+
+def write_image(path, source, seed):
+    """Write a run of the miniature on the scanner's grid, volume by volume, with noise.
+
+    Parameters
+    ----------
+    path : Path
+    source : Path
+        Run of the miniature.
+    seed : int or list of int
+    """
+    volumes = np.moveaxis(np.asarray(nib.load(source).dataobj, dtype=np.float32), 3, 0)
+    rng = np.random.default_rng(seed)
+    with open(path, "wb") as file:
+        file.write(_header((*SHAPE, len(volumes)), np.int16))
+        for volume in volumes:
+            large = enlarge(volume[None], SHAPE)[0]
+            large += NOISE * rng.standard_normal(large.shape, dtype=np.float32)
+            file.write(np.rint(np.hypot(large, np.float32(FLOOR))).astype(np.int16))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _header(shape, dtype):
+    """Return the 352 bytes before the voxels of a NIfTI-1 file."""
+    header = nib.Nifti1Header()
+    header.set_data_dtype(dtype)
+    header.set_data_shape(shape)
+    header.set_zooms((2, 2, 2, TR)[: len(shape)])
+    header.set_xyzt_units("mm", "sec")
+    header.set_sform(affine_of(shape[:3]), 1)
+    header["descrip"], header["vox_offset"], header["magic"] = "MADE by naturalistic_simulation.full_size", 352, b"n+1"
+    return header.binaryblock + bytes(4)
+
+
+def _write_anatomy(path):
+    """Write the MNI152 template as large as the T1-weighted image of the release is (54,526,304 bytes)."""
+    shape = (256, 256, 208)
+    template = load_mni152_template(2)
+    step = np.linalg.inv(template.affine) @ affine_of(shape) @ np.diag([0.5, 0.5, 0.5, 1])
+    step[:3, 3] += step[:3, :3] @ ((np.array(shape) - 1) / 2)  # about the same centre, with voxels of 1 mm
+    image = affine_transform(np.asarray(template.dataobj, np.float32), step[:3, :3], step[:3, 3], shape, order=1)
+    path.write_bytes(_header(shape, np.float32) + np.asfortranarray(1000 * image).tobytes(order="F"))

@@ -1,0 +1,157 @@
+"""One viewer of ds005531 at full size: 43 preprocessed runs of 663,552 voxels, the three released levels of text.
+
+What is shown is `rehearsal.film`; how a brain follows it is the movie miniature's, and its volumes of 8 mm are read
+between their voxels onto the scanner's 96 x 96 x 72 of 2 mm, with noise of its own in every voxel of the head.
+"""
+
+from pathlib import Path
+
+import joblib
+import nibabel as nib
+import numpy as np
+from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
+from naturalistic.datasets.movie_bold import BOLD, SHAPE, VOXELS, mask_path, reference_path
+
+from naturalistic_simulation.brain.head import SHAPE as SMALL
+from naturalistic_simulation.brain.head import brightness, grey_matter
+from naturalistic_simulation.full_size.film import all_runs, films_of
+from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
+from naturalistic_simulation.full_size.whole import check_disk, write_text, write_top, written
+from naturalistic_simulation.movie import scanner
+from naturalistic_simulation.movie.cortex import LAYERS, Viewer, drives_of
+from naturalistic_simulation.movie.files import mat_file
+from naturalistic_simulation.movie.screenplay import rows
+from naturalistic_simulation.movie.text_embedding import NAME, embed
+from naturalistic_simulation.music.experiment import in_parallel
+
+SUBJECT = "S01"
+N_VOXELS = 88_000  # of the mask, about as many as the subjects have
+SLICES = 4  # written at once
+CHUNK = SHAPE[0] * 8  # voxels of a chunk of the file, with all seconds of the run
+STEP = 1 / 64  # of the image's brightness: values are rounded to it, so that a run is as large as those of the release
+BYTES_PER_SECOND = 860_000  # of a run, at most
+README = """No brain was measured, and no one saw this film.
+
+Written by naturalistic_simulation.full_size (seed {seed}; planted through {embed_name}): one subject in the layout and
+the size of OpenNeuro ds005531. The text is that of three short dramas, told over and over in other words.
+"""
+
+
+def make_viewer(folder, seed=55310, *, runs=None, n_jobs=None, progress=True):
+    """Write ``sub-S01`` of ds005531 at full size, preprocessed, and what was shown; what is there is left alone.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Gets ``ds005531``.
+    seed : int
+    runs : sequence of str, optional
+        Some of the 43, such as ``"crown_run-01"``: 0.5 GB each.
+    n_jobs : int, optional
+        Processes, each with about 1 GB; as many as there are cores by default.
+    progress : bool
+
+    Returns
+    -------
+    root : Path
+        ``folder/ds005531``.
+
+    Raises
+    ------
+    RequestError
+        If the disk has too little room.
+    """
+    root = Path(folder) / "ds005531"
+    table = [run for run in all_runs() if runs is None or run.name in runs]
+    mask = mask_path(root, SUBJECT)
+    paths = [mask.with_name(f"sub-{SUBJECT}_task-{run.name}.mat") for run in table]
+    check_disk(root, paths, [run.n_seconds * BYTES_PER_SECOND for run in table])
+    write_top(root, README.format(seed=seed, embed_name=NAME), "Narrative Movie fMRI Dataset", "v1.9.0")
+    shown = films_of(table)
+    _write_texts(root / "derivatives" / "annotation", shown)
+    written(mask, _write_mask)
+    written(reference_path(root, SUBJECT), _write_reference)
+    if all(path.is_file() for path in paths):
+        return root
+    if progress:
+        print("a language model reads nine hours of text, for what the brain will follow: some minutes", flush=True)
+    drives = _drives(root.parent / "drives.npz", shown, seed)
+    viewer = Viewer(1, seed)
+    planted = scanner.plant(viewer, drives, {run.name: run.n_overlap for run in table})
+    jobs = [(path, viewer, planted, drives[run.name], [seed, 7, k]) for k, (path, run) in enumerate(zip(paths, table))]
+    with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
+        in_parallel(_write_run, jobs, "films in a brain at full size", progress)
+    return root
+
+
+def _write_texts(folder, shown):
+    """Write the annotations of the levels that were released; Speech under both of its names."""
+    for run, film in shown.items():
+        for level in RELEASED:
+            text = "\n".join(rows(film, level)) + "\n"
+            for kind in SPEECH.values() if level == "Speech" else (KINDS[level],):
+                write_text(folder / f"{run}_{kind}_each1sec.txt", text)
+
+
+def _drives(path, shown, seed):
+    """Return what drives the brain in each run, kept in a file: to embed nine hours of text takes minutes."""
+
+    def write(part):
+        made, _ = drives_of(shown, embed, LAYERS, seed)
+        kept = {"\n".join((run, *key)): x for run, of_run in made.items() for key, x in of_run.items()}
+        with open(part, "wb") as file:
+            np.savez(file, **kept)
+
+    written(path, write)
+    drives = {}
+    with np.load(path, allow_pickle=False) as arrays:
+        for name in arrays:
+            run, *key = name.split("\n")
+            drives.setdefault(run, {})[tuple(key)] = arrays[name]
+    return drives
+
+
+def _write_mask(path):
+    """List the voxels with the most grey matter, counted from 1, x fastest."""
+    grey = enlarge(grey_matter(np.eye(4)).reshape(1, *SMALL), SHAPE).ravel()
+    listed = np.sort(np.argsort(-grey, kind="stable")[:N_VOXELS]) + 1.0
+    with mat_file(path) as file:
+        file.create_dataset(VOXELS, data=listed[None], track_times=False).attrs["MATLAB_class"] = np.bytes_("double")
+
+
+def _write_reference(path):
+    image = enlarge(brightness(np.eye(4)).reshape(1, *SMALL), SHAPE)[0]
+    nib.Nifti1Image(np.rint(image).astype(np.int16).T, affine_of(SHAPE)).to_filename(str(path) + ".nii.gz")
+    Path(str(path) + ".nii.gz").rename(path)
+
+
+def _write_run(path, viewer, planted, drives, seed):
+    """Scan a film and write it on the scanner's grid, if it is not there."""
+
+    def write(part):
+        rng = np.random.default_rng(seed)
+        bold, _ = scanner.scan(viewer, planted, drives, rng)
+        write_volumes(part, bold.reshape(-1, *SMALL), rng)
+
+    written(path, write)
+
+
+def write_volumes(path, volumes, rng):
+    """Write volumes of the miniature's grid on the scanner's, a few slices at a time, with noise in the head.
+
+    Parameters
+    ----------
+    path : Path
+    volumes : float32 array (n_seconds, 20, 24, 18)
+    rng : Generator
+    """
+    n, of_slice = len(volumes), SHAPE[0] * SHAPE[1]
+    with mat_file(path) as file:
+        packing = {"chunks": (n, CHUNK), "compression": "gzip", "compression_opts": 1, "shuffle": True}
+        data = file.create_dataset(BOLD, (n, of_slice * SHAPE[2]), np.float32, track_times=False, **packing)
+        data.attrs["MATLAB_class"] = np.bytes_("single")
+        for z in range(0, SHAPE[2], SLICES):
+            block = enlarge(volumes, SHAPE, slice(z, z + SLICES)).reshape(n, -1)
+            head = np.flatnonzero(block.any(axis=0))
+            block[:, head] += NOISE * rng.standard_normal((n, len(head)), dtype=np.float32)
+            data[:, z * of_slice : (z + SLICES) * of_slice] = np.rint(block / STEP) * STEP

@@ -1,0 +1,142 @@
+"""The miniature's own embedders of music, whose weights come with the package: mini-mulan and mini-ssl.
+
+mini-mulan stands for MuLan (Huang et al. 2022): windows of 10 s and captions in one space. mini-ssl stands for w2v-BERT
+(Chung et al. 2021): windows of 5 s, no text. Both were trained on made music (`training`): they know the miniature's
+instruments and genres, and are of no use for other music. Their measured scores are in
+``weights/<name>.json``.
+"""
+
+import json
+from functools import partial
+from importlib.resources import files
+
+import numpy as np
+import torch
+from naturalistic.features.checkpoint import digest
+from naturalistic.features.embedder import Embedder
+from naturalistic.features.language_model import MINILM, load_model
+from naturalistic.features.sentences import sentence_vectors
+from safetensors.torch import load_file
+
+from naturalistic_simulation.models.mel import SAMPLE_RATE, log_mel
+from naturalistic_simulation.models.networks import JointSound, JointText, MaskedSound
+
+
+def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5, weights=None):
+    """Return mini-mulan as an `Embedder`.
+
+    Parameters
+    ----------
+    device : str
+    batch_size : int, optional
+    dtype : {"auto", "float32"}
+        float32 either way: the models are small.
+    window, hop : float
+        s.
+    weights : str or Path, optional
+        Other weights, from ``naturalistic train mini-mulan``.
+
+    Returns
+    -------
+    embedder : Embedder
+        Of 128 dimensions, with a text tower.
+
+    Raises
+    ------
+    ValueError
+        On another ``dtype``, or weights of another network.
+    """
+    _check_dtype(dtype)
+    sound, text = JointSound(), JointText()
+    _fill({"sound": sound, "text": text}, weights or path_of("mini-mulan"))
+    sound, text = sound.eval().to(device), text.eval().to(device)
+    hear, read = partial(_places_of_sound, sound, device), partial(_places_of_text, text, device)
+    return Embedder(
+        name="mini-mulan", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=128, audio_tower=hear, text_tower=read,
+        identity=lambda: digest(sound, digest(text), load_model(MINILM).digest), device=device,
+        batch_size=batch_size or 64,
+    )  # fmt: skip
+
+
+def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, layer=4, weights=None):
+    """Return mini-ssl as an `Embedder`: the mean of its states over a window.
+
+    Parameters
+    ----------
+    device : str
+    batch_size : int, optional
+    dtype : {"auto", "float32"}
+        float32 either way: the models are small.
+    window, hop : float
+        s.
+    layer : int
+        0 to 6. The fourth tells most of pitch register and onsets (found on pieces that are neither trained on nor
+        among the miniature's clips).
+    weights : str or Path, optional
+        Other weights, from ``naturalistic train mini-ssl``.
+
+    Returns
+    -------
+    embedder : Embedder
+        Of 192 dimensions.
+
+    Raises
+    ------
+    ValueError
+        On another ``dtype``, a layer that is not there, or weights of another network.
+    """
+    _check_dtype(dtype)
+    network = MaskedSound()
+    _fill({"": network}, weights or path_of("mini-ssl"))
+    network = network.eval().to(device)
+    if layer not in range(len(network.blocks) + 2):
+        raise ValueError(f"layer is {layer!r}, expected 0 to {len(network.blocks) + 1}")
+    hear = partial(_mean_states, network, device, layer)
+    return Embedder(
+        name="mini-ssl", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=len(network.first.norm.weight),
+        audio_tower=hear, identity=lambda: digest(network, layer), device=device, batch_size=batch_size or 64,
+    )  # fmt: skip
+
+
+def card(name):
+    """Return what is known of a shipped model: how it was trained, and its measured scores."""
+    return json.loads(
+        (files("naturalistic_simulation.models") / "weights" / f"{name}.json").read_text(encoding="utf-8")
+    )
+
+
+def path_of(name):
+    """Return the file of a shipped model's weights."""
+    return files("naturalistic_simulation.models") / "weights" / f"{name}.safetensors"
+
+
+def _check_dtype(dtype):
+    if dtype not in ("auto", "float32"):
+        raise ValueError(f"dtype is {dtype!r}, expected 'auto' or 'float32': the models are small")
+
+
+def _places_of_sound(sound, device, windows):
+    return sound(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))
+
+
+def _places_of_text(text, device, sentences):
+    return text(torch.from_numpy(sentence_vectors(sentences)).to(device))
+
+
+def _mean_states(network, device, layer, windows):
+    return network.states(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))[layer].mean(dim=1)
+
+
+def _fill(modules, path):
+    """Load weights (half precision on disk) into modules, by the prefix of their names."""
+    weights = {name: weight.float() for name, weight in load_file(str(path)).items()}
+    for prefix, module in modules.items():
+        own = {
+            name.removeprefix(f"{prefix}."): w
+            for name, w in weights.items()
+            if not prefix or name.startswith(f"{prefix}.")
+        }
+        try:
+            module.load_state_dict(own)
+        except RuntimeError as error:
+            raise ValueError(f"{path} holds no weights of {type(module).__name__}: {error}") from error

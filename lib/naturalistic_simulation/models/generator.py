@@ -1,0 +1,209 @@
+"""The miniature's own generator, whose weights come with the package; it stands for MusicLM (Agostinelli et al. 2023).
+
+A vector of mini-mulan becomes the tokens of a score (`score_model`, `sampling`), and the miniature's synthesizer plays
+them. It was trained on made music (`training.composing`): it knows the miniature's instruments and genres,
+and is of no use for other music. Its measured scores are in ``weights/mini.json``.
+"""
+
+import hashlib
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from naturalistic.features.devices import check_device
+from naturalistic.generation.generator import check_embeddings
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from tqdm import tqdm
+
+from naturalistic_simulation.models import embedders
+from naturalistic_simulation.models.sampling import write_scores
+from naturalistic_simulation.models.score_model import ScoreModel
+from naturalistic_simulation.music.synthesizer import render
+
+SAMPLE_RATE = 22050  # Hz
+BATCH = 64  # scores written side by side
+EMBEDDER = "mini-mulan"
+
+
+def load(source=None, name="mini", device="cpu", weights=None):
+    """Return the miniature's generator.
+
+    Parameters
+    ----------
+    source : str or Path, optional
+        Other weights, from ``naturalistic train mini-generator``; their card is beside them.
+    name : str
+    device : str
+    weights : str or Path, optional
+        The same as ``source``.
+
+    Returns
+    -------
+    generator : MiniGenerator
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there are no weights or no card, they are of another network, or the generator was trained on vectors of
+        another mini-mulan than the one at hand.
+    """
+    path = Path(weights or source or path_of())
+    card = _card_beside(path)
+    known, here = card.get("embedder", {}).get("sha256"), embedder_hash()
+    if known != here:
+        raise ValueError(
+            f"{path} was trained on vectors of a {EMBEDDER} with the hash {str(known)[:12]}, and the one at hand has "
+            f"{here[:12]}: train it again (naturalistic train mini-generator --to FILE), or bring back that {EMBEDDER}"
+        )
+    network = network_of(path, check_device(device))
+    if card.get("sha256") != hashlib.sha256(path.read_bytes()).hexdigest():
+        raise ValueError(
+            f"{path.with_suffix('.json')} is the card of other weights: a training that was stopped before it was "
+            "measured leaves such a pair; run the same naturalistic train mini-generator again"
+        )
+    return MiniGenerator(network, name, device)
+
+
+def path_of():
+    """Return the file of the shipped weights."""
+    return files("naturalistic_simulation.models") / "weights" / "mini.safetensors"
+
+
+def card():
+    """Return what is known of the shipped generator: how it was trained, and its measured scores."""
+    return _card_beside(Path(path_of()))
+
+
+def embedder_hash():
+    """Return the SHA-256 of the weights of the mini-mulan at hand."""
+    return hashlib.sha256(embedders.path_of(EMBEDDER).read_bytes()).hexdigest()
+
+
+def network_of(path, device="cpu"):
+    """Return the network with weights from a file (half precision on disk), in double precision.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the safetensors file.
+    device : str
+
+    Returns
+    -------
+    network : ScoreModel
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, or it holds other weights.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is not there: expected weights from naturalistic train mini-generator")
+    network = ScoreModel()
+    try:
+        network.load_state_dict(load_file(str(path)))
+    except (RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{path} holds no weights of ScoreModel: {error}") from error
+    return network.double().eval().requires_grad_(False).to(device)
+
+
+def _card_beside(path):
+    place = path.with_suffix(".json")
+    if not place.is_file():
+        raise FileNotFoundError(
+            f"{place} is not there: expected the card of {path.name}, which says what vectors it was trained on"
+        )
+    return json.loads(place.read_text(encoding="utf-8"))
+
+
+class MiniGenerator:
+    """Writes scores from vectors of mini-mulan and plays them; see `generator.Generator`.
+
+    Parameters
+    ----------
+    network : ScoreModel
+        From `network_of`.
+    name, device : str
+    """
+
+    dim, sample_rate = 128, SAMPLE_RATE
+
+    def __init__(self, network, name="mini", device="cpu"):
+        self.network, self.name, self.device = network, name, str(device)
+
+    def write(self, embeddings, seeds, duration=15.0):
+        """Write a score for each vector, one after another.
+
+        Parameters
+        ----------
+        embeddings, seeds, duration
+            As of `generate_all`.
+
+        Raises
+        ------
+        ValueError
+            As of `generate_all`.
+        """
+        vectors, seeds = check_embeddings(embeddings, self.dim, seeds, duration)
+        if negative := [seed for seed in seeds if seed < 0]:
+            raise ValueError(f"seeds: {negative[0]} is negative, expected 0 or more")
+        vectors = torch.from_numpy(vectors.astype(np.float64)).to(self.device)
+        for first in range(0, len(seeds), BATCH):
+            rows = slice(first, first + BATCH)
+            yield from write_scores(self.network, vectors[rows], seeds[rows], float(duration))
+
+    def generate(self, embedding, seed, duration=15.0):
+        """Return one piece of music; see `generator.Generator.generate`.
+
+        Parameters
+        ----------
+        embedding : array (dim,)
+        seed : int
+        duration : float
+            s.
+
+        Returns
+        -------
+        waveform : float32 array (n_samples,)
+        sample_rate : int
+            Hz.
+
+        Raises
+        ------
+        ValueError
+            As of `generate_all`.
+        """
+        waveforms, rate = self.generate_all(np.asarray(embedding)[None], [seed], duration, progress=False)
+        return waveforms[0], rate
+
+    def generate_all(self, embeddings, seeds, duration=15.0, progress=True):
+        """Return many pieces, list of waveforms and the sample rate; piece i depends on row i and seed i alone.
+
+        Parameters
+        ----------
+        embeddings : array (n, 128)
+        seeds : list of int
+            Not negative, one a row.
+        duration : float
+            s.
+        progress : bool
+            Show a bar if it takes more than 3 s.
+
+        Returns
+        -------
+        waveforms : list of float32 array (n_samples,)
+            Loudness as played, not normalised.
+        sample_rate : int
+            Hz.
+
+        Raises
+        ------
+        ValueError
+            As of `generator.check_embeddings`, and on a negative seed.
+        """
+        scores = self.write(embeddings, seeds, duration)
+        bar = tqdm(scores, total=np.size(seeds), desc=self.name, unit="piece", delay=3, disable=not progress)
+        return [render(score, SAMPLE_RATE) for score in bar], SAMPLE_RATE

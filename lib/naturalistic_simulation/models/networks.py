@@ -1,0 +1,91 @@
+"""The miniature's two small networks of music: a joint one of sound and text, and one of sound alone.
+
+Both read the same log-mel frames (64 bands, one every 20 ms), brought to one loudness within what they are shown.
+`JointSound` and `JointText` are trained to agree on a clip and its caption, as MuLan is (Huang et al. 2022, ISMIR);
+`MaskedSound` is trained to fill in frames that were hidden from it, as w2v-BERT is in its own way (Chung et al.
+2021, ASRU): it never reads a word.
+"""
+
+import torch
+from torch import nn
+
+from naturalistic_simulation.models.mel import N_MELS, same_loudness
+
+
+class Block(nn.Module):
+    """A convolution over time, normalised over channels, with a gate of the rectified kind."""
+
+    def __init__(self, n_in, n_out, width, stride=1):
+        super().__init__()
+        self.convolution = nn.Conv1d(n_in, n_out, width, stride, padding=width // 2)
+        self.norm = nn.GroupNorm(1, n_out)
+
+    def forward(self, x):
+        """Map (n, n_in, n_frames) to (n, n_out, n_frames / stride)."""
+        return torch.nn.functional.gelu(self.norm(self.convolution(x)))
+
+
+class JointSound(nn.Module):
+    """Log-mel frames to a place of length 1 in the joint space: convolutions, mean and spread over time."""
+
+    def __init__(self, dim=128, widths=(128, 192, 256)):
+        super().__init__()
+        a, b, c = widths
+        self.blocks = nn.Sequential(Block(N_MELS, a, 5), Block(a, b, 5, 2), Block(b, c, 5, 2), Block(c, c, 5, 2))
+        self.project = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * c, 256), nn.GELU(), nn.Linear(256, dim))
+
+    def forward(self, frames):
+        """Map (n, n_frames, 64) to (n, dim)."""
+        x = self.blocks(same_loudness(frames).transpose(1, 2) / 4)
+        pooled = torch.cat([x.mean(dim=2), x.std(dim=2)], dim=1)
+        return nn.functional.normalize(self.project(pooled), dim=1)
+
+
+class JointText(nn.Module):
+    """A sentence vector of MiniLM (384) to a place of length 1 in the joint space."""
+
+    def __init__(self, dim=128):
+        super().__init__()
+        self.project = nn.Sequential(nn.Linear(384, 256), nn.GELU(), nn.Dropout(0.1), nn.Linear(256, dim))
+
+    def forward(self, vectors):
+        """Map (n, 384) to (n, dim)."""
+        return nn.functional.normalize(self.project(20 * vectors), dim=1)
+
+
+class MaskedSound(nn.Module):
+    """Log-mel frames with gaps to one state a frame, from which power and its rise are told, in gaps above all."""
+
+    def __init__(self, dim=192, n_blocks=5):
+        super().__init__()
+        self.gap = nn.Parameter(torch.zeros(N_MELS))
+        self.first = Block(N_MELS, dim, 3)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv1d(dim, dim, 3, padding=2**k, dilation=2**k), nn.GroupNorm(1, dim), nn.GELU())
+            for k in range(n_blocks)
+        )
+        self.last = Block(dim, dim, 1)
+        self.fill = nn.Conv1d(dim, 2 * N_MELS, 1)
+
+    def states(self, frames, hidden=None):
+        """Map (n, n_frames, 64) to the states of all seven layers, each (n, n_frames, dim).
+
+        Frames that are ``hidden`` (n, n_frames) are replaced by a learnt one.
+        """
+        x = same_loudness(frames) / 4
+        if hidden is not None:
+            x = torch.where(hidden[..., None], self.gap, x)
+        x = self.first(x.transpose(1, 2))
+        layers = [x]
+        for block in self.blocks:
+            x = x + block(x)
+            layers.append(x)
+        return [layer.transpose(1, 2) for layer in [*layers, self.last(x)]]
+
+    def forward(self, frames, hidden):
+        """Return the squared error (natural logarithm of power) of hidden frames and a third of that of others."""
+        power = same_loudness(frames)
+        rise = torch.diff(power, dim=1, prepend=power[:, :1]).clamp(min=0)
+        told = self.fill(self.states(frames, hidden)[-1].transpose(1, 2)).transpose(1, 2)
+        error = ((4 * told - torch.cat([power, rise], dim=2)) ** 2).mean(dim=2)
+        return error[hidden].mean() + error[~hidden].mean() / 3

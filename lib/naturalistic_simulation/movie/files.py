@@ -1,0 +1,129 @@
+"""Writes the made film and its scans in the layout of ds005531: names, keys and rows as in the real files."""
+
+import json
+from contextlib import contextmanager
+
+import h5py
+import numpy as np
+
+from naturalistic_simulation.brain.bids import MADE, _save, write_anatomy
+from naturalistic_simulation.brain.head import AFFINE, SHAPE, brightness
+from naturalistic_simulation.movie.screenplay import LEVELS, rows
+
+_HEADER = b"MATLAB 7.3 MAT-file, made by naturalistic_simulation: no brain was measured"
+_COLUMNS = ("luminance", "loudness", "cuts", "n_words")
+_CHUNK = 720  # voxels
+
+
+def write_top(root, readme, runs, subjects):
+    """Write the files of the top level.
+
+    Parameters
+    ----------
+    root : Path
+    readme : str
+    runs : list of dict
+        The rows of ``runs.tsv``: what the loader needs to know of a film that it does not know.
+    subjects : list of str
+        Labels.
+    """
+    root.mkdir()
+    (root / "README").write_text(readme, encoding="utf-8")
+    (root / "CHANGES").write_text("1.0.0\n  - Made miniature\n", encoding="utf-8")
+    about = {
+        "Name": "MADE MINIATURE in the layout of the Narrative Movie fMRI Dataset",
+        "BIDSVersion": "v1.9.0",
+        "License": "CC0",
+        "Authors": ["made by naturalistic_simulation.movie"],
+    }
+    (root / "dataset_description.json").write_text(json.dumps(about, indent=4), encoding="utf-8")
+    people = ["participant_id\tage\tsex", *(f"sub-{label}\tn/a\tn/a" for label in subjects)]
+    (root / "participants.tsv").write_text("\n".join(people) + "\n", encoding="utf-8")
+    table = ["\t".join(runs[0]), *("\t".join(map(str, run.values())) for run in runs)]
+    (root / "runs.tsv").write_text("\n".join(table) + "\n", encoding="utf-8")
+
+
+def write_film(root, run, film):
+    """Write the annotations of a run on all levels, and how bright and loud each of its seconds is.
+
+    Parameters
+    ----------
+    root : Path
+    run : str
+        Such as ``"station_run-01"``.
+    film : Film
+    """
+    for kind in ("annotation", "stimulus"):
+        (root / "derivatives" / kind).mkdir(parents=True, exist_ok=True)
+    for level, (kind, _) in LEVELS.items():
+        path = root / "derivatives" / "annotation" / f"{run}_{kind}_each1sec.txt"
+        path.write_text("\n".join(rows(film, level)) + "\n", encoding="utf-8", newline="\n")
+    table = np.stack([getattr(film, name) for name in _COLUMNS], axis=1)
+    lines = ["\t".join(_COLUMNS), *("\t".join(f"{value:.6g}" for value in row) for row in table)]
+    path = root / "derivatives" / "stimulus" / f"{run}_each1sec.tsv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+def write_subject(root, label, mask):
+    """Write the anatomy, the reference image of the grid, and the mask of a subject.
+
+    Parameters
+    ----------
+    root : Path
+    label : str
+        Such as ``"S01"``.
+    mask : bool array (n_all,)
+        In the order of ``np.indices(SHAPE)``.
+    """
+    write_anatomy(root, label, np.eye(4))
+    folder = root / "derivatives" / "pycortex_db" / f"sub-{label}" / "transforms" / "fs_fullhead"
+    folder.mkdir(parents=True)
+    image = np.rint(brightness(np.eye(4))).astype(np.int16).reshape(SHAPE)
+    _save(image, AFFINE, folder / "reference.nii.gz")
+    (folder / "reference.json").write_text(json.dumps(MADE), encoding="utf-8")
+    folder = _bold_folder(root, label)
+    folder.mkdir(parents=True)
+    listed = np.flatnonzero(x_fastest(mask)) + 1.0  # MATLAB counts from 1
+    _write_mat(folder / "vset_100.mat", "tvoxels", listed[None], "double")
+
+
+def write_run(root, label, run, bold):
+    """Write the preprocessed volumes of a run.
+
+    Parameters
+    ----------
+    root : Path
+    label, run : str
+    bold : float32 array (n_seconds, n_all)
+        Voxels in the order of ``np.indices(SHAPE)``.
+    """
+    path = _bold_folder(root, label) / f"sub-{label}_task-{run}.mat"
+    packing = {"chunks": (len(bold), _CHUNK), "compression": "gzip", "compression_opts": 4, "shuffle": True}
+    _write_mat(path, "dataDT", x_fastest(bold), "single", **packing)
+
+
+def x_fastest(values):
+    """Return values (..., n_all) of the grid in MATLAB's order of voxels."""
+    lead = values.shape[:-1]
+    grid = values.reshape(*lead, *SHAPE)
+    return grid.transpose(*range(len(lead)), *(len(lead) + axis for axis in (2, 1, 0))).reshape(*lead, -1)
+
+
+def _bold_folder(root, label):
+    return root / "derivatives" / "preprocessed_data" / f"sub-{label}"
+
+
+def _write_mat(path, key, array, kind, **packing):
+    """Write one array as a file of its own."""
+    with mat_file(path) as file:
+        data = file.create_dataset(key, data=array, track_times=False, **packing)
+        data.attrs["MATLAB_class"] = np.bytes_(kind)
+
+
+@contextmanager
+def mat_file(path):
+    """Open a file to be written as MATLAB 7.3 does, HDF5 after a header of 512 bytes: yields the `h5py.File`."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        yield file
+    with open(path, "r+b") as file:
+        file.write((_HEADER.ljust(124) + b"\x00\x02IM").ljust(512, b"\x00"))

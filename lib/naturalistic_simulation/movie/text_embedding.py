@@ -1,0 +1,63 @@
+"""What the movie miniature is planted through: MiniLM's hidden states, averaged over the tokens of a text.
+
+`miniature` makes small data and knows no model; here one is handed to it.
+"""
+
+import functools
+
+import numpy as np
+from naturalistic.features.language_model import MINILM, load_model
+from naturalistic.features.passes import Row, run_rows
+
+from naturalistic_simulation.movie import experiment
+
+NAME = "MiniLM, mean over the tokens of a text"
+
+
+def embed(texts, layer, model=None):
+    """Return one vector for each text: the mean of a hidden state over its tokens, special tokens left out.
+
+    Parameters
+    ----------
+    texts : list of str, n_texts
+        None of them empty.
+    layer : int
+        0 is the embedding layer.
+    model : LanguageModel, optional
+        MiniLM by default.
+
+    Returns
+    -------
+    vectors : float32 array (n_texts, dim)
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, or a text has no token.
+    """
+    model = model or _minilm()
+    if not 0 <= layer < model.n_layers:
+        raise ValueError(f"layer is {layer}, {model.name} has 0 (the embedding layer) to {model.n_layers - 1}")
+    if not len(texts):
+        return np.zeros((0, model.dim), np.float32)
+    tokens = model.tokenizer(list(texts), truncation=True, max_length=model.max_tokens, return_special_tokens_mask=True)
+    rows = []
+    for k, (ids, special) in enumerate(zip(tokens["input_ids"], tokens["special_tokens_mask"])):
+        own = np.flatnonzero(np.array(special) == 0)
+        if not len(own):
+            raise ValueError(f"texts[{k}] is {texts[k]!r}, which has no token; expected some words")
+        rows.append(Row(np.array(ids), [(k, own[0], own[-1] + 1)]))
+    return run_rows(model, rows, len(rows), [layer])[0]
+
+
+def make_movie(folder, seed=5531, subjects=6, **options):
+    """Write the movie miniature, planted through MiniLM: see `movie.experiment.make_movie`.
+
+    It is what `datasets.narrative_movie.load` takes as ``stand_in``.
+    """
+    return experiment.make_movie(folder, seed, subjects, embed=embed, embed_name=NAME, **options)
+
+
+@functools.cache
+def _minilm():
+    return load_model(MINILM)

@@ -1,0 +1,170 @@
+"""Trains a small model by name and writes its card: how it was made, and what it can do on clips it never saw."""
+
+import csv
+import hashlib
+import inspect
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from naturalistic.datasets import gtzan, music_genre
+from naturalistic.features.acoustic import acoustic
+
+from naturalistic_simulation import make_music, truth
+from naturalistic_simulation.models.embedders import load_mulan, load_ssl
+from naturalistic_simulation.models.generator import EMBEDDER, embedder_hash
+from naturalistic_simulation.training import composed, pieces
+from naturalistic_simulation.training.composing import train_generator
+from naturalistic_simulation.training.generated import generator_scores
+from naturalistic_simulation.training.joint import train_joint
+from naturalistic_simulation.training.masked import train_masked
+from naturalistic_simulation.training.scores import clip_vectors, joint_scores, probe_scores
+
+# name -> training, loading (of an embedder), what it is
+TRAINABLE = {
+    "mini-mulan": (train_joint, load_mulan, "joint embedding of made music and its captions; stands for MuLan"),
+    "mini-ssl": (train_masked, load_ssl, "frame states of made music, learnt without words; stands for w2v-BERT"),
+    "mini-generator": (train_generator, None, "scores of made music, written from vectors of mini-mulan; stands for "
+                       "MusicLM"),
+}  # fmt: skip
+SIZES = ("n_pieces", "epochs")
+LIMITS = (
+    "Trained on made music alone: it knows the instruments and genres of naturalistic_simulation, and nothing else. "
+    "Of no use for recorded music."
+)
+
+
+def train(name, path, seed=0, progress=True, **size):
+    """Train a small model, measure it on the miniature's 540 clips, and write weights and card.
+
+    Parameters
+    ----------
+    name : {"mini-mulan", "mini-ssl", "mini-generator"}
+    path : str or Path
+        Of the weights; the card is beside them, with ``.json`` at its end.
+    seed : int
+        Of the pieces to train on, the first weights and the order of samples.
+    progress : bool
+    **size
+        ``n_pieces`` and ``epochs``, where they are to differ from the model's own.
+
+    Returns
+    -------
+    card : dict
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1 or the seed below 0, or a training that was interrupted there was another one.
+    """
+    path = Path(path)
+    fit, load, about = TRAINABLE[name]
+    size = {key: p.default for key, p in inspect.signature(fit).parameters.items() if key in SIZES} | size
+    for key, value, least in [*((key, value, 1) for key, value in size.items()), ("seed", seed, 0)]:
+        if value < least:
+            raise ValueError(f"{key} is {value}, expected {least} or more")
+    make, seconds_to_make = _music_for(load)
+    make(size["n_pieces"], seed, progress)
+    start = time.perf_counter()
+    losses = fit(path, seed=seed, progress=progress, **size)
+    minutes = (seconds_to_make(size["n_pieces"], seed) + time.perf_counter() - start) / 60
+    options = "".join(f" --{key.removeprefix('n_')} {value}" for key, value in size.items())
+    command = f"naturalistic train {name} --to FILE --seed {seed}{options}"
+    card = {"name": name, "about": about, "limits": LIMITS, "command": command}
+    card |= {
+        "size": size,
+        "seed": seed,
+        "minutes": round(minutes, 1),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    if load is None:
+        card["embedder"] = {"name": EMBEDDER, "sha256": embedder_hash()}
+    scores = measure(name, path) if load else measure_generator(path, size["n_pieces"], seed)
+    card |= {"last_loss": losses[-1] if losses else None, "scores": scores}
+    part = path.with_suffix(".json.part")
+    part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path.with_suffix(".json"))
+    return card
+
+
+def _music_for(load):
+    """Return what makes the music that an embedder, or else the generator, is trained on, and how long that took."""
+    if load is None:
+        return composed.training_scores, composed.seconds_to_make
+    return pieces.training_music, pieces.seconds_to_make
+
+
+def properties(experiment, waveforms):
+    """Return what probes are to read from a clip of the miniature: low-level ones measured, the others composed.
+
+    Parameters
+    ----------
+    experiment : MusicGenre
+        The miniature.
+    waveforms : list of array (n_samples,)
+        Its clips, at `gtzan.SAMPLE_RATE`.
+
+    Returns
+    -------
+    facts : dict of str to array (n_clips,)
+    """
+    described, facts = (
+        acoustic(np.stack(waveforms), gtzan.SAMPLE_RATE),
+        truth.of_clips(experiment.folder, experiment.clips),
+    )
+    return {
+        "onset strength": described["onset"][:, 0],
+        "brightness": described["spectral_mean"][:, 0],
+        "pitch register": facts["register"],
+        "onset rate": facts["onset_rate"],
+        "mood": facts["mood"],
+        "genre": facts["genre"],
+    }
+
+
+def measure(name, weights=None):
+    """Return the scores of an embedder on the 540 clips of the miniature, none of which it was trained on.
+
+    Parameters
+    ----------
+    name : str
+        Of `TRAINABLE`.
+    weights : str or Path, optional
+        Those that come with the package by default.
+
+    Returns
+    -------
+    scores : dict
+    """
+    experiment = music_genre.load("miniature", stand_in=make_music)
+    waveforms = [gtzan.load_clip(experiment.audio, clip) for clip in experiment.clips]
+    folder = experiment.folder.parent
+    facts = properties(experiment, waveforms)
+    embedder = TRAINABLE[name][1](weights=weights)
+    scores = {"probes": probe_scores(clip_vectors(embedder, waveforms, gtzan.SAMPLE_RATE), facts)}
+    if embedder.has_text:
+        with open(folder / "captions.csv", newline="", encoding="utf-8") as file:
+            sentences = [row["caption"] for row in csv.DictReader(file)]
+        scores |= joint_scores(embedder, waveforms, gtzan.SAMPLE_RATE, sentences, [c.genre for c in experiment.clips])
+    return scores
+
+
+def measure_generator(weights, n_pieces, seed=0):
+    """Return the scores of a generator on the 60 test clips of the miniature, none of which it was trained on.
+
+    Parameters
+    ----------
+    weights : str or Path
+    n_pieces, seed : int
+        Of the training.
+
+    Returns
+    -------
+    scores : dict
+    """
+    experiment = music_genre.load("miniature", stand_in=make_music)
+    clips = [experiment.clips[k] for k in experiment.clip_indices("Test")]
+    waveforms = [gtzan.load_clip(experiment.audio, clip) for clip in clips]
+    return generator_scores(weights, waveforms, gtzan.SAMPLE_RATE, n_pieces, seed)

@@ -1,0 +1,111 @@
+"""Scores to train the generator on, and where their sound lies: made on the fly from seeds that nothing else uses."""
+
+import os
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from naturalistic import sound
+from naturalistic.cache import cache_dir
+from naturalistic.sound import as_played
+from tqdm import tqdm
+
+from naturalistic_simulation.folders import recipe_of
+from naturalistic_simulation.models import mel, tokens
+from naturalistic_simulation.models.embedders import load_mulan, path_of
+from naturalistic_simulation.models.mel import SAMPLE_RATE
+from naturalistic_simulation.models.tokens import encode, excerpt
+from naturalistic_simulation.music.composer import GENRES, compose
+from naturalistic_simulation.music.synthesizer import render
+
+FIRST_SEED = 3_000_000_000  # above the seeds of the miniature, of its corpus and of the embedders' training
+# what makes a score and its sound
+PLAYED = ("composer", "drums", "genres", "harmony", "instruments", "melody", "parts", "patterns", "piece",
+          "synthesizer", "timbres", "tones")  # fmt: skip
+CLIP, LATEST = 15.0, 14.0  # s: clips begin at a bar line in the first seconds of a track of 30 s, as the experiment's
+
+
+def training_scores(n_pieces, seed=0, progress=True):
+    """Return tokens and vectors of made clips, from the cache where they were made before.
+
+    Parameters
+    ----------
+    n_pieces : int
+        As many of each genre as the number allows; one clip of each.
+    seed : int
+        Another seed, other pieces.
+
+    Returns
+    -------
+    headers, events : list of int16 array
+        As of `tokens.encode`.
+    vectors : float32 array (n_pieces, 128)
+        Mini-mulan's mean over the windows of the clip as played, brought to length 1.
+    """
+    path = _path(n_pieces, seed)
+    if not path.is_file():
+        _make(path, [(GENRES[k % len(GENRES)], FIRST_SEED + 1_000_000 * seed + k) for k in range(n_pieces)], progress)
+    with np.load(path, allow_pickle=False) as stored:
+        split = [np.split(stored[name], np.cumsum(stored[f"n_{name}"])[:-1]) for name in ("headers", "events")]
+        return *split, stored["vectors"]
+
+
+def seconds_to_make(n_pieces, seed=0):
+    """Return how long it took to make what `training_scores` gives, s."""
+    with np.load(_path(n_pieces, seed), allow_pickle=False) as stored:
+        return float(stored["seconds"])
+
+
+def clip_of(genre, seed):
+    """Return the score of a clip of a made track: from a bar line that the seed draws."""
+    start = np.random.default_rng((seed, 1)).uniform(0, LATEST)
+    return excerpt(compose(genre, seed), start, CLIP)
+
+
+def place_of(score, embedder):
+    """Return the vector of a score as played: the mean over windows, of length 1 (dim,)."""
+    heard = embedder.embed(as_played(render(score, SAMPLE_RATE), SAMPLE_RATE), SAMPLE_RATE, cache=False, progress=False)
+    mean = heard.mean(axis=0)
+    return mean / np.linalg.norm(mean)
+
+
+def _path(n_pieces, seed):
+    sources = [Path(__file__), *(Path(module.__file__) for module in (tokens, mel, sound))]
+    sources += [Path(__file__).parents[1] / "music" / f"{name}.py" for name in PLAYED]
+    code = recipe_of(sources, path_of("mini-mulan").read_bytes())
+    return cache_dir() / "training" / f"scores-{n_pieces}-{seed}-{code}.npz"
+
+
+def _make(path, names, progress):
+    start = time.perf_counter()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1):
+        made = joblib.Parallel(return_as="generator", batch_size=4)(joblib.delayed(_sample)(*name) for name in names)
+        bar = tqdm(made, total=len(names), desc="scores to train on", disable=not progress)
+        headers, events, vectors = zip(*bar)
+    part = path.with_suffix(".part.npz")
+    np.savez(
+        part,
+        headers=np.concatenate(headers),
+        n_headers=[len(header) for header in headers],
+        events=np.concatenate(events),
+        n_events=[len(event) for event in events],
+        vectors=np.stack(vectors),
+        seconds=time.perf_counter() - start,
+    )
+    os.replace(part, path)
+
+
+@lru_cache(maxsize=1)
+def _embedder():
+    return load_mulan()
+
+
+def _sample(genre, seed):
+    """Return header, events and vector of a clip."""
+    torch.set_num_threads(1)
+    score = clip_of(genre, seed)
+    return *encode(score), place_of(score, _embedder())

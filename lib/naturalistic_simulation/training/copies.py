@@ -1,0 +1,127 @@
+"""How much of a piece is in others: whole bars, and notes under the best shift and transposition."""
+
+import numpy as np
+
+from naturalistic_simulation.models.tokens import N_PITCHED
+
+REACH = 16  # steps, a bar of four beats: how far a copy may begin from where the original did
+TRANSPOSED = 6  # semitones up or down
+STEPS, PITCHES = 4096, 512  # more than a piece has
+
+
+def bars_of(header, events, apart=False):
+    """Return the bars of a piece as texts that are equal where bars are, transposed or not, whatever their loudness.
+
+    Parameters
+    ----------
+    header : int array (n_tokens,)
+    events : int array (n_events, 6)
+    apart : bool
+        Of each pitched voice by itself, instead of all that sounds.
+
+    Returns
+    -------
+    bars : list of bytes
+        Bars in which nothing begins, and the last one, which may be cut, are left out.
+    """
+    if not len(events):
+        return []
+    bar_steps = 4 * (3 + int(header[0]))
+    steps = np.cumsum(np.asarray(events[:, 0], dtype=np.int64))
+    rows = np.column_stack([steps % bar_steps, events[:, 1:5]]).astype(np.int16)
+    bar, pitched = steps // bar_steps, rows[:, 1] < N_PITCHED
+    part = np.where(pitched, rows[:, 1], -1) if apart else np.zeros(len(rows), dtype=int)
+    bars = []
+    for index, voice in np.unique(np.column_stack([bar, part])[(bar < bar[-1]) & (part >= 0)], axis=0):
+        inside = (bar == index) & (part == voice)
+        kept = rows[inside]
+        if pitched[inside].any():
+            kept[pitched[inside], 2] -= kept[pitched[inside], 2].min()
+        bars.append(kept.tobytes())
+    return bars
+
+
+def shared_bars(pieces, learnt, apart=False):
+    """Return how much of pieces is in others.
+
+    Parameters
+    ----------
+    pieces, learnt : list of (header, events)
+    apart : bool
+        See `bars_of`.
+
+    Returns
+    -------
+    known, closest : float array (n,)
+        Share of the bars of each piece that are in any of the learnt ones, and in that one which has most of them: 1 is
+        a copy.
+    """
+    owners = {}
+    for k, piece in enumerate(learnt):
+        for bar in set(bars_of(*piece, apart)):
+            owners.setdefault(bar, []).append(k)
+    known, closest = np.zeros(len(pieces)), np.zeros(len(pieces))
+    for row, piece in enumerate(pieces):
+        bars = bars_of(*piece, apart)
+        found = [owners.get(bar, []) for bar in bars]
+        known[row] = np.mean([bool(ks) for ks in found]) if bars else 0
+        every = np.array([k for ks in found for k in ks], dtype=int)
+        closest[row] = np.bincount(every).max() / len(bars) if len(every) else 0
+    return known, closest
+
+
+def shared_notes(pieces, learnt, reach=REACH, transposed=TRANSPOSED):
+    """Return the share of each piece's notes that one learnt piece has as well: 1 is a copy, 0.9 one with changes.
+
+    Notes are alike if the same voice plays the same pitch at the same step (length, loudness and chord shape do not
+    count), after the whole piece was shifted in time and its pitched voices transposed as fits best.
+
+    Parameters
+    ----------
+    pieces, learnt : list of (header, events)
+    reach : int
+        Steps.
+    transposed : int
+        Semitones.
+
+    Returns
+    -------
+    closest : float array (n,)
+    """
+    notes = [_notes_of(*piece) for piece in learnt]
+    owner = np.repeat(np.arange(len(notes)), [len(x) for x in notes])
+    keys = _keys(np.concatenate(notes))
+    order = np.argsort(keys, kind="stable")
+    keys, owner = keys[order], owner[order]
+    return np.array([_best_overlap(_notes_of(*piece), keys, owner, len(notes), reach, transposed) for piece in pieces])
+
+
+def _notes_of(header, events):
+    """Return step, voice and pitch of what is played, each once: (n_notes, 3)."""
+    del header  # the key is no part of it: copies may be transposed
+    return np.unique(np.column_stack([np.cumsum(events[:, 0]), events[:, 1], events[:, 2]]).astype(np.int64), axis=0)
+
+
+def _keys(notes):
+    """Return numbers that sort by voice, pitch and step."""
+    return (notes[:, 1] * PITCHES + notes[:, 2] + PITCHES // 4) * STEPS + notes[:, 0] + STEPS // 4
+
+
+def _best_overlap(notes, keys, owner, n_learnt, reach, transposed):
+    """Return the largest share of notes that one learnt piece has, over shifts and transpositions."""
+    if not len(notes):
+        return 0.0
+    n_shifts, pitched = 2 * reach + 1, notes[:, 1] < N_PITCHED
+
+    def counted(part, up):
+        asked = _keys(part + [0, 0, up])
+        first, last = np.searchsorted(keys, asked - reach), np.searchsorted(keys, asked + reach, side="right")
+        found = np.repeat(first - np.append(0, np.cumsum(last - first))[:-1], last - first) + np.arange(
+            (last - first).sum()
+        )
+        shift = keys[found] - np.repeat(asked, last - first) + reach
+        return np.bincount(owner[found] * n_shifts + shift, minlength=n_learnt * n_shifts)
+
+    drums = counted(notes[~pitched], 0)
+    ups = range(-transposed, transposed + 1) if pitched.any() else [0]
+    return max(float((drums + counted(notes[pitched], up)).max()) for up in ups) / len(notes)

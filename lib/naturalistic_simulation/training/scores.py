@@ -1,0 +1,72 @@
+"""What the small models can do, measured on clips that they never saw: the numbers of their cards."""
+
+import numpy as np
+from naturalistic.probes import probe, ranks, unit, zero_shot
+
+GAIN = 0.1  # -20 dB
+
+
+def clip_vectors(embedder, waveforms, sample_rate, **how):
+    """Return one vector a clip, the mean over its windows.
+
+    Parameters
+    ----------
+    embedder : Embedder
+    waveforms : list of array (n_samples,)
+    sample_rate : int
+        Hz.
+    **how
+        As of its ``embed``.
+
+    Returns
+    -------
+    vectors : array (n_clips, dim)
+    """
+    return embedder.embed(waveforms, sample_rate, **how).mean(axis=1)
+
+
+def joint_scores(embedder, waveforms, sample_rate, sentences, genres):
+    """Return retrieval ranks, zero-shot accuracy and the effect of loudness.
+
+    Parameters
+    ----------
+    embedder : Embedder
+    waveforms : list of array (n_samples,)
+    sample_rate : int
+    sentences : list of str
+        Caption of each clip.
+    genres : list of str
+        Genre of each clip.
+
+    Returns
+    -------
+    scores : dict of str to float
+    """
+    vectors = clip_vectors(embedder, waveforms, sample_rate)
+    likeness = unit(embedder.embed_text(sentences)) @ unit(vectors).T
+    quiet = clip_vectors(embedder, [GAIN * wave for wave in waveforms[:20]], sample_rate, cache=False)
+    named = zero_shot(embedder, vectors, sorted(set(genres)))
+    return {
+        "n_clips": len(waveforms),
+        "caption_to_clip_median_rank": float(np.median(ranks(likeness))),
+        "clip_to_caption_median_rank": float(np.median(ranks(likeness.T))),
+        "caption_to_clip_first": float(np.mean(ranks(likeness) == 1)),
+        "zero_shot_genre_accuracy": float(np.mean(np.array(named) == np.array(genres))),
+        "largest_change_at_minus_20_dB": float(np.abs(quiet - vectors[:20]).max()),
+    }
+
+
+def probe_scores(vectors, facts):
+    """Return what linear probes find in clip vectors: accuracy for names, r for numbers.
+
+    Parameters
+    ----------
+    vectors : array (n_clips, dim)
+    facts : dict of str to array (n_clips,)
+
+    Returns
+    -------
+    scores : dict of str to float
+        By name of the fact.
+    """
+    return {name: probe(vectors, np.asarray(values))[0] for name, values in facts.items()}
