@@ -56,9 +56,13 @@ def _read(path):
     values = np.zeros((len(rows), len(header)))
     for k, row in enumerate(rows):
         try:
-            values[k] = [number(cell) for cell in row]
+            numbers = [number(cell) for cell in row]
+            if len(numbers) != len(header):
+                raise ValueError(f"it has {len(numbers)} cells")
         except ValueError as error:
             raise ValueError(
-                f"{path}, line {k + 2}: expected {len(header)} numbers in each row, tab-separated ({error})"
+                f"{path}, line {k + 2} has no number in each column: expected {len(header)} numbers in each row, "
+                f"tab-separated ({error})"
             ) from error
+        values[k] = numbers
     return header, values
