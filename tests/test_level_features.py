@@ -1,6 +1,7 @@
 """Language features of annotated film: windows, models of each class, cache, word2vec files, components, controls."""
 
 import dataclasses
+import gzip
 import struct
 import subprocess
 import sys
@@ -453,12 +454,11 @@ def test_word2vec_of_random_vectors_in_both_formats(tmp_path):
     "name, content, message",
     [
         ("a.bin", b"2 3\nrain " + bytes(12) + b"\nthe " + bytes(11), "ends in word 2 of 2: it was cut short"),
-        ("a.bin", b"rain 1 2 3\n", "expected the number of words and of dimensions"),
-        ("a.txt", b"rain 1 2 3\nthe 1 2 3\n", "lacks this line"),
+        ("a.bin", b"rain 1\nthe 2\n", "expected the number of words and of dimensions"),
         ("a.txt", b"3 3\nrain 1 2 3\nthe 1 2 3\n", "ends in word 3 of 3: it was cut short"),
         ("a.txt", b"2 3\nrain 1 2 3\nthe 1 2", "its last line has 2 numbers, expected 3: it was cut short"),
         ("a.vec", b"1 3\nrain 1 x 3\n", "its last line is b'1 x 3', expected numbers"),
-        ("a.gz", b"1 3\nrain 1 2 3\n", "expected .bin, .txt or .vec: unpack it first"),
+        ("a.gz", gzip.compress(b"1 3\nrain 1 2 3\n", mtime=0), r"is packed, .*: unpack it first \(gunzip\)"),
         ("a.txt", b"", "expected the number of words"),
     ],
 )

@@ -64,6 +64,41 @@ def checked(name, value, kind, *, least=None, among=None, groups=False, example=
     return [tuple(map(one, x)) if groups and isinstance(x, (list, tuple)) and x else one(x) for x in listed]
 
 
+def some_of(name, value, known, *, note=""):
+    """Return the names that an argument asks for, in their order, read once: a generator is empty the second time.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    value : iterable of str
+        A list, tuple, generator, array, Series ..., or the text of a list. One name by itself is refused: it would
+        be taken apart into letters.
+    known : sequence of str
+        The names that there are.
+    note : str
+        What an error adds.
+
+    Returns
+    -------
+    names : list of str
+
+    Raises
+    ------
+    ValueError
+        If it is no list, is empty, or has a name that is not known.
+    """
+    expected = f"expected a list of some of {', '.join(known)}{note}"
+    try:
+        names = checked(name, value, [str])
+    except ValueError:
+        shown = value if isinstance(value, (str, list, tuple)) else f"of type {type(value).__name__}, no name in it"
+        raise ValueError(f"{name} {shown}: {expected}") from None
+    if unknown := [each for each in names if each not in known]:
+        raise ValueError(f"{name} {unknown}: {expected}")
+    return names
+
+
 def _split(value):
     """Return the elements of a list or of its text; None where it is neither."""
     if isinstance(value, str):

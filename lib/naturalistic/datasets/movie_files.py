@@ -4,6 +4,7 @@ from naturalistic.cache import cache_dir
 from naturalistic.datasets import asked
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
 from naturalistic.datasets.openneuro import run_of
+from naturalistic.parameters import some_of
 
 SUBJECTS = ("S01", "S02", "S03", "S04", "S05", "S06")
 
@@ -50,13 +51,9 @@ def runs_there(folder, table, notes):
 def known_runs(runs, table):
     """Return the runs of a table with some names, training first as in the table."""
     names = [run.name for run in table]
-    unknown = [runs] if isinstance(runs, str) else [run for run in runs if run not in names]
-    if unknown or not runs:
-        raise ValueError(
-            f"runs {unknown}: expected a list of some of {', '.join(names)} (bigbangtheory_run-03 and 04 of ds005531 "
-            "are left out with overlap='authors')"
-        )
-    return tuple(run for run in table if run.name in set(runs))
+    note = " (bigbangtheory_run-03 and 04 of ds005531 are left out with overlap='authors')"
+    chosen = some_of("runs", runs, names, note=note)
+    return tuple(run for run in table if run.name in chosen)
 
 
 def annotation_path(folder, run, level, speech="en"):

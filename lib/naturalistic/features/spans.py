@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from naturalistic.datasets.words import is_named_mark
+
 _AFTER_ALL = np.iinfo(np.int64).max  # where a closing special token lies: after every character
 
 
@@ -26,7 +28,7 @@ def check_words(words):
     TypeError
         If ``words`` is one string, or a word is no str.
     ValueError
-        If there are no words, or a word is empty.
+        If there are no words, or a word is empty or an aligner's mark in brackets, such as ``<unk>`` or ``{LG}``.
     """
     if isinstance(words, str):
         raise TypeError("words is one str, expected a list with one str a word: text.split() makes one")
@@ -38,6 +40,11 @@ def check_words(words):
             raise TypeError(f"words[{i}] is {word!r}, expected str: drop the missing words before")
         if not word.strip():
             raise ValueError(f"words[{i}] is {word!r}, an empty word: drop it, with its onset")
+        if is_named_mark(word):
+            raise ValueError(
+                f"words[{i}] is {word!r}, a mark of an aligner and no word: drop it, with its onset (datasets.words."
+                "read_textgrid does, is_mark finds all)"
+            )
     return [str(word).strip() for word in words]
 
 

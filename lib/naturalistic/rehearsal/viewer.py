@@ -20,6 +20,7 @@ from naturalistic.miniature.movie.cortex import LAYERS, Viewer, drives_of
 from naturalistic.miniature.movie.files import mat_file
 from naturalistic.miniature.movie.screenplay import rows
 from naturalistic.miniature.music import in_parallel
+from naturalistic.parameters import some_of
 from naturalistic.rehearsal.film import all_runs, films_of
 from naturalistic.rehearsal.grid import NOISE, affine_of, enlarge
 from naturalistic.rehearsal.whole import check_disk, write_text, write_top, written
@@ -62,7 +63,10 @@ def make_viewer(folder, seed=55310, *, runs=None, n_jobs=None, progress=True):
         If the disk has too little room.
     """
     root = Path(folder) / "ds005531"
-    table = [run for run in all_runs() if runs is None or run.name in runs]
+    table = list(all_runs())
+    if runs is not None:
+        chosen = some_of("runs", runs, [run.name for run in table])
+        table = [run for run in table if run.name in chosen]
     mask = mask_path(root, SUBJECT)
     paths = [mask.with_name(f"sub-{SUBJECT}_task-{run.name}.mat") for run in table]
     check_disk(root, paths, [run.n_seconds * BYTES_PER_SECOND for run in table])
