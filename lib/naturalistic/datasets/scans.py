@@ -108,7 +108,7 @@ def check(scans):
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of {len(wanted)} files are missing: {_some(missing)}; fetch them "
-            "(naturalistic fetch), or name the runs and the space that you have"
+            "(`naturalistic fetch --help` lists the data sets), or name the runs and the space that you have"
         )
     wrong = [problem for scan in scans for problem in _problems(scan)]
     if wrong:

@@ -41,6 +41,11 @@ class StaticVectors:
         return self.model.network.get_input_embeddings().weight.detach()
 
     @property
+    def tokenizer(self):
+        """Return the tokenizer of the model."""
+        return self.model.tokenizer
+
+    @property
     def dim(self):
         """Return the size of a vector."""
         return self._table.shape[1]
@@ -65,7 +70,7 @@ class StaticVectors:
             Tokens of each; the second column is 0, as nothing is lost.
         """
         means, counts = np.zeros((len(texts), self.dim), np.float32), np.zeros((len(texts), 2), int)
-        for k, encoding in enumerate(encode(self.model.tokenizer, texts)):
+        for k, encoding in enumerate(encode(self.tokenizer, texts)):
             ids = encoding.ids[encoding.n_opening : len(encoding.ids) - encoding.n_closing]
             if len(ids):
                 means[k] = self._table[ids].float().mean(0).cpu().numpy()
