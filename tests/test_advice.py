@@ -146,10 +146,8 @@ def test_every_command_of_the_hub_parses():
     for command in advised:
         words = shlex.split(with_values(command, lambda source: "some/one"))[1:]
         parser, context = app, app.make_context("hf", list(words))
-        while hasattr(parser, "get_command"):
-            first, *rest = [*context._protected_args, *context.args]
-            parser = parser.get_command(context, first)
-            assert parser is not None, command
+        while hasattr(parser, "resolve_command"):
+            first, parser, rest = parser.resolve_command(context, [*context._protected_args, *context.args])
             context = parser.make_context(first, rest, parent=context)
 
 
