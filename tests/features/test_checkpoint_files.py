@@ -1,8 +1,11 @@
 """Folders of models as people have them: without a tokenizer, cut short, pointers, layers of several sizes."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -62,20 +65,35 @@ def test_a_folder_without_a_tokenizer(tmp_path, name, static):
         text_models.load(f"{static}{tmp_path}")
 
 
-def test_the_tokenizer_of_a_hub_id_that_is_cached_without_it(tmp_path, monkeypatch):
-    hub = tmp_path / "models--some--one"
-    snapshot = hub / "snapshots" / ("0" * 40)
-    snapshot.mkdir(parents=True)
-    (hub / "refs").mkdir()
-    (hub / "refs" / "main").write_text("0" * 40)
-    save_bert(snapshot)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("transformers.utils.hub.is_offline_mode", lambda: True)
-    for path in snapshot.glob("tokenizer*"):
+LOAD = """
+from naturalistic.features import text_models
+for name in ("some/whole", "some/bare", "some/pointer"):
+    try:
+        print(text_models.load(name))
+    except (OSError, ValueError) as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_hub_ids_that_are_in_the_cache(tmp_path):
+    """In a process of its own: where the cache is, and that there is no network, is read once."""
+    snapshots = {}
+    for name in ("whole", "bare", "pointer"):
+        hub = tmp_path / f"models--some--{name}"
+        snapshots[name] = hub / "snapshots" / ("0" * 40)
+        snapshots[name].mkdir(parents=True)
+        (hub / "refs").mkdir()
+        (hub / "refs" / "main").write_text("0" * 40)
+        save_bert(snapshots[name])
+    for path in snapshots["bare"].glob("tokenizer*"):
         path.unlink()
-    with pytest.raises((FileNotFoundError, OSError), match=r"tokenizer"):
-        text_models.load("some/one")
+    (snapshots["pointer"] / "model.safetensors").write_bytes(LFS)
+    environment = os.environ | {"HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", LOAD], env=environment, capture_output=True, text=True)
+    whole, bare, pointer = done.stdout.splitlines()
+    assert whole.startswith("LanguageModel(name='some/whole'")
+    assert bare.startswith("FileNotFoundError 'some/bare' has no tokenizer.json or vocab.txt, expected it in ")
+    assert "ValueError" in pointer and "model.safetensors is a Git LFS pointer" in pointer
 
 
 @pytest.mark.parametrize("files", [("vocab.json",), ("merges.txt",)])
