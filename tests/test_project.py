@@ -19,7 +19,7 @@ LIBRARY = ROOT / "lib" / "naturalistic"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # from low to high; a module imports from its own layer or a lower one
 LAYERS = [
-    {"runs", "cache", "parameters", "regions", "sound", "surface", "text_files"},
+    {"runs", "cache", "intact", "parameters", "regions", "sound", "surface", "text_files"},
     {"miniature"},
     {"datasets"},
     {"scoring", "folds"},

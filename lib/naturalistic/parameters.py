@@ -47,7 +47,7 @@ def checked(name, value, kind, *, least=None, among=None, groups=False, example=
     expected += f", of {', '.join(map(repr, among))}" if among is not None else ""
     example = (list(among[:2]) if many else among[0]) if example is None and among else example
     example = EXAMPLES[of][many] if example is None else example
-    error = f'{name} is {value!r}, expected {expected}: {name} = {example!r}, or papermill -p {name} "{example}"'
+    error = f'{name} is {value!r}, expected {expected}: {name} = {example!r}, or of papermill: -p {name} "{example}"'
 
     def one(x):
         x = _read(x, of)

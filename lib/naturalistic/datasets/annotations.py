@@ -104,7 +104,10 @@ def read_annotation(path, n_seconds, *, speech=False, vary=False):
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: expected the annotation of a run; fetch it (naturalistic fetch)")
+        raise FileNotFoundError(
+            f"{path} is missing: expected the annotation of a run; fetch it (naturalistic fetch ds005531 --subject S01 "
+            "--parts annotation --to DIR)"
+        )
     lines = read_text(path).replace("\r\n", "\n").split("\n")
     lines = lines[:-1] if not lines[-1] else lines
     while len(lines) > n_seconds and not lines[-1].strip():

@@ -5,6 +5,7 @@ Defferrard et al. (2017), FMA: a dataset for music analysis, ISMIR. ``fma_<subse
 """
 
 import functools
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,12 +188,14 @@ def _locate(folder, stand_in):
         if stand_in is not None:
             stand_in(place)
         elif not place.is_dir():
-            raise FileNotFoundError(f"{place} is not there: make it first (naturalistic make corpus --to {place})")
+            command = f"naturalistic make corpus --to {shlex.quote(str(place))}"
+            raise FileNotFoundError(f"{place} is not there: make it first ({command})")
         return place
     place = Path(folder).expanduser()
     if not place.is_dir():
         raise FileNotFoundError(
-            f"{place} is not a folder; expected FMA (naturalistic fetch fma --subset small --to {place}) or 'miniature'"
+            f"{place} is not a folder; expected FMA (naturalistic fetch fma --subset small --to "
+            f"{shlex.quote(str(place))}) or 'miniature'"
         )
     return place
 

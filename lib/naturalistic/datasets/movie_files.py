@@ -1,5 +1,7 @@
 """Where the files of ds005531 are, and which of its subjects, runs and levels a folder holds."""
 
+import shlex
+
 from naturalistic.cache import cache_dir
 from naturalistic.datasets import asked
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
@@ -100,7 +102,8 @@ def check_level(folder, runs, level, speech):
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise FileNotFoundError(
             f"{len(missing)} of {len(paths)} files of {level} are missing: {', '.join(map(str, missing[:3]))}{more}; "
-            "fetch them (naturalistic fetch ds005531 --parts annotation), or name the runs that you have"
+            "fetch them (naturalistic fetch ds005531 --subject S01 --parts annotation --to "
+            f"{shlex.quote(str(folder))}), or name the runs that you have"
         )
     return paths
 

@@ -127,7 +127,8 @@ def check(scans):
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of {len(wanted) + len(sidecars)} files are missing: {_some(missing)}; "
-            f"{_others(scans, missing)}fetch them (naturalistic fetch), or name the runs and the space that you have"
+            f"{_others(scans, missing)}fetch them (`naturalistic fetch --help` "
+            "lists the data sets), or name the runs and the space that you have"
         )
     firsts, doubts = {}, _lacking_confounds(scans)
     wrong = [problem for scan in scans for problem in _problems(scan, firsts, doubts)]

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from naturalistic.decoding.files import read_json, write_json
+from naturalistic.decoding.files import AGAIN, read_json, write_json
+from naturalistic.intact import open_array
 from naturalistic.scoring import as_real, check_finite
 
 BLOCK = 8192  # vectors in float32 at once
@@ -55,14 +56,14 @@ class Index:
         Raises
         ------
         FileNotFoundError, ValueError
-            If there is no finished index, or it is of another model.
+            If there is no finished index, a file of it was cut short, or it is of another model.
         """
         folder = Path(folder)
         about = read_json(folder / "index.json")
         if about is None:
             raise FileNotFoundError(f"{folder} holds no finished index; make it with build_index")
         _check_identity(folder, about["identity"], identity)
-        vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+        vectors = open_array(folder / "vectors.npy", AGAIN, mmap_mode="r")
         if vectors.shape != (len(about["names"]), about["dim"]) or vectors.dtype != np.float16:
             raise ValueError(
                 f"{folder / 'vectors.npy'} holds {vectors.dtype} {vectors.shape}, expected float16 "
@@ -178,7 +179,7 @@ def build_index(folder, names, vectors, identity, *, batch_size=256, progress=Tr
     if state["names"] != _digest(names):
         raise ValueError(f"{folder} holds a begun index of other recordings: give another folder, or delete it")
     part = folder / "vectors.part.npy"
-    store = np.lib.format.open_memmap(part, mode="r+") if state["done"] else None
+    store = open_array(part, AGAIN, mmap_mode="r+") if state["done"] else None
     with tqdm(total=len(names), initial=state["done"], unit="vector", delay=3, disable=not progress) as bar:
         while state["done"] < len(names):
             batch = names[state["done"] : state["done"] + batch_size]

@@ -42,6 +42,11 @@ class StaticVectors:
         return self.model.network.get_input_embeddings().weight.detach()
 
     @property
+    def tokenizer(self):
+        """Return the tokenizer of the model."""
+        return self.model.tokenizer
+
+    @property
     def dim(self):
         """Return the size of a vector."""
         return self._table.shape[1]
@@ -67,7 +72,7 @@ class StaticVectors:
             Tokens of each; the second column is 0, as nothing is lost.
         """
         means, counts = np.zeros((len(texts), self.dim), np.float32), np.zeros((len(texts), 2), int)
-        for k, encoding in enumerate(encode(self.model.tokenizer, list(map(without_marks, texts)))):
+        for k, encoding in enumerate(encode(self.tokenizer, list(map(without_marks, texts)))):
             ids = encoding.ids[encoding.n_opening : len(encoding.ids) - encoding.n_closing]
             if len(ids):
                 means[k] = self._table[ids].float().mean(0).cpu().numpy()

@@ -13,6 +13,7 @@ import numpy as np
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
 from naturalistic.datasets.movie_bold import BOLD, SHAPE, VOXELS, mask_path, reference_path
 from naturalistic.features.planted_text import NAME, embed
+from naturalistic.intact import open_arrays
 from naturalistic.miniature.head import SHAPE as SMALL
 from naturalistic.miniature.head import brightness, grey_matter
 from naturalistic.miniature.movie import scanner
@@ -108,10 +109,9 @@ def _drives(path, shown, seed):
 
     written(path, write)
     drives = {}
-    with np.load(path, allow_pickle=False) as arrays:
-        for name in arrays:
-            run, *key = name.split("\n")
-            drives.setdefault(run, {})[tuple(key)] = arrays[name]
+    for name, drive in open_arrays(path, "delete it: it is made again").items():
+        run, *key = name.split("\n")
+        drives.setdefault(run, {})[tuple(key)] = drive
     return drives
 
 

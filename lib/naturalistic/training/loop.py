@@ -2,12 +2,15 @@
 
 import math
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
+
+from naturalistic.intact import check_whole
 
 
 def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, decay=0.05, progress=True):
@@ -40,7 +43,7 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
     Raises
     ------
     ValueError
-        If the checkpoint beside ``path`` is of a training with other numbers.
+        If the checkpoint beside ``path`` is of a training with other numbers, or was cut short.
     """
     path = Path(path)
     part = path.with_name(path.name + ".part")
@@ -85,7 +88,12 @@ def _resume(part, module, optimiser, asked):
     """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
     if not part.is_file():
         return 0
-    state = torch.load(part, weights_only=True)
+    again = "delete it, and train from the beginning"
+    check_whole(part, again)
+    try:
+        state = torch.load(part, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{part} is damaged or was cut short ({error}); {again}") from error
     differ = [name for name, value in asked.items() if state["asked"][name] != value]
     if differ:
         name = differ[0]

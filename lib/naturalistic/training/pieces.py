@@ -13,6 +13,7 @@ from tqdm import tqdm
 from naturalistic.cache import cache_dir
 from naturalistic.features.mel import FRAMES_PER_S, N_MELS, SAMPLE_RATE, log_mel
 from naturalistic.features.sentences import sentence_vectors
+from naturalistic.intact import open_array
 from naturalistic.miniature.captions import caption
 from naturalistic.miniature.composer import GENRES, compose, facts
 from naturalistic.miniature.synthesizer import render
@@ -46,8 +47,9 @@ def training_music(n_pieces, seed=0, progress=True):
     names = [(GENRES[k % len(GENRES)], FIRST_SEED + 1_000_000 * seed + k) for k in range(n_pieces)]
     if not (folder / "done").is_file():
         _make(folder, names, progress)
-    frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
-    return frames, np.load(folder / "sentences.npy", allow_pickle=False), [facts(compose(*name)) for name in names]
+    again = f"delete {folder}: the pieces are made again"
+    frames = open_array(folder / "frames.npy", again, mmap_mode="r")
+    return frames, open_array(folder / "sentences.npy", again), [facts(compose(*name)) for name in names]
 
 
 def seconds_to_make(n_pieces, seed=0):
