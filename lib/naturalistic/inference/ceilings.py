@@ -6,6 +6,7 @@ explainable variance, S / (S + N), is the share of one response that any model o
 
 import numpy as np
 
+from naturalistic.parameters import whole
 from naturalistic.runs import run_slices
 from naturalistic.scoring import as_real, check_finite, column_blocks, float_type
 
@@ -131,8 +132,7 @@ def noise_ceiling(repeats_or_ev, n_averaged=1, runs=None):
             f"repeats_or_ev has shape {ev.shape}, expected repeats (n_repeats, n_trs, n_voxels) "
             "or explainable variance (n_voxels,): for one voxel's repeats add a last axis"
         )
-    if n_averaged < 1:
-        raise ValueError(f"n_averaged is {n_averaged}, expected 1 or more repeats in the mean")
+    n_averaged = whole("n_averaged", n_averaged, hint="repeats in the mean")
     if np.any(ev > 1 + 1e-6):
         raise ValueError(f"explainable variance reaches {np.nanmax(ev):.3g}, expected a share of at most 1")
     ev = np.clip(ev, 0, 1).astype(float_type(ev))
@@ -193,7 +193,7 @@ def _zscored(X, slices):
 
 def _check_series(X, runs, name, kind):
     """Return ``X`` (n_series, n_trs, n_voxels) and the slices of its runs, or raise a ValueError."""
-    X = as_real(X, name)
+    X = as_real(X, name, kind.removesuffix("s"))
     if X.ndim != 3:
         raise ValueError(f"{name} has shape {X.shape}, expected (n_{kind}, n_trs, n_voxels): stack the {kind} first")
     if len(X) < 2:

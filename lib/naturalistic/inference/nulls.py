@@ -28,7 +28,6 @@ and fit again: `naturalistic.encoding.group_accuracy` does.
 """
 
 import math
-import operator
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,6 +35,7 @@ import numpy as np
 from scipy import fft
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from naturalistic.parameters import check_seed, whole
 from naturalistic.runs import run_slices
 from naturalistic.scoring import check_pair, column_blocks, correlation, float_type, unit_columns
 
@@ -86,8 +86,7 @@ def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score
 def check_null_input(Y, Y_hat, runs, n_permutations):
     """Return both arrays in two dimensions, the shape of a score, and the slices of the runs, or raise a ValueError."""
     Y, Y_hat, shape = check_pair(Y, Y_hat)
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more: 1000 gives p of 0.001")
+    whole("n_permutations", n_permutations, hint="1000 gives p of 0.001")
     return Y, Y_hat, shape, run_slices(runs, len(Y))
 
 
@@ -111,9 +110,8 @@ def draw_shifts(runs, n_permutations, min_shift=1, seed=0, n_trs=None):
     ValueError
         If ``n_permutations`` is below 1, or ``min_shift`` below 1 or above half of a run.
     """
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more: 1000 gives p of 0.001")
-    min_shift = operator.index(min_shift)
+    n_permutations, seed = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001"), check_seed(seed)
+    min_shift = whole("min_shift", min_shift, None)
     lengths = [run.stop - run.start for run in run_slices(runs, n_trs)]
     if not 1 <= min_shift <= min(lengths) / 2:
         raise ValueError(

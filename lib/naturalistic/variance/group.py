@@ -7,6 +7,7 @@ import numpy as np
 
 from naturalistic.inference import fdr, sign_flip, t_test
 from naturalistic.inference.prevalence import prevalence
+from naturalistic.parameters import whole
 
 TO_ONE_SPACE = (
     "bring each subject's voxels to one surface first: surface.to_surface(values, coordinates, voxel_size) makes a "
@@ -76,6 +77,7 @@ def group_map(maps, p_maps=None, *, alpha=0.05, q=0.05, tail="greater", least=2,
         If subjects are fewer than two, differ in sides or in the number of vertices, or an option is not valid.
     """
     values = stacked(maps, "maps")
+    n_permutations, least = whole("n_permutations", n_permutations), whole("least", least, 2)
     if len(maps) < 2 or not 2 <= least <= len(maps):
         raise ValueError(
             f"maps are of {len(maps)} subject(s) and least is {least}, expected two subjects or more, and least from 2 "
