@@ -158,7 +158,7 @@ def test_bad_series(f, X, runs, message):
     "f, arguments, message",
     [
         (noise_ceiling, (GOOD[0],), "add a last axis"),
-        (noise_ceiling, ([0.5], 0), "n_averaged is 0, expected 1 or more"),
+        (noise_ceiling, ([0.5], 0), "n_averaged is 0, expected a whole number of at least 1"),
         (noise_ceiling, ([1.5],), "reaches 1.5, expected a share of at most 1"),
         (normalise, (np.zeros(3), np.ones(4)), r"r has shape \(3,\) and ceiling \(4,\)"),
         (normalise, (np.zeros(3), np.ones(3), -1), "floor is -1"),

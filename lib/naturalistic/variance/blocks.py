@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from naturalistic.folds import GroupGapKFold
+from naturalistic.folds import GroupGapKFold, check_groups
 from naturalistic.runs import check_runs
 from naturalistic.variance.chosen import choose
+from naturalistic.variance.rows import as_responses
 from naturalistic.variance.sweep import sweep
 
 
@@ -43,7 +44,8 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
     ValueError
         As of `sweep`, `folds.GroupGapKFold` and `runs.check_runs`.
     """
-    groups, runs, scores, layers = np.asarray(groups), check_runs(runs, len(bold)), [], []
+    bold = as_responses(bold)
+    groups, runs, scores, layers = check_groups(groups, len(bold)), check_runs(runs, len(bold)), [], []
     for train, test in GroupGapKFold(cv, gap, runs).split(bold, groups=groups):
         rows = np.sort(np.concatenate([train, test]))
         cut = (np.diff(rows) > 1) | (groups[rows[1:]] != groups[rows[:-1]]) | (runs[rows[1:]] != runs[rows[:-1]])
