@@ -20,9 +20,10 @@ from naturalistic.miniature.movie.cortex import LAYERS, Viewer, drives_of
 from naturalistic.miniature.movie.files import mat_file
 from naturalistic.miniature.movie.screenplay import rows
 from naturalistic.miniature.music import in_parallel
+from naturalistic.parameters import check_jobs, whole
 from naturalistic.rehearsal.film import all_runs, films_of
 from naturalistic.rehearsal.grid import NOISE, affine_of, enlarge
-from naturalistic.rehearsal.whole import check_disk, write_text, write_top, written
+from naturalistic.rehearsal.whole import check_disk, check_runs_of, write_text, write_top, written
 
 SUBJECT = "S01"
 N_VOXELS = 88_000  # of the mask, about as many as the subjects have
@@ -59,10 +60,14 @@ def make_viewer(folder, seed=55310, *, runs=None, n_jobs=None, progress=True):
     Raises
     ------
     RequestError
-        If the disk has too little room.
+        If the folder cannot be written, or the disk has too little room.
+    ValueError
+        On a number out of range, or a run that the experiment does not have.
     """
-    root = Path(folder) / "ds005531"
-    table = [run for run in all_runs() if runs is None or run.name in runs]
+    root, seed, n_jobs = Path(folder) / "ds005531", whole("seed", seed, 0), check_jobs(n_jobs)
+    names = [run.name for run in all_runs()]
+    runs = names if runs is None else check_runs_of(runs, names)
+    table = [run for run in all_runs() if run.name in runs]
     mask = mask_path(root, SUBJECT)
     paths = [mask.with_name(f"sub-{SUBJECT}_task-{run.name}.mat") for run in table]
     check_disk(root, paths, [run.n_seconds * BYTES_PER_SECOND for run in table])
