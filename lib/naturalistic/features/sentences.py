@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from naturalistic.features.language_model import MINILM, load_model
+from naturalistic.parameters import whole
 
 
 def sentence_vectors(sentences, model=None, batch_size=64):
@@ -30,6 +31,7 @@ def sentence_vectors(sentences, model=None, batch_size=64):
     empty = [k for k, sentence in enumerate(sentences) if not sentence.strip()]
     if empty:
         raise ValueError(f"sentences {empty[:5]} are empty: leave them out, or say what they stand for")
+    batch_size = whole("batch_size", batch_size)
     model = model or load_model(MINILM)
     order = np.argsort([len(sentence) for sentence in sentences], kind="stable")  # little padding in a batch
     vectors = np.empty((len(sentences), model.dim), dtype=np.float32)
