@@ -424,7 +424,10 @@ def test_an_older_corpus_is_replaced_and_a_broken_one_leaves_nothing(tmp_path, m
     monkeypatch.setattr(whole.os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match="cannot be written"):
         make_corpus(tmp_path / "d")
-    for arguments, message in (((0,), "n_tracks is 0"), ((5, 1000), "seed is 1000, expected 0 to 999")):
+    for arguments, message in (
+        ((0,), "n_tracks is 0"),
+        ((5, 1000), "seed is 1000, expected a whole number from 0 to 999"),
+    ):
         with pytest.raises(ValueError, match=message):
             make_corpus(tmp_path / "e", *arguments)
 

@@ -614,12 +614,12 @@ def test_small_layers_are_left_as_they_are():
 @pytest.mark.parametrize(
     "shape, training, n, message",
     [
-        ((10, 4), np.ones(10, bool), 5, "n_components is 5, expected 1 to 4: there are 4 features and 10 training"),
-        ((10, 40), np.arange(10) < 5, 5, "expected 1 to 4: there are 40 features and 5 training samples"),
+        ((10, 4), np.ones(10, bool), 5, "expected a whole number from 1 to 4: there are 4 features and 10 training"),
+        ((10, 40), np.arange(10) < 5, 5, "expected a whole number from 1 to 4: there are 40 features"),
         ((10, 4), np.ones(10, bool), 0, "n_components is 0"),
         ((10, 4), np.ones(9, bool), 2, r"training is bool of shape \(9,\), expected bool \(10,\)"),
         ((10, 4), np.arange(10), 2, "training is int64"),
-        ((10,), np.ones(10, bool), 2, r"shape \(10,\), expected floats \(n_samples, n\)"),
+        ((10,), np.ones(10, bool), 2, r"shape \(10,\), expected \(n_samples, n_features\)"),
     ],
 )
 def test_bad_components(shape, training, n, message):

@@ -5,6 +5,7 @@ import torch
 
 from naturalistic.features.language_model import MINILM, load_model
 from naturalistic.features.spans import check_texts
+from naturalistic.parameters import whole
 
 
 def sentence_vectors(sentences, model=None, batch_size=64):
@@ -31,6 +32,7 @@ def sentence_vectors(sentences, model=None, batch_size=64):
     empty = [k for k, sentence in enumerate(sentences) if not sentence.strip()]
     if empty:
         raise ValueError(f"sentences {empty[:5]} are empty: leave them out, or say what they stand for")
+    batch_size = whole("batch_size", batch_size)
     model = model or load_model(MINILM)
     check_texts(model.tokenizer, sentences)
     order = np.argsort([len(sentence) for sentence in sentences], kind="stable")  # little padding in a batch

@@ -15,6 +15,8 @@ import numpy as np
 from nilearn.glm.first_level import spm_hrf
 from scipy.signal import lfilter
 
+from naturalistic.parameters import whole
+
 TR, N_TRS, N_DISCARDED = 2.0, 362, 10
 SUBJECTS = tuple(f"s{k:02d}" for k in (18, 22, 23, 24, 26, 28, 30, 31, 33, *range(35, 54)))
 SILENT = "s33"  # zero everywhere, as one of the real subjects is
@@ -80,7 +82,7 @@ def make_story(folder, seed=2016):
     FileExistsError
         If the folder holds something else.
     """
-    folder = Path(folder)
+    folder, seed = Path(folder), whole("seed", seed, 0)
     readme = README.format(seed=seed)
     if folder.exists():
         there = folder / "alice_data_shared" / "README.txt"

@@ -21,7 +21,7 @@ from naturalistic.miniature.movie.cortex import LAYERS, Viewer, drives_of
 from naturalistic.miniature.movie.files import mat_file
 from naturalistic.miniature.movie.screenplay import rows
 from naturalistic.miniature.music import in_parallel
-from naturalistic.parameters import some_of
+from naturalistic.parameters import check_jobs, some_of, whole
 from naturalistic.rehearsal.film import all_runs, films_of
 from naturalistic.rehearsal.grid import NOISE, affine_of, enlarge
 from naturalistic.rehearsal.whole import check_disk, write_text, write_top, written
@@ -61,9 +61,11 @@ def make_viewer(folder, seed=55310, *, runs=None, n_jobs=None, progress=True):
     Raises
     ------
     RequestError
-        If the disk has too little room.
+        If the folder cannot be written, or the disk has too little room.
+    ValueError
+        On a number out of range, or a run that the experiment does not have.
     """
-    root = Path(folder) / "ds005531"
+    root, seed, n_jobs = Path(folder) / "ds005531", whole("seed", seed, 0), check_jobs(n_jobs)
     table = list(all_runs())
     if runs is not None:
         chosen = some_of("runs", runs, [run.name for run in table])

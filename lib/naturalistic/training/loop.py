@@ -10,7 +10,10 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
+from naturalistic.datasets.place import check_writable
+from naturalistic.datasets.plan import RequestError
 from naturalistic.intact import check_whole
+from naturalistic.parameters import whole
 
 
 def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, decay=0.05, progress=True):
@@ -84,10 +87,44 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
     return losses
 
 
-def _resume(part, module, optimiser, asked):
-    """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
+def check_training(path, *, n_pieces, epochs, seed, batch_size=1):
+    """Check what a training is asked for before the first piece is made.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the weights.
+    n_pieces, epochs, seed, batch_size : int
+
+    Returns
+    -------
+    path : Path
+    numbers : dict of str to int
+        ``n_pieces``, ``epochs``, ``seed`` and ``batch_size``.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, ``path`` cannot be written or is a folder, or a checkpoint beside it is of another
+        training.
+    """
+    numbers = {"n_pieces": whole("n_pieces", n_pieces), "epochs": whole("epochs", epochs)}
+    numbers |= {"seed": whole("seed", seed, 0), "batch_size": whole("batch_size", batch_size)}
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise RequestError(f"{path} is a folder, expected the file of the weights, such as {path / 'x.safetensors'}")
+    if path.suffix in (".json", ".part", ".new"):
+        raise RequestError(f"{path} ends in {path.suffix}, expected a name such as {path.with_suffix('.safetensors')}")
+    check_writable(path.parent)
+    asked = {"seed": numbers["seed"], "n_samples": numbers["n_pieces"], "epochs": numbers["epochs"]}
+    _check_same(path.with_name(path.name + ".part"), asked)
+    return path, numbers
+
+
+def _check_same(part, asked):
+    """Return the state in a checkpoint, or None without one; raise a ValueError if it is of another training."""
     if not part.is_file():
-        return 0
+        return None
     again = "delete it, and train from the beginning"
     check_whole(part, again)
     try:
@@ -101,6 +138,14 @@ def _resume(part, module, optimiser, asked):
             f"{part} is of a training with {name} {state['asked'][name]}, expected {asked[name]}: remove it, or go on "
             "with that one"
         )
+    return state
+
+
+def _resume(part, module, optimiser, asked):
+    """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
+    state = _check_same(part, asked)
+    if state is None:
+        return 0
     module.load_state_dict(state["module"])
     optimiser.load_state_dict(state["optimiser"])
     return state["epoch"]

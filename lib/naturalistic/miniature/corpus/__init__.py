@@ -19,6 +19,7 @@ from tqdm import tqdm
 from naturalistic.miniature.composer import GENRES, compose, facts
 from naturalistic.miniature.synthesizer import render
 from naturalistic.miniature.whole import made_whole
+from naturalistic.parameters import check_jobs, whole
 
 # the clips' seeds end at 1e9, those of training music lie from 1e9 on, those of training scores from 3e9 on
 FIRST_SEED, SEEDS = 2_000_000_000, 1_000_000
@@ -66,10 +67,8 @@ def make_corpus(folder, n_tracks=2000, seed=0, *, n_jobs=None, progress=True):
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    if not 1 <= n_tracks < SEEDS:
-        raise ValueError(f"n_tracks is {n_tracks}, expected 1 or more and less than {SEEDS:,}")
-    if not 0 <= seed < 1000:
-        raise ValueError(f"seed is {seed}, expected 0 to 999 (others make music to train on)")
+    n_tracks, n_jobs = whole("n_tracks", n_tracks, 1, SEEDS - 1), check_jobs(n_jobs)
+    seed = whole("seed", seed, 0, 999, hint="others make music to train on")
     readme = README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks)
 
     def write(part):

@@ -17,6 +17,7 @@ from naturalistic.miniature.movie.cortex import LAYERS, NAMES, PLAN, SOUND_AND_L
 from naturalistic.miniature.movie.screenplay import DRAMAS, OVERLAP, films, read_drama
 from naturalistic.miniature.music import in_parallel
 from naturalistic.miniature.whole import made_whole
+from naturalistic.parameters import check_jobs, whole
 
 MAX_SUBJECTS = 6
 BYTES_PER_RUN, BYTES_PER_SUBJECT, BYTES_OF_TEXT = 3_500_000, 3_000_000, 10_000_000  # at most, measured
@@ -65,10 +66,8 @@ def make_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=DRAMA
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    if not 0 <= seed < 1_000_000 or not 1 <= subjects <= MAX_SUBJECTS:
-        raise ValueError(
-            f"seed is {seed} and subjects {subjects}, expected 0 to 999,999 and 1 to {MAX_SUBJECTS} subjects"
-        )
+    seed, subjects = whole("seed", seed, 0, 999_999), whole("subjects", subjects, 1, MAX_SUBJECTS)
+    n_jobs = check_jobs(n_jobs)
     stories = _read(dramas)
     embed_name = " ".join(str(embed_name).split())
     about = {"seed": seed, "n_subjects": subjects, "dramas": ", ".join(stories), "embed_name": embed_name}
