@@ -47,7 +47,7 @@ def test_any_container_is_as_good_as_a_list(load, names, container):
 @pytest.mark.parametrize(
     "wrong",
     [[], (), iter(()), np.array([]), pd.Series([], dtype=object), "none-01", ["none-01"], 3, {}, [["a"]]],
-    ids=repr,
+    ids=["list", "tuple", "iterator", "array", "Series", "text", "unknown", "number", "dict", "nested"],
 )
 def test_no_name_is_no_experiment(load, names, wrong):
     with pytest.raises(ValueError, match=r"runs .*: expected a list of some of "):
