@@ -233,9 +233,9 @@ W = np.random.default_rng(5).standard_normal((6, 4))
     [
         ([], 2, "weights is empty"),
         ([W, W[:, :3]], 2, r"weights\[1\] is of 3 features and weights\[0\] of 4, expected the same"),
-        ([W, W[:3]], 4, r"n_axes is 4, expected 1 to 3: weights\[1\] is of 3 voxels"),
-        ([W], 5, "n_axes is 5, expected 1 to 4"),
-        ([W], 0, "n_axes is 0, expected 1 to 4"),
+        ([W, W[:3]], 4, r"n_axes is 4, expected a whole number from 1 to 3: weights\[1\] is of 3 voxels"),
+        ([W], 5, "n_axes is 5, expected a whole number from 1 to 4"),
+        ([W], 0, "n_axes is 0, expected a whole number from 1 to 4"),
         ([W, W[:0]], 1, r"weights\[1\] has no voxel: leave that subject out"),
         ([W, W[0]], 1, r"weights\[1\] has shape \(4,\), expected \(n_voxels, n_features\)"),
         ([np.ones((6, 4))], 2, r"n_axes is 2, but the weights vary in 1 direction\(s\) alone"),

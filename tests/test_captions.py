@@ -109,5 +109,5 @@ def test_other_broken_files(tmp_path):
     with pytest.raises(ValueError, match="expected start and end too where no clips are given"):
         load_captions(written(tmp_path, ["track", "caption"], [["blues.00098", "Text."]]))
     path = written(tmp_path, ["track", "caption"], [["blues.00098", "ブルース"]], "shift_jis")
-    with pytest.raises(ValueError, match="is not UTF-8"):
+    with pytest.raises(ValueError, match="is Shift-JIS, expected UTF-8"):
         load_captions(path, CLIPS[:1])

@@ -231,11 +231,11 @@ def test_bad_rows(arguments, message):
     ("strategy", "options", "message"),
     [
         ("parcels", {"parcels": PARCELS + (PARCELS > 3)}, r"parcel 4 is empty \(1 of 0 .. 10 are\)"),
-        ("parcels", {"n_best": 11}, "n_best is 11, expected from 1 to 10, the number of parcels"),
+        ("parcels", {"n_best": 11}, "n_best is 11, expected a whole number from 1 to 10: there are no more parcels"),
         ("parcels", {"bold": DEAD}, r"parcel 4 has no voxel that varies \(8 are constant\)"),
         ("stack", {"n_candidates": 0}, "n_candidates is 0"),
-        ("voxels", {"n_voxels": 0}, "n_voxels is 0, expected whole numbers of at least 1"),
-        ("voxels", {"n_voxels": (1.5, 2)}, "expected whole numbers"),
+        ("voxels", {"n_voxels": 0}, "n_voxels is 0, expected a whole number of at least 1"),
+        ("voxels", {"n_voxels": (1.5, 2)}, "n_voxels is 1.5, expected a whole number"),
     ],
 )
 def test_bad_options(strategy, options, message):
@@ -303,7 +303,7 @@ def test_csls_takes_hubs_away():
         (lambda: decoding.calibrate(TARGETS, TARGETS, "none"), "expected 'variance' or 'regression'"),
         (lambda: decoding.calibrate(NAN, BOLD), "predicted holds 1 value"),
         (lambda: decoding.calibrate(TARGETS, TARGETS)(BOLD), r"shape \(180, 80\), expected \(n, 6\)"),
-        (lambda: decoding.csls(np.ones((5, 5))), "k is 10, expected from 1 to 5 neighbours"),
+        (lambda: decoding.csls(np.ones((5, 5))), "k is 10, expected a whole number from 1 to 5"),
         (lambda: decoding.csls(np.ones((5, 5)), 2, np.ones((5, 4))), "with the same candidates"),
         (lambda: decoding.csls(np.full((5, 5), np.nan), 2), "likeness holds 25 value"),
     ],

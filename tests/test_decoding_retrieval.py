@@ -146,7 +146,7 @@ def test_bad_corpus(tmp_path, names, vectors, message):
     ("queries", "k", "message"),
     [
         (V[:2, :5], 3, r"queries has shape \(2, 5\), expected \(n_queries, 16\)"),
-        (V[:2], 501, "k is 501, expected from 1 to 500"),
+        (V[:2], 501, "k is 501, expected a whole number from 1 to 500"),
         (V[:2] * np.nan, 3, "queries holds 32 value"),
         (ZERO[7:9], 3, "query 1 is all zeros: it has no direction"),
     ],
@@ -207,7 +207,7 @@ X = np.random.default_rng(0).standard_normal((6, 3))
         (lambda: decoding.tagger(X * np.nan, list("ababab")), "features holds 18 value"),
         (lambda: decoding.tagger(X, list("ababab")).probabilities(X[:, :2]), "2 columns, expected 3 as in training"),
         (lambda: decoding.top_n_agreement(X, X[:3], 1), r"p_true has shape \(6, 3\) and p_rebuilt \(3, 3\)"),
-        (lambda: decoding.top_n_agreement(X, X, 3), "n is 3, expected from 1 to 2 of 3 classes"),
+        (lambda: decoding.top_n_agreement(X, X, 3), "n is 3, expected a whole number from 1 to 2: there are 3 classes"),
         (lambda: decoding.top_n_agreement(X, X * np.nan, 1), "p_rebuilt holds 18 value"),
     ],
 )

@@ -144,7 +144,7 @@ GROUPS = np.repeat(np.arange(10), 2)
         (lambda: decoding.align(A, NAN, GROUPS, n_components=5), r"target holds 1 value"),
         (lambda: decoding.align(A, B, n_components=5), "clips is missing: ridge chooses its alphas in folds"),
         (lambda: decoding.align(A, B, GROUPS, "hyper", 5), "method is 'hyper', expected 'ridge' or 'procrustes'"),
-        (lambda: decoding.align(A, B, GROUPS), "n_components is 100, expected from 1 to 15"),
+        (lambda: decoding.align(A, B, GROUPS), "n_components is 100, expected a whole number from 1 to 15"),
         (lambda: decoding.principal_components(np.outer(A[:, 0], B[0]), 3), "rows span only 1 dimensions"),
         (
             lambda: decoding.align(A, B, method="procrustes", n_components=5)(A[:, 1:]),

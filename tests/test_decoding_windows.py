@@ -229,8 +229,8 @@ def test_columns_of_parcels():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: decoding.equal_area_parcels(cortex(100), 101), "n_parcels is 101, expected from 2 .* to 100"),
-        (lambda: decoding.equal_area_parcels(cortex(100), 1), "n_parcels is 1, expected from 2"),
+        (lambda: decoding.equal_area_parcels(cortex(100), 101), "n_parcels is 101, expected a whole number.* to 100"),
+        (lambda: decoding.equal_area_parcels(cortex(100), 1), "n_parcels is 1, expected a whole number from 2"),
         (lambda: decoding.equal_area_parcels(np.ones((5, 2)), 2), r"shape \(5, 2\), expected \(n_voxels, 3\), mm"),
         (lambda: decoding.equal_area_parcels(np.full((5, 3), np.nan), 2), "coordinates holds 15 value"),
         (lambda: decoding.parcel_columns(np.array([0, 2, 2]), 3), r"parcel 1 is empty \(1 of 0 .. 2 are\)"),

@@ -72,8 +72,8 @@ def test_bad_delays(wanted, tr, message):
 def test_bad_features():
     with pytest.raises(ValueError, match=r"expected \(n_trs, n_features\)"):
         delays.fir(np.zeros(36), [2], 2.0)
-    with pytest.raises(ValueError, match="of type int64, expected float32 or float64"):
-        delays.fir(np.zeros((36, 2), int), [2], 2.0)
+    with pytest.raises(ValueError, match="features has type <U1, expected real numbers"):
+        delays.fir(np.full((36, 2), "a"), [2], 2.0)
     with pytest.raises(ValueError, match="one run id for each sample"):
         delays.fir(np.zeros((35, 2)), [2], 2.0, RUNS)
 

@@ -144,7 +144,7 @@ def test_gpu(monkeypatch, tmp_path):
 
     assert hardware._seen(tmp_path) == "none seen"
     (tmp_path / "nvidia0").touch()
-    assert "doctor --gpu asks torch" in hardware._seen(tmp_path)
+    assert "`naturalistic doctor --gpu` asks torch" in hardware._seen(tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert hardware.machine(gpu=True)["gpu"].endswith("sees none: device='cpu'")
     card = type("card", (), {"name": "H200", "total_memory": 140e9})

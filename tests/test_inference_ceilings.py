@@ -236,7 +236,7 @@ def test_bad_series(f, X, runs, message):
     "f, arguments, message",
     [
         (noise_ceiling, (GOOD[0],), "add a last axis"),
-        (noise_ceiling, ([0.5], 0), "n_averaged is 0, expected 1 or more"),
+        (noise_ceiling, ([0.5], 0), "n_averaged is 0, expected a whole number of at least 1"),
         (noise_ceiling, ([1.5],), "reaches 1.5, expected a share of at most 1"),
         (normalize, (np.zeros(3), np.ones(4), np.ones(4, bool)), r"r has shape \(3,\) and ceiling \(4,\)"),
         (normalize, (np.zeros(3), np.ones(3), np.ones(3)), r"reliable is float64 of shape \(3,\), expected bool"),

@@ -192,9 +192,9 @@ def test_bootstrap_has_no_interval_without_spread():
         (t_test_over_subjects, {"nan": "raise"}, "nan is 'raise', expected 'omit' or 'propagate'"),
         (t_test_over_subjects, {"confidence": 95}, "confidence is 95, expected between 0 and 1"),
         (sign_flip_over_subjects, {"tail": "up"}, "tail is 'up'"),
-        (sign_flip_over_subjects, {"n_permutations": 0}, "n_permutations is 0, expected 1 or more"),
+        (sign_flip_over_subjects, {"n_permutations": 0}, "n_permutations is 0, expected a whole number of at least 1"),
         (bootstrap_interval, {"n_boot": 0}, "n_boot is 0"),
-        (bootstrap_interval, {"method": "basic"}, "method 'basic', expected"),
+        (bootstrap_interval, {"method": "basic"}, "method is 'basic', expected"),
         (bootstrap_interval, {"confidence": 1}, "confidence is 1"),
     ],
 )

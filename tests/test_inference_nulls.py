@@ -249,9 +249,9 @@ TWO = np.repeat([0, 1], [30, 10])
             r"min_shift is 6, expected from 1 to 3.*\(10 TRs\) has 9",
         ),
         (circular_shift_null, {"min_shift": 0}, ValueError, "min_shift is 0, expected from 1"),
-        (circular_shift_null, {"min_shift": 2.5}, TypeError, "integer"),
-        (block_permutation_null, {"block": 10}, ValueError, "block is 10 TRs, expected from 1 to 9"),
-        (block_permutation_null, {"block": 0}, ValueError, "block is 0 TRs"),
+        (circular_shift_null, {"min_shift": 2.5}, ValueError, "min_shift is 2.5, expected a whole number"),
+        (block_permutation_null, {"block": 10}, ValueError, "block is 10, expected a whole number from 1 to 9"),
+        (block_permutation_null, {"block": 0}, ValueError, "block is 0, expected"),
         (
             block_permutation_null,
             {"block": 8, "n_permutations": 48},
@@ -276,7 +276,7 @@ def test_bad_settings(null, changes, error, message):
         (GOOD, GOOD, TWO[1:], 5, r"runs has shape \(39,\), expected \(40,\)"),
         (GOOD, GOOD, np.arange(40) % 2, 5, "more than one stretch"),
         (GOOD, HOLED, TWO, 5, r"Y_hat holds 1 value\(s\) that are NaN or infinite, the first at index \(5, 1\)"),
-        (GOOD, GOOD, TWO, 0, "n_permutations is 0, expected 1 or more"),
+        (GOOD, GOOD, TWO, 0, "n_permutations is 0, expected a whole number of at least 1"),
     ],
 )
 def test_bad_input(null, arguments, Y, Y_hat, runs, n_permutations, message):

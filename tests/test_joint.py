@@ -195,7 +195,7 @@ def test_a_constant_voxel_has_no_score_and_does_not_spoil_its_region():
 
 def test_sums_that_do_not_fit():
     sums = made_sums()[0]
-    with pytest.raises(ValueError, match="block is 30 TRs, expected from 1 to 23: the shortest test run, of 47 TRs"):
+    with pytest.raises(ValueError, match="block is 30, expected a whole number from 1 to 23: the shortest"):
         BlockSums(np.repeat([0, 1], [60, 47]), 5, 30)
     with pytest.raises(ValueError, match="no model other was fitted, expected one of"):
         sums.score("other")
@@ -453,7 +453,7 @@ WRONG = {
     "a pair of one": (lambda s, h: (s, h | {"pairs": [("s0", "s0")]}), r"pairs holds \('s0', 's0'\), expected two"),
     "a pair unknown": (lambda s, h: (s, h | {"pairs": [("s0", "x")]}), "expected two of the spaces"),
     "half a run": (lambda s, h: (s, h | {"test": np.arange(480) >= 430}), "mark it whole"),
-    "blocks too long": (lambda s, h: (s, h | {"block": 50}), "block is 50 TRs, expected from 1 to 40"),
+    "blocks too long": (lambda s, h: (s, h | {"block": 50}), "block is 50, expected a whole number from 1 to 40"),
     "given weights": (lambda s, h: (s, h), r"n_draws has no row of weights that are 0 but for \['s1', 's2'\]"),
     "not finite": (lambda s, h: (s | {"s0": s["s0"] * np.nan}, h), "not finite|NaN"),
 }
@@ -510,7 +510,7 @@ def test_weights_that_cannot_be():
     for levels in ((0, 1), (0.1, 0.5), ()):
         with pytest.raises(ValueError, match="expected numbers above 0, the largest 1"):
             nested_gammas(3, 2, levels)
-    with pytest.raises(ValueError, match="expected 1 or more of both"):
+    with pytest.raises(ValueError, match="most is 0, expected a whole number of at least 1"):
         nested_gammas(3, 0)
 
 

@@ -221,9 +221,9 @@ def test_the_recipe_changes_with_a_word_of_a_drama(drama):
 
 
 BAD_CALLS = {
-    "seed": ({"seed": -1}, "seed is -1 and subjects 1, expected 0 to 999,999 and 1 to 6 subjects"),
-    "subjects": ({"subjects": 7}, "subjects 7, expected"),
-    "none": ({"subjects": 0}, "subjects 0, expected"),
+    "seed": ({"seed": -1}, "seed is -1, expected a whole number from 0 to 999999"),
+    "subjects": ({"subjects": 7}, "subjects is 7, expected a whole number from 1 to 6"),
+    "none": ({"subjects": 0}, "subjects is 0, expected a whole number from 1"),
     "one string": ({"dramas": "bakery"}, "dramas is 'bakery', expected a list of some of lighthouse"),
     "no drama": ({"dramas": ()}, r"dramas is \(\), expected a list"),
     "twice": ({"dramas": ("bakery", "bakery")}, "dramas are bakery, bakery, expected each once"),

@@ -111,7 +111,7 @@ def test_acoustic_steps_are_the_frames_of_each_clip(monkeypatch):
 BAD_VECTORS = {
     "too few clips": ({"vectors": np.ones((83, 1, 2))}, "vectors is of 83 clips, but clip_of_tr counts up to clip 83"),
     "two-dimensional": ({"vectors": np.ones((84, 2))}, r"one vector a clip is vectors\[:, None\]"),
-    "integers": ({"vectors": np.ones((84, 1, 2), int)}, "vectors is int64"),
+    "text": ({"vectors": np.full((84, 1, 2), "a")}, "vectors has type <U1"),
     "too long": ({"vectors": np.ones((84, 8, 2)), "window": 5.0}, "end at 15.5 s, expected windows inside the 15 s"),
     "dummy left in": ({"clip_of_tr": np.roll(experiment()[0], 5)}, "not of whole clips of 10 TRs: leave the dummy out"),
     "TR that does not divide": ({"tr": 2.0}, "a clip of 15 s is not a whole number of TRs of 2 s"),

@@ -39,8 +39,8 @@ def test_values_and_their_text(value, kind, how, wanted):
 @pytest.mark.parametrize(
     ("value", "kind", "how", "message"),
     [
-        ("3;4", [float], {}, "it is '3;4', expected a list of one or more numbers: it = [3, 4.5], or papermill -p it"),
-        (4.5, [float], {}, 'papermill -p it "[3, 4.5]"'),
+        ("3;4", [float], {}, "one or more numbers: it = [3, 4.5], or of papermill: -p it"),
+        (4.5, [float], {}, 'of papermill: -p it "[3, 4.5]"'),
         (4.5, [float], {}, "it is 4.5, expected a list of one or more numbers"),
         ("4.5", [float], {}, "it is '4.5', expected a list of one or more numbers"),
         ([], [float], {}, "it is [], expected a list of one or more numbers"),
@@ -53,14 +53,14 @@ def test_values_and_their_text(value, kind, how, wanted):
         ([[]], [float], {"groups": True}, "it is [[]], expected a list of one or more numbers (or groups of them)"),
         ([1, [-2]], [float], {"groups": True, "least": 0}, "numbers, 0 or more (or groups of them)"),
         (float("nan"), float, {}, "it is nan, expected a number"),
-        ("many", int, {"least": 1}, "it is 'many', expected a whole number, 1 or more: it = 10, or papermill -p it"),
+        ("many", int, {"least": 1}, "expected a whole number, 1 or more: it = 10, or of papermill: -p it"),
         (0, int, {"least": 1}, "it is 0, expected a whole number, 1 or more"),
         (2.5, int, {}, "it is 2.5, expected a whole number"),
         (True, int, {}, "it is True, expected a whole number"),
         (None, str, {}, "it is None, expected text"),
         ("", str, {}, "it is '', expected text"),
         ("moon", str, {"among": ("raw", "native")}, "it is 'moon', expected text, of 'raw', 'native': it = 'raw'"),
-        ("5", [str], {"example": ["S01"]}, "it = ['S01'], or papermill -p it \"['S01']\""),
+        ("5", [str], {"example": ["S01"]}, "it = ['S01'], or of papermill: -p it \"['S01']\""),
     ],
 )
 def test_what_cannot_be_is_said(value, kind, how, message):

@@ -20,7 +20,7 @@ MEETING = "simulated.py"  # the one module of the library that knows the simulat
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # from low to high; a module imports from its own layer or a lower one
 LAYERS = [
-    {"runs", "cache", "parameters", "regions", "simulated", "sound", "surface"},
+    {"runs", "cache", "intact", "parameters", "regions", "simulated", "sound", "surface", "text_files"},
     {"datasets"},
     {"scoring", "folds"},
     {"inference", "preprocessing", "features"},

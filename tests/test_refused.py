@@ -54,7 +54,7 @@ def away(t1w):
 REFUSED = {
     "no permutation": (
         lambda: nulls.draw_shifts(None, 0, n_trs=50),
-        r"n_permutations is 0, expected 1 or more: 1000 gives p of 0\.001",
+        r"n_permutations is 0, expected a whole number of at least 1: 1000 gives p of 0\.001",
     ),
     "targets on disk without a column": (
         lambda: ridge.RidgeCV([1.0]).fit(A, OnDisk(), groups=np.arange(20) // 2),
@@ -78,7 +78,7 @@ REFUSED = {
     ),
     "batches of nothing": (
         lambda: decoding.build_index("nowhere", ["a"], A[:1], {"name": "x"}, batch_size=0),
-        "batch_size is 0, expected 1 or more",
+        "batch_size is 0, expected a whole number of at least 1",
     ),
     "a generator of another space": (
         lambda: check_dim(types.SimpleNamespace(name="mini", dim=128), types.SimpleNamespace(name="clap", dim=512)),

@@ -117,7 +117,7 @@ SPACES = {
     "lengths": ({"a": X, "b": X[:50]}, r"differ in length: \{'a': 60, 'b': 50\}"),
     "NaN": ({"a": X, "b": put(X, np.nan, (3, 2))}, r"X\['b'\] contains NaN or inf: 1 of 600 .* row 3, column 2"),
     "constant": ({"a": X, "b": np.ones((60, 2))}, r"X\['b'\] has no feature that varies"),
-    "text": ({"a": np.full((60, 2), "a")}, r"X\['a'\] has dtype <U1"),
+    "text": ({"a": np.full((60, 2), "a")}, r"X\['a'\] has type <U1"),
 }
 
 

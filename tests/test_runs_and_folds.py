@@ -28,7 +28,7 @@ def test_contiguous_groups_stay_in_runs_and_are_even():
     assert sizes.max() <= 2 * sizes.min()
 
 
-@pytest.mark.parametrize("n_groups", [2, 182, 3.0, "3"])
+@pytest.mark.parametrize("n_groups", [2, 182, 3.5, "3", True])
 def test_contiguous_groups_says_what_it_needs(n_groups):
     with pytest.raises(ValueError, match="expected a whole number from 3"):
         contiguous_groups(np.repeat([5, 7, 9], [100, 50, 31]), n_groups)

@@ -205,10 +205,11 @@ def test_no_delay_crosses_the_end_of_a_run_inside_a_block(monkeypatch):
     assert all(np.diff(piece)[99] for piece in pieces) and len(pieces) == 3
 
 
-def test_responses_must_be_floats(made):
-    whole = np.rint(10 * made[1]).astype(np.int16)  # their means and predictions would be cut to whole numbers
-    with pytest.raises(ValueError, match="bold is of type int16, expected float32 or float64: convert it first"):
-        variance.predict_test_runs({"layer": made[0][:, 0]}, whole, MODEL, **HOW)
+def test_responses_of_whole_numbers(made):
+    whole = np.rint(10 * made[1]).astype(np.int16)  # their means and predictions must not be cut to whole numbers
+    found, _ = variance.predict_test_runs({"layer": made[0][:, 0]}, whole, MODEL, **HOW)
+    expected, _ = variance.predict_test_runs({"layer": made[0][:, 0]}, whole.astype(float), MODEL, **HOW)
+    np.testing.assert_array_equal(found.predicted, expected.predicted)
 
 
 # ---- viewings, ceilings, places ----
@@ -292,9 +293,9 @@ def test_correlation_is_what_the_sweep_reports(made):
 
 def test_a_score_needs_a_null(made):
     pair, ids = variance.predict_test_runs(made[0][:, 2], made[1], MODEL, **HOW)
-    with pytest.raises(ValueError, match="n_permutations is 0, expected 1 or more"):
+    with pytest.raises(ValueError, match="n_permutations is 0, expected a whole number of at least 1"):
         variance.score(pair, ids, n_permutations=0)
-    with pytest.raises(ValueError, match="n_permutations is 0, expected 1 or more"):
+    with pytest.raises(ValueError, match="n_permutations is 0, expected a whole number of at least 1"):
         variance.repeats_itself(np.stack(pair), ids, n_permutations=0)
 
 

@@ -105,8 +105,8 @@ def test_weights_are_sparse():
         ({"method": "linear"}, "method is 'linear', expected one of"),
         ({"tr": 0}, "tr is 0"),
         ({"runs": np.zeros(150)}, "both event_runs and runs, or neither"),
-        ({"features": np.zeros((3, 2), int)}, "features is int64"),
-        ({"features": np.zeros(3)}, r"expected float of shape \(n_events, n_features\)"),
+        ({"features": np.full((3, 2), "a")}, "features has type <U1, expected real numbers"),
+        ({"features": np.zeros(3)}, r"features has shape \(3,\), expected \(n_events, n_features\)"),
         ({"event_runs": [0, 0, 5], "runs": np.zeros(150, int)}, r"runs without a TR: \[5\]"),
     ],
 )

@@ -70,9 +70,9 @@ def test_a_generator_is_trained_measured_and_opened_with_its_card(train):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--pieces 0", "n_pieces is 0, expected 1 or more"),
-        ("--pieces 10 --epochs -1", "epochs is -1, expected 1 or more"),
-        ("--pieces 10 --seed -1", "seed is -1, expected 0 or more"),
+        ("--pieces 0", "n_pieces is 0, expected a whole number of at least 1"),
+        ("--pieces 10 --epochs -1", "epochs is -1, expected a whole number of at least 1"),
+        ("--pieces 10 --seed -1", "seed is -1, expected a whole number of at least 0"),
     ],
 )
 @pytest.mark.parametrize("name", cards.TRAINABLE)

@@ -413,7 +413,7 @@ def test_the_count_ends_at_the_size(server, tmp_path):
         ({"name": "ds003720", "runs": ["Training_run-13"]}, "no run 'Training_run-13'; there are: Test_run-01, "),
         ({"name": "ds005531", "parts": ["audio"]}, "no part 'audio'; there are: accuracy, anat, annotation"),
         ({"name": "gtzan", "subjects": [1]}, "gtzan takes no 'subjects'; it takes: keep"),
-        ({"name": "gtzan", "n_connections": 0}, "n_connections is 0; expected 1 or more"),
+        ({"name": "gtzan", "n_connections": 0}, "n_connections is 0, expected a whole number of at least 1"),
     ],
 )
 def test_bad_requests(tmp_path, arguments, reason):

@@ -6,10 +6,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from naturalistic.engine.bands import draw_gammas, gammas_to_try, solve_banded
 from naturalistic.engine.device import pick_device
-from naturalistic.engine.inputs import as_spaces, as_targets, check_alphas, check_count, check_scoring
+from naturalistic.engine.inputs import as_spaces, as_targets, check_alphas, check_scoring
 from naturalistic.engine.sets import nested_gammas
 from naturalistic.engine.solve import DTYPES
 from naturalistic.engine.spaces import make_spaces
+from naturalistic.parameters import whole
 from naturalistic.ridge import make_folds
 
 __all__ = ["BandedRidgeCV", "draw_gammas", "nested_gammas"]
@@ -118,8 +119,8 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         pick_device(self.device)
         check_alphas(self.alphas)
         check_scoring(self.scoring)
-        check_count(self.n_targets_batch, "n_targets_batch", optional=True)
-        check_count(self.patience, "patience", optional=True)
+        whole("n_targets_batch", self.n_targets_batch, optional=True)
+        whole("patience", self.patience, optional=True)
         gammas_to_try(self.n_draws, len(X), self.concentration, self.seed)
         return X, Y, make_folds(self.cv, n_samples, groups, self.gap)
 
@@ -137,7 +138,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.draws_,
             scoring=self.scoring,
             fit_intercept=self.fit_intercept,
-            patience=self.patience,
+            patience=whole("patience", self.patience, optional=True),
             n_targets_batch=self.n_targets_batch,
             progress=self.progress,
         )

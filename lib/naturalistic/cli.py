@@ -12,6 +12,7 @@ from pathlib import Path
 
 from naturalistic.datasets.fetch import fetch, plan_of
 from naturalistic.datasets.openneuro import PARTS, manifest, subject_of
+from naturalistic.datasets.place import check_writable
 from naturalistic.datasets.plan import RequestError
 from naturalistic.simulated import simulation
 
@@ -64,6 +65,8 @@ def run_make(asked):
     """Make small data and say where they are."""
     maker = getattr(simulation(wanted="naturalistic make"), asked.maker)  # slow to import, and not needed to fetch
     options = {key: value for key in asked.options if (value := getattr(asked, key)) is not None}
+    if not Path(asked.to).exists():  # one that is there may be whole, and on a disk that can only be read
+        check_writable(asked.to)
     try:
         folder = maker(asked.to, **options)
     except ValueError as error:

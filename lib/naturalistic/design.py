@@ -6,6 +6,7 @@ import numpy as np
 
 from naturalistic.features.delays import delayed
 from naturalistic.runs import run_slices
+from naturalistic.scoring import as_floats, check_finite, column_blocks, mean_and_sd
 
 
 def design(spaces, delays, tr, runs=None, train=slice(None)):
@@ -21,7 +22,7 @@ def design(spaces, delays, tr, runs=None, train=slice(None)):
     Returns
     -------
     X : array (n_trs, sum of n_delays * n_features)
-        Space by space, each delay by delay.
+        Space by space, each delay by delay. float32, or float64 if a space came as float64 or as whole numbers.
 
     Raises
     ------
@@ -29,15 +30,19 @@ def design(spaces, delays, tr, runs=None, train=slice(None)):
         As `check_spaces`, and `naturalistic.features.delays.delayed`.
     """
     spaces, delays = check_spaces(spaces, delays)
-    blocks = []
-    for name, features in spaces.items():
-        # in float32 the sum over thousands of TRs of a feature with a large baseline loses the feature
-        mean = features[train].mean(axis=0, dtype=np.float64).astype(features.dtype)
-        sd = (features[train] - mean).std(axis=0)
-        flat = sd <= 1e-6 * np.abs(features[train]).max(axis=0)
-        scaled = np.where(flat, 0, (features - mean) / np.where(flat, 1, sd)).astype(features.dtype)
-        blocks.append(delayed(scaled, delays[name], tr, runs))
+    blocks = [delayed(_scaled(features, train), delays[name], tr, runs) for name, features in spaces.items()]
     return np.concatenate(blocks, axis=1)
+
+
+def _scaled(features, train):
+    """Return features z-scored by their training TRs, of the same dtype; sums and differences are in float64."""
+    mean, sd = mean_and_sd(features[train])
+    scaled = np.empty_like(features)
+    for block in column_blocks(*features.shape):
+        flat = sd[block] <= 1e-6 * np.abs(features[train, block]).max(axis=0)
+        part = (features[:, block].astype(np.float64) - mean[block]) / np.where(flat, 1, sd[block])
+        scaled[:, block] = np.where(flat, 0, part)
+    return scaled
 
 
 def residuals(X, confounds, train=slice(None)):
@@ -52,12 +57,59 @@ def residuals(X, confounds, train=slice(None)):
     Returns
     -------
     left : array (n_trs, n_columns)
-        Of the dtype of X.
+        float32 if X is float32 or float16, else float64.
+
+    Raises
+    ------
+    ValueError
+        As `check_confounds`.
     """
-    C = np.column_stack([np.ones(len(X)), np.asarray(confounds, dtype=np.float64)])
+    X = as_floats(X, "X")
+    C = np.column_stack([np.ones(len(X)), check_confounds(confounds, len(X), len(np.arange(len(X))[train]))])
     C[:, 1:] = (C[:, 1:] - C[train, 1:].mean(axis=0)) / np.maximum(C[train, 1:].std(axis=0), 1e-12)
     weights = np.linalg.lstsq(C[train], X[train].astype(np.float64), rcond=None)[0]
     return (X - C @ weights).astype(X.dtype)
+
+
+def check_confounds(confounds, n_trs, n_train=None, name="confounds"):
+    """Return confounds as float64 (n_trs, n_confounds), checked before anything is fitted.
+
+    Parameters
+    ----------
+    confounds : array-like (n_trs, n_confounds) or (n_trs,)
+    n_trs : int
+        TRs of what the confounds are regressed out of.
+    n_train : int, optional
+        TRs that the regression is fitted on; all by default.
+    name : str
+        What the caller calls them.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite, the length differs, or there are as many confounds as training TRs: such a
+        regression leaves nothing.
+    """
+    C = as_floats(confounds, name).astype(np.float64)
+    C = C[:, None] if C.ndim == 1 else C
+    if C.ndim != 2 or len(C) != n_trs:
+        raise ValueError(
+            f"{name} has shape {np.shape(confounds)}, expected ({n_trs}, n_confounds): one row for each of the {n_trs} "
+            "TRs of bold and features"
+        )
+    bad = ~np.isfinite(C)
+    if bad.any():
+        row = int(np.flatnonzero(bad.any(axis=1))[0])
+        values = "1 value that is" if bad.sum() == 1 else f"{bad.sum()} values that are"
+        kind = "NaN" if np.isnan(C).sum() == bad.sum() else "NaN or infinite"
+        raise ValueError(f"{name} has {values} {kind}, the first in row {row} (fMRIPrep writes n/a there: put 0)")
+    n_train = n_trs if n_train is None else n_train
+    if C.shape[1] > n_train - 2:
+        raise ValueError(
+            f"{name} has {C.shape[1]} columns for {n_train} TRs to fit on, expected at most {n_train - 2}: that many "
+            "explain any signal; take fewer, or their principal components"
+        )
+    return C
 
 
 def rotated(X):
@@ -72,6 +124,7 @@ def rotated(X):
 
 def shifted(bold, shifts, runs=None):
     """Return ``bold`` (n_trs, n_voxels) shifted circularly inside each run, by ``shifts`` (n_runs,) TRs, one a run."""
+    bold = as_floats(bold, "bold")
     slices = run_slices(runs, len(bold))
     return np.concatenate([np.roll(bold[s], n, axis=0) for s, n in zip(slices, shifts, strict=True)])
 
@@ -82,13 +135,19 @@ def check_spaces(spaces, delays, n_trs=None):
     Raises
     ------
     ValueError
-        If there is no space, lengths differ, or a space has no delays.
+        If there is no space, a space is no table of finite numbers, lengths differ, or a space has no delays.
     """
     if not isinstance(spaces, Mapping):
         spaces = {"features": spaces}
     if not spaces:
         raise ValueError("spaces is empty, expected at least one feature space")
-    spaces = {name: np.asarray(X) for name, X in spaces.items()}
+    spaces = {name: as_floats(X, f"the space {name!r}") for name, X in spaces.items()}
+    for name, X in spaces.items():
+        if X.ndim != 2 or 0 in X.shape:
+            raise ValueError(
+                f"the space {name!r} has shape {X.shape}, expected (n_trs, n_features); one feature is X[:, None]"
+            )
+        check_finite(X, f"the space {name!r}")
     lengths = {name: len(X) for name, X in spaces.items()}
     n_trs = next(iter(lengths.values())) if n_trs is None else n_trs
     wrong = {name: n for name, n in lengths.items() if n != n_trs}

@@ -6,12 +6,13 @@ import numpy as np
 from sklearn.base import clone
 from tqdm import tqdm
 
-from naturalistic.design import check_spaces, design, residuals, rotated, shifted
-from naturalistic.folds import check_folds
+from naturalistic.design import check_confounds, check_spaces, design, residuals, rotated, shifted
+from naturalistic.folds import check_folds, check_groups
 from naturalistic.inference import draw_shifts, p_values
+from naturalistic.parameters import whole
 from naturalistic.preprocessing import zscore
 from naturalistic.runs import check_runs, run_slices
-from naturalistic.scoring import as_real, correlation, float_type
+from naturalistic.scoring import as_floats, check_finite, correlation
 
 MAX_TARGETS = 20_000  # shifted copies of the responses that are fitted at a time
 
@@ -89,13 +90,18 @@ def held_out_predictions(spaces, bold, model, *, groups, cv, delays, tr, runs=No
     Raises
     ------
     ValueError
-        If lengths differ, a space has no delays, or the folds do not test each TR once.
+        Before anything is fitted: if an argument is not as described, lengths differ, a space has no delays, or the
+        folds do not test each TR once.
     """
-    bold = as_real(bold, "bold")
-    bold = bold.astype(float_type(bold), copy=False)
+    bold = as_floats(bold, "bold")
+    if bold.ndim != 2:
+        raise ValueError(f"bold has shape {bold.shape}, expected (n_trs, n_voxels): one voxel is bold[:, None]")
+    check_finite(bold, "bold")
     spaces, delays = check_spaces(spaces, delays, len(bold))
-    runs, groups = check_runs(runs, len(bold)), np.asarray(groups)
+    runs, groups = check_runs(runs, len(bold)), check_groups(groups, len(bold))
     folds = check_folds(cv, len(bold), groups, gap, runs, once=True)
+    if confounds is not None:
+        confounds = check_confounds(confounds, len(bold), min(len(train) for train, _ in folds))
     n_targets = bold.shape[1] * (1 if shifts is None else len(shifts))
     measured, predicted = np.empty((2, len(bold), n_targets), dtype=bold.dtype)
     for train, test in folds:
@@ -166,12 +172,15 @@ def group_accuracy(spaces, bold, model, *, groups, confounds=None, n_permutation
     ValueError
         As `held_out_predictions`; if ``bold`` has other axes, or ``confounds`` are of another number of subjects.
     """
-    bold = np.asarray(bold)
+    bold = as_floats(bold, "bold", "subject")
     if bold.ndim != 3:
         raise ValueError(f"bold has shape {bold.shape}, expected (n_subjects, n_trs, n_voxels)")
     n_subjects, n_trs, n_voxels = bold.shape
-    if confounds is not None and len(confounds) != n_subjects:
-        raise ValueError(f"confounds are of {len(confounds)} subjects, expected {n_subjects} as in bold")
+    n_permutations = whole("n_permutations", n_permutations, 0)
+    if confounds is not None:
+        if len(confounds) != n_subjects:
+            raise ValueError(f"confounds are of {len(confounds)} subjects, expected {n_subjects} as in bold")
+        confounds = [check_confounds(own, n_trs, name=f"confounds[{k}]") for k, own in enumerate(confounds)]
     shifts = np.zeros((1, len(run_slices(options.get("runs"), n_trs))), dtype=int)
     if n_permutations:
         drawn = draw_shifts(options.get("runs"), n_permutations, seed=seed, n_trs=n_trs)

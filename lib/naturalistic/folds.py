@@ -5,11 +5,10 @@ what it was trained on; folds here are made of whole groups (runs, clips, titles
 next to a test group are left out of training.
 """
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 
+from naturalistic.parameters import is_whole, whole
 from naturalistic.runs import check_runs, run_slices
 
 
@@ -35,11 +34,7 @@ def contiguous_groups(runs, n_groups):
     """
     slices = run_slices(runs)
     lengths = np.array([s.stop - s.start for s in slices])
-    if not isinstance(n_groups, Integral) or not len(slices) <= n_groups <= lengths.sum():
-        raise ValueError(
-            f"n_groups is {n_groups!r}, expected a whole number from {len(slices)} (one a run) to "
-            f"{lengths.sum()} (one a sample)"
-        )
+    n_groups = whole("n_groups", n_groups, len(slices), int(lengths.sum()), hint="one a run, up to one a sample")
     pieces = np.ones(len(slices), dtype=int)
     for _ in range(n_groups - len(slices)):  # the next cut goes where the pieces are longest
         pieces[np.argmax(lengths / pieces)] += 1
@@ -73,7 +68,7 @@ class GroupGapKFold(BaseCrossValidator):
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Return the number of folds."""
-        return self.n_splits
+        return whole("n_splits", self.n_splits, 2)
 
     def split(self, X, y=None, groups=None):
         """Yield ``train, test`` row indices of each fold.
@@ -92,43 +87,61 @@ class GroupGapKFold(BaseCrossValidator):
             If groups are missing or of the wrong length, there are fewer groups than folds, or a fold has
             no training sample left.
         """
-        n_samples = len(X)
-        fold_of = self._folds(n_samples, groups)
-        runs = check_runs(self.runs, n_samples) if self.gap else None
-        for fold in range(self.n_splits):
+        n_samples, n_splits = len(X), self.get_n_splits()
+        gap = whole("gap", self.gap, 0, hint="samples left out on either side")
+        fold_of = _fold_of(n_splits, n_samples, groups)
+        runs = check_runs(self.runs, n_samples) if gap else None
+        for fold in range(n_splits):
             test = fold_of == fold
-            near = _near(test, self.gap, runs) if self.gap else test
+            near = _near(test, gap, runs) if gap else test
             if near.all():
                 raise ValueError(
-                    f"fold {fold} of {self.n_splits} has no training sample left: {test.sum()} of {n_samples} "
-                    f"samples are tested and the gap of {self.gap} samples covers the rest; use a shorter gap"
+                    f"fold {fold} of {n_splits} has no training sample left: {test.sum()} of {n_samples} "
+                    f"samples are tested and the gap of {gap} samples covers the rest; use a shorter gap"
                 )
             yield np.flatnonzero(~near), np.flatnonzero(test)
 
-    def _folds(self, n_samples, groups):
-        """Return the fold of each sample (n_samples,)."""
-        if not isinstance(self.n_splits, Integral) or self.n_splits < 2:
-            raise ValueError(f"n_splits is {self.n_splits!r}, expected a whole number of at least 2")
-        if not isinstance(self.gap, Integral) or self.gap < 0:
-            raise ValueError(f"gap is {self.gap!r}, expected a whole number of samples, 0 or more")
-        if groups is None:
-            raise ValueError("groups is missing: folds are made of whole groups (runs, clips, titles, blocks)")
-        groups = np.asarray(groups)
-        if groups.shape != (n_samples,):
-            raise ValueError(f"groups has shape {groups.shape}, expected ({n_samples},): one group a sample")
-        _, first, inverse, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
-        if len(first) < self.n_splits:
-            raise ValueError(f"{len(first)} groups cannot fill {self.n_splits} folds: use fewer folds or more groups")
-        order = np.argsort(first)
-        # a group goes to the fold in which its middle falls on the line of all samples ...
-        middles = (np.cumsum(sizes[order]) - sizes[order] / 2) / n_samples
-        fold = np.minimum((middles * self.n_splits).astype(int), self.n_splits - 1)
-        fold[0] = 0
-        for k in range(1, len(first)):  # ... with no fold skipped, and none left empty at the end
-            fold[k] = min(max(fold[k], fold[k - 1], self.n_splits - len(first) + k), fold[k - 1] + 1)
-        fold_of_group = np.empty(len(first), dtype=int)
-        fold_of_group[order] = fold
-        return fold_of_group[inverse]
+
+def _fold_of(n_splits, n_samples, groups):
+    """Return the fold of each sample (n_samples,), whole groups and in their order."""
+    if groups is None:
+        raise ValueError("groups is missing: folds are made of whole groups (runs, clips, titles, blocks)")
+    groups = check_groups(groups, n_samples)
+    _, first, inverse, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    if len(first) < n_splits:
+        raise ValueError(f"{len(first)} groups cannot fill {n_splits} folds: use fewer folds or more groups")
+    order = np.argsort(first)
+    # a group goes to the fold in which its middle falls on the line of all samples ...
+    middles = (np.cumsum(sizes[order]) - sizes[order] / 2) / n_samples
+    fold = np.minimum((middles * n_splits).astype(int), n_splits - 1)
+    fold[0] = 0
+    for k in range(1, len(first)):  # ... with no fold skipped, and none left empty at the end
+        fold[k] = min(max(fold[k], fold[k - 1], n_splits - len(first) + k), fold[k - 1] + 1)
+    fold_of_group = np.empty(len(first), dtype=int)
+    fold_of_group[order] = fold
+    return fold_of_group[inverse]
+
+
+def check_groups(groups, n_samples, name="groups"):
+    """Return groups as an array of one id a sample, or None where there are none.
+
+    Raises
+    ------
+    ValueError
+        If the length differs, or an id is missing (None or NaN).
+    """
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.shape != (n_samples,):
+        raise ValueError(f"{name} has shape {groups.shape}, expected ({n_samples},): one group a sample")
+    missing = np.array([group is None or group != group for group in groups.tolist()], dtype=bool)
+    if missing.any():
+        raise ValueError(
+            f"{name} has {missing.sum()} of {n_samples} values that are None or NaN, the first in row "
+            f"{int(missing.argmax())}, expected the group of each sample; leave {name} out for blocks in time"
+        )
+    return groups
 
 
 def _near(test, gap, runs):
@@ -165,15 +178,15 @@ def check_folds(cv, n_samples, groups=None, gap=0, runs=None, once=False):
     Raises
     ------
     ValueError
-        If a fold is empty, repeats a sample, or trains on what it tests; or, with ``once``, a sample is tested never or
-        twice.
+        If ``cv`` is none of these, a fold is empty, repeats a sample, or trains on what it tests; or, with ``once``, a
+        sample is tested never or twice.
     """
-    if isinstance(cv, Integral):
+    groups = check_groups(groups, n_samples)
+    if is_whole(cv):
         cv = GroupGapKFold(int(cv), gap=gap, runs=runs)
     elif gap:
         raise ValueError("gap is for a number of folds; give a splitter its own gap")
-    splits = cv.split(np.empty((n_samples, 0)), None, groups) if hasattr(cv, "split") else cv
-    folds = [(np.asarray(train), np.asarray(test)) for train, test in splits]
+    folds = _listed(cv, n_samples, groups)
     if not folds:
         raise ValueError("cv has no folds")
     for k, (train, test) in enumerate(folds):
@@ -188,3 +201,27 @@ def check_folds(cv, n_samples, groups=None, gap=0, runs=None, once=False):
     if once and (len(tested) != n_samples or len(np.unique(tested)) != n_samples):
         raise ValueError(f"cv tests {len(np.unique(tested))} of {n_samples} samples, expected each exactly once")
     return folds
+
+
+def _listed(cv, n_samples, groups):
+    """Return the folds of a splitter or of a list as pairs of index arrays."""
+    if hasattr(cv, "split") and not isinstance(cv, str):
+        pairs = cv.split(np.empty((n_samples, 0)), None, groups)
+    else:
+        try:
+            pairs = [(train, test) for train, test in cv]
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"cv is {cv!r}, expected a number of folds, a splitter or a list of (train, test) row indices"
+            ) from error
+    return [(_as_index(train, n_samples), _as_index(test, n_samples)) for train, test in pairs]
+
+
+def _as_index(rows, n_samples):
+    """Return rows of a fold as an int array; marks (n_samples,) of bool are turned into one."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool and rows.shape == (n_samples,):
+        return np.flatnonzero(rows)
+    if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+        raise ValueError(f"cv has rows of type {rows.dtype} and shape {rows.shape}, expected row indices (n,) or marks")
+    return rows

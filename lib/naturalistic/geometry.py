@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from naturalistic.parameters import whole
 from naturalistic.runs import run_slices
 from naturalistic.scoring import as_real, check_finite
 
@@ -143,10 +144,9 @@ def participation(features):
 
 def _check_lags(lags):
     """Return lags as an int array (n_lags,)."""
-    lags = np.asarray(lags)
-    if lags.ndim != 1 or (lags.size and (lags.dtype.kind not in "iu" or lags.min() < 0)):
-        raise ValueError(f"lags are {lags.tolist()}, expected whole numbers of 0 or more")
-    return lags
+    if np.ndim(lags) != 1:
+        raise ValueError(f"lags are {lags!r}, expected a list of whole numbers, 0 or more")
+    return np.array([whole(f"lags[{k}]", lag, 0) for k, lag in enumerate(lags)], dtype=int)
 
 
 def _centred(X, name):

@@ -1,11 +1,14 @@
-"""A chapter's parameters as papermill hands them over, turned into values and checked before any work begins.
+"""Numbers that callers and papermill pass, turned into values and checked before any work begins.
 
-papermill reads numbers, True, False and None of a command line; ``-p delays "[3, 4.5]"`` arrives as text.
+Counts and seeds of functions: `whole`, `check_seed`, `check_jobs`. A chapter's parameters: `checked`. papermill reads
+numbers, True, False and None of a command line; ``-p delays "[3, 4.5]"`` arrives as text.
 """
 
 import ast
 import math
 from numbers import Integral, Real
+
+import numpy as np
 
 EXAMPLES = {int: (10, [1, 3]), float: (4.5, [3, 4.5]), str: ("name", ["one", "two"])}  # of one value, of a list
 WORDS = {int: ("a whole number", "whole numbers"), float: ("a number", "numbers"), str: ("text", "words")}
@@ -47,7 +50,7 @@ def checked(name, value, kind, *, least=None, among=None, groups=False, example=
     expected += f", of {', '.join(map(repr, among))}" if among is not None else ""
     example = (list(among[:2]) if many else among[0]) if example is None and among else example
     example = EXAMPLES[of][many] if example is None else example
-    error = f'{name} is {value!r}, expected {expected}: {name} = {example!r}, or papermill -p {name} "{example}"'
+    error = f'{name} is {value!r}, expected {expected}: {name} = {example!r}, or of papermill: -p {name} "{example}"'
 
     def one(x):
         x = _read(x, of)
@@ -62,6 +65,41 @@ def checked(name, value, kind, *, least=None, among=None, groups=False, example=
     if not listed:
         raise ValueError(error)
     return [tuple(map(one, x)) if groups and isinstance(x, (list, tuple)) and x else one(x) for x in listed]
+
+
+def some_of(name, value, known, *, note=""):
+    """Return the names that an argument asks for, in their order, read once: a generator is empty the second time.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    value : iterable of str
+        A list, tuple, generator, array, Series ..., or the text of a list. One name by itself is refused: it would
+        be taken apart into letters.
+    known : sequence of str
+        The names that there are.
+    note : str
+        What an error adds.
+
+    Returns
+    -------
+    names : list of str
+
+    Raises
+    ------
+    ValueError
+        If it is no list, is empty, or has a name that is not known.
+    """
+    expected = f"expected a list of some of {', '.join(known)}{note}"
+    try:
+        names = checked(name, value, [str])
+    except ValueError:
+        shown = value if isinstance(value, (str, list, tuple)) else f"of type {type(value).__name__}, no name in it"
+        raise ValueError(f"{name} {shown}: {expected}") from None
+    if unknown := [each for each in names if each not in known]:
+        raise ValueError(f"{name} {unknown}: {expected}")
+    return names
 
 
 def _split(value):
@@ -94,3 +132,78 @@ def _read(x, of):
     if of is int:
         return int(x) if x == int(x) else None
     return x if isinstance(x, Integral) else float(x)
+
+
+def is_whole(value):
+    """Say whether a value is a whole number in any number format: 3, 3.0, 1e3, np.int64(3); not True, not "3"."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        return False
+    return isinstance(value, Integral) or (math.isfinite(value) and value == int(value))
+
+
+def whole(name, value, least=1, most=None, *, hint="", optional=False):
+    """Return a count as an int; every public function that takes one calls this before it works.
+
+    Parameters
+    ----------
+    name : str
+        What the function calls the argument.
+    value : object
+        A whole number in any format: ``1e3`` and ``np.int64(1000)`` are 1000.
+    least, most : int, optional
+        The smallest and the largest that will do.
+    hint : str
+        What to do, added to the error.
+    optional : bool
+        None will do too, and comes back.
+
+    Returns
+    -------
+    value : int, or None
+
+    Raises
+    ------
+    ValueError
+        If the value is no whole number (True and "4" are none) or out of bounds, with its name.
+    """
+    if optional and value is None:
+        return None
+    small = least is not None and is_whole(value) and value < least
+    if is_whole(value) and not small and (most is None or value <= most):
+        return int(value)
+    if most is not None:
+        bounds = f"a whole number from {least} to {most}"
+    elif least is not None:
+        bounds = f"a whole number of at least {least}"
+    else:
+        bounds = "a whole number"
+    said = f"{name} is {value!r}, expected {bounds}{' or None' if optional else ''}"
+    raise ValueError(said + (f": {hint}" if hint else ""))
+
+
+def check_seed(seed, name="seed"):
+    """Return a seed that `numpy.random.default_rng` takes, or raise a ValueError that names the argument.
+
+    Parameters
+    ----------
+    seed : int, or numpy.random.Generator (or SeedSequence, BitGenerator)
+        A whole number of 0 or more, in any number format.
+    name : str
+        What the function calls the argument.
+
+    Returns
+    -------
+    seed : int or numpy.random.Generator (or SeedSequence, BitGenerator)
+    """
+    if isinstance(seed, (np.random.Generator, np.random.SeedSequence, np.random.BitGenerator)):
+        return seed
+    return whole(name, seed, 0)
+
+
+def check_jobs(n_jobs, name="n_jobs"):
+    """Return a number of processes as joblib takes it: a whole number but 0 (-1: all cores), or None."""
+    if n_jobs is None or (is_whole(n_jobs) and n_jobs != 0):
+        return None if n_jobs is None else int(n_jobs)
+    raise ValueError(f"{name} is {n_jobs!r}, expected a whole number of processes, -1 for all cores, or None")

@@ -8,6 +8,9 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from naturalistic.parameters import check_seed, whole
+from naturalistic.scoring import as_floats, as_real
+
 ALPHAS = np.logspace(-1, 5, 13)
 PROMPTS = ("{} music", "a {} track", "this is a piece of {}")
 SPOKEN = {"hiphop": "hip-hop"}
@@ -41,7 +44,8 @@ def probe(features, target, n_folds=5, seed=0):
     ValueError
         If lengths differ, values are not finite, or a name has one clip only.
     """
-    features, target = np.asarray(features, dtype=np.float64), np.asarray(target)
+    features, target = as_real(features, "features").astype(np.float64), np.asarray(target)
+    n_folds, seed = whole("n_folds", n_folds, 2), whole("seed", seed, 0)
     if features.ndim != 2 or target.shape != (len(features),):
         raise ValueError(f"features has shape {features.shape} and target {target.shape}, expected one target a clip")
     named = not np.issubdtype(target.dtype, np.number)
@@ -88,7 +92,7 @@ def chance(target, predicted, n_permutations=1000, seed=0):
         ``(b + 1) / (m + 1)``, b of m permutations scoring as high or higher: 1 if all is predicted the same.
     """
     target, predicted = np.asarray(target), np.asarray(predicted)
-    rng = np.random.default_rng(seed)
+    n_permutations, rng = whole("n_permutations", n_permutations), np.random.default_rng(check_seed(seed))
     null = np.array([_score(target, rng.permutation(predicted)) for _ in range(n_permutations)])
     n_as_high = np.sum(null >= _score(target, predicted) - 1e-12)
     return float(null.mean()), float((1 + n_as_high) / (1 + n_permutations))
@@ -111,7 +115,7 @@ def ranks(likeness):
     ValueError
         If ``likeness`` is not square, or a value is NaN, which is neither above nor below another.
     """
-    likeness = np.asarray(likeness)
+    likeness = as_real(likeness, "likeness")
     if likeness.ndim != 2 or likeness.shape[0] != likeness.shape[1]:
         raise ValueError(f"likeness has shape {likeness.shape}, expected (n, n), the right partner on the diagonal")
     if np.isnan(likeness).any():
@@ -143,4 +147,5 @@ def zero_shot(embedder, vectors, genres):
 
 def unit(vectors):
     """Return rows (n, dim) scaled to length 1."""
+    vectors = as_floats(vectors, "vectors")
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

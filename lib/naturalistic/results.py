@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from naturalistic.intact import open_arrays, read_json
+
 PACKAGES = ("naturalistic", "numpy", "scipy", "torch", "transformers")
 
 
@@ -88,7 +90,7 @@ def load(chapter, dataset=None):
     path = results_dir() / f"{chapter}.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: run the chapter {chapter} first (make book)")
-    numbers = json.loads(path.read_text(encoding="utf-8"))
+    numbers = read_json(path, _again(chapter))
     if dataset is not None and numbers["dataset"] != dataset:
         raise ValueError(f"{path} is of {numbers['dataset']}, expected {dataset}: run the chapter {chapter} on it")
     return numbers
@@ -104,7 +106,7 @@ def costs():
         ``dataset``. None where the chapters were run in another way.
     """
     path = results_dir() / "build.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return read_json(path, "run make book again") if path.is_file() else None
 
 
 def save_arrays(chapter, arrays):
@@ -136,14 +138,17 @@ def load_arrays(chapter):
 
     Raises
     ------
-    FileNotFoundError
-        If the chapter has not been run.
+    FileNotFoundError, ValueError
+        If the chapter has not been run, or the file was cut short.
     """
     path = results_dir() / f"{chapter}.npz"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: run the chapter {chapter} first (make book)")
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)
+    return open_arrays(path, _again(chapter))
+
+
+def _again(chapter):
+    return f"delete it and run the chapter {chapter} again (make book)"
 
 
 def is_there(chapter):
@@ -198,7 +203,7 @@ def load_benchmark(name):
     path = root / "book" / "benchmarks" / f"{name}.json" if root else None
     if path is None or not path.is_file():
         raise FileNotFoundError(f"no benchmark {name!r}: work inside a checkout, and run make bench to measure it")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path, "run make bench to measure it again")
 
 
 def _plain(value):

@@ -1,7 +1,5 @@
 """Ridge regression with one alpha per target, chosen by cross-validation over groups."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -9,14 +7,16 @@ from tqdm import tqdm
 
 from naturalistic.engine import solve_ridge_cv
 from naturalistic.engine.device import in_parallel, pick_device
-from naturalistic.engine.inputs import as_targets, check_alphas, check_count, check_finite, check_scoring
+from naturalistic.engine.inputs import as_targets, check_alphas, check_finite, check_scoring
 from naturalistic.engine.solve import PROGRESS_DELAY
-from naturalistic.folds import check_folds, contiguous_groups
+from naturalistic.folds import check_folds, check_groups, contiguous_groups
+from naturalistic.parameters import is_whole, whole
+from naturalistic.scoring import as_stored
 
 __all__ = ["RidgeCV", "cross_val_predict", "fit_many", "make_folds", "solve_ridge_cv"]
 
 
-def make_folds(cv, n_samples, groups=None, gap=0):
+def make_folds(cv, n_samples, groups=None, gap=0, once=False):
     """Return checked folds; a number of folds without groups cuts the samples into contiguous blocks.
 
     Parameters
@@ -28,6 +28,8 @@ def make_folds(cv, n_samples, groups=None, gap=0):
         length, in the order of the samples: never shuffled.
     gap : int
         Samples left out of training on either side of a test group, when ``cv`` is a number.
+    once : bool
+        Demand that the folds together test each sample exactly once.
 
     Returns
     -------
@@ -39,13 +41,13 @@ def make_folds(cv, n_samples, groups=None, gap=0):
         If there are fewer than 2 folds or more than samples, a gap is given for folds that are given, or as
         `naturalistic.folds.check_folds`.
     """
-    if isinstance(cv, Integral) and groups is None:
+    if is_whole(cv) and groups is None:
         if not 2 <= cv <= n_samples:
             raise ValueError(
                 f"cv is {cv} folds with n_samples = {n_samples}, expected 2 folds or more and a sample for each"
             )
         groups = contiguous_groups(np.zeros(n_samples, dtype=int), int(cv))
-    return check_folds(cv, n_samples, groups, gap)
+    return check_folds(cv, n_samples, groups, gap, once=once)
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -135,7 +137,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Return alphas and folds, all parameters checked."""
         pick_device(self.device)
         check_scoring(self.scoring)
-        check_count(self.n_targets_batch, "n_targets_batch", optional=True)
+        whole("n_targets_batch", self.n_targets_batch, optional=True)
         return check_alphas(self.alphas), make_folds(self.cv, n_samples, groups, self.gap)
 
     def _fit(self, X, Y, alphas, folds):
@@ -217,16 +219,17 @@ def fit_many(model, Xs, Y, groups=None):
     return models if isinstance(Xs, dict) else list(models.values())
 
 
-def cross_val_predict(model, X, Y, groups, cv, gap=0):
+def cross_val_predict(model, X, Y, groups=None, cv=5, gap=0):
     """Predict every sample from a model fitted without its fold, alpha chosen inside the training samples.
 
     Parameters
     ----------
     model : RidgeCV
         Cloned for each fold; its own ``cv`` splits the training samples by ``groups``.
-    X : array (n_samples, n_features)
-    Y : array (n_samples, n_targets)
-    groups : array-like (n_samples,)
+    X : array-like (n_samples, n_features)
+    Y : array-like (n_samples, n_targets) or (n_samples,), as `RidgeCV.fit` takes it
+    groups : array-like (n_samples,), optional
+        Without them a number of folds cuts the samples into contiguous blocks, outside as inside.
     cv : int, splitter or list of (train, test)
         Outer folds; they must test every sample once.
     gap : int
@@ -234,16 +237,28 @@ def cross_val_predict(model, X, Y, groups, cv, gap=0):
 
     Returns
     -------
-    Y_hat : array (n_samples, n_targets)
+    Y_hat : array of the shape of Y
+        Of the dtype of the fitted model's predictions: float32 if X is float32, else float64.
 
     Raises
     ------
     ValueError
         If the folds do not test every sample once, or as `RidgeCV.fit`.
     """
-    folds = check_folds(cv, len(X), groups, gap, once=True)
-    groups = np.asarray(groups)
-    Y_hat = np.empty(np.shape(Y), dtype=X.dtype if X.dtype.kind == "f" else np.float64)
-    for train, test in folds:
-        Y_hat[test] = clone(model).fit(X[train], Y[train], groups=groups[train]).predict(X[test])
-    return Y_hat
+    if isinstance(X, dict):
+        raise ValueError(
+            f"X is a dict of the spaces {list(X)}, expected one array (n_samples, n_features) for a RidgeCV"
+        )
+    X = as_stored(X, "X")
+    if X.ndim != 2:
+        raise ValueError(f"X has shape {X.shape}, expected (n_samples, n_features)")
+    Y, one_target = as_targets(Y, len(X))
+    groups = check_groups(groups, len(X))
+    Y_hat = None
+    for train, test in make_folds(cv, len(X), groups, gap, once=True):
+        fitted = clone(model).fit(X[train], Y[train], groups=None if groups is None else groups[train])
+        predicted = fitted.predict(X[test])
+        if Y_hat is None:
+            Y_hat = np.empty(Y.shape, dtype=predicted.dtype)
+        Y_hat[test] = predicted
+    return Y_hat[:, 0] if one_target else Y_hat

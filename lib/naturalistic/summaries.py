@@ -129,11 +129,12 @@ def level_cells(numbers, level):
     Returns
     -------
     cells : dict of str to str
-        By name of the column; the gain over word vectors only where it passes the same shifts for all viewers (p <= .05) and
-        its interval over viewers is above 0.
+        By name of the column; the gain over word vectors only where it passes the same shifts for all viewers (p <=
+        .05) and its interval over viewers is above 0.
     """
     gain = numbers["gain"][level]
-    sure = f"{np.mean(gain['subjects']):+.3f} ({gain['low']:+.3f})" if gain.get("p", 1) <= 0.05 and gain.get("low", -1) > 0 else "not reliably"
+    passes = gain.get("p", 1) <= 0.05 and gain.get("low", -1) > 0
+    sure = f"{np.mean(gain['subjects']):+.3f} ({gain['low']:+.3f})" if passes else "not reliably"
     accuracy = numbers["accuracy"][numbers["models"][-1]][level]
     return {"predicted (r)": f"{np.mean(accuracy):.2f}", "better than word vectors by (at least, 95 %)": sure}
 

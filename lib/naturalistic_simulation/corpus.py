@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import soundfile
 import soxr
+from naturalistic.parameters import check_jobs, whole
 from tqdm import tqdm
 
 from naturalistic_simulation.folders import made_whole, recipe_of
@@ -63,10 +64,8 @@ def make_corpus(folder, n_tracks=2000, seed=0, *, n_jobs=None, progress=True):
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    if not 1 <= n_tracks < SEEDS:
-        raise ValueError(f"n_tracks is {n_tracks}, expected 1 or more and less than {SEEDS:,}")
-    if not 0 <= seed < 1000:
-        raise ValueError(f"seed is {seed}, expected 0 to 999 (others make music to train on)")
+    n_tracks, n_jobs = whole("n_tracks", n_tracks, 1, SEEDS - 1), check_jobs(n_jobs)
+    seed = whole("seed", seed, 0, 999, hint="others make music to train on")
     readme = README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks)
 
     def write(part):

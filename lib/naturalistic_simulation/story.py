@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from naturalistic.parameters import whole
 from nilearn.glm.first_level import spm_hrf
 from scipy.signal import lfilter
 
@@ -80,7 +81,7 @@ def make_story(folder, seed=2016):
     FileExistsError
         If the folder holds something else.
     """
-    folder = Path(folder)
+    folder, seed = Path(folder), whole("seed", seed, 0)
     readme = README.format(seed=seed)
     if folder.exists():
         there = folder / "alice_data_shared" / "README.txt"

@@ -1,10 +1,12 @@
 """What was planted in a miniature, for checks that find it again. Real data have no truth: then it is None."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from naturalistic.intact import open_arrays, read_json
+
+_AGAIN = "delete the folder of the simulated data: it is made again"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def of_clips(folder, clips):
         Of the BIDS data set; the truth lies beside it.
     clips : list of Clip
     """
-    known = json.loads((Path(folder).parent / "truth" / "clips.json").read_text(encoding="utf-8"))
+    known = read_json(Path(folder).parent / "truth" / "clips.json", _AGAIN)
     by_track = {fact["track"]: fact for fact in known}
     facts = [by_track[clip.track_name] for clip in clips]
     single = [name for name, value in facts[0].items() if not isinstance(value, (list, dict))]
@@ -84,16 +86,16 @@ def planted(folder, subject, shape):
     path = Path(folder).parent / "truth" / f"sub-{subject}.npz"
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as arrays:
-        runs = tuple(map(str, arrays["runs"]))
-        return Truth(
-            runs=runs,
-            motion=arrays["motion"],
-            explainable=arrays["explainable"].reshape(len(runs), *shape),
-            region=arrays["region"].reshape(len(runs), *shape),
-            pose=arrays["pose"],
-            hrf_peaks=dict(zip(map(str, arrays["regions"]), arrays["hrf_peaks"].tolist())),
-        )
+    arrays = open_arrays(path, _AGAIN)
+    runs = tuple(map(str, arrays["runs"]))
+    return Truth(
+        runs=runs,
+        motion=arrays["motion"],
+        explainable=arrays["explainable"].reshape(len(runs), *shape),
+        region=arrays["region"].reshape(len(runs), *shape),
+        pose=arrays["pose"],
+        hrf_peaks=dict(zip(map(str, arrays["regions"]), arrays["hrf_peaks"].tolist())),
+    )
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def planted_movie(movie):
     path = Path(movie.folder).parent / "truth" / "plan.json"
     if not path.is_file():
         return None
-    plan = json.loads(path.read_text(encoding="utf-8"))
+    plan = read_json(path, _AGAIN)
     region, explainable = {}, {}
     for subject in movie.subjects:
         ijk, shape, _ = movie.voxels(subject)
@@ -151,5 +153,5 @@ def planted_mixtures(movie, level):
     level : str
     """
     ending = f" {level}"
-    with np.load(Path(movie.folder).parent / "truth" / "mixtures.npz", allow_pickle=False) as mixtures:
-        return {key.removesuffix(ending): mixtures[key].T for key in mixtures if key.endswith(ending)}
+    mixtures = open_arrays(Path(movie.folder).parent / "truth" / "mixtures.npz", _AGAIN)
+    return {key.removesuffix(ending): mixtures[key].T for key in mixtures if key.endswith(ending)}

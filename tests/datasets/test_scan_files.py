@@ -481,9 +481,9 @@ def test_a_run_without_confounds_among_others_is_said_each_time(tmp_path):
     [
         ("\t".join(MOTION) + "\n" + "\t".join(["0,1"] * 6), "expected 24"),
         ("\t".join(MOTION) + "\n" + "\n".join(["\t".join(["0,1"] * 6)] * N), "row 1: trans_x is no number"),
-        ("\t".join(MOTION) + "\n" + "\n".join(["0.1\t0.1"] * N), "is no table"),
+        ("\t".join(MOTION) + "\n" + "\n".join(["0.1\t0.1"] * N), "row 1 has 2 cells, expected 6"),
         ("", "has no column trans_x"),
-        ("\t".join(MOTION).encode("utf-16"), "is not UTF-8"),
+        ("\t".join(MOTION).encode("utf-16"), "has 0 rows, expected 24"),  # UTF-16 with its mark is read
     ],
 )
 def test_broken_confounds_are_said_before_the_work(tmp_path, text, message):

@@ -12,8 +12,9 @@ import numpy as np
 from naturalistic.cache import cache_dir
 from naturalistic.datasets.alice_files import CUT_TEXTGRID, TEXTGRID, locate
 from naturalistic.datasets.fetch import sha256
-from naturalistic.datasets.words import read_textgrid
+from naturalistic.datasets.words import PAUSES, read_textgrid
 from naturalistic.parameters import checked
+from naturalistic.text_files import read_start, read_text
 
 ROIS = ("LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG")
 TR = 2.0  # s
@@ -156,8 +157,7 @@ def _read(folder, data, radius, subjects):
     if not subjects:
         raise ValueError(f"no subject of {data} has a signal: {', '.join(empty)} are zero everywhere")
     transcript = _transcript(folder / TEXTGRID, notes)
-    readme = folder / "alice_data_shared" / "README.txt"
-    is_stand_in = readme.is_file() and readme.read_text(encoding="utf-8").startswith(MADE)
+    is_stand_in = read_start(folder / "alice_data_shared" / "README.txt").startswith(MADE)
     onsets, offsets = transcript.onsets - STORY_START, transcript.offsets - STORY_START
     covered = (np.arange(N_TRS) + 0.5) * TR <= transcript.end - STORY_START
     if not covered.all():
@@ -192,6 +192,9 @@ def _transcript(path, notes):
             f"{path.name} is a known cut copy: its last {transcript.missing} intervals are missing "
             f"(the transcript stops at {transcript.end - STORY_START:.1f} s)"
         )
+    if transcript.n_noises:
+        marks = ", ".join(f"{mark} ({n})" for mark, n in transcript.left_out.items() if mark.lower() not in PAUSES)
+        notes.append(f"{transcript.n_noises} intervals of the transcript are marks of the aligner, no words: {marks}")
     return transcript
 
 
@@ -199,8 +202,11 @@ def _table(path, n_columns, n_rows=N_TRS):
     """Read a text table of numbers and check its shape."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected {n_rows} rows of {n_columns} numbers")
+    lines = read_text(path).splitlines()
+    if not any(line.strip() for line in lines):
+        raise ValueError(f"{path} is empty, expected {n_rows} rows of {n_columns} numbers")
     try:
-        table = np.loadtxt(path, ndmin=2)
+        table = np.loadtxt(lines, ndmin=2)
     except ValueError as error:
         raise ValueError(f"{path} is not a table of numbers: {error}") from error
     if table.shape != (n_rows, n_columns):

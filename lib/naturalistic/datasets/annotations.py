@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from naturalistic.text_files import read_text
+
 # level -> what its files are called
 KINDS = {
     "Speech": "speechTranscription", "Object": "objectiveAnnot50chara", "Story": "story",
@@ -80,7 +82,7 @@ def read_annotation(path, n_seconds, *, speech=False, vary=False):
     Parameters
     ----------
     path : str or Path
-        UTF-8; a byte-order mark at its start is taken off and nothing is said of it.
+        UTF-8, or UTF-16 with its byte-order mark; see `text_files`. Blank lines at its end are passed over.
     n_seconds : int
         Of the run: the file must have as many rows.
     speech : bool
@@ -102,9 +104,14 @@ def read_annotation(path, n_seconds, *, speech=False, vary=False):
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: expected the annotation of a run; fetch it (naturalistic fetch)")
-    lines = _decoded(path).replace("\r\n", "\n").split("\n")
+        raise FileNotFoundError(
+            f"{path} is missing: expected the annotation of a run; fetch it (naturalistic fetch ds005531 --subject S01 "
+            "--parts annotation --to DIR)"
+        )
+    lines = read_text(path).replace("\r\n", "\n").split("\n")
     lines = lines[:-1] if not lines[-1] else lines
+    while len(lines) > n_seconds and not lines[-1].strip():
+        lines.pop()  # blank lines at the end are of no second
     if len(lines) != n_seconds:
         raise ValueError(
             f"{path} has {len(lines):,} rows, the run lasts {n_seconds:,} s: expected one row a second; it was cut "
@@ -119,33 +126,6 @@ def read_annotation(path, n_seconds, *, speech=False, vary=False):
         said = [_utterances(f"{path}, row {k}", row) for k, row in enumerate(bare, 1)]
         return Rows([texts for texts, _ in said], [names for _, names in said])
     return Rows(_annotators(path, bare, vary), None)
-
-
-def _decoded(path):
-    """Return the text of a file, or say which encoding it has instead of UTF-8."""
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if error.reason == "unexpected end of data":
-            raise ValueError(f"{path} ends inside of a character: it was cut short; fetch it again") from error
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            name, convert = "UTF-16", ", or convert it (iconv -f UTF-16 -t UTF-8)"
-        elif _is_shift_jis(content):
-            name, convert = "Shift-JIS", ", or convert it (iconv -f CP932 -t UTF-8)"
-        else:
-            name, convert = "in an unknown encoding", ""
-        raise ValueError(
-            f"{path} is {name}, expected UTF-8 as published (byte {error.start:,}): fetch it again{convert}"
-        ) from error
-
-
-def _is_shift_jis(content):
-    """Say whether bytes decode to kana or kanji: nearly all bytes decode to something."""
-    try:
-        return re.search("[\u3041-\u30fa\u4e00-\u9fff]", content.decode("cp932")) is not None
-    except UnicodeDecodeError:
-        return False
 
 
 def _clean(text):

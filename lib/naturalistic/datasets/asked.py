@@ -1,5 +1,6 @@
 """What a caller asks of a BIDS data set: where it is, and whom of its subjects."""
 
+import shlex
 from pathlib import Path
 
 from naturalistic.parameters import checked
@@ -35,7 +36,8 @@ def locate(dataset, stand_in, miniature, accession, kind):
         if stand_in is not None:
             stand_in(folder)
         elif not folder.is_dir():
-            raise FileNotFoundError(f"{folder} is not there: make the miniature first (naturalistic make {kind})")
+            command = f"naturalistic make {kind} --to {shlex.quote(str(folder))}"
+            raise FileNotFoundError(f"{folder} is not there: make the miniature first ({command})")
     else:
         folder = Path(dataset).expanduser()
     if not folder.is_dir():

@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from naturalistic.datasets.place import check_room
+from naturalistic.intact import open_array
 
 NAME = "bold.npy"
 _AT_ONCE = 1_000_000_000  # bytes of runs that are written together, so that each voxel gets kilobytes in one piece
@@ -61,8 +62,14 @@ def write_runs(folder, lengths, n_voxels, read, what, progress=True):
 
 
 def opened(folder):
-    """Return the matrix of a folder: float32 memory map (n_trs, n_voxels), volumes of a voxel next to each other."""
-    return np.load(folder / NAME, mmap_mode="r", allow_pickle=False)
+    """Return the matrix of a folder: float32 memory map (n_trs, n_voxels), volumes of a voxel next to each other.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If it is missing or was cut short since it was made.
+    """
+    return open_array(folder / NAME, f"delete {folder}: it is made again", mmap_mode="r")
 
 
 def _groups(lengths, n_trs):

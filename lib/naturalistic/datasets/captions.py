@@ -7,13 +7,13 @@ two places, so seconds inside the track (``start``, ``end``) are checked where t
 where there are none.
 """
 
-import csv
 import re
 from pathlib import Path
 
 import numpy as np
 
 from naturalistic.datasets.events import CLIP, GENRES, Clip
+from naturalistic.text_files import number, read_cells
 
 CAPTION_COLUMNS = ("caption", "text", "description", "music_caption", "caption_15s", "caption_en", "english_caption")
 _TRACK = re.compile(rf"(?<![a-z])({'|'.join(GENRES)})[ ._-]?(\d{{1,5}})(?!\d)", re.IGNORECASE)
@@ -37,8 +37,8 @@ def load_captions(path, clips=None, *, columns=None):
     Parameters
     ----------
     path : str or Path
-        CSV with a header, UTF-8.
-    clips : list of Clip, optional
+        CSV with a header, in UTF-8 or UTF-16; with commas, semicolons or tabs.
+    clips : iterable of Clip, optional
         Those wanted, in this order (captions of others are left out). Without them the file must have the columns
         ``start`` and ``end``, and the captions of all of its clips are returned.
     columns : dict, optional
@@ -55,6 +55,9 @@ def load_captions(path, clips=None, *, columns=None):
         track, or of other seconds of the track.
     """
     path = Path(path).expanduser()
+    clips = None if clips is None else list(clips)
+    if clips == []:
+        raise ValueError("clips is empty, expected the clips whose captions are wanted; None takes all of the file")
     header, rows = _read(path)
     names = _columns(path, header, rows, columns or {})
     if clips is None and not {"start", "end"} <= set(names):
@@ -63,15 +66,15 @@ def load_captions(path, clips=None, *, columns=None):
             "clips (of the event files), or columns={'start': NAME, 'end': NAME}"
         )
     found, problems = {}, []
-    for number, row in enumerate(rows, 2):
+    for k, row in enumerate(rows, 2):
         try:
             track, seconds, caption = _row(row, names)
         except ValueError as error:
-            problems.append(f"row {number}: {error}")
+            problems.append(f"row {k}: {error}")
             continue
         if track in found:
-            problems.append(f"row {number}: {_name(track)} a second time")
-        found[track] = seconds, caption, number
+            problems.append(f"row {k}: {_name(track)} a second time")
+        found[track] = seconds, caption, k
     if clips is None and not problems:
         clips = [_clip(track, seconds) for track, (seconds, _, _) in found.items()]
     return _matched(path, found, clips or [], problems)
@@ -121,11 +124,7 @@ def _read(path):
             f"{path} is missing: expected a CSV of captions, such as that of "
             "https://www.kaggle.com/datasets/nishimotolab/music-caption-brain2music"
         )
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if any(cell.strip() for cell in line)]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 ({error.reason}), expected CSV in that encoding: save it so") from error
+    lines = [line for line in read_cells(path, None) if line]
     if len(lines) < 2:
         raise ValueError(f"{path} has {len(lines)} line(s), expected a header and a caption on each clip")
     header = [cell.strip() for cell in lines[0]]
@@ -180,7 +179,7 @@ def _row(row, names):
     seconds = None
     if {"start", "end"} <= set(names):
         try:
-            seconds = float(row[names["start"]]), float(row[names["end"]])
+            seconds = number(row[names["start"]]), number(row[names["end"]])
         except ValueError:
             raise ValueError(f"start and end are {row[names['start']]!r} and {row[names['end']]!r}") from None
         if abs(seconds[1] - seconds[0] - CLIP) > _NEAR:

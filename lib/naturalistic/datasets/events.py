@@ -8,6 +8,8 @@ with ``'``; three rows of the published files lack the opening quote.
 from dataclasses import dataclass
 from pathlib import Path
 
+from naturalistic.text_files import number, read_text
+
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 COLUMNS = ("onset", "duration", "genre", "track", "start", "end")
 N_ROWS = 41
@@ -56,8 +58,8 @@ def read_events(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected the events of a run")
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not lines or tuple(lines[0].split("\t")) != COLUMNS:
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    if not lines or tuple(_cells(lines[0])) != COLUMNS:
         raise ValueError(f"{path} begins with {lines[:1]}, expected the columns {', '.join(COLUMNS)}")
     if len(lines) - 1 != N_ROWS:
         raise ValueError(f"{path} has {len(lines) - 1} rows, expected {N_ROWS}: a dummy and 40 clips")
@@ -66,12 +68,12 @@ def read_events(path):
 
 def _row(path, k, line):
     """Return the clip of row ``k``, checked."""
-    where, cells = f"{path}, row {k}", line.split("\t")
+    where, cells = f"{path}, row {k}", _cells(line)
     if len(cells) != len(COLUMNS):
         raise ValueError(f"{where} has {len(cells)} cells, expected {len(COLUMNS)}")
     genre = cells[2].strip("'")
     try:
-        onset, duration, start, end = (float(cells[i]) for i in (0, 1, 4, 5))
+        onset, duration, start, end = (number(cells[i]) for i in (0, 1, 4, 5))
         track = int(cells[3])
     except ValueError as error:
         raise ValueError(f"{where} ({line!r}) is not of numbers: {error}") from error
@@ -88,6 +90,11 @@ def _row(path, k, line):
             f"inside its {TRACK:g} s"
         )
     return Clip(genre, track, start, end)
+
+
+def _cells(line):
+    """Return the cells of a line, without the double quotes and blanks that spreadsheets put around them."""
+    return [cell.strip().strip('"') for cell in line.split("\t")]
 
 
 def check_repeats(path, clips):

@@ -17,6 +17,7 @@ from naturalistic.datasets.place import check_folder, check_room, claimed, free_
 from naturalistic.datasets.plan import RemoteFile, RequestError, amount, describe, partial_of, space_needed, target_of
 from naturalistic.datasets.transfer import DownloadError, FileRefused, Manner, is_whole, transfer
 from naturalistic.datasets.verified import Verified
+from naturalistic.parameters import whole
 
 # name -> function that makes the Plan; what it takes by keyword can be chosen
 DATA_SETS = {
@@ -64,8 +65,10 @@ def fetch(name, folder, *, base_url=None, n_connections=2, dry_run=False, progre
     DownloadError
         If a file could not be had; saying which, why, and how to go on.
     """
-    if n_connections < 1:
-        raise RequestError(f"n_connections is {n_connections}; expected 1 or more")
+    try:
+        n_connections = whole("n_connections", n_connections)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
     plan, folder = plan_of(name, **selection), Path(folder).expanduser()
     check_folder(folder)
     if dry_run:
@@ -150,7 +153,7 @@ def fetch_files(files, base_url, folder, *, verified=None, resume=True, n_connec
             if not in_bytes:
                 count(1)
 
-    pool = ThreadPoolExecutor(n_connections)
+    pool = ThreadPoolExecutor(whole("n_connections", n_connections))
     with bar:
         try:
             for job in as_completed([pool.submit(one, file) for file in files]):

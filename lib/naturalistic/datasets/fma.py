@@ -4,8 +4,8 @@ Defferrard et al. (2017), FMA: a dataset for music analysis, ISMIR. ``fma_<subse
 ``fma_metadata/tracks.csv``, whose header has three rows.
 """
 
-import csv
 import functools
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,13 @@ import soxr
 
 from naturalistic.cache import cache_dir
 from naturalistic.datasets.made import made
+from naturalistic.text_files import cells
 
 ATTRIBUTION = "Music: Free Music Archive (Defferrard et al. 2017), CC BY 4.0; each track under its artist's licence."
 SUFFIXES = (".mp3", ".flac", ".wav", ".ogg")
 SILENCE = 2.0**-16  # half a step of 16-bit sound
 SHORT = 0.05  # s that a track may be short of what is asked: encoders cut at whole frames
 WANTED = {"title": ("track", "title"), "artist": ("artist", "name"), "genre": ("track", "genre_top")}
-LONGEST_FIELD = 1 << 24  # characters; some biographies are long
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ def load(folder="miniature", subset=None, *, stand_in=None):
     """
     place = _locate(folder, stand_in)
     tracks = _choose(place, subset)
-    paths = {path.stem: path for path in sorted(tracks.glob("[0-9]*/[0-9]*")) if path.suffix.lower() in SUFFIXES}
+    listed = [path for path in sorted(tracks.glob("[0-9]*/[0-9]*")) if path.suffix.lower() in SUFFIXES]
+    paths = {_track_id(path): path for path in listed}
     if not paths:
         raise FileNotFoundError(f"{tracks} has no tracks; expected the layout of FMA, such as {tracks}/000/000002.mp3")
     table = tracks.parent / "fma_metadata" / "tracks.csv"
@@ -187,12 +188,14 @@ def _locate(folder, stand_in):
         if stand_in is not None:
             stand_in(place)
         elif not place.is_dir():
-            raise FileNotFoundError(f"{place} is not there: make it first (naturalistic make corpus --to {place})")
+            command = f"naturalistic make corpus --to {shlex.quote(str(place))}"
+            raise FileNotFoundError(f"{place} is not there: make it first ({command})")
         return place
     place = Path(folder).expanduser()
     if not place.is_dir():
         raise FileNotFoundError(
-            f"{place} is not a folder; expected FMA (naturalistic fetch fma --subset small --to {place}) or 'miniature'"
+            f"{place} is not a folder; expected FMA (naturalistic fetch fma --subset small --to "
+            f"{shlex.quote(str(place))}) or 'miniature'"
         )
     return place
 
@@ -213,23 +216,31 @@ def _choose(place, subset):
     return next(iter(subsets.values()))
 
 
+def _track_id(path):
+    """Return the id of a track by its file: six digits, also where a copy dropped zeros; other names as they are."""
+    return f"{int(path.stem):06d}" if path.stem.isdecimal() else path.stem
+
+
 def _read_table(path):
     """Return ``{id: (title, artist, genre)}`` of ``tracks.csv``."""
-    before = csv.field_size_limit(LONGEST_FIELD)
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            table = csv.reader(file)
-            header = [next(table, []) for _ in range(3)]
-            columns = list(zip(*header[:2]))
-            missing = [name for name in WANTED.values() if name not in columns]
-            if missing or header[2][:1] != ["track_id"]:
-                raise ValueError(
-                    f"{path} is not FMA's table: expected a header of three rows (group, column, track_id) with "
-                    f"{', '.join(map(str, WANTED.values()))}"
-                )
-            places = [columns.index(name) for name in WANTED.values()]
-            return {f"{int(row[0]):06d}": tuple(row[k] for k in places) for row in table if row}
-    except (UnicodeDecodeError, csv.Error, IndexError) as error:
-        raise ValueError(f"{path} cannot be read as a table ({error})") from error
-    finally:
-        csv.field_size_limit(before)
+    table = cells(path)
+    header = [next(table, []) for _ in range(3)]
+    columns = list(zip(*header[:2]))
+    missing = [name for name in WANTED.values() if name not in columns]
+    if missing or header[2][:1] != ["track_id"]:
+        raise ValueError(
+            f"{path} is not FMA's table: expected a header of three rows (group, column, track_id) with "
+            f"{', '.join(map(str, WANTED.values()))}"
+        )
+    places = [columns.index(name) for name in WANTED.values()]
+    known = {}
+    for number, row in enumerate(table, 1):
+        if not row:
+            continue
+        if not row[0].strip().isdecimal() or len(row) <= max(places):
+            raise ValueError(
+                f"{path} cannot be read as a table: row {number} has {len(row)} cells and the id {row[0][:40]!r}, "
+                f"expected {len(columns)} cells and digits such as 000002; was the file cut short?"
+            )
+        known[f"{int(row[0]):06d}"] = tuple(row[k] for k in places)
+    return known

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from naturalistic.text_files import read_start
+
 MINIATURE = "MADE MINIATURE"  # small, with what was planted beside it
 REHEARSAL = "MADE REHEARSAL"  # as large as the data set that it stands for, and opened as that is
 
@@ -29,6 +31,5 @@ def made(folder):
     folder : str or Path
         Root of the data set.
     """
-    readme = Path(folder) / "README"
-    text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
+    text = read_start(Path(folder) / "README")
     return next((kind for kind in (MINIATURE, REHEARSAL) if text.startswith(kind)), "")

@@ -8,6 +8,7 @@ those of cortex and what lies under it; about 88,000. A run's first seconds are 
 import hashlib
 import json
 import os
+import shlex
 from pathlib import Path
 
 import h5py
@@ -60,7 +61,10 @@ def read_mask(path):
         If it is missing, is no MATLAB file (either kind), or does not list whole numbers from 1, each once.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: expected the subject's voxels; fetch it (naturalistic fetch)")
+        raise FileNotFoundError(
+            f"{path} is missing: expected the subject's voxels; fetch it (naturalistic fetch ds005531 --subject "
+            f"{path.parent.name.removeprefix('sub-')} --to {shlex.quote(str(path.parents[3]))})"
+        )
     try:
         arrays = scipy.io.loadmat(path)
     except NotImplementedError:  # v7.3
@@ -127,7 +131,8 @@ def open_bold(folder, subject, runs, progress=True):
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         raise FileNotFoundError(
             f"{len(missing)} of {len(paths) + 1} files are missing: {', '.join(missing[:4])}{more}; fetch them "
-            f"(naturalistic fetch ds005531 --subject {subject}), or name the runs that you have"
+            f"(naturalistic fetch ds005531 --subject {subject} --to {shlex.quote(str(folder))}), or name the runs that "
+            "you have"
         )
     place = cache_dir() / "movie" / f"sub-{subject}-{_key((mask, *paths), runs)}"
     if not place.is_dir():

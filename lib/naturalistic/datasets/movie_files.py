@@ -1,9 +1,12 @@
 """Where the files of ds005531 are, and which of its subjects, runs and levels a folder holds."""
 
+import shlex
+
 from naturalistic.cache import cache_dir
 from naturalistic.datasets import asked
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
 from naturalistic.datasets.openneuro import run_of
+from naturalistic.parameters import some_of
 
 SUBJECTS = ("S01", "S02", "S03", "S04", "S05", "S06")
 
@@ -50,13 +53,9 @@ def runs_there(folder, table, notes):
 def known_runs(runs, table):
     """Return the runs of a table with some names, training first as in the table."""
     names = [run.name for run in table]
-    unknown = [runs] if isinstance(runs, str) else [run for run in runs if run not in names]
-    if unknown or not runs:
-        raise ValueError(
-            f"runs {unknown}: expected a list of some of {', '.join(names)} (bigbangtheory_run-03 and 04 of ds005531 "
-            "are left out with overlap='authors')"
-        )
-    return tuple(run for run in table if run.name in set(runs))
+    note = " (bigbangtheory_run-03 and 04 of ds005531 are left out with overlap='authors')"
+    chosen = some_of("runs", runs, names, note=note)
+    return tuple(run for run in table if run.name in chosen)
 
 
 def annotation_path(folder, run, level, speech="en"):
@@ -103,7 +102,8 @@ def check_level(folder, runs, level, speech):
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise FileNotFoundError(
             f"{len(missing)} of {len(paths)} files of {level} are missing: {', '.join(map(str, missing[:3]))}{more}; "
-            "fetch them (naturalistic fetch ds005531 --parts annotation), or name the runs that you have"
+            "fetch them (naturalistic fetch ds005531 --subject S01 --parts annotation --to "
+            f"{shlex.quote(str(folder))}), or name the runs that you have"
         )
     return paths
 

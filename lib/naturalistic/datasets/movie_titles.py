@@ -14,9 +14,10 @@ second, as its other episode is left out.
 of the preprocessed data. The last run of *The Big Bang Theory* is then its fourth: 23,332 s train and 7,713 s test.
 """
 
-import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from naturalistic.text_files import read_table
 
 N_OVERLAP = 20  # s
 OVERLAPS = ("authors", "paper")
@@ -139,10 +140,7 @@ def read_runs(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected the runs of the miniature; make it again")
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    if not rows or not set(COLUMNS) <= set(rows[0]):
-        raise ValueError(f"{path} has the columns {', '.join(rows[0] if rows else ())}, expected {', '.join(COLUMNS)}")
+    rows = read_table(path, COLUMNS, "\t")
     runs = [_row(f"{path}, row {k}", row) for k, row in enumerate(rows, 1)]
     names = [run.name for run in runs]
     wrong = [run.name for run in runs if names.count(run.name) > 1 or run.repeat_of not in (None, *names)]

@@ -3,6 +3,7 @@
 from naturalistic.cache import cache_dir
 from naturalistic.datasets import asked
 from naturalistic.datasets.events import check_repeats, read_events
+from naturalistic.parameters import some_of
 
 SUBJECTS = ("001", "002", "003", "004", "005")
 TRAINING = tuple(f"Training_run-{k:02d}" for k in range(1, 13))
@@ -47,12 +48,8 @@ def runs_there(folder, subjects, notes):
 def known_runs(runs):
     """Return the runs that were asked for, training first."""
     known = TRAINING + TEST
-    unknown = [run for run in runs if run not in known] if not isinstance(runs, str) else [runs]
-    if unknown or not runs:
-        raise ValueError(
-            f"runs {unknown}: expected a list of {TRAINING[0]} ... {TRAINING[-1]}, {TEST[0]} ... {TEST[-1]}"
-        )
-    return tuple(run for run in known if run in set(runs))
+    chosen = some_of("runs", runs, known)
+    return tuple(run for run in known if run in chosen)
 
 
 def same_for_all(folder, subjects, runs):

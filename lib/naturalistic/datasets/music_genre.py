@@ -4,6 +4,7 @@ Nakai, Koide-Majima & Nishimoto (2021), Brain and Behavior 11:e01936; CC0. 18 ru
 of test) of 410 volumes at a TR of 1.5 s. The sound is not in the data set: it is GTZAN's (`datasets.gtzan`).
 """
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,7 +140,8 @@ def load(dataset="miniature", *, subjects=None, runs=None, audio=None, stand_in=
     index = {clip: k for k, clip in enumerate(clips)}
     audio = gtzan.locate(folder, audio)
     if audio is None:
-        notes.append("GTZAN's sound is not beside the data set (naturalistic fetch gtzan): no clip can be heard")
+        fetch = f"naturalistic fetch gtzan --to {shlex.quote(str(folder))}"
+        notes.append(f"GTZAN's sound is not beside the data set ({fetch}): no clip can be heard")
     return MusicGenre(
         name=f"{how_made} of ds003720" if how_made else "ds003720, Music Genre fMRI",
         made=how_made,

@@ -64,7 +64,7 @@ class NarrativeMovie(Labelled):
         """Return some of the runs, as a tuple of `MovieRun`."""
         if runs is None:
             return self.runs
-        if runs in SPLITS:
+        if isinstance(runs, str) and runs in SPLITS:
             chosen = tuple(run for run in self.runs if run.split == runs)
             if not chosen:
                 raise ValueError(f"there is no {runs} run; the runs are {', '.join(run.name for run in self.runs)}")

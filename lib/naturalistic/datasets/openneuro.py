@@ -76,6 +76,8 @@ def _choose(kind, name, asked, there, same=str.__eq__):
     there = sorted(there - {None})
     if asked is None:
         return {None, *there}
+    if isinstance(asked, str):
+        raise RequestError(f"{kind}s is {asked!r}, expected a list of one or more: {kind}s=[{asked!r}]")
     chosen = {None}
     for label in map(str, asked):
         matching = [known for known in there if same(label, known)]

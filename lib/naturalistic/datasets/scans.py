@@ -24,6 +24,7 @@ from naturalistic.datasets.images import (
     states_place,
 )
 from naturalistic.datasets.sidecars import repetition_time, sidecars_of
+from naturalistic.text_files import number, read_cells
 
 SPACES = ("raw", *fmriprep.SPACES, *fmriprep.MESHES)
 MNI = fmriprep.TEMPLATES[0]
@@ -126,7 +127,8 @@ def check(scans):
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of {len(wanted) + len(sidecars)} files are missing: {_some(missing)}; "
-            f"{_others(scans, missing)}fetch them (naturalistic fetch), or name the runs and the space that you have"
+            f"{_others(scans, missing)}fetch them (`naturalistic fetch --help` "
+            "lists the data sets), or name the runs and the space that you have"
         )
     firsts, doubts = {}, _lacking_confounds(scans)
     wrong = [problem for scan in scans for problem in _problems(scan, firsts, doubts)]
@@ -203,27 +205,26 @@ def confounds_motion(scan):
     """
     if scan.confounds is None or not scan.confounds.is_file():
         return None
-    try:
-        with open(scan.confounds, encoding="utf-8-sig") as file:
-            there = [name.strip() for name in file.readline().split("\t")]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{scan.confounds} is not UTF-8 ({error}): expected fMRIPrep's confounds") from error
+    rows = read_cells(scan.confounds, "\t")
+    there = [name.strip() for name in rows[0]] if rows else []
     names = OLD_MOTION if set(OLD_MOTION) <= set(there) else MOTION
     absent = [name for name in names if name not in there]
     if absent:
         raise ValueError(f"{scan.confounds} has no column {', '.join(absent)}: expected fMRIPrep's confounds")
-    # of hundreds of columns, six are read; a row with too few is an error of numpy's, which names the row
     columns = [there.index(name) for name in names]
-    try:
-        motion = np.genfromtxt(scan.confounds, delimiter="\t", skip_header=1, usecols=columns, ndmin=2)
-    except ValueError as error:
-        raise ValueError(f"{scan.confounds} is no table ({error}): expected fMRIPrep's confounds") from error
-    if len(motion) != scan.n_trs:
-        raise ValueError(f"{scan.confounds} has {len(motion)} rows, expected {scan.n_trs}: one a volume of the run")
-    bad = np.argwhere(~np.isfinite(motion))
-    if len(bad):
-        row, column = bad[0]
-        raise ValueError(f"{scan.confounds}, row {row + 1}: {names[column]} is no number, expected mm or rad")
+    if len(rows) - 1 != scan.n_trs:
+        raise ValueError(f"{scan.confounds} has {len(rows) - 1} rows, expected {scan.n_trs}: one a volume of the run")
+    motion = np.empty((scan.n_trs, len(names)))
+    for k, row in enumerate(rows[1:]):
+        if len(row) != len(there):
+            raise ValueError(f"{scan.confounds}, row {k + 1} has {len(row)} cells, expected {len(there)} as its header")
+        for j, column in enumerate(columns):
+            try:
+                motion[k, j] = number(row[column])
+            except ValueError as error:
+                raise ValueError(
+                    f"{scan.confounds}, row {k + 1}: {names[j]} is no number ({row[column]!r}), expected mm or rad"
+                ) from error
     return motion
 
 

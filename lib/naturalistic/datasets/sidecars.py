@@ -1,8 +1,8 @@
 """Sidecars of BIDS: JSON files that describe a run, its own before those of the folders above."""
 
-import json
-
 import numpy as np
+
+from naturalistic.text_files import read_json
 
 REPETITION_TIME = "RepetitionTime"
 
@@ -46,10 +46,7 @@ def read_sidecar(path):
     ValueError
         Naming the file, if it is not JSON or no object.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); fetch it again") from error
+    content = read_json(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, expected an object of keys and values")
     return content

@@ -4,9 +4,9 @@ The miniature writes ``derivatives/stimulus/<run>_each1sec.tsv``; ds005531 has n
 public.
 """
 
-import csv
-
 import numpy as np
+
+from naturalistic.text_files import number, read_cells
 
 
 def measured(movie, runs=None):
@@ -49,15 +49,20 @@ def measured(movie, runs=None):
 
 
 def _read(path):
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        lines = list(csv.reader(file, delimiter="\t"))
+    lines = read_cells(path, "\t")
     if not lines:
         raise ValueError(f"{path} is empty, expected the names of columns and a row a second")
     header, rows = lines[0], lines[1:]
-    try:
-        values = np.array(rows, dtype=float).reshape(len(rows), len(header))
-    except ValueError as error:
-        raise ValueError(f"{path}: expected {len(header)} numbers in each row, tab-separated ({error})") from error
-    if not np.isfinite(values).all():
-        raise ValueError(f"{path}, line {np.flatnonzero(~np.isfinite(values).all(axis=1))[0] + 2} has no number")
+    values = np.zeros((len(rows), len(header)))
+    for k, row in enumerate(rows):
+        try:
+            numbers = [number(cell) for cell in row]
+            if len(numbers) != len(header):
+                raise ValueError(f"it has {len(numbers)} cells")
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {k + 2} has no number in each column: expected {len(header)} numbers in each row, "
+                f"tab-separated ({error})"
+            ) from error
+        values[k] = numbers
     return header, values

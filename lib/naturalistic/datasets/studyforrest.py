@@ -11,15 +11,16 @@ segment is a run and each second a row, with the same structure as the text of d
 Nobody described each second by itself, as Object of ds005531 does, or minutes at a time, as Summary: both are absent.
 """
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from naturalistic.datasets.annotations import Rows, joined
+from naturalistic.parameters import some_of
+from naturalistic.text_files import number, read_table
 
-# file -> its columns, and which separates them
+# file -> its columns
 TABLES = {
     "fmri_segments.csv": ("start", "end", "id"),
     "english_dialog.csv": ("start", "end", "person", "text"),
@@ -32,6 +33,7 @@ TABLES = {
 LEVELS = ("Speech", "Story", "TimePlace")
 ATTRIBUTION = "Text: studyforrest.org, annotations of Forrest Gump, CC0."
 _TIMES = ("start", "end", "onset", "duration")
+_MOST_BACKWARDS = 1.0  # s; one line of the published dialogue ends 0.1 s before it begins
 _SIDES = {"int": "inside", "ext": "outside"}
 
 
@@ -160,11 +162,9 @@ def load(folder, *, runs=None):
             "https://github.com/psychoinformatics-de/studyforrest-data-annotations, all in this folder"
         )
     tables = {name: _read(folder / name, columns) for name, columns in TABLES.items()}
-    bounds = {f"segment-{row['id']}": (int(row["start"]), int(row["end"])) for row in tables["fmri_segments.csv"]}
-    unknown = [] if runs is None else [runs] if isinstance(runs, str) else [run for run in runs if run not in bounds]
-    if unknown or (runs is not None and not runs):
-        raise ValueError(f"runs {unknown}: expected a list of some of {', '.join(bounds)}")
-    bounds = {run: bound for run, bound in bounds.items() if runs is None or run in runs}
+    bounds = _bounds(folder / "fmri_segments.csv", tables["fmri_segments.csv"])
+    chosen = tuple(bounds) if runs is None else some_of("runs", runs, tuple(bounds))
+    bounds = {run: bound for run, bound in bounds.items() if run in chosen}
     return StudyForrest(folder, tuple(bounds), bounds, tables)
 
 
@@ -173,21 +173,35 @@ def _apart(seconds):
     return [[text for text, _ in second] for second in seconds], [[name for _, name in second] for second in seconds]
 
 
-def _read(path, columns):
-    """Return the rows of a table, times as numbers."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 ({error.reason}), expected it as published") from error
-    absent = [name for name in columns if name not in (rows[0] if rows else ())]
-    if absent:
-        raise ValueError(f"{path} has the columns {', '.join(rows[0] if rows else ())}, expected {', '.join(columns)}")
+def _bounds(path, rows):
+    """Return first second and end of each segment by its name, or say which does not follow the one before it."""
+    bounds, last = {}, 0
     for k, row in enumerate(rows, 1):
+        start, stop = int(row["start"]), int(row["end"])
+        name = f"segment-{row['id'].strip()}"
+        if name in bounds or not last <= start < stop:
+            raise ValueError(
+                f"{path}, row {k}: {name} from {start} to {stop} s, expected each segment once, behind the end of the "
+                f"one before it ({last} s)"
+            )
+        bounds[name], last = (start, stop), stop
+    return bounds
+
+
+def _read(path, columns):
+    """Return the rows of a table in order of time, times as numbers."""
+    rows = read_table(path, columns, "\t" if path.suffix == ".tsv" else ",")
+    times = [name for name in columns if name in _TIMES]
+    for k, row in enumerate(rows, 1):
+        where = f"{path}, row {k} ({list(row.values())})"
         try:
-            row.update({name: float(row[name]) for name in columns if name in _TIMES})
-            if any(row[name] is None for name in columns):
-                raise ValueError("cells are missing")
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}, row {k} ({list(row.values())}): {error}; was the file cut short?") from error
-    return rows
+            row.update({name: number(row[name]) for name in times})
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}; was the file cut short?") from error
+        begin = row[times[0]]
+        length = row["duration"] if "duration" in times else row.get("end", begin) - begin if "end" in times else 0
+        if begin < 0:
+            raise ValueError(f"{where} begins {-begin:g} s before the film, expected {times[0]} of 0 s or more")
+        if length < -_MOST_BACKWARDS:
+            raise ValueError(f"{where} ends {-length:g} s before it begins, expected an end behind {times[0]}")
+    return rows if path.name == "fmri_segments.csv" else sorted(rows, key=lambda row: row[times[0]])

@@ -12,7 +12,8 @@ import numpy as np
 from sklearn.base import clone
 
 from naturalistic.decoding.decoder import ridge
-from naturalistic.scoring import as_real, check_finite, float_type
+from naturalistic.parameters import whole
+from naturalistic.scoring import as_floats, check_finite
 
 METHODS = ("ridge", "procrustes")
 
@@ -110,8 +111,7 @@ def principal_components(bold, n_components):
     """
     bold = _as_rows(bold, "bold")
     most = min(len(bold) - 1, bold.shape[1])
-    if not 1 <= n_components <= most:
-        raise ValueError(f"n_components is {n_components}, expected from 1 to {most} for {bold.shape} rows and voxels")
+    n_components = whole("n_components", n_components, 1, most, hint=f"bold has {bold.shape} rows and voxels")
     mean = bold.mean(axis=0, dtype=np.float64)
     centred = bold - mean
     if len(centred) < centred.shape[1]:
@@ -167,6 +167,7 @@ def _align(source, target, space, clips, method, n_components, model):
         )
     if method not in METHODS:
         raise ValueError(f"method is {method!r}, expected 'ridge' or 'procrustes'")
+    n_components = whole("n_components", n_components)
     own = principal_components(source, n_components)
     S, T = own(source), space(target)
     if method == "ridge":
@@ -204,7 +205,8 @@ def pool(training, targets, clips, reference, *, to_voxels=False, n_components=1
     ValueError
         If subjects differ in rows, or the reference is not one of them.
     """
-    targets, clips = np.asarray(targets), np.asarray(clips)
+    targets, clips = as_floats(targets, "targets"), np.asarray(clips)
+    n_components = whole("n_components", n_components)
     if reference not in training:
         raise ValueError(f"reference is {reference!r}, expected one of {', '.join(map(str, training))}")
     for subject, bold in training.items():
@@ -239,8 +241,8 @@ def _unchanged(bold):
 
 def _as_rows(bold, name):
     """Return windows of BOLD as a finite array (n_rows, n_voxels) of floats."""
-    bold = as_real(bold, name)
+    bold = as_floats(bold, name)
     if bold.ndim != 2 or not bold.size:
         raise ValueError(f"{name} has shape {bold.shape}, expected (n_rows, n_voxels)")
     check_finite(bold, name)
-    return bold.astype(float_type(bold), copy=False)
+    return bold

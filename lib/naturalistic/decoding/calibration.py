@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from naturalistic.decoding.metrics import check_vectors, correlate
-from naturalistic.scoring import as_real, check_finite, float_type
+from naturalistic.parameters import whole
+from naturalistic.scoring import as_floats, as_real, check_finite, float_type
 
 
 class Calibration(NamedTuple):
@@ -128,16 +129,15 @@ def csls(likeness, k=10, reference=None):
     ValueError
         If shapes do not match, a value is not finite, or there are fewer than ``k`` queries or candidates.
     """
-    likeness = as_real(likeness, "likeness")
-    reference = likeness if reference is None else as_real(reference, "reference")
+    likeness = as_floats(likeness, "likeness")
+    reference = likeness if reference is None else as_floats(reference, "reference")
     if likeness.ndim != 2 or reference.ndim != 2 or reference.shape[1] != likeness.shape[1]:
         raise ValueError(
             f"likeness has shape {likeness.shape} and reference {reference.shape}, expected (n_queries, n_candidates) "
             "with the same candidates"
         )
     check_finite(likeness, "likeness"), check_finite(reference, "reference")
-    if not 1 <= k <= min(likeness.shape[1], len(reference)):
-        raise ValueError(f"k is {k}, expected from 1 to {min(likeness.shape[1], len(reference))} neighbours")
+    k = whole("k", k, 1, min(likeness.shape[1], len(reference)), hint="there are no more neighbors")
     of_query = -np.partition(-likeness, k - 1, axis=1)[:, :k].mean(axis=1)
     of_candidate = -np.partition(-reference, k - 1, axis=0)[:k].mean(axis=0)
     return 2 * likeness - of_query[:, None] - of_candidate

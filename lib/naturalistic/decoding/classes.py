@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from naturalistic.parameters import whole
 from naturalistic.scoring import as_real, check_finite
 
 
@@ -164,8 +165,7 @@ def agreement_matrix(p_true, p_rebuilt, n):
             f"p_true has shape {p_true.shape} and p_rebuilt {p_rebuilt.shape}, expected the same (n_clips, n_classes)"
         )
     check_finite(p_true, "p_true"), check_finite(p_rebuilt, "p_rebuilt")
-    if not 1 <= n < p_true.shape[1]:
-        raise ValueError(f"n is {n}, expected from 1 to {p_true.shape[1] - 1} of {p_true.shape[1]} classes")
+    n = whole("n", n, 1, p_true.shape[1] - 1, hint=f"there are {p_true.shape[1]} classes")
     return _among_best(p_rebuilt, n) @ _among_best(p_true, n).T / n
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from naturalistic.inference import bootstrap_interval
+from naturalistic.scoring import as_floats, as_real
 
 
 def clip_codes(clips, n_rows):
@@ -83,12 +84,12 @@ def average_clips(values, clips):
     ValueError
         If there is not one clip a row.
     """
-    values = np.asarray(values)
+    values = as_floats(values, "values")
     ids, codes = clip_codes(clips, len(values))
-    dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+    dtype = values.dtype
     share = (1 / np.bincount(codes)[codes]).astype(dtype)  # a sparse product: np.add.at is many times slower
     merge = sparse.csr_array((share, (codes, np.arange(len(codes)))), shape=(len(ids), len(codes)))
-    means = merge @ values.reshape(len(values), -1).astype(dtype, copy=False)
+    means = merge @ values.reshape(len(values), -1)
     return np.asarray(means, dtype=dtype).reshape(len(ids), *values.shape[1:]), ids
 
 
@@ -111,7 +112,7 @@ def clip_interval(values, clips=None, confidence=0.95, n_boot=2000, seed=0):
     low, high : float
         NaN where all clips score the same (`naturalistic.inference.bootstrap_interval`).
     """
-    values = np.asarray(values)
+    values = as_real(values, "values")
     if clips is not None:
         values = average_clips(values, clips)[0]
     low, high = bootstrap_interval(values, n_boot=n_boot, confidence=confidence, seed=seed)

@@ -17,6 +17,7 @@ from naturalistic.datasets.fma import first_seconds
 from naturalistic.datasets.place import claimed
 from naturalistic.decoding.files import read_json, write_json
 from naturalistic.decoding.retrieval import build_index
+from naturalistic.parameters import whole
 from naturalistic.sound import as_played
 
 REASONS, CONTENTS = "unreadable.json", "corpus.json"  # beside the index
@@ -72,7 +73,7 @@ def index_corpus(corpus, embedder, folder, *, seconds=15.0, batch_size=64, progr
     ValueError
         If the folder holds an index of another model, or the corpus has changed since it was begun.
     """
-    folder = Path(folder)
+    folder, batch_size = Path(folder), whole("batch_size", batch_size)
     # two at once would write the same parts; a finished index is only read, maybe from a disk that lets nobody write
     with nullcontext() if (folder / "index.json").is_file() else claimed(folder):
         return _index(corpus, embedder, folder, seconds, batch_size, progress)

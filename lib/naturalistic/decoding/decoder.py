@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from naturalistic.decoding.strategies import STRATEGIES
-from naturalistic.folds import check_folds
+from naturalistic.folds import check_folds, check_groups
 from naturalistic.ridge import RidgeCV
-from naturalistic.scoring import as_real, check_finite, float_type
+from naturalistic.scoring import as_floats, check_finite, float_type, mean_and_sd
 
 ALPHAS = tuple(np.logspace(0, 7, 15))
 
@@ -119,13 +119,13 @@ def fit_decoder(bold, targets, clips, strategy="parcels", *, model=None, parcels
         Before any long work: what was expected, what came.
     """
     bold = _as_rows(bold)
-    targets = as_real(targets, "targets")
+    targets = as_floats(targets, "targets")
     if targets.ndim != 2 or len(targets) != len(bold):
         raise ValueError(f"targets has shape {targets.shape}, expected ({len(bold)}, dim): one vector a row of bold")
     check_finite(targets, "targets")
-    clips = np.asarray(clips)
-    if clips.shape != (len(bold),):
-        raise ValueError(f"clips has shape {clips.shape}, expected ({len(bold)},): the clip of each row of bold")
+    clips = check_groups(clips, len(bold), "clips")
+    if clips is None:
+        raise ValueError(f"clips is missing, expected ({len(bold)},): the clip of each row of bold")
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy is {strategy!r}, expected one of {', '.join(STRATEGIES)}")
     if strategy in ("parcels", "stack"):
@@ -158,7 +158,12 @@ def held_out(fit, bold, targets, clips, cv=5):
     ValueError
         If folds divide a clip, or do not test each row once.
     """
-    bold, targets, clips = np.asarray(bold), np.asarray(targets), np.asarray(clips)
+    bold, targets = _as_rows(bold), as_floats(targets, "targets")
+    clips = check_groups(clips, len(bold), "clips")
+    if targets.ndim != 2 or len(targets) != len(bold) or clips is None:
+        raise ValueError(
+            f"targets has shape {targets.shape}, expected ({len(bold)}, dim) and a clip for each: one row a row of bold"
+        )
     predicted = np.empty(targets.shape, float_type(bold))
     for train, test in check_folds(cv, len(bold), clips, once=True):
         if len(both := np.intersect1d(clips[train], clips[test])):
@@ -169,11 +174,11 @@ def held_out(fit, bold, targets, clips, cv=5):
 
 def _as_rows(bold):
     """Return windows of BOLD as a finite array of floats."""
-    bold = as_real(bold, "bold")
+    bold = as_floats(bold, "bold")
     if bold.ndim != 2 or not bold.size:
         raise ValueError(f"bold has shape {bold.shape}, expected (n_rows, n_voxels): has the subject such runs?")
     check_finite(bold, "bold")
-    return bold.astype(float_type(bold), copy=False)
+    return bold
 
 
 def scaling(bold):
@@ -188,8 +193,6 @@ def scaling(bold):
     mean, scale : array (n_voxels,)
         Of the dtype of ``bold``, made in float64.
     """
-    mean = bold.mean(axis=0, dtype=np.float64)
-    scale = bold.std(axis=0, dtype=np.float64)
-    flat = np.ptp(bold, axis=0) == 0
-    mean[flat], scale[flat] = bold[0, flat], 1
+    mean, scale = mean_and_sd(bold)
+    scale[scale == 0] = 1
     return mean.astype(bold.dtype), scale.astype(bold.dtype)

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from naturalistic.decoding.decoder import ridge, scaling
 from naturalistic.decoding.windows import Windows, pair, plan_windows, window_bold
 from naturalistic.runs import check_runs
+from naturalistic.scoring import as_stored
 
 
 class Delay(NamedTuple):
@@ -61,7 +62,7 @@ def choose_delay(
     delays = np.arange(0, 9 + tr / 2, tr) if delays is None else np.atleast_1d(np.asarray(delays, dtype=float))
     if delays.ndim != 1 or not len(delays) or not np.isfinite(delays).all():
         raise ValueError(f"delays is {delays!r}, expected one number of seconds or more")
-    model, bold = ridge() if model is None else model, np.asarray(bold)
+    model, bold = ridge() if model is None else model, as_stored(bold, "bold")
     last = plan_windows(clip_of_tr, check_runs(runs, len(bold)), window, hop, float(delays.max()), tr, clip)
     scores = []
     for delay in delays.tolist():

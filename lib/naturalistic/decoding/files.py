@@ -3,6 +3,10 @@
 import json
 import os
 
+from naturalistic import intact
+
+AGAIN = "delete its folder and build the index again"
+
 
 def read_json(path):
     """Return what a file holds, or None where there is none.
@@ -14,8 +18,13 @@ def read_json(path):
     Returns
     -------
     content : dict or None
+
+    Raises
+    ------
+    ValueError
+        If the file was cut short.
     """
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return intact.read_json(path, AGAIN) if path.is_file() else None
 
 
 def write_json(path, content):

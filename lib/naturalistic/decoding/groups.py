@@ -5,6 +5,7 @@ import numpy as np
 from naturalistic.decoding.metrics import DECIMALS, correlate, likeness_of_pairs, shares
 from naturalistic.decoding.nulls import Tested
 from naturalistic.inference import p_values
+from naturalistic.parameters import check_seed, whole
 
 
 def confusion(predicted, target, labels, like=correlate):
@@ -82,6 +83,7 @@ def within_group_test(predicted, target, labels, n_permutations=1000, seed=0, li
     ValueError
         As of `confusion`.
     """
+    n_permutations, seed = whole("n_permutations", n_permutations), check_seed(seed)
     likeness, names, codes = _labelled(predicted, target, labels, like)
     blocks = [
         shares(likeness[np.ix_(rows, rows)]) for k in range(len(names)) if len(rows := np.flatnonzero(codes == k)) > 1

@@ -231,7 +231,7 @@ def select(person, split):
     """
     if not any(name.startswith(split) for name in person.run_names):
         there = ", ".join(person.run_names)
-        fetch = f"naturalistic fetch ds003720 --subject {person.subject} --runs {split}_run-01 ..."
+        fetch = f"naturalistic fetch ds003720 --subject {person.subject} --runs {split}_run-01 --to DIR"
         raise ValueError(
             f"subject {person.subject} has no {split} runs, only {there}: fetch them ({fetch}), or leave it out"
         )

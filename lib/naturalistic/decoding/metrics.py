@@ -15,6 +15,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from naturalistic.decoding.clips import clip_codes
+from naturalistic.parameters import whole
 from naturalistic.probes import ranks
 from naturalistic.scoring import as_real, check_finite, correlation, correlation_matrix
 
@@ -98,8 +99,7 @@ def n_way(predicted, target, n, clips=None, like=correlate):
         If ``n`` is not from 2 to the number of candidates; as of `identification`.
     """
     rank, ties, others = _rank(predicted, target, clips, like)
-    if not 2 <= n <= others.min() + 1:
-        raise ValueError(f"n is {n}, expected from 2 to {others.min() + 1}, the number of candidates")
+    n = whole("n", n, 2, int(others.min()) + 1, hint="there are no more candidates")
     worse = np.rint(others - (rank - 1) - ties / 2).astype(int)
     right = [
         (math.comb(w + t + 1, n) - math.comb(w, n)) / ((t + 1) * math.comb(o, n - 1))
@@ -128,8 +128,7 @@ def top_k(predicted, target, k, clips=None, like=correlate):
         If ``k`` is not from 1 to the number of candidates; as of `identification`.
     """
     rank, ties, others = _rank(predicted, target, clips, like)
-    if not 1 <= k <= others.min() + 1:
-        raise ValueError(f"k is {k}, expected from 1 to {others.min() + 1}, the number of candidates")
+    k = whole("k", k, 1, int(others.min()) + 1, hint="there are no more candidates")
     better = rank - 1 - ties / 2
     return float(np.clip((k - better) / (ties + 1), 0, 1).mean())
 
@@ -168,7 +167,7 @@ def shares(likeness, clips=None):
         Of row i if j were right: the share of candidates (of other clips than j's) that it is more like j than like.
         The diagonal is `identification`; other orders of the columns make its null.
     """
-    likeness = np.round(likeness, DECIMALS)
+    likeness = np.round(as_real(likeness, "likeness"), DECIMALS)
     codes = clip_codes(clips, len(likeness))[1]
     beaten = rankdata(likeness, axis=1) - 1
     if clips is None:

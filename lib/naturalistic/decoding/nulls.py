@@ -11,7 +11,8 @@ import numpy as np
 from naturalistic.decoding.clips import clip_layout
 from naturalistic.decoding.metrics import check_vectors, correlate, likeness_of_pairs, shares
 from naturalistic.inference import p_values
-from naturalistic.scoring import check_finite, unit_columns
+from naturalistic.parameters import check_seed, whole
+from naturalistic.scoring import as_real, check_finite, unit_columns
 
 
 class Tested(NamedTuple):
@@ -49,8 +50,7 @@ def clip_orders(clips, n_permutations, seed=0, n_rows=None):
     ValueError
         If clips have different numbers of windows, or ``n_permutations`` is below 1.
     """
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more: 1000 gives p of 0.001")
+    n_permutations, seed = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001"), check_seed(seed)
     layout = clip_layout(clips, len(clips) if n_rows is None else n_rows)
     dealt = np.random.default_rng(seed).permuted(np.tile(np.arange(len(layout)), (n_permutations, 1)), axis=1)
     orders = np.empty((n_permutations, layout.size), dtype=int)
@@ -79,7 +79,7 @@ def matched_test(values, clips=None, n_permutations=1000, seed=0):
     ValueError
         If ``values`` are not square, or not finite; as of `clip_orders`.
     """
-    values = np.asarray(values, dtype=float)
+    values = as_real(values, "values").astype(np.float64)
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
         raise ValueError(f"values has shape {values.shape}, expected (n, n), the right partner on the diagonal")
     check_finite(values, "values")
@@ -110,6 +110,7 @@ def identification_test(predicted, target, clips=None, n_permutations=1000, seed
     ValueError
         As of both.
     """
+    n_permutations, seed = whole("n_permutations", n_permutations), check_seed(seed)  # before the long product
     likeness, _ = likeness_of_pairs(predicted, target, clips, like)
     return matched_test(shares(likeness, clips), clips, n_permutations, seed)
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from naturalistic.scoring import check_finite
+from naturalistic.parameters import whole
+from naturalistic.scoring import as_real, check_finite
 
 
 def equal_area_parcels(coordinates, n_parcels=150):
@@ -28,17 +29,14 @@ def equal_area_parcels(coordinates, n_parcels=150):
     ValueError
         If there are fewer voxels than would fill the parcels.
     """
-    coordinates = np.asarray(coordinates, dtype=float)
+    coordinates = as_real(coordinates, "coordinates").astype(np.float64)
     if coordinates.ndim != 2 or coordinates.shape[1] != 3:
         raise ValueError(f"coordinates has shape {coordinates.shape}, expected (n_voxels, 3), mm")
     check_finite(coordinates, "coordinates")
     sides = [np.flatnonzero(side) for side in (coordinates[:, 0] < 0, coordinates[:, 0] >= 0)]
     sides = [side for side in sides if len(side)]
-    if not len(sides) <= n_parcels <= len(coordinates):
-        raise ValueError(
-            f"n_parcels is {n_parcels}, expected from {len(sides)} (one a hemisphere) to {len(coordinates)} "
-            "(one a voxel)"
-        )
+    hint = "one a hemisphere, up to one a voxel"
+    n_parcels = whole("n_parcels", n_parcels, len(sides), len(coordinates), hint=hint)
     shares = [n_parcels]
     if len(sides) == 2:
         left = round(n_parcels * len(sides[0]) / len(coordinates))

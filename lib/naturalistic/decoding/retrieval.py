@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from naturalistic.decoding.files import read_json, write_json
+from naturalistic.decoding.files import AGAIN, read_json, write_json
+from naturalistic.intact import open_array
+from naturalistic.parameters import whole
 from naturalistic.scoring import as_real, check_finite
 
 BLOCK = 8192  # vectors in float32 at once
@@ -55,14 +57,14 @@ class Index:
         Raises
         ------
         FileNotFoundError, ValueError
-            If there is no finished index, or it is of another model.
+            If there is no finished index, a file of it was cut short, or it is of another model.
         """
         folder = Path(folder)
         about = read_json(folder / "index.json")
         if about is None:
             raise FileNotFoundError(f"{folder} holds no finished index; make it with build_index")
         _check_identity(folder, about["identity"], identity)
-        vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+        vectors = open_array(folder / "vectors.npy", AGAIN, mmap_mode="r")
         if vectors.shape != (len(about["names"]), about["dim"]) or vectors.dtype != np.float16:
             raise ValueError(
                 f"{folder / 'vectors.npy'} holds {vectors.dtype} {vectors.shape}, expected float16 "
@@ -94,8 +96,7 @@ class Index:
         if queries.ndim != 2 or queries.shape[1] != self.vectors.shape[1]:
             raise ValueError(f"queries has shape {queries.shape}, expected (n_queries, {self.vectors.shape[1]})")
         check_finite(queries, "queries")
-        if not 1 <= k <= len(self.vectors):
-            raise ValueError(f"k is {k}, expected from 1 to {len(self.vectors)}, the size of the index")
+        k = whole("k", k, 1, len(self.vectors), hint="the index holds no more")
         length = np.linalg.norm(queries, axis=1, keepdims=True)
         if not length.all():
             raise ValueError(f"query {int(np.argmin(length))} is all zeros: it has no direction")
@@ -162,8 +163,7 @@ def build_index(folder, names, vectors, identity, *, batch_size=256, progress=Tr
     folder, names = Path(folder), [str(name) for name in names]
     if len(set(names)) != len(names) or not names:
         raise ValueError(f"names has {len(names)} names, {len(set(names))} of them different; expected each once")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}, expected 1 or more")
+    batch_size = whole("batch_size", batch_size)
     about = read_json(folder / "index.json")
     if about is not None:
         _check_identity(folder, about["identity"], identity)
@@ -178,7 +178,7 @@ def build_index(folder, names, vectors, identity, *, batch_size=256, progress=Tr
     if state["names"] != _digest(names):
         raise ValueError(f"{folder} holds a begun index of other recordings: give another folder, or delete it")
     part = folder / "vectors.part.npy"
-    store = np.lib.format.open_memmap(part, mode="r+") if state["done"] else None
+    store = open_array(part, AGAIN, mmap_mode="r+") if state["done"] else None
     with tqdm(total=len(names), initial=state["done"], unit="vector", delay=3, disable=not progress) as bar:
         while state["done"] < len(names):
             batch = names[state["done"] : state["done"] + batch_size]

@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from naturalistic.decoding.parcels import parcel_columns
 from naturalistic.folds import check_folds
+from naturalistic.parameters import whole
 from naturalistic.ridge import cross_val_predict, fit_many
 from naturalistic.scoring import column_blocks, correlation
 
@@ -50,6 +51,7 @@ def best_parcels(bold, targets, clips, model, *, parcels, n_best=6):
         If ``parcels`` are missing or not valid, one has no voxel that varies, or ``n_best`` is not from 1 to their
         number.
     """
+    n_best = whole("n_best", n_best)
     columns, models, scores = _fit_parcels(bold, targets, clips, model, parcels)
     chosen = _best(scores, n_best, "n_best")
     weights = np.full(len(chosen), 1 / len(chosen))
@@ -94,9 +96,8 @@ def best_voxels(bold, targets, clips, model, *, n_voxels=(100, 300, 1000)):
     ValueError
         If ``n_voxels`` are no whole numbers above 0.
     """
-    sizes = np.unique(np.minimum(np.atleast_1d(n_voxels), bold.shape[1]))
-    if sizes.ndim != 1 or not len(sizes) or sizes.dtype.kind not in "iu" or sizes[0] < 1:
-        raise ValueError(f"n_voxels is {n_voxels!r}, expected whole numbers of at least 1")
+    listed = n_voxels if np.ndim(n_voxels) == 1 and len(n_voxels) else [n_voxels]
+    sizes = np.unique([min(whole("n_voxels", size), bold.shape[1]) for size in listed])
     folds = check_folds(model.cv, len(bold), clips)
     scores = np.zeros(len(sizes))
     for train, test in folds:
@@ -137,6 +138,7 @@ def stacked_parcels(bold, targets, clips, model, *, parcels, n_candidates=20, pe
     ValueError
         As of `best_parcels`.
     """
+    n_candidates = whole("n_candidates", n_candidates)
     columns, models, scores = _fit_parcels(bold, targets, clips, model, parcels)
     chosen = _best(scores, min(n_candidates, len(columns)), "n_candidates")
     held_out = np.stack(
@@ -160,8 +162,7 @@ def _scores(models):
 
 def _best(scores, n, name):
     """Return the ``n`` best candidates, the first of equals first."""
-    if not 1 <= n <= len(scores):
-        raise ValueError(f"{name} is {n}, expected from 1 to {len(scores)}, the number of parcels")
+    n = whole(name, n, 1, len(scores), hint="there are no more parcels")
     return np.argsort(-scores, kind="stable")[:n]
 
 
@@ -193,7 +194,7 @@ def _combined(columns, models, scores, chosen, weights, targets):
 def _rank_voxels(bold, targets, clips, model):
     """Return voxels in the order in which the embedding predicts them (CV correlation), the best first."""
     sd = _spread(targets)
-    features = ((targets - targets.mean(axis=0)) / sd).astype(bold.dtype)
+    features = ((targets - targets.mean(axis=0, dtype=np.float64)) / sd).astype(bold.dtype)
     return np.argsort(-_fitted(model, features, bold, clips).cv_scores_.max(axis=0), kind="stable")
 
 

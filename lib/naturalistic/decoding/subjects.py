@@ -3,6 +3,7 @@
 import numpy as np
 
 from naturalistic.decoding.alignment import pool, principal_components
+from naturalistic.parameters import whole
 
 
 def decode_pooled(training, test, targets, clips, fit, reference, **options):
@@ -59,7 +60,7 @@ def decode_alone(training, test, targets, clips, fit, n_components=100):
         If a subject has no test runs; as of `alignment.principal_components`.
     """
     _check_test(test, training)
-    predicted = {}
+    n_components, predicted = whole("n_components", n_components), {}
     for subject, bold in training.items():
         space = principal_components(bold, n_components)
         predicted[subject] = fit(space(bold), targets, clips).predict(space(test[subject]))

@@ -9,7 +9,7 @@ from scipy import sparse
 from naturalistic.decoding.clips import clip_codes
 from naturalistic.features.windows import n_windows
 from naturalistic.runs import check_runs, run_slices
-from naturalistic.scoring import as_real, check_finite
+from naturalistic.scoring import as_floats, as_stored, check_finite
 
 
 class Windows(NamedTuple):
@@ -81,14 +81,14 @@ def window_bold(bold, clip_of_tr, runs, window, hop, delay, tr=1.5, clip=15.0, a
     ValueError
         If lengths differ, a run is not of whole clips, a window holds no volume, or a value is not finite.
     """
-    bold = as_real(bold, "bold")
+    bold = as_stored(bold, "bold")
     if bold.ndim != 2 or not len(bold):
         raise ValueError(
             f"bold has shape {bold.shape}, expected (n_trs, n_voxels) with one TR or more: has the subject such runs?"
         )
     plan = plan_windows(clip_of_tr, check_runs(runs, len(bold)), window, hop, delay, tr, clip)
     check_finite(bold, "bold")
-    dtype = bold.dtype if bold.dtype.kind == "f" and bold.dtype.itemsize >= 4 else np.float32
+    dtype = np.float64 if bold.dtype.kind == "f" and bold.dtype.itemsize > 4 else np.float32
     mean, missing, clips = _averaging(plan, len(bold), dtype), plan.counts == 0, plan.clips
     if average:
         clips, codes = clip_codes(clips, len(clips))
@@ -204,7 +204,7 @@ def pair(windows, vectors, index=None):
     ValueError
         If a clip that was played has no vectors, or they have another number of windows, or are not finite.
     """
-    vectors = as_real(vectors, "vectors")
+    vectors = as_floats(vectors, "vectors")
     if vectors.ndim == 2:
         vectors = vectors[:, None]
     count = windows.bold.shape[1]

@@ -1,6 +1,7 @@
 """Which data sets are found, what each lacks, and how to get it; asks the loaders' own lists, and reads no scan."""
 
 import os
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -103,11 +104,11 @@ def open_neuro(name, where):
             begun[subject] = f"{lack} of {len(files)} files ({amount(sum(f.n_bytes for f in files) - sum(there))})"
     says = [f"{len(whole)} of {len(subjects)} subjects whole" + f": {', '.join(whole)}" * bool(whole)]
     if n := _never_hashed(plan, folder, whole):
-        says.append(f"the hashes of {n} of their files were not compared (naturalistic fetch does)")
+        says.append(f"the hashes of {n} of their files were not compared (fetching again compares them)")
     for lack in dict.fromkeys(begun.values()):
         says.append(f"{', '.join(s for s in begun if begun[s] == lack)}: missing or cut short {lack} each")
     state = COMPLETE if whole and not begun else PARTLY
-    again = f"naturalistic fetch {name} --subject {' '.join(begun or subjects[:1])} --to {folder}"
+    again = f"naturalistic fetch {name} --subject {' '.join(begun or subjects[:1])} --to {_quoted(folder)}"
     return Found(name, state, str(folder), "; ".join(says), tuple(whole), "" if state == COMPLETE else again)
 
 
@@ -176,7 +177,7 @@ def corpus(where):
                     PARTLY,
                     str(folder),
                     str(error),
-                    get=f"naturalistic fetch fma --subset {subset} --to {folder}",
+                    get=f"naturalistic fetch fma --subset {subset} --to {_quoted(folder)}",
                 )
     return problem
 
@@ -199,7 +200,11 @@ def miniature(kind):
     folder, name = MINIATURES[kind](), f"miniature {kind}"
     if _is_made(folder):
         return Found(name, COMPLETE, str(folder), "made, not measured")
-    return Found(name, get=f"naturalistic make {kind} --to {folder} (or make book)")
+    return Found(name, get=f"naturalistic make {kind} --to {_quoted(folder)} (or make book)")
+
+
+def _quoted(folder):
+    return shlex.quote(str(folder))
 
 
 def _is_made(folder):

@@ -64,7 +64,7 @@ def size_of(folder):
 
 def _seen(devices=Path("/dev")):
     if any(devices.glob("nvidia[0-9]*")):
-        return "a device of NVIDIA is there; naturalistic doctor --gpu asks torch whether it can use it"
+        return "a device of NVIDIA is there; `naturalistic doctor --gpu` asks torch whether it can use it"
     return "none seen"
 
 

@@ -1,5 +1,6 @@
 """Which chapters there are, and which data each can be run on."""
 
+import shlex
 from pathlib import Path
 
 from naturalistic.datasets import gtzan
@@ -48,9 +49,9 @@ def _command(chapter, needed):
     words = [f"papermill notebooks/{chapter}.ipynb out.ipynb"]
     for found in needed:
         if found["name"] != "gtzan":  # it is found beside the scans, or named as audio
-            words.append(f"-p {PARAMETERS.get(found['name'], 'dataset')} {found['folder']}")
+            words.append(f"-p {PARAMETERS.get(found['name'], 'dataset')} {shlex.quote(found['folder'])}")
         elif not any(gtzan.locate(Path(other["folder"])) for other in needed if other["name"] == "ds003720"):
-            words.append(f"-p audio {found['folder']}")
+            words.append(f"-p audio {shlex.quote(found['folder'])}")
         if found["subjects"] and found["state"] != "complete":
             words.append(f'-p subjects "[{", ".join(found["subjects"])}]"')
     return " ".join(words)

@@ -4,7 +4,6 @@ Scaling the columns of space s by ``sqrt(gamma_s)`` before ridge penalises its w
 The columns' inner products are made once; a draw of gamma scales their rows and columns (``D G D``).
 """
 
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +13,10 @@ from tqdm import tqdm
 from naturalistic.engine import solve
 from naturalistic.engine.device import batches, free_memory, in_parallel
 from naturalistic.engine.full_fit import grouped_fits, right_side
-from naturalistic.engine.inputs import check_count
 from naturalistic.engine.rows import fold_products
 from naturalistic.engine.spaces import heard_columns, scaled_inner
 from naturalistic.engine.targets import load_targets, look, score_folds
+from naturalistic.parameters import check_seed, is_whole, whole
 
 CACHE_BYTES = 2**27  # of products kept from one reading of the targets to the next; beyond it they are made again
 JUDGES_BYTES = 2**28  # of what judges draws that are tried together: the targets are read once for all of them
@@ -44,8 +43,8 @@ def draw_gammas(n_draws, n_spaces, concentration=(0.1, 1.0), seed=0):
     ValueError
         If a number is not whole and positive.
     """
-    check_count(n_draws, "n_draws"), check_count(n_spaces, "n_spaces")
-    generator, concentration = np.random.default_rng(seed), np.atleast_1d(concentration)
+    n_draws, n_spaces = whole("n_draws", n_draws), whole("n_spaces", n_spaces)
+    generator, concentration = np.random.default_rng(check_seed(seed)), np.atleast_1d(concentration)
     gammas = [generator.dirichlet([concentration[k % len(concentration)]] * n_spaces) for k in range(n_draws)]
     gammas[0] = np.full(n_spaces, 1 / n_spaces)
     return np.array(gammas)
@@ -60,7 +59,7 @@ def gammas_to_try(n_draws, n_spaces, concentration, seed):
         If the number is not whole and positive, or the weights are of another shape, negative, not finite, or all
         zero in a draw.
     """
-    if isinstance(n_draws, Integral):
+    if is_whole(n_draws):
         return draw_gammas(n_draws, n_spaces, concentration, seed)
     gammas = np.asarray(n_draws, dtype=np.float64)
     if gammas.ndim != 2 or gammas.shape[1] != n_spaces or not len(gammas):

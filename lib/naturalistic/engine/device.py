@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from threadpoolctl import threadpool_limits
 
+from naturalistic.parameters import whole
+
 BATCH_BYTES = 2**27  # of working arrays on a CPU, all workers together: long enough products, little memory
 MIN_BATCH = 64  # targets: fewer are not shared out among workers
 
@@ -88,6 +90,7 @@ def batches(n_targets, bytes_per_target, device, n_targets_batch=None):
     -------
     batches : list of slice
     """
+    n_targets_batch = whole("n_targets_batch", n_targets_batch, optional=True)
     if n_targets_batch is None:
         workers = n_workers(device)
         share = free_memory(device) // 4

@@ -4,10 +4,10 @@ All checks run before any long work. A target array larger than memory (`numpy.m
 looked through in blocks of columns and never loaded whole.
 """
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils.validation import check_array
+
+from naturalistic.scoring import as_stored
 
 SCORINGS = ("correlation", "r2")
 BLOCK_BYTES = 2**26
@@ -129,13 +129,6 @@ def check_scoring(scoring):
     return scoring
 
 
-def check_count(value, name, optional=False):
-    """Return ``value`` if it is a whole number of 1 or more (or None, where that is allowed), or raise a ValueError."""
-    if (optional and value is None) or (isinstance(value, Integral) and not isinstance(value, bool) and value > 0):
-        return value
-    raise ValueError(f"{name} is {value!r}, expected a whole number of at least 1{' or None' if optional else ''}")
-
-
 def as_spaces(X, to_fit=True):
     """Return feature spaces as a dict of finite two-dimensional arrays of one float type and length.
 
@@ -158,13 +151,11 @@ def as_spaces(X, to_fit=True):
     """
     if not len(X):
         raise ValueError("X has no feature space, expected a dict of one array or more")
-    arrays = {name: np.asarray(x) for name, x in X.items()}
+    arrays = {name: as_stored(x, f"X[{name!r}]") for name, x in X.items()}
     for name, x in arrays.items():
         label = f"X[{name!r}]"
         if x.ndim != 2 or x.shape[1] == 0:
             raise ValueError(f"{label} has shape {x.shape}, expected (n_samples, n_features) with a column or more")
-        if x.dtype.kind not in "fiub":
-            raise ValueError(f"{label} has dtype {x.dtype}, expected real numbers")
     lengths = {name: len(x) for name, x in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the spaces of X differ in length: {lengths}; deliver them all on the same TRs")

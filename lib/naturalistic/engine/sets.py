@@ -1,13 +1,13 @@
 """Banded models of many sets of the same feature spaces: decompositions are made once, weights are tried once."""
 
 import itertools
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
 
 from naturalistic.engine.bands import solve_choices
 from naturalistic.engine.inputs import check_alphas
+from naturalistic.parameters import is_whole, whole
 
 
 def nested_gammas(n_spaces, most=3, levels=(0.1, 1.0)):
@@ -38,8 +38,7 @@ def nested_gammas(n_spaces, most=3, levels=(0.1, 1.0)):
     levels = np.unique(np.asarray(levels, dtype=np.float64))
     if not (len(levels) and levels[0] > 0 and levels[-1] == 1):
         raise ValueError(f"levels is {levels.tolist()}, expected numbers above 0, the largest 1")
-    if not 1 <= most or not 1 <= n_spaces:
-        raise ValueError(f"n_spaces is {n_spaces} and most {most}, expected 1 or more of both")
+    n_spaces, most = whole("n_spaces", n_spaces), whole("most", most)
     rows = []
     for size in range(1, min(most, n_spaces) + 1):
         for members in itertools.combinations(range(n_spaces), size):
@@ -83,7 +82,7 @@ def fit_sets(model, X, Y, sets, groups=None):
     checked = clone(model)
     X, Y, folds = checked._checked(X, Y, groups)
     spaces = checked._make_spaces(X, Y, folds)
-    if isinstance(model.n_draws, Integral):
+    if is_whole(model.n_draws):
         for names in sets:
             kept = [name for name in X if name in names]
             part = _copy(checked, X, kept, model.n_draws if len(kept) > 1 else 1)

@@ -8,10 +8,12 @@ from tqdm import tqdm
 
 from naturalistic.engine.basis import Basis
 from naturalistic.engine.device import batches, in_parallel, pick_device
+from naturalistic.engine.inputs import check_alphas
 from naturalistic.engine.moments import Judge
 from naturalistic.engine.rows import FoldProducts, fold_products, make_rows
 from naturalistic.engine.spectrum import dual_spectrum, primal_spectrum
 from naturalistic.engine.targets import load_targets, look, score_folds
+from naturalistic.scoring import as_floats
 
 DTYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 TIE = {torch.float32: 3e-8, torch.float64: 1e-12}  # scores closer than this are equal
@@ -66,6 +68,7 @@ def solve_ridge_cv(
         An alpha is the one with the best mean score over folds, the first of equals (`TIE`). A fold in which a score is
         not defined (constant targets or predictions) counts 0 for that target.
     """
+    X, alphas = as_floats(X, "X"), check_alphas(alphas)
     device, dtype = pick_device(device), DTYPES[X.dtype]
     rows, n_targets = make_rows(folds, len(X)), Y.shape[1]
     basis = Basis(X, device, dtype, fit_intercept, n_targets)

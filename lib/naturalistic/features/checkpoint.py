@@ -10,12 +10,17 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
+from safetensors import SafetensorError
 
 from naturalistic.features.devices import check_device, precision
 from naturalistic.features.language_model import hash_parameters, quiet
+from naturalistic.features.tokenizer_files import load_tokenizer
+from naturalistic.features.weight_files import check_weights
+from naturalistic.intact import read_json
 
 _FILES = ("*.json", "*.txt", "*.safetensors")
 _PICKLED = ("pytorch_model*.bin",)  # read by torch.load(weights_only=True), which builds tensors and nothing else
+_EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the second as of transformers 5, for a processor
 
 
 def locate(name, revision=None):
@@ -94,12 +99,9 @@ def kind(folder):
     Raises
     ------
     ValueError
-        If its ``config.json`` is not JSON.
+        If its ``config.json`` is a pointer or not JSON.
     """
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{folder / 'config.json'} is not JSON: {error}") from error
+    config = read_json(folder / "config.json")
     if "model_type" not in config and "mulan" in config:
         return "muq-mulan", "a MuQ-MuLan"
     classes = ", ".join(config.get("architectures") or []) or "no architecture stated"
@@ -147,9 +149,11 @@ def load_network(folder, cls, name, device):
 
     Raises
     ------
-    ValueError
-        If parameters are missing (anything in their place would be random numbers), or a pickle holds code.
+    FileNotFoundError, ValueError
+        If weights were cut short or cannot be read, parameters are missing (anything in their place would be random
+        numbers), or a pickle holds code.
     """
+    check_weights(folder)
     safe = bool(list(folder.glob("*.safetensors")))
     try:
         with quiet():
@@ -161,6 +165,8 @@ def load_network(folder, cls, name, device):
             f"{str(name)!r}: pytorch_model.bin in {folder} holds more than tensors and would run code, so it is not "
             "loaded. Take a checkpoint with model.safetensors"
         ) from error
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ValueError(f"{str(name)!r} cannot be read in {folder}, its weights are damaged: {error}") from error
     if missing := sorted(info["missing_keys"]):
         raise ValueError(
             f"{str(name)!r} lacks {len(missing)} parameters of {cls.__name__} ({missing[0]}, ...): the checkpoint is "
@@ -169,24 +175,50 @@ def load_network(folder, cls, name, device):
     return network.eval().requires_grad_(False).to(device)
 
 
-def load_part(folder, cls, name, *files):
-    """Return what ``cls.from_pretrained`` makes of a folder, such as a tokenizer, from any one of ``files``.
+def tokenizer_of(folder, name):
+    """Return the tokenizer of a folder, silently; see `tokenizer_files.load_tokenizer`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If its files are missing (transformers makes an empty tokenizer of nothing), or cannot be read.
+    """
+    with quiet():
+        return load_tokenizer(folder, str(name))
+
+
+def extractor_of(folder, cls, name):
+    """Return the feature extractor of a folder, which says how sound is turned into what a network hears.
+
+    Parameters
+    ----------
+    folder : Path
+    cls : type
+        Of transformers.
+    name : str
+        Of the checkpoint, for messages.
 
     Raises
     ------
     FileNotFoundError
-        If none of them is there (transformers makes an empty tokenizer of nothing), or they cannot be read.
+        If nothing describes it.
+    ValueError
+        If its description was cut short, or lacks what transformers would replace by a default.
     """
-    wanted = " or ".join(files)
-    if not any((folder / file).is_file() for file in files):
-        raise FileNotFoundError(f"{str(name)!r} has no {wanted}, expected it in {folder} beside the weights")
-    try:
-        with quiet():
-            return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
+    path = next((folder / file for file in _EXTRACTORS if (folder / file).is_file()), None)
+    if path is None:
         raise FileNotFoundError(
-            f"{str(name)!r} has no {wanted} that can be read in {folder} ({type(error).__name__}: {error})"
-        ) from error
+            f"{str(name)!r} has no {' or '.join(_EXTRACTORS)}, expected it in {folder} beside the weights"
+        )
+    about = read_json(path)
+    about = about.get("feature_extractor", {}) if path.name == _EXTRACTORS[1] else about
+    if "sampling_rate" not in about:
+        raise ValueError(
+            f"{path} states no sampling_rate, expected one as {cls.__name__}.save_pretrained writes it: transformers "
+            "would make up this and all other options; fetch the file again"
+        )
+    with quiet():
+        return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def digest(network, *extra):

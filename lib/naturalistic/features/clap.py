@@ -7,10 +7,11 @@ import functools
 import warnings
 
 import torch
-from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
+from transformers import ClapFeatureExtractor, ClapModel
 
 from naturalistic.features import checkpoint, devices
 from naturalistic.features.embedder import Embedder
+from naturalistic.features.spans import check_texts
 
 HUB = "laion/larger_clap_music"
 
@@ -57,10 +58,10 @@ def load(
     """
     given = source, name, revision, device, dtype
     folder, name, device, number_format = checkpoint.prepare(*given, "clap", "ClapModel")
-    extractor = checkpoint.load_part(folder, ClapFeatureExtractor, name, "preprocessor_config.json")
+    extractor = checkpoint.extractor_of(folder, ClapFeatureExtractor, name)
     if window > extractor.max_length_s:
         raise ValueError(f"window is {window:g} s, expected at most the {extractor.max_length_s:g} s that {name} hears")
-    tokenizer = checkpoint.load_part(folder, AutoTokenizer, name, "tokenizer.json", "vocab.json")
+    tokenizer = checkpoint.tokenizer_of(folder, name)
     network = checkpoint.load_network(folder, ClapModel, name, device)
     parts = network, device, number_format, normalise
     return Embedder(
@@ -91,6 +92,7 @@ def _hear(extractor, network, device, number_format, normalise, windows):
 
 def _read(tokenizer, network, device, number_format, normalise, sentences):
     """Return the vectors of sentences."""
+    check_texts(tokenizer, sentences)
     config = network.config.text_config
     limit = config.max_position_embeddings - config.pad_token_id - 1  # RoBERTa counts positions from there
     n_long = sum(len(ids) > limit for ids in tokenizer(sentences, verbose=False)["input_ids"])

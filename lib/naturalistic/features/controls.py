@@ -6,6 +6,7 @@ measured elsewhere and brought to seconds by `on_seconds` and `count_events`, or
 
 import numpy as np
 
+from naturalistic.datasets.words import without_marks
 from naturalistic.features.word_vectors import words_of
 from naturalistic.runs import run_slices
 
@@ -15,7 +16,8 @@ _SECONDS = 1e-6  # s; times are written with a few digits
 def word_rate(texts, runs=None, unit="words"):
     """Return how many words are said in each second.
 
-    An utterance stands in all seconds in which it is heard, and its words are spread over them evenly.
+    An utterance stands in all seconds in which it is heard, and its words are spread over them evenly. Bracketed marks
+    of sounds and gaps, such as ``[laughs]`` or ``<unk>``, are no words: see `datasets.words`.
 
     Parameters
     ----------
@@ -156,7 +158,8 @@ def as_space(texts, measured=None, runs=None, unit="words"):
 
 def _opened(texts, runs):
     runs = getattr(texts, "runs", None) if runs is None else runs
-    return list(getattr(texts, "texts", texts)), runs
+    seconds = getattr(texts, "texts", texts)
+    return [[without_marks(text) for text in second] for second in seconds], runs
 
 
 def _stretches(seconds):

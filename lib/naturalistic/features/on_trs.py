@@ -12,7 +12,9 @@ from tqdm import tqdm
 from naturalistic.features import stored
 from naturalistic.features.acoustic import acoustic_frames
 from naturalistic.features.windows import check_times, check_waveforms, n_windows
+from naturalistic.parameters import check_jobs
 from naturalistic.runs import check_runs, run_slices
+from naturalistic.scoring import as_floats
 
 _RECIPE = 1  # part of the cache's key: raise it when the same call gives other numbers
 
@@ -40,7 +42,7 @@ def clips_on_trs(vectors, clip_of_tr, runs, window, hop=1.5, *, tr=1.5, clip=15.
     Returns
     -------
     features : array (n_trs, dim)
-        float32, or float64 if the vectors are.
+        float32, or float64 if the vectors are float64 or whole numbers.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def clips_on_trs(vectors, clip_of_tr, runs, window, hop=1.5, *, tr=1.5, clip=15.
         If clips and vectors do not match (both numbers are said), windows do not fill a clip, a run is not of whole
         clips, or a value is not finite.
     """
-    vectors = np.asarray(vectors)
+    vectors = as_floats(vectors, "vectors")
     per_clip = _trs_of_clip(clip, tr)
     _check_vectors(vectors, window, hop, clip)
     played = _played(np.asarray(clip_of_tr), runs, per_clip)
@@ -57,9 +59,8 @@ def clips_on_trs(vectors, clip_of_tr, runs, window, hop=1.5, *, tr=1.5, clip=15.
             f"vectors is of {len(vectors)} clips, but clip_of_tr counts up to clip {played.max()}, so there are "
             f"{played.max() + 1} or more: embed all clips of the experiment, in its order"
         )
-    dtype = np.float64 if vectors.dtype == np.float64 else np.float32
-    weights = window_weights(vectors.shape[1], window, hop, per_clip, tr).astype(dtype)
-    on_trs = weights @ vectors.astype(dtype, copy=False)  # once a clip, not once a repeat
+    weights = window_weights(vectors.shape[1], window, hop, per_clip, tr).astype(vectors.dtype)
+    on_trs = weights @ vectors  # once a clip, not once a repeat
     return on_trs[played].reshape(-1, vectors.shape[2])
 
 
@@ -123,6 +124,7 @@ def acoustic_steps(waveforms, sample_rate, step=1.5, *, cache=True, progress=Tru
     TypeError, ValueError
         As `acoustic.acoustic_frames`.
     """
+    n_jobs = check_jobs(n_jobs)
     clips, _ = check_waveforms(waveforms, sample_rate)
     n_steps = n_windows(min(map(len, clips)), sample_rate, step, step)
     kept = [stored.read("acoustic", key, (n_steps, 88)) for key in _keys(clips, sample_rate, step)] if cache else []
@@ -158,10 +160,10 @@ def _trs_of_clip(clip, tr):
 def _check_vectors(vectors, window, hop, clip):
     """Check that vectors are of windows inside a clip."""
     check_times(window, hop)
-    if vectors.ndim != 3 or vectors.dtype.kind != "f" or not vectors.size:
+    if vectors.ndim != 3 or not vectors.size:
         raise ValueError(
-            f"vectors is {vectors.dtype} of shape {vectors.shape}, expected floats (n_clips, n_windows, dim); one "
-            "vector a clip is vectors[:, None]"
+            f"vectors has shape {vectors.shape}, expected (n_clips, n_windows, dim); one vector a clip is "
+            "vectors[:, None]"
         )
     last = (vectors.shape[1] - 1) * hop + window
     if last > clip + 1e-6:

@@ -10,7 +10,9 @@ import numpy as np
 from scipy import linalg
 
 from naturalistic.features.delays import as_delays, delays_in_trs
+from naturalistic.parameters import whole
 from naturalistic.runs import run_slices
+from naturalistic.scoring import as_stored
 
 COMPONENTS = 1280  # of the paper
 _BLOCK = 2048  # samples in float64 at once
@@ -58,7 +60,7 @@ class Components:
         ValueError
             On another number of features than was fitted.
         """
-        features = np.asarray(features)
+        features = as_stored(features, "features")
         if features.ndim != 2 or features.shape[1] != len(self.mean):
             raise ValueError(f"features has shape {features.shape}, expected (n_samples, {len(self.mean)}) as fitted")
         reduced = np.empty((len(features), len(self.axes)), np.float32)
@@ -75,7 +77,7 @@ def fit_components(features, training, n_components=COMPONENTS):
     Parameters
     ----------
     features : array (n_samples, n_features)
-        Of any float type; read in blocks.
+        Of any number format; read in blocks.
     training : bool array (n_samples,)
         Samples to fit on. The others are not looked at.
     n_components : int
@@ -90,14 +92,12 @@ def fit_components(features, training, n_components=COMPONENTS):
         If there are more components than features or than training samples less one, or than the training samples
         have directions; training features are not finite; ``training`` is not as expected.
     """
-    features, where = np.asarray(features), _check_training(features, training)
+    features = as_stored(features, "features")
+    where = _check_training(features, training)
     n, n_features = len(where), features.shape[1]
     most = min(n_features, n - 1)
-    if not 1 <= n_components <= most:
-        raise ValueError(
-            f"n_components is {n_components}, expected 1 to {most}: there are {n_features} features and {n} training "
-            "samples"
-        )
+    hint = f"there are {n_features} features and {n} training samples"
+    n_components = whole("n_components", n_components, 1, most, hint=hint)
     blocks = [where[k : k + _BLOCK] for k in range(0, n, _BLOCK)]
     mean = sum(features[block].sum(axis=0, dtype=np.float64) for block in blocks) / n
     if not np.isfinite(mean).all():
@@ -157,7 +157,7 @@ def reduced(features, training, n_components=COMPONENTS):
     ValueError
         See `fit_components`.
     """
-    features = np.asarray(features)
+    features, n_components = as_stored(features, "features"), whole("n_components", n_components)
     if features.ndim != 3:
         raise ValueError(f"features has shape {features.shape}, expected (n_seconds, n_layers, dim)")
     if features.shape[2] <= n_components:
@@ -201,8 +201,8 @@ def settled(runs, delays, tr):
 def _check_training(features, training):
     """Return the indices of the training samples."""
     training = np.asarray(training)
-    if features.ndim != 2 or not np.issubdtype(features.dtype, np.floating):
-        raise ValueError(f"features is {features.dtype} of shape {features.shape}, expected floats (n_samples, n)")
+    if features.ndim != 2:
+        raise ValueError(f"features has shape {features.shape}, expected (n_samples, n_features)")
     if training.dtype != bool or training.shape != (len(features),):
         raise ValueError(
             f"training is {training.dtype} of shape {training.shape}, expected bool ({len(features)},): True for "

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 
 from naturalistic.features.language_model import MINILM, load_model
+from naturalistic.features.spans import check_texts
+from naturalistic.parameters import whole
 
 
 def sentence_vectors(sentences, model=None, batch_size=64):
@@ -23,14 +25,16 @@ def sentence_vectors(sentences, model=None, batch_size=64):
     Raises
     ------
     ValueError
-        If a sentence is empty or ``sentences`` is a single string.
+        If a sentence is empty, ``sentences`` is a single string, or the tokenizer does not tell most of them apart.
     """
     if isinstance(sentences, str):
         raise ValueError(f"sentences is the string {sentences!r}, expected a list of sentences")
     empty = [k for k, sentence in enumerate(sentences) if not sentence.strip()]
     if empty:
         raise ValueError(f"sentences {empty[:5]} are empty: leave them out, or say what they stand for")
+    batch_size = whole("batch_size", batch_size)
     model = model or load_model(MINILM)
+    check_texts(model.tokenizer, sentences)
     order = np.argsort([len(sentence) for sentence in sentences], kind="stable")  # little padding in a batch
     vectors = np.empty((len(sentences), model.dim), dtype=np.float32)
     for start in range(0, len(order), batch_size):
@@ -43,7 +47,7 @@ def sentence_vectors(sentences, model=None, batch_size=64):
             return_tensors="pt",
         ).to(model.device)
         with torch.inference_mode():
-            states = model.network(**tokens).last_hidden_state.float()
+            states = model.network(**tokens, output_hidden_states=True).hidden_states[model.n_layers - 1].float()
         seen = tokens["attention_mask"][..., None]
         mean = (states * seen).sum(dim=1) / seen.sum(dim=1)
         vectors[batch] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()

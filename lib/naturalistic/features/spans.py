@@ -1,10 +1,16 @@
 """Words and tokens: how words are joined into a text, and which tokens of the text are of which word."""
 
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
+from naturalistic.datasets.words import is_named_mark
+
 _AFTER_ALL = np.iinfo(np.int64).max  # where a closing special token lies: after every character
+_SAMPLE = 2048  # texts that tell whether a tokenizer is one for all of them
+_FEW = 4  # texts that a tokenizer may write alike for reasons of its own, such as forms of one punctuation mark
 
 
 @dataclass
@@ -26,7 +32,7 @@ def check_words(words):
     TypeError
         If ``words`` is one string, or a word is no str.
     ValueError
-        If there are no words, or a word is empty.
+        If there are no words, or a word is empty or an aligner's mark in brackets, such as ``<unk>`` or ``{LG}``.
     """
     if isinstance(words, str):
         raise TypeError("words is one str, expected a list with one str a word: text.split() makes one")
@@ -38,6 +44,11 @@ def check_words(words):
             raise TypeError(f"words[{i}] is {word!r}, expected str: drop the missing words before")
         if not word.strip():
             raise ValueError(f"words[{i}] is {word!r}, an empty word: drop it, with its onset")
+        if is_named_mark(word):
+            raise ValueError(
+                f"words[{i}] is {word!r}, a mark of an aligner and no word: drop it, with its onset (datasets.words."
+                "read_textgrid does, is_mark finds all)"
+            )
     return [str(word).strip() for word in words]
 
 
@@ -139,7 +150,8 @@ def word_ids(tokenizer, words):
     Raises
     ------
     ValueError
-        If the tokenizer leaves nothing of a word (it holds control or zero-width characters only).
+        If the tokenizer leaves nothing of a word (it holds control or zero-width characters only), or does not tell
+        most words apart.
     """
     unique = list(dict.fromkeys(words))
     # a word after another begins with a blank in most vocabularies, so each stands behind a short one here
@@ -154,4 +166,76 @@ def word_ids(tokenizer, words):
                 f"words[{words.index(word)}] is {word!r}, of which the tokenizer leaves no token: "
                 "drop the word, with its onset, or write it in plain characters"
             )
+    check_known(tokenizer, unique, [found[word] for word in unique])
     return [found[word] for word in words]
+
+
+def check_texts(tokenizer, texts):
+    """Check that a tokenizer tells most different texts apart, by two thousand of them where there are more.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+    texts : list of str, n_texts
+
+    Raises
+    ------
+    ValueError
+        Naming the tokenizer and some of the texts.
+    """
+    different = list(dict.fromkeys(texts))
+    different = different[:: -(-len(different) // _SAMPLE) or 1]
+    ids = tokenizer(different, add_special_tokens=False, verbose=False)["input_ids"] if len(different) > 1 else []
+    check_known(tokenizer, different, ids)
+
+
+def check_known(tokenizer, texts, ids):
+    """Check that a tokenizer told most different texts apart.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+    texts : list of str, n_texts
+        Different ones.
+    ids : list of sequence of int, n_texts
+        Tokens of each, without special tokens.
+
+    Raises
+    ------
+    ValueError
+        Naming the tokenizer and some of the texts.
+    """
+    if problem := _alike(tokenizer, texts, ids):
+        raise ValueError(
+            f"the tokenizer of {tokenizer.name_or_path or 'the model'} ({type(tokenizer).__name__}, {len(tokenizer):,} "
+            f"entries) is not one for these texts: {problem}, so that they would have one vector. Take a model of "
+            "their language and script, and look whether its tokenizer's files are whole"
+        )
+
+
+def _alike(tokenizer, texts, ids):
+    """Return what is wrong if most different texts are alike to a tokenizer, as without the vocabulary of its model."""
+    unknown_id = tokenizer.unk_token_id
+    by_text = {_folded(text): np.asarray(row) for text, row in zip(texts, ids)}  # an uncased vocabulary is no fault
+    if len(by_text) < 2:
+        return None
+    unknown = [text for text, row in by_text.items() if len(row) and 2 * np.sum(row == unknown_id) >= len(row)]
+    if unknown_id is not None and 2 * len(unknown) > len(by_text):
+        return (
+            f"{len(unknown):,} of {len(by_text):,} different texts ({_some(unknown)}) are {tokenizer.unk_token} to it"
+        )
+    same, n_same = Counter(tuple(row.tolist()) for row in by_text.values()).most_common(1)[0]
+    if len(by_text) >= _FEW and 2 * n_same > len(by_text):
+        alike = [text for text, row in by_text.items() if tuple(row.tolist()) == same]
+        return f"{n_same:,} of {len(by_text):,} different texts ({_some(alike)}) are the same tokens to it"
+    return None
+
+
+def _folded(text):
+    """Return a text without case and accents."""
+    plain = unicodedata.normalize("NFKD", text.strip().casefold())
+    return "".join(character for character in plain if not unicodedata.combining(character))
+
+
+def _some(texts):
+    return ", ".join(repr(text[:20]) for text in texts[:3]) + ", ..." * (len(texts) > 3)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from huggingface_hub.errors import GatedRepoError
 
+from naturalistic.datasets.words import without_marks
 from naturalistic.features.devices import check_device
 from naturalistic.features.language_model import MINILM, LanguageModel, load_model
 from naturalistic.features.spans import encode
@@ -41,6 +42,11 @@ class StaticVectors:
         return self.model.network.get_input_embeddings().weight.detach()
 
     @property
+    def tokenizer(self):
+        """Return the tokenizer of the model."""
+        return self.model.tokenizer
+
+    @property
     def dim(self):
         """Return the size of a vector."""
         return self._table.shape[1]
@@ -48,7 +54,7 @@ class StaticVectors:
     @functools.cached_property
     def digest(self):
         """Return a hash of the model's, told apart from it."""
-        return hashlib.sha256(f"{STATIC}{self.model.digest}".encode()).hexdigest()
+        return hashlib.sha256(f"{STATIC}{self.model.digest} without marks".encode()).hexdigest()
 
     def means(self, texts):
         """Return the mean vector of the tokens of each text.
@@ -56,6 +62,7 @@ class StaticVectors:
         Parameters
         ----------
         texts : list of str, n_texts
+            Bracketed marks such as ``[laughs]`` or ``<unk>`` are left out: see `datasets.words`.
 
         Returns
         -------
@@ -65,7 +72,7 @@ class StaticVectors:
             Tokens of each; the second column is 0, as nothing is lost.
         """
         means, counts = np.zeros((len(texts), self.dim), np.float32), np.zeros((len(texts), 2), int)
-        for k, encoding in enumerate(encode(self.model.tokenizer, texts)):
+        for k, encoding in enumerate(encode(self.tokenizer, list(map(without_marks, texts)))):
             ids = encoding.ids[encoding.n_opening : len(encoding.ids) - encoding.n_closing]
             if len(ids):
                 means[k] = self._table[ids].float().mean(0).cpu().numpy()
@@ -82,7 +89,7 @@ def load(name=MINILM, device="cpu", dtype="float32", device_map=None):
         - "minilm" (no network needed), a folder, or the id of a model on the Hugging Face hub, such as
           "bert-base-uncased", "gpt2-large", "facebook/opt-6.7b" or "meta-llama/Llama-2-7b-hf" (gated).
         - "static:" and one of these: its input embeddings alone.
-        - a word2vec file, ``.bin``, ``.txt`` or ``.vec``.
+        - a file of word vectors of word2vec or GloVe, binary or text.
     device : str
         "cpu", "cuda".
     dtype : {"float32", "bfloat16", "float16"}
@@ -110,7 +117,8 @@ def load(name=MINILM, device="cpu", dtype="float32", device_map=None):
     check_device(device)
     if str(name).startswith(STATIC):
         return StaticVectors(str(name), _load_network(str(name).removeprefix(STATIC), device, dtype, None))
-    if Path(name).suffix in SUFFIXES and not Path(name).expanduser().is_dir():
+    path = Path(name).expanduser()
+    if path.is_file() or (path.suffix in SUFFIXES and not path.is_dir()):
         return open_word_vectors(name)
     return _load_network(name, device, dtype, device_map)
 

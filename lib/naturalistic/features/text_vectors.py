@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from naturalistic.features import shards
 from naturalistic.features.passes import tokens_of_batch
-from naturalistic.features.spans import encode
+from naturalistic.features.spans import check_texts, encode
 
 _RECIPE = 1  # part of the cache's name: raise it when the same call gives other numbers
 _BLOCK_TEXTS, _BLOCK_BYTES = 2048, 2**26  # of one shard: what an interrupted computation has to do again at most
@@ -64,7 +64,8 @@ def text_vectors(model, texts, layers=None, *, cache=True, keep="float16", progr
     Raises
     ------
     TypeError, ValueError
-        If a text is empty or no str, the model lacks a layer, or states do not fit ``keep``.
+        If a text is empty or no str, the model lacks a layer, its tokenizer does not tell most texts apart, or states
+        do not fit ``keep``.
 
     Warns
     -----
@@ -81,6 +82,8 @@ def text_vectors(model, texts, layers=None, *, cache=True, keep="float16", progr
         keys = [shards.text_key(text) for text in texts]
         there, counts = shards.read(folder, keys, layers, vectors)
     todo = np.flatnonzero(~there)
+    if len(todo) and hasattr(model, "tokenizer"):  # a word2vec file has none, and counts the words that it lacks
+        check_texts(model.tokenizer, texts)
     for where, block, counted in _computed(model, [texts[i] for i in todo], layers, progress):
         block, where = _rounded(model, block, keep), todo[where]
         if cache:

@@ -7,7 +7,9 @@ from times alone and inside one run, so that nothing leaks from one run into ano
 import numpy as np
 from scipy import sparse
 
+from naturalistic.parameters import whole
 from naturalistic.runs import check_runs, run_slices
+from naturalistic.scoring import as_floats
 
 METHODS = ("lanczos", "mean", "last", "sum")
 
@@ -41,18 +43,17 @@ def to_trs(features, times, tr_times, tr, method="lanczos", *, lobes=3, event_ru
     Returns
     -------
     on_trs : array (n_trs, n_features) or (n_layers, n_trs, n_features)
-        Of the dtype of ``features``.
+        float32 if ``features`` are float32 or float16, else float64.
 
     Raises
     ------
     ValueError
         On lengths that differ, times that do not ascend, or an unknown method.
     """
-    features = np.asarray(features)
-    if features.ndim not in (2, 3) or not np.issubdtype(features.dtype, np.floating):
+    features = as_floats(features, "features")
+    if features.ndim not in (2, 3):
         raise ValueError(
-            f"features is {features.dtype} of shape {features.shape}, expected float of shape "
-            "(n_events, n_features) or (n_layers, n_events, n_features)"
+            f"features has shape {features.shape}, expected (n_events, n_features) or (n_layers, n_events, n_features)"
         )
     weights = tr_weights(times, tr_times, tr, method, lobes=lobes, event_runs=event_runs, runs=runs)
     if features.shape[-2] != weights.shape[1]:
@@ -66,6 +67,7 @@ def to_trs(features, times, tr_times, tr, method="lanczos", *, lobes=3, event_ru
 def tr_weights(times, tr_times, tr, method="lanczos", *, lobes=3, event_runs=None, runs=None):
     """Return the sparse weights (n_trs, n_events) that `to_trs` applies; parameters and errors are the same."""
     times, tr_times = np.asarray(times, dtype=float), np.asarray(tr_times, dtype=float)
+    lobes = whole("lobes", lobes)
     if method not in METHODS:
         raise ValueError(f"method is {method!r}, expected one of {METHODS}")
     if not (np.isfinite(tr) and tr > 0):

@@ -51,7 +51,7 @@ def load(
     """
     given = source, name, revision, device, dtype
     folder, name, device, number_format = checkpoint.prepare(*given, "wav2vec2-bert", "Wav2Vec2BertModel")
-    extractor = checkpoint.load_part(folder, SeamlessM4TFeatureExtractor, name, "preprocessor_config.json")
+    extractor = checkpoint.extractor_of(folder, SeamlessM4TFeatureExtractor, name)
     network = checkpoint.load_network(folder, Wav2Vec2BertModel, name, device)
     layer = _check_layer(layer, network.config.num_hidden_layers)
     # without the layers above, and what stands on them, the output is the state that is asked for

@@ -1,23 +1,42 @@
 """Vectors of words from a file in the format of word2vec (Mikolov et al. 2013), binary or text, read where it lies.
 
 The first line says how many words there are and of how many numbers. Then, for each word: the word, a blank, and its
-numbers, as float32 bytes (``.bin``) or written out with a line break (``.txt``, ``.vec``). The file is memory-mapped
-and read through once for the places of the words; GoogleNews (3 million words, 3.6 GB) keeps about 0.5 GB of them.
+numbers, as float32 bytes or written out with a line break. Files of GloVe are such text without the first line. What a
+file is, its content says and not its name: gensim writes text into a ``.bin`` where it is told to. The file is
+memory-mapped and read through once for the places of the words; GoogleNews (3 million words, 3.6 GB) keeps about 0.5 GB
+of them.
+
+A word may hold blanks ("ice cream", GloVe's ". . ."). In text its numbers are the last of the line. In bytes the first
+blank ends a word, unless what follows its numbers then is no word and a later blank puts that right; a file with more
+than a few such words is refused, as numbers may happen to look like letters.
 """
 
+import codecs
 import functools
 import hashlib
 import mmap
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from naturalistic.datasets.words import without_marks
+
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")  # "don't", "well-known" and "U.S" are one word each
 _PARTS = re.compile(r"[^\W_]+")
-SUFFIXES = (".bin", ".txt", ".vec")
+SUFFIXES = (".bin", ".txt", ".vec")  # by which a name is known to be no model of the hub; formats go by content
+_HEADER = re.compile(rb"\s*[1-9]\d*\s+[1-9]\d*\s*")
+_PACKED = {b"\x1f\x8b": "gunzip", b"PK\x03\x04": "unzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SHARE_WITH_BLANK = 0.01  # of words in a file of bytes; more are refused
+_ODD = re.compile(rb"[:-@\xb9-\xbf]")  # bytes with which a float32 from 1e-4 to 8 ends
+_PLAIN = re.compile(rb"\n?[!-9A-~]+ ")  # a word that nobody doubts
+_NO_LATIN1 = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
+_LONGEST_WORD = 1000  # bytes; word2vec itself takes 100 characters
+_MOST_BLANKS = 8  # of one word
 
 
 @dataclass(frozen=True)
@@ -60,7 +79,7 @@ class WordVectors:
         else:
             constants = [constant for constant in code.co_consts if isinstance(constant, str | int | float)]
             how = repr((self.split.__module__, self.split.__qualname__, code.co_code, code.co_names, constants))
-        sha.update(how.encode())
+        sha.update(f"{how} without marks".encode())
         return sha.hexdigest()
 
     def vector(self, word):
@@ -89,9 +108,10 @@ class WordVectors:
         """Return the words of a text as the file has them, and how many it has not.
 
         A word is looked for as it is written, then in lower case; then its parts between hyphens or apostrophes.
+        Bracketed marks such as ``[laughs]`` or ``<unk>`` are no words: see `datasets.words`.
         """
         found, n_unknown = [], 0
-        for word in self.split(text):
+        for word in self.split(without_marks(text)):
             parts = [word] if self._spelt(word) else _PARTS.findall(word) or [word]
             spelt = [self._spelt(part) for part in parts]
             found += [part for part in spelt if part]
@@ -135,7 +155,7 @@ def open_word_vectors(path, split=words_of):
     Parameters
     ----------
     path : str or Path
-        ``.bin``, or ``.txt`` or ``.vec``; not compressed.
+        Binary or text, by its content; with the line of counts, or text without it (GloVe). Not compressed.
     split : callable
         From a text to its words. Japanese puts no blanks between them: pass a tokenizer of its words.
 
@@ -151,49 +171,211 @@ def open_word_vectors(path, split=words_of):
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected a word2vec file (.bin, .txt or .vec)")
-    if path.suffix not in SUFFIXES:
-        raise ValueError(f"{path} ends in {path.suffix!r}, expected .bin, .txt or .vec: unpack it first (gunzip)")
     with open(path, "rb") as file:
-        first = file.readline(100)
-        if re.fullmatch(rb"\s*[1-9]\d*\s+[1-9]\d*\s*", first) is None:
-            raise ValueError(
-                f"{path} begins with {first[:40]!r}, expected the number of words and of dimensions, as in b'3000000 "
-                "300': it is no word2vec file, or lacks this line (as GloVe's do): write it"
-            )
+        _refuse_what_is_packed(path, file.read(6))
+        if not path.stat().st_size:
+            raise ValueError(f"{path} is empty, expected the number of words and of dimensions, and words")
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    n_words, dim = map(int, first.split())
-    binary = path.suffix == ".bin"
-    places = (_binary_places if binary else _text_places)(content, len(first), n_words, dim, path)
+    start, n_words, dim, binary = _layout(content, path)
+    places = (_binary_places if binary else _text_places)(content, start, n_words, dim, path)
     return WordVectors(str(path), dim, places, content, binary, split)
 
 
+def _layout(content, path):
+    """Return where the first word begins, how many there are (None: not said), of how many numbers, and if binary."""
+    start = len(codecs.BOM_UTF8) if content[:3] == codecs.BOM_UTF8 else 0
+    first = content[start : content.find(b"\n", start, start + 100) + 1]
+    if _HEADER.fullmatch(first) is not None:
+        n_words, dim = map(int, first.split())
+        start += len(first)
+    else:
+        n_words = dim = None
+    fields = _line(content, start).split()
+    tail = _n_numbers(fields[1:])
+    if n_words is None:
+        # a single number could be anything, such as a list of words and counts
+        if tail < 2:
+            raise ValueError(
+                f"{path} begins with {content[:40]!r}, expected the number of words and of dimensions, as in b'3000000 "
+                "300', or a word and its numbers (as GloVe's do): it is no file of word vectors"
+            )
+        return start, None, tail, False
+    if tail == dim:
+        return start, n_words, dim, False
+    is_text = tail and _is_text(b" ".join(fields))
+    if is_text and tail == len(fields) - 1:
+        raise ValueError(f"{path}: its first line says {dim} numbers a word, word 1 ({fields[0]!r}) has {tail}")
+    return start, n_words, dim, not is_text
+
+
+def _refuse_what_is_packed(path, head):
+    """Say how to unpack what was packed: it can not be read where it lies."""
+    for mark, command in _PACKED.items():
+        if head.startswith(mark):
+            raise ValueError(f"{path} is packed, but word vectors are read where they lie: unpack it first ({command})")
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise ValueError(f"{path} is UTF-16, expected UTF-8: convert it (iconv -f UTF-16 -t UTF-8)")
+
+
+def _line(content, start):
+    """Return the line that begins at a byte; of bytes without a line break, the first few."""
+    end = content.find(b"\n", start, start + (1 << 20))
+    return content[start:end] if end >= 0 else content[start : start + (1 << 20)]
+
+
+def _n_numbers(fields):
+    """Return how many numbers the fields of a line end with."""
+    n = 0
+    for text in reversed(fields):
+        try:
+            float(text)
+        except ValueError:
+            break
+        n += 1
+    return n
+
+
+def _is_text(line):
+    """Whether bytes are text without control characters, in UTF-8; numbers as float32 hold other bytes."""
+    try:
+        return _CONTROL.search(line.decode("utf-8")) is None
+    except UnicodeDecodeError:
+        return False
+
+
+def _decoded(word, k, not_utf8):
+    """Return a word as text, and note the number of one that is no UTF-8."""
+    try:
+        return word.decode("utf-8")
+    except UnicodeDecodeError:
+        not_utf8.append(k)
+        return word.decode("utf-8", "replace")
+
+
+def _warn_of(not_utf8, n_words, path):
+    if not_utf8:
+        warnings.warn(
+            f"{path}: {len(not_utf8):,} of {n_words:,} words are no UTF-8, such as word {not_utf8[0]:,}: no text will "
+            "find them",
+            stacklevel=4,
+        )
+
+
 def _binary_places(content, start, n_words, dim, path):
-    places, size = {}, 4 * dim
+    places, not_utf8, with_blank, odd = {}, [], [], []
     for k in range(n_words):
-        blank = content.find(b" ", start)
-        if blank < 0 or blank + 1 + size > len(content):
-            raise ValueError(f"{path} ends in word {k + 1:,} of {n_words:,}: it was cut short; get it again")
+        blank, n_blanks = _end_of_word(content, start, 4 * dim, k, n_words, path)
         # word2vec writes a line break after each vector, gensim does not
-        word = content[start:blank].lstrip(b"\n").decode("utf-8", "replace")
-        places.setdefault(word, (blank + 1, blank + 1 + size))
-        start = blank + 1 + size
+        raw = content[start:blank].lstrip(b"\n")
+        word = _decoded(raw, k + 1, not_utf8)
+        if n_blanks:
+            with_blank.append((k + 1, word))
+        if _ODD.search(raw) or not_utf8[-1:] == [k + 1]:
+            odd.append((k + 1, word))
+        start = blank + 1 + 4 * dim
+        places.setdefault(word, (blank + 1, start))
+    if rest := len(content) - start - (content[start:] == b"\n"):
+        raise ValueError(
+            f"{path} has {rest:,} bytes more than the {n_words:,} words of {dim} numbers that its first line says: the "
+            "line is wrong, or a word has a blank inside; write the file anew, as text"
+        )
+    _refuse_what_is_open(with_blank, odd, n_words, path)
+    _warn_of(not_utf8, n_words, path)
     return places
 
 
+def _refuse_what_is_open(with_blank, odd, n_words, path):
+    """Say which words have a blank inside, where that leaves open what others are."""
+    if not with_blank or (not odd and len(with_blank) <= max(1, _SHARE_WITH_BLANK * n_words)):
+        return
+    k, word = with_blank[0]
+    other = f" and whether word {odd[0][0]:,} ({odd[0][1]!r}) begins with numbers" if odd else ""
+    raise ValueError(
+        f"{path}: {len(with_blank):,} of {n_words:,} words have a blank inside, such as word {k:,} ({word!r}), which "
+        f"leaves open where a word ends{other}: write the file anew, as text"
+    )
+
+
+def _end_of_word(content, start, size, k, n_words, path):
+    """Return the blank that ends the word at ``start``, and how many are inside.
+
+    It is the first, unless no proper word follows its numbers and one does follow those of a later blank.
+    """
+    first = content.find(b" ", start)
+    if first < 0 or first + 1 + size > len(content):
+        raise ValueError(f"{path} ends in word {k + 1:,} of {n_words:,}: it was cut short; get it again")
+    is_last = k + 1 == n_words
+    if not is_last and _PLAIN.match(content, first + 1 + size):
+        return first, 0
+    how_well, blank = _goes_on(content, first + 1 + size, is_last), first
+    for n_blanks in range(1, _MOST_BLANKS if how_well < 2 else 0):
+        blank = content.find(b" ", blank + 1, start + _LONGEST_WORD)
+        if blank < 0 or blank + 1 + size > len(content) or not _is_text(content[start:blank].lstrip(b"\n")):
+            break
+        if _goes_on(content, blank + 1 + size, is_last) == 2:
+            return blank, n_blanks
+    if how_well or is_last or _may_be_cut_or_latin1(_word_at(content, first + 1 + size)):
+        return first, 0
+    raise ValueError(
+        f"{path}: behind word {k + 1:,} of {n_words:,} ({content[start:first].lstrip()[:40]!r}) and its numbers no "
+        "word begins: it or the next one has a blank inside or is no UTF-8, or there are other numbers than the first "
+        "line says; write the file anew, as text"
+    )
+
+
+def _goes_on(content, start, is_last):
+    """Return how well a file goes on at a byte: 2 with a word or its end, 1 with an odd word, 0 not at all.
+
+    Numbers that are taken for the beginning of a word are odd at least, by the byte that ends them.
+    """
+    if content[start : start + 2] in (b"", b"\n"):
+        return 2
+    word = _word_at(content, start)
+    if is_last or not word or not _is_text(word):
+        return 0
+    return 1 if _ODD.search(word) else 2
+
+
+def _word_at(content, start):
+    """Return the bytes up to the next blank, without the line break before them."""
+    end = content.find(b" ", start, start + _LONGEST_WORD)
+    return content[start:end].lstrip(b"\n") if end > start else b""
+
+
+def _may_be_cut_or_latin1(word):
+    """Whether bytes are a word that ends inside of a character (word2vec cuts after 100 bytes), or one in Latin-1."""
+    return bool(word) and (any(_is_text(word[:-n]) for n in (1, 2, 3)) or _NO_LATIN1.search(word) is None)
+
+
 def _text_places(content, start, n_words, dim, path):
-    places = {}
-    for k in range(n_words):
+    """Return where the numbers of each word lie; ``n_words`` is None where the file does not say it."""
+    places, not_utf8, k, last = {}, [], 0, None
+    while start < len(content):
         end = content.find(b"\n", start)
         end = len(content) if end < 0 else end
-        blank = content.find(b" ", start, end)
-        if blank < 0:
-            raise ValueError(f"{path} ends in word {k + 1:,} of {n_words:,}: it was cut short; get it again")
-        last = blank + 1, end
-        places.setdefault(content[start:blank].decode("utf-8", "replace"), last)
+        line = content[start:end].rstrip()
+        if not line and not content[start:].strip():
+            break
+        if k == n_words:
+            raise ValueError(f"{path} has more words than the {n_words:,} that its first line says: correct the line")
+        k += 1
+        if line.count(b" ") == dim:
+            n_word = line.find(b" ")
+        else:  # a blank in the word, tabs, or other numbers than expected
+            parts = line.rsplit(None, dim)
+            if len(parts) <= dim:
+                where = f"the line of word {k:,}" if content[end:].strip() else "its last line"
+                raise ValueError(
+                    f"{path}: {where} has {max(len(line.split()) - 1, 0)} numbers, expected {dim}: it was cut short"
+                )
+            n_word = len(parts[0])
+        last = start + n_word + 1, end
+        places.setdefault(_decoded(line[:n_word], k, not_utf8), last)
         start = end + 1
-    found = _numbers(content[slice(*last)], f"{path}: its last line")
-    if len(found) != dim:
-        raise ValueError(f"{path}: its last line has {len(found)} numbers, expected {dim}: it was cut short")
+    if k < (n_words or 1):
+        raise ValueError(f"{path} ends in word {k + 1:,} of {n_words:,}: it was cut short; get it again")
+    _numbers(content[slice(*last)], f"{path}: its last line")
+    _warn_of(not_utf8, k, path)
     return places
 
 

@@ -4,13 +4,14 @@ The pipeline's own loader fills gaps in the weights with random numbers and a wa
 """
 
 import inspect
-import json
 
 from safetensors import SafetensorError
-from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel, SpeechT5HifiGan
+from transformers import ClapFeatureExtractor, ClapModel, SpeechT5HifiGan
 
 from naturalistic.features import checkpoint
 from naturalistic.features.language_model import quiet
+from naturalistic.features.weight_files import check_weights
+from naturalistic.intact import read_json
 
 PARTS = ("text_encoder", "tokenizer", "feature_extractor", "unet", "vae", "vocoder", "scheduler")
 
@@ -38,10 +39,8 @@ def assemble(diffusers, folder, name):
         )
     parts = {
         "text_encoder": _network(folder, "text_encoder", ClapModel, name),
-        "tokenizer": checkpoint.load_part(folder / "tokenizer", AutoTokenizer, name, "tokenizer.json", "vocab.json"),
-        "feature_extractor": checkpoint.load_part(
-            folder / "feature_extractor", ClapFeatureExtractor, name, "preprocessor_config.json"
-        ),
+        "tokenizer": checkpoint.tokenizer_of(folder / "tokenizer", name),
+        "feature_extractor": checkpoint.extractor_of(folder / "feature_extractor", ClapFeatureExtractor, name),
         "unet": _network(folder, "unet", diffusers.UNet2DConditionModel, name),
         "vae": _network(folder, "vae", diffusers.AutoencoderKL, name),
         "vocoder": _network(folder, "vocoder", SpeechT5HifiGan, name),
@@ -64,9 +63,10 @@ def assemble(diffusers, folder, name):
 def _network(folder, part, cls, name):
     """Return a part in evaluation mode, float32; see `checkpoint.load_network` for what is refused."""
     called = f"{name}/{part}"
+    if cls.__module__.startswith("transformers"):
+        return checkpoint.load_network(folder / part, cls, called, "cpu")
+    check_weights(folder / part)
     try:
-        if cls.__module__.startswith("transformers"):
-            return checkpoint.load_network(folder / part, cls, called, "cpu")
         with quiet():
             network, info = cls.from_pretrained(
                 folder / part, local_files_only=True, low_cpu_mem_usage=False, output_loading_info=True
@@ -88,7 +88,7 @@ def _scheduler(diffusers, folder, name):
     path = folder / "scheduler_config.json"
     if not path.is_file():
         raise FileNotFoundError(f"{name!r} has no scheduler_config.json, expected it in {folder}")
-    kind = json.loads(path.read_text(encoding="utf-8")).get("_class_name", "")
+    kind = read_json(path).get("_class_name", "")
     cls = getattr(diffusers, kind, None) if kind.endswith("Scheduler") else None
     if not inspect.isclass(cls):
         raise ValueError(f"{name!r} has the scheduler {kind!r}, expected one of diffusers, such as DDIMScheduler")

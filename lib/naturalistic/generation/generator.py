@@ -4,6 +4,8 @@ from typing import Protocol
 
 import numpy as np
 
+from naturalistic.parameters import whole
+
 
 class Generator(Protocol):
     """Makes music from a place in an embedding space.
@@ -96,7 +98,7 @@ def check_embeddings(embeddings, dim, seeds, duration):
     length = np.linalg.norm(x, axis=1, keepdims=True)
     if not length.all():
         raise ValueError(f"embeddings: {np.sum(length == 0)} of {len(x)} rows are zero and have no direction")
-    seeds = [int(seed) for seed in np.atleast_1d(seeds)]
+    seeds = [whole(f"seeds[{k}]", seed, None) for k, seed in enumerate(np.atleast_1d(seeds))]
     if len(seeds) != len(x):
         raise ValueError(f"seeds: {len(seeds)} for {len(x)} embeddings, expected one each")
     if not duration > 0:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from tqdm import tqdm
-from transformers import AutoTokenizer, MusicgenForConditionalGeneration
+from transformers import MusicgenForConditionalGeneration
 
 from naturalistic.features import audio, checkpoint, devices
+from naturalistic.features.spans import check_texts
 from naturalistic.generation import sources
 from naturalistic.generation.generator import check_embeddings
 
@@ -81,11 +81,9 @@ def load(
         raise ValueError(f"guidance is {guidance!r}, expected a number")
     folder, name = sources.locate(source, revision, "musicgen"), str(name or source)
     sources.check_kind(folder, name, "musicgen", "model_type 'musicgen' (MusicgenForConditionalGeneration)")
-    tokenizer = checkpoint.load_part(folder, AutoTokenizer, name, "tokenizer.json", "spiece.model")
-    try:
-        network = checkpoint.load_network(folder, MusicgenForConditionalGeneration, name, device)
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise ValueError(f"{name!r} cannot be read in {folder}, its weights are damaged: {error}") from error
+    tokenizer = checkpoint.tokenizer_of(folder, name)
+    check_texts(tokenizer, [text for listed in words.values() for text in listed])
+    network = checkpoint.load_network(folder, MusicgenForConditionalGeneration, name, device)
     reader = audio.load(embedder, device) if not hasattr(embedder, "embed_text") else embedder
     kinds = {kind: reader.embed_text(list(listed)) for kind, listed in words.items()}
     counts = dict.fromkeys(words, 1) if len(words) > 1 or None not in words else {None: n_words}

@@ -233,5 +233,5 @@ def _diffusers():
         return importlib.import_module("diffusers")
     except ImportError as error:
         raise ImportError(
-            "MusicLDM needs diffusers, which is not installed: pip install naturalistic[generate]"
+            "MusicLDM needs diffusers, which is not installed: pip install 'naturalistic[generate]'"
         ) from error

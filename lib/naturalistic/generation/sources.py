@@ -1,12 +1,13 @@
 """Checkpoints of generators: found on the hub or in a folder, told apart by what describes them."""
 
 import contextlib
-import json
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
+
+from naturalistic.intact import read_json
 
 # a pipeline of diffusers describes itself in the first, a model of transformers in the second
 DESCRIPTIONS = ("model_index.json", "config.json")
@@ -112,13 +113,10 @@ def kind_of(folder):
     Raises
     ------
     ValueError
-        If the description is not JSON.
+        If the description is a pointer or not JSON.
     """
     path = next(folder / file for file in DESCRIPTIONS if (folder / file).is_file())
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
+    about = read_json(path)
     if path.name == DESCRIPTIONS[0]:
         return about.get("_class_name"), f"a pipeline of diffusers ({about.get('_class_name')})"
     classes = ", ".join(about.get("architectures") or []) or "no architecture stated"

@@ -1,11 +1,11 @@
 """The null of permuted blocks: see `naturalistic.inference.nulls` for what it keeps and when it holds."""
 
 import math
-import operator
 
 import numpy as np
 
 from naturalistic.inference.nulls import check_null_input, in_threads
+from naturalistic.parameters import check_seed, whole
 from naturalistic.scoring import column_blocks, correlation, float_type, unit_columns
 
 
@@ -35,14 +35,11 @@ def block_permutation_null(Y, Y_hat, runs, block, n_permutations, seed=0, score=
         If shapes or values are not valid, ``n_permutations`` or ``block`` is below 1, a run has fewer than
         two blocks, or there are fewer orders than ``n_permutations``.
     """
+    n_permutations, seed = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001"), check_seed(seed)
     Y, Y_hat, shape, slices = check_null_input(Y, Y_hat, runs, n_permutations)
-    block = operator.index(block)
     lengths = [run.stop - run.start for run in slices]
-    if not 1 <= block < min(lengths):
-        raise ValueError(
-            f"block is {block} TRs, expected from 1 to {min(lengths) - 1}: the shortest run, of "
-            f"{min(lengths)} TRs, needs two blocks or more; take shorter blocks"
-        )
+    hint = f"the shortest run, of {min(lengths)} TRs, needs two blocks or more; take shorter blocks"
+    block = whole("block", block, 1, min(lengths) - 1, hint=hint)
     orders = _draw_orders([-(-n // block) for n in lengths], n_permutations, seed)
     if score is correlation:
         null = _reordered_correlations(Y, Y_hat, slices, block, orders)

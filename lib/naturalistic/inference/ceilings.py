@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from naturalistic.parameters import check_seed, whole
 from naturalistic.runs import run_slices
 from naturalistic.scoring import as_real, check_finite, column_blocks, float_type
 
@@ -44,7 +45,8 @@ def leave_one_out_correlation(bold, runs=None):
     n_subjects, n_trs, n_voxels = bold.shape
     r = np.empty((n_subjects, n_voxels), dtype=float_type(bold))
     for block in column_blocks(n_subjects * n_trs, n_voxels):
-        r[:, block] = _leave_one_out(*_zscored(bold[:, :, block], slices), slices)
+        z, varies = _zscored(bold[:, :, block], slices)
+        r[:, block] = _leave_one_out(z, varies, slices)
     return r
 
 
@@ -131,8 +133,7 @@ def leave_one_out_null(bold, runs=None, n_permutations=1000, seed=0):
         As `leave_one_out_correlation`, or if ``n_permutations`` is below 1.
     """
     bold, slices = _check_series(bold, runs, "bold", "subjects")
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more: 1000 gives p of 0.001")
+    n_permutations, seed = whole("n_permutations", n_permutations), check_seed(seed)
     n_subjects, n_trs, n_voxels = bold.shape
     rng = np.random.default_rng(seed)
     lengths = np.array([run.stop - run.start for run in slices])
@@ -253,8 +254,7 @@ def noise_ceiling(repeats_or_ev, n_averaged=1, runs=None):
             f"repeats_or_ev has shape {ev.shape}, expected repeats (n_repeats, n_trs, n_voxels) "
             "or explainable variance (n_voxels,): for one voxel's repeats add a last axis"
         )
-    if n_averaged < 1:
-        raise ValueError(f"n_averaged is {n_averaged}, expected 1 or more repeats in the mean")
+    n_averaged = whole("n_averaged", n_averaged, hint="repeats in the mean")
     if np.any(ev > 1 + 1e-6):
         raise ValueError(f"explainable variance reaches {np.nanmax(ev):.3g}, expected a share of at most 1")
     ev = np.clip(ev, 0, 1).astype(float_type(ev))
@@ -322,7 +322,7 @@ def _zscored(X, slices):
 
 def _check_series(X, runs, name, kind):
     """Return ``X`` (n_series, n_trs, n_voxels) and the slices of its runs, or raise a ValueError."""
-    X = as_real(X, name)
+    X = as_real(X, name, kind.removesuffix("s"))
     if X.ndim != 3:
         raise ValueError(f"{name} has shape {X.shape}, expected (n_{kind}, n_trs, n_voxels): stack the {kind} first")
     if len(X) < 2:

@@ -20,6 +20,7 @@ import numpy as np
 from scipy import special, stats
 
 from naturalistic.inference.multiple import check_tail, max_statistic, p_values
+from naturalistic.parameters import check_seed, whole
 from naturalistic.scoring import as_real, column_blocks, float_type
 
 
@@ -192,8 +193,7 @@ def sign_flip_over_subjects(
     """
     values, x, used = _check(values, nan)
     check_tail(tail)
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more")
+    n_permutations, seed = whole("n_permutations", n_permutations), check_seed(seed)
     n, mean, low, high, _ = _interval(x, used, confidence)
     x = np.where(used, x - popmean, 0)
     length = np.sqrt(np.sum(x**2, axis=0))
@@ -236,8 +236,9 @@ def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca
     """
     values, x, _ = _check(values, "propagate")
     _check_confidence(confidence)
-    if n_boot < 1 or method not in ("bca", "percentile"):
-        raise ValueError(f"n_boot is {n_boot} and method {method!r}, expected 1 or more, and 'bca' or 'percentile'")
+    n_boot, seed = whole("n_boot", n_boot), check_seed(seed)
+    if method not in ("bca", "percentile"):
+        raise ValueError(f"method is {method!r}, expected 'bca' or 'percentile'")
     bounds = np.full((2, x.shape[1]), np.nan)
     usable = np.flatnonzero(np.ptp(x, axis=0) > 0)  # False for NaN
     for block in column_blocks(n_boot, len(usable)):  # the same seed in each block: the same subjects
@@ -258,7 +259,7 @@ def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca
 
 def _check(values, nan):
     """Return values, the same as (n_subjects, n_targets) of float64, and which of those count."""
-    values = as_real(values, "values")
+    values = as_real(values, "values", "subject")
     if nan not in ("omit", "propagate"):
         raise ValueError(f"nan is {nan!r}, expected 'omit' or 'propagate'")
     if values.ndim < 1 or len(values) < 2:

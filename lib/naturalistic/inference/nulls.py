@@ -31,7 +31,6 @@ and fit again: `naturalistic.encoding.group_accuracy` does.
 """
 
 import math
-import operator
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -39,6 +38,7 @@ import numpy as np
 from scipy import fft
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from naturalistic.parameters import check_seed, whole
 from naturalistic.runs import run_slices
 from naturalistic.scoring import check_pair, column_blocks, correlation, float_type, unit_columns
 
@@ -93,8 +93,7 @@ def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score
 def check_null_input(Y, Y_hat, runs, n_permutations):
     """Return both arrays in two dimensions, the shape of a score, and the slices of the runs, or raise a ValueError."""
     Y, Y_hat, shape = check_pair(Y, Y_hat)
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more: 1000 gives p of 0.001")
+    whole("n_permutations", n_permutations, hint="1000 gives p of 0.001")
     return Y, Y_hat, shape, run_slices(runs, len(Y))
 
 
@@ -124,9 +123,8 @@ def draw_shifts(runs, n_permutations, min_shift=1, seed=0, n_trs=None):
     UserWarning
         If fewer than 80 % of the rotations of a run are left, or fewer shifts exist than ``n_permutations``.
     """
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations is {n_permutations}, expected 1 or more: 1000 gives p of 0.001")
-    min_shift = operator.index(min_shift)
+    n_permutations, seed = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001"), check_seed(seed)
+    min_shift = whole("min_shift", min_shift, None)
     lengths = [run.stop - run.start for run in run_slices(runs, n_trs)]
     shortest = min(lengths)
     largest = max((shortest + 2) // 4, 1)  # half of the shortest run's rotations are left

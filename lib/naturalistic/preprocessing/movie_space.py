@@ -1,5 +1,6 @@
 """Where the voxels of the preprocessed movie data lie."""
 
+import shlex
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +52,8 @@ def movie_places(movie, subject):
     if affine is None:
         raise FileNotFoundError(
             f"{movie_bold.reference_path(movie.folder, subject)} is missing: it says where the voxels lie; fetch it "
-            "(naturalistic fetch ds005531 --parts pycortex_db)"
+            f"(naturalistic fetch ds005531 --subject {subject} --parts pycortex_db --to "
+            f"{shlex.quote(str(movie.folder))})"
         )
     matrix = affine
     if movie.made != MINIATURE:

@@ -1,12 +1,12 @@
 """A subject as `store.prepare` keeps it: one matrix of all runs, and where its columns lie in the brain."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
+from naturalistic.intact import open_array, open_arrays, read_json
 from naturalistic.surface import SPACING, mid_coordinates
 
 
@@ -67,7 +67,7 @@ class Prepared:
 
     def motion_of(self, run):
         """Return the motion of a whole run, the dropped volumes too (n_trs, 6), mm and rad; None if unknown."""
-        motion = np.load(self.folder / f"{self.run_names.index(run):03d}-motion.npy", allow_pickle=False)
+        motion = open_array(self.folder / f"{self.run_names.index(run):03d}-motion.npy", _again(self.folder))
         return None if np.isnan(motion).any() else motion
 
     def select(self, start):
@@ -114,18 +114,22 @@ class Prepared:
 
 
 def open_prepared(place):
-    """Open a folder that `store.prepare` finished."""
-    about = json.loads((place / "about.json").read_text(encoding="utf-8"))
-    with np.load(place / "space.npz", allow_pickle=False) as arrays:
-        space = {name: arrays[name] for name in arrays.files}
+    """Open a folder that `store.prepare` finished.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file of it is missing or was cut short since.
+    """
+    again = _again(place)
+    about = read_json(place / "about.json", again)
+    space = open_arrays(place / "space.npz", again)
     n_dropped, n_runs = about["n_dropped"], len(about["run_names"])
-    motion = np.concatenate(
-        [np.load(place / f"{k:03d}-motion.npy", allow_pickle=False)[n_dropped:] for k in range(n_runs)]
-    )
+    motion = np.concatenate([open_array(place / f"{k:03d}-motion.npy", again)[n_dropped:] for k in range(n_runs)])
     return Prepared(
         subject=about["subject"],
         space=about["space"],
-        bold=np.load(place / "bold.npy", mmap_mode="r", allow_pickle=False),
+        bold=open_array(place / "bold.npy", again, mmap_mode="r"),
         runs=np.repeat(np.arange(n_runs), about["n_trs"]),
         run_names=tuple(about["run_names"]),
         motion=None if np.isnan(motion).any() else motion,
@@ -135,3 +139,7 @@ def open_prepared(place):
         tr=about["tr"],
         folder=place,
     )
+
+
+def _again(place):
+    return f"delete {place} and prepare the subject again"

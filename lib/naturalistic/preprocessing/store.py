@@ -20,6 +20,7 @@ from naturalistic.cache import cache_dir
 from naturalistic.datasets import scans as scans_of
 from naturalistic.datasets.images import silence_unseen
 from naturalistic.datasets.place import claimed
+from naturalistic.intact import open_arrays
 from naturalistic.preprocessing.checks import check_positive
 from naturalistic.preprocessing.filters import cosine, running_median
 from naturalistic.preprocessing.masks import brain_mask, cortex_mask
@@ -142,8 +143,8 @@ def _space(scans, region, part):
         with open(part / "space.tmp", "wb") as file:
             np.savez(file, **space)
         os.replace(part / "space.tmp", kept)
-    with np.load(kept, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files} | {"n_voxels": int(arrays["n_voxels"])}
+    space = open_arrays(kept, f"delete {part} and prepare the subject again")
+    return space | {"n_voxels": int(space["n_voxels"])}
 
 
 def _surface_space(scan):

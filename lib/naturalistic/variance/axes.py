@@ -21,7 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg
 
-from naturalistic.scoring import as_real, check_finite, float_type
+from naturalistic.parameters import whole
+from naturalistic.scoring import as_floats, as_real, check_finite, float_type
 
 
 class Axes(NamedTuple):
@@ -60,8 +61,8 @@ def mean_over_delays(weights, n_delays):
     ValueError
         If ``n_delays`` does not divide the columns.
     """
-    weights = as_real(weights, "weights")
-    if weights.ndim != 2 or n_delays < 1 or weights.shape[1] % n_delays:
+    weights, n_delays = as_floats(weights, "weights"), whole("n_delays", n_delays)
+    if weights.ndim != 2 or weights.shape[1] % n_delays:
         raise ValueError(
             f"weights has shape {weights.shape}, expected (n_voxels, n_delays * n_features) with n_delays = {n_delays}"
         )
@@ -92,13 +93,13 @@ def weight_axes(weights, n_axes=5, sizes=None, *, centre=False):
         If subjects differ in their features, one has fewer voxels than axes or weights of 0 alone, a value is not
         finite, or the weights vary in fewer directions than axes.
     """
-    weights = check_weights(weights, n_axes)
+    weights, n_axes = check_weights(weights, n_axes), int(n_axes)
     return axes_of(scatters(weights, lengths(weights) if sizes is None else sizes, centre=centre), n_axes)
 
 
 def lengths(weights):
     """Return the length of the weights of each voxel: list of array (n_voxels,)."""
-    return [np.linalg.norm(np.asarray(w, dtype=np.float64), axis=1) for w in weights]
+    return [np.linalg.norm(as_real(w, "weights").astype(np.float64), axis=1) for w in weights]
 
 
 def scatters(weights, sizes, *, centre=False):
@@ -155,7 +156,7 @@ def axes_of(scatter, n_axes):
     ValueError
         If the weights of a subject leave nothing, or vary in fewer directions than axes.
     """
-    mean, size = scatter.mean(axis=0), scatter.shape[-1]
+    mean, size, n_axes = scatter.mean(axis=0), scatter.shape[-1], whole("n_axes", n_axes)
     values, vectors = linalg.eigh(mean, subset_by_index=[size - n_axes, size - 1])
     values, directions = values[::-1], vectors[:, ::-1].T
     totals = np.trace(scatter, axis1=1, axis2=2)
@@ -203,11 +204,7 @@ def check_weights(weights, n_axes=1):
             )
         if not len(w):
             raise ValueError(f"weights[{k}] has no voxel: leave that subject out, or choose more voxels")
-        if not 1 <= n_axes <= min(w.shape):
-            raise ValueError(
-                f"n_axes is {n_axes}, expected 1 to {min(w.shape)}: weights[{k}] is of {len(w)} voxels and "
-                f"{w.shape[1]} features"
-            )
+        whole("n_axes", n_axes, 1, min(w.shape), hint=f"weights[{k}] is of {len(w)} voxels and {w.shape[1]} features")
         check_finite(w, f"weights[{k}]")
     return [w.astype(float_type(w), copy=False) for w in weights]
 
@@ -233,9 +230,9 @@ def project(weights, directions):
     ValueError
         If weights and axes are of other features.
     """
-    weights, directions = as_real(weights, "weights"), as_real(directions, "directions")
+    weights, directions = as_floats(weights, "weights"), as_real(directions, "directions")
     if weights.ndim != 2 or directions.ndim != 2 or weights.shape[1] != directions.shape[1]:
         raise ValueError(
             f"weights has shape {weights.shape} and directions {directions.shape}, expected the same features in both"
         )
-    return weights @ directions.T.astype(weights.dtype if weights.dtype.kind == "f" else np.float64)
+    return weights @ directions.T.astype(weights.dtype)

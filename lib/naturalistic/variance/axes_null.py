@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from naturalistic.design import shifted
 from naturalistic.inference import draw_shifts, p_values
+from naturalistic.parameters import whole
 from naturalistic.runs import check_runs
 from naturalistic.scoring import as_real, check_finite, float_type
 from naturalistic.variance.axes import Axes, axes_of, check_weights, lengths, scatters
@@ -99,6 +100,7 @@ def refitted(X, bold, alphas, shifts=None, *, runs=None, n_delays=1):
         does not divide the columns of X.
     """
     X, bold, alphas = _checked(X, bold, alphas, n_delays)
+    n_delays = int(n_delays)
     runs, everything = check_runs(runs, len(X)), np.concatenate(bold, axis=1)
     stops = np.cumsum([y.shape[1] for y in bold])[:-1]
     X = X.astype(np.float64)
@@ -141,6 +143,7 @@ def permuted_axes(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permuta
         As of `refitted` and `axes.weight_axes`.
     """
     X, bold, alphas = _checked(X, bold, alphas, n_delays)
+    n_axes, n_delays = whole("n_axes", n_axes), int(n_delays)
     drawn = draw_shifts(runs, n_permutations, seed=seed, n_trs=len(X))
     shifts = np.concatenate([np.zeros_like(drawn[:1]), drawn])  # the first is none: the observed alignment
 
@@ -186,7 +189,8 @@ def _top(matrix):
 def _checked(X, bold, alphas, n_delays):
     """Return features, responses and penalties, checked."""
     X, bold = as_real(X, "X"), [as_real(y, f"bold[{k}]") for k, y in enumerate(bold)]
-    if X.ndim != 2 or n_delays < 1 or X.shape[1] % n_delays:
+    n_delays = whole("n_delays", n_delays)
+    if X.ndim != 2 or X.shape[1] % n_delays:
         raise ValueError(f"X has shape {X.shape}, expected (n_trs, n_delays * n_features) with n_delays = {n_delays}")
     alphas = [np.asarray(a, dtype=np.float64) for a in alphas]
     if not bold or len(alphas) != len(bold):

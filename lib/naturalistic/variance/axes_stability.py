@@ -58,7 +58,7 @@ def stability(weights, n_axes=5, sizes=None, null=(), *, centre=False):
     ValueError
         If there are fewer than two subjects; as of `axes.weight_axes`.
     """
-    weights = check_weights(weights, n_axes)
+    weights, n_axes = check_weights(weights, n_axes), int(n_axes)
     if len(weights) < 2:
         raise ValueError("weights are of 1 subject, expected two or more: one is left out, the others make the axes")
     sizes = lengths(weights) if sizes is None else sizes

@@ -3,6 +3,7 @@
 import numpy as np
 
 from naturalistic.design import design
+from naturalistic.parameters import whole
 from naturalistic.scoring import as_real, check_finite
 from naturalistic.variance.axes import project
 
@@ -62,8 +63,8 @@ def extremes(texts, scores, n=5):
     if scores.ndim != 2 or len(texts) != len(scores):
         raise ValueError(f"scores has shape {scores.shape}, expected ({len(texts)}, n_axes): a row for each text")
     check_finite(scores, "scores")
-    names = list(dict.fromkeys(texts))
-    if n < 1 or len(names) < 2 * n:
+    names, n = list(dict.fromkeys(texts)), whole("n", n)
+    if len(names) < 2 * n:
         raise ValueError(f"n is {n}, expected 1 to {len(names) // 2}: there are {len(names)} different texts")
     place = {name: k for k, name in enumerate(names)}
     index = np.array([place[text] for text in texts])

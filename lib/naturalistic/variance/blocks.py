@@ -6,10 +6,12 @@ import numpy as np
 from tqdm import tqdm
 
 from naturalistic.design import shifted
-from naturalistic.folds import GroupGapKFold
+from naturalistic.folds import GroupGapKFold, check_groups
 from naturalistic.inference import draw_shifts
+from naturalistic.parameters import whole
 from naturalistic.runs import check_runs
 from naturalistic.variance.chosen import choose
+from naturalistic.variance.rows import as_responses
 from naturalistic.variance.sweep import sweep
 
 MAX_TARGETS = 20_000  # shifted copies of the responses that are fitted at a time
@@ -72,7 +74,8 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
     ValueError
         As of `sweep`, `folds.GroupGapKFold` and `runs.check_runs`.
     """
-    bold, groups, runs = np.asarray(bold), np.asarray(groups), check_runs(runs, len(bold))
+    bold, n_permutations = as_responses(bold), whole("n_permutations", n_permutations, 0)
+    groups, runs = check_groups(groups, len(bold)), check_runs(runs, len(bold))
     n_voxels = bold.shape[1]
     shifts = np.zeros((1, len(np.unique(runs))), dtype=int)  # the first is none: the observed alignment
     if n_permutations:

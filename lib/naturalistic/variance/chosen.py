@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from naturalistic.inference import circular_shift_null, noise_ceiling
+from naturalistic.parameters import whole
 from naturalistic.scoring import as_real
 from naturalistic.variance.held_out import fit_training_runs
 from naturalistic.variance.rows import marked_rows
@@ -49,10 +50,9 @@ def choose(cv, n_best):
         If ``n_best`` is not from 1 to the number of voxels.
     """
     cv = as_real(cv, "cv")
-    if cv.ndim != 2 or not 1 <= n_best <= cv.shape[1]:
-        raise ValueError(
-            f"n_best is {n_best} and cv has shape {cv.shape}, expected (n_layers, n_voxels) and 1 to n_voxels of them"
-        )
+    if cv.ndim != 2:
+        raise ValueError(f"cv has shape {cv.shape}, expected (n_layers, n_voxels)")
+    n_best = whole("n_best", n_best, 1, cv.shape[1], hint=f"cv is of {cv.shape[1]} voxels")
     best = np.argsort(-cv, axis=1, kind="stable")[:, :n_best]
     means = np.take_along_axis(cv, best, axis=1).mean(axis=1)
     layer = int(np.argmax(means))
@@ -143,9 +143,8 @@ def null_over_voxels(
             {"layer": features[:, layer]}, picked, model, test=test, delays=delays, tr=tr, runs=runs, merge=merge
         )
         for s, columns in picked.columns.items():
-            shifted = circular_shift_null(
-                *fitted.held_out(columns), fitted.rows.test_runs, n_permutations, min_shift=1, seed=seed
-            )
+            measured, predicted = fitted.held_out(columns)
+            shifted = circular_shift_null(measured, predicted, fitted.rows.test_runs, n_permutations, 1, seed)
             null[s] = np.nanmean(shifted, axis=1, dtype=np.float64)
     return np.stack([null[s] for s in subjects], axis=1)
 

@@ -8,6 +8,7 @@ import numpy as np
 from naturalistic.inference import fdr, sign_flip_over_subjects, t_test_over_subjects
 from naturalistic.inference.group import shared_stimulus_p
 from naturalistic.inference.prevalence import prevalence
+from naturalistic.parameters import whole
 
 TO_ONE_SPACE = (
     "bring each subject's voxels to one surface first: surface.to_surface(values, coordinates, voxel_size) makes a "
@@ -183,6 +184,7 @@ def map_over_subjects(maps, p_maps=None, *, alpha=0.05, q=0.05, tail="greater", 
         If subjects are fewer than two, differ in sides or in the number of vertices, or an option is not valid.
     """
     values = stacked(maps, "maps")
+    n_permutations, least = whole("n_permutations", n_permutations), whole("least", least, 2)
     if len(maps) < 2 or not 2 <= least <= len(maps):
         raise ValueError(
             f"maps are of {len(maps)} subject(s) and least is {least}, expected two subjects or more, and least from 2 "

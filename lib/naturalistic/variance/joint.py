@@ -11,9 +11,10 @@ import numpy as np
 
 from naturalistic.engine.sets import fit_sets
 from naturalistic.inference import p_values
+from naturalistic.parameters import whole
 from naturalistic.scoring import column_blocks
 from naturalistic.variance.compare import divide
-from naturalistic.variance.rows import split_rows
+from naturalistic.variance.rows import as_responses, split_rows
 from naturalistic.variance.scores import shifted_scores
 from naturalistic.variance.split import split_r, split_r2
 from naturalistic.variance.sums import BlockSums, interval
@@ -130,6 +131,7 @@ def joint_model(
     ValueError
         As of `variance.rows.split_rows`, and if there are fewer than two spaces or a pair is not of two of them.
     """
+    bold, n_permutations = as_responses(bold), whole("n_permutations", n_permutations, 0)
     rows = split_rows(spaces, bold, test=test, delays=delays, tr=tr, runs=runs, merge=merge)
     names = tuple(rows.train)
     sets = sets_of(names, pairs)

@@ -1,7 +1,6 @@
 """Test runs predicted from less data than there is: models of parts of the training runs, and learning curves."""
 
 import math
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +9,11 @@ from sklearn.base import clone
 from naturalistic.design import check_spaces
 from naturalistic.features.delays import as_delays
 from naturalistic.folds import GroupGapKFold, contiguous_groups
+from naturalistic.parameters import is_whole, whole
 from naturalistic.runs import check_runs, run_slices
 from naturalistic.scoring import correlation
 from naturalistic.variance.held_out import predict_test_runs
+from naturalistic.variance.rows import as_responses
 from naturalistic.variance.side_by_side import SideBySide
 
 LEAST = 10  # TRs that each fold must test and keep
@@ -67,6 +68,7 @@ def learning_curve(
         As `predict_test_runs`; if the minutes are more than there are or too few for the folds, or a run of ``order``
         is no training run.
     """
+    bold, gap = as_responses(bold), whole("gap", gap, 0)
     runs, test = check_runs(runs, len(bold)), np.asarray(test)
     pieces = _pieces(runs, test, order)
     total = sum(len(piece) for piece in pieces)
@@ -103,6 +105,7 @@ def predict_from(keep, spaces, bold, model, *, test, delays, tr, runs, gap=10, m
     held_out : HeldOut
     runs : array (n_samples,)
     """
+    bold = as_responses(bold)
     spaces, delays = check_spaces(spaces, delays, len(bold))
     runs, test = check_runs(runs, len(bold)), np.asarray(test)
     folds = blocked_folds(runs[keep], _n_folds(model.cv), gap)
@@ -141,7 +144,7 @@ def blocked_folds(runs, n_folds, gap=10):
     ValueError
         If a fold would test or train on fewer than 10 TRs.
     """
-    n_trs = len(runs)
+    n_trs, n_folds, gap = len(runs), whole("n_folds", n_folds, 2), whole("gap", gap, 0)
     if n_trs // n_folds < LEAST or n_trs - math.ceil(n_trs / n_folds) - 2 * gap < LEAST:
         raise ValueError(
             f"{n_trs} TRs to train on are too few for {n_folds} folds with gaps of {gap} TRs: expected {LEAST} or more "
@@ -153,7 +156,7 @@ def blocked_folds(runs, n_folds, gap=10):
 
 def _n_folds(cv):
     """Return how many folds a model's ``cv`` has."""
-    if isinstance(cv, Integral):
+    if is_whole(cv):
         return int(cv)
     return cv.get_n_splits() if hasattr(cv, "get_n_splits") else len(list(cv))
 

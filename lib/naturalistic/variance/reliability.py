@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from naturalistic.parameters import whole
 from naturalistic.runs import check_runs, run_slices
-from naturalistic.scoring import as_real, correlation
+from naturalistic.scoring import as_real, correlation, float_type
 from naturalistic.variance.held_out import predict_test_runs
 from naturalistic.variance.learning import LEAST, predict_from
+from naturalistic.variance.rows import as_responses
 
 
 class Halves(NamedTuple):
@@ -54,6 +56,7 @@ def half_data(spaces, bold, model, *, test, delays, tr, runs, gap=10, merge=None
     ValueError
         As `predict_test_runs` and `data_halves`.
     """
+    bold = as_responses(bold)
     how = {"test": test, "delays": delays, "tr": tr, "runs": runs, "gap": gap, "merge": merge}
     found = [predict_from(half, spaces, bold, model, **how)[0] for half in data_halves(runs, test, gap)]
     halves = _compared(*found)
@@ -80,6 +83,7 @@ def half_annotators(first, second, bold, model, **how):
     -------
     halves : Halves
     """
+    bold = as_responses(bold)
     return _compared(*(predict_test_runs(spaces, bold, model, **how)[0] for spaces in (first, second)))
 
 
@@ -110,7 +114,7 @@ def spearman_brown(r):
     if np.any(np.abs(r) > 1 + 1e-6):
         raise ValueError(f"r goes up to {np.nanmax(np.abs(r)):.4g} in size, expected correlations in [-1, 1]")
     above = np.where(r > 0, r, np.nan)
-    return (2 * above / (1 + above)).astype(r.dtype if r.dtype.kind == "f" else float)[()]
+    return (2 * above / (1 + above)).astype(float_type(r))[()]
 
 
 def data_halves(runs, test, gap=10):
@@ -137,7 +141,7 @@ def data_halves(runs, test, gap=10):
     ValueError
         If there is no training run, or one to be cut is too short.
     """
-    test = np.asarray(test)
+    test, gap = np.asarray(test), whole("gap", gap, 0)
     runs = check_runs(runs, len(test))
     training = [s for s in run_slices(runs) if not test[s].any()]
     if not training:

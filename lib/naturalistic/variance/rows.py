@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from naturalistic.design import check_spaces, design
+from naturalistic.engine.inputs import check_finite
 from naturalistic.runs import check_runs, run_slices
+from naturalistic.scoring import as_floats
 
 
 class Rows(NamedTuple):
@@ -51,14 +53,14 @@ def split_rows(spaces, bold, *, test, delays, tr, runs, merge=None):
     Raises
     ------
     ValueError
-        If lengths differ, ``bold`` is not of floats, ``test`` does not mark whole runs, or a space is constant over a
+        If lengths differ, ``bold`` is not of numbers, ``test`` does not mark whole runs, or a space is constant over a
         whole training run or over all test runs; the space and the runs are named.
     """
-    if bold.dtype not in (np.float32, np.float64):
-        raise ValueError(f"bold is of type {bold.dtype}, expected float32 or float64: convert it first")
+    bold = as_responses(bold)
     spaces, delays = check_spaces(spaces, delays, len(bold))
     runs = check_runs(runs, len(bold))
     test = _check_test(test, runs, len(bold))
+    check_finite(marked_rows(bold, test), "bold of the test runs")  # those of training are checked by the fit
     missing = {name: _missing_runs(name, x, runs, test) for name, x in spaces.items()}
     train, ahead = {}, {}
     for name, x in spaces.items():
@@ -76,6 +78,32 @@ def split_rows(spaces, bold, *, test, delays, tr, runs, merge=None):
         return centred(_merged(marked_rows(bold[around, columns], inside), runs[test], merge)[0], ids)
 
     return Rows(train, marked_rows(bold, ~test), runs[~test], ahead, ids, measured)
+
+
+def as_responses(bold, name="bold"):
+    """Return BOLD as something of floats to slice by rows and columns.
+
+    Parameters
+    ----------
+    bold : array-like, memory map or SideBySide (n_trs, n_voxels)
+    name : str
+        What the caller calls it.
+
+    Returns
+    -------
+    bold : array, memory map or SideBySide
+        What is float32 or float64 comes back as it is (a memory map is not read); other formats are converted.
+
+    Raises
+    ------
+    ValueError
+        If it is not of numbers (n_trs, n_voxels).
+    """
+    if getattr(bold, "dtype", None) not in (np.float32, np.float64):
+        bold = as_floats(bold, name)
+    if len(bold.shape) != 2:
+        raise ValueError(f"{name} has shape {bold.shape}, expected (n_trs, n_voxels): one voxel is bold[:, None]")
+    return bold
 
 
 def marked_rows(x, marked):

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from naturalistic.inference import circular_shift_null, fdr, max_statistic, p_values
-from naturalistic.scoring import as_real, correlation, r2
+from naturalistic.parameters import check_seed, whole
+from naturalistic.scoring import as_floats, correlation, r2
 
 
 class Score(NamedTuple):
@@ -76,6 +77,7 @@ def shifted_scores(blocks, runs, n_permutations, min_shift=1, seed=0):
     r : array (n_voxels,)
     null : array (n_permutations, n_voxels)
     """
+    whole("n_permutations", n_permutations), check_seed(seed)
     r, null = [], []
     for measured, predicted in blocks:
         r.append(correlation(measured, predicted))
@@ -121,7 +123,7 @@ def repeats_itself(repeats, runs=None, *, n_permutations=1000, min_shift=1, seed
     ValueError
         If there are fewer than two repeats.
     """
-    repeats = as_real(repeats, "repeats")
+    repeats = as_floats(repeats, "repeats", "repeat")
     if repeats.ndim != 3 or len(repeats) < 2:
         raise ValueError(f"repeats has shape {repeats.shape}, expected (n_repeats, n_samples, n_voxels), two or more")
     half = len(repeats) // 2

@@ -4,7 +4,7 @@ import mmap
 
 import numpy as np
 
-from naturalistic.variance.rows import marked_rows
+from naturalistic.variance.rows import as_responses, marked_rows
 
 
 class SideBySide:
@@ -35,6 +35,7 @@ class SideBySide:
         shapes = {name: np.shape(x) for name, x in bold.items()}
         if any(len(shape) != 2 for shape in shapes.values()) or len({shape[0] for shape in shapes.values()}) > 1:
             raise ValueError(f"bold has shapes {shapes}, expected (n_trs, n_voxels) with the same TRs for all subjects")
+        bold = {name: as_responses(x, f"bold of {name}") for name, x in bold.items()}
         if len({x.dtype for x in bold.values()}) > 1:
             raise ValueError(f"bold has types { {name: str(x.dtype) for name, x in bold.items()} }, expected one")
         self.bold = dict(bold)

@@ -6,17 +6,17 @@ set of weights for all features at once, stacking trusts each space as fitted al
 """
 
 import itertools
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 
 from naturalistic.folds import check_folds
+from naturalistic.parameters import is_whole, whole
 from naturalistic.ridge import cross_val_predict
 from naturalistic.runs import run_slices
 from naturalistic.scoring import as_real, check_finite, column_blocks
-from naturalistic.variance.rows import split_rows
+from naturalistic.variance.rows import as_responses, split_rows
 from naturalistic.variance.sums import BlockSums
 
 HELD_BYTES = 2**31
@@ -64,6 +64,7 @@ def stacked_model(spaces, bold, model, *, test, delays, tr, runs, merge=None, cv
     ValueError
         As of `variance.rows.split_rows`; if ``cv`` makes fewer than three folds.
     """
+    bold = as_responses(bold)
     rows = split_rows(spaces, bold, test=test, delays=delays, tr=tr, runs=runs, merge=merge)
     names, n_voxels = tuple(rows.train), bold.shape[1]
     sums = BlockSums(rows.test_runs, n_voxels, block, bold.dtype)
@@ -71,7 +72,7 @@ def stacked_model(spaces, bold, model, *, test, delays, tr, runs, merge=None, cv
     folds, fold_of = _outer_folds(model, rows, cv)
     inside = clone(model).set_params(cv=len(folds) - 1)
     size = len(names) * len(rows.bold) * bold.dtype.itemsize  # bytes a voxel
-    step = n_voxels_at_once or max(1, HELD_BYTES // size)
+    step = whole("n_voxels_at_once", n_voxels_at_once, optional=True) or max(1, HELD_BYTES // size)
     for start in range(0, n_voxels, step):
         columns = slice(start, min(start + step, n_voxels))
         Y = np.asarray(rows.bold[:, columns])
@@ -138,7 +139,7 @@ def _outer_folds(model, rows, cv):
     """Return folds of the training rows, and the number of the fold that tests each row."""
     n_trs = len(rows.train_runs)
     cv = model.cv if cv is None else cv
-    folds = check_folds(cv, n_trs, rows.train_runs, model.gap if isinstance(cv, Integral) else 0, once=True)
+    folds = check_folds(cv, n_trs, rows.train_runs, model.gap if is_whole(cv) else 0, once=True)
     if len(folds) < 3:
         raise ValueError(f"cv makes {len(folds)} folds, expected three or more: alphas are chosen by those left in")
     number = np.empty(n_trs, dtype=int)

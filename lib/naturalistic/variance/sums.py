@@ -6,8 +6,9 @@ product. Kept by block of TRs they are small, and any resample of blocks is one 
 
 import numpy as np
 
+from naturalistic.parameters import check_seed, whole
 from naturalistic.runs import run_slices
-from naturalistic.scoring import column_blocks
+from naturalistic.scoring import as_real, column_blocks
 
 KINDS = ("r2", "r")
 
@@ -41,11 +42,8 @@ class BlockSums:
     def __init__(self, runs, n_voxels, block=30, dtype=np.float32):
         slices = run_slices(runs)
         shortest = min(s.stop - s.start for s in slices)
-        if not 1 <= block <= shortest / 2:
-            raise ValueError(
-                f"block is {block} TRs, expected from 1 to {shortest // 2}: the shortest test run, of {shortest} TRs, "
-                "needs two blocks or more"
-            )
+        hint = f"the shortest test run, of {shortest} TRs, needs two blocks or more"
+        block = whole("block", block, 1, shortest // 2, hint=hint)
         counts = [round((s.stop - s.start) / block) for s in slices]
         cuts = [s.start + np.arange(n) * (s.stop - s.start) // n for s, n in zip(slices, counts)]
         self._starts, self.runs = np.concatenate(cuts), np.repeat(np.arange(len(slices)), counts)
@@ -63,6 +61,7 @@ class BlockSums:
         columns : slice
             Voxels that they are of.
         """
+        measured, predicted = as_real(measured, "measured"), as_real(predicted, "predicted")
         for sums in (self.products, self.squares):
             sums.setdefault(model, np.full(self._shape, np.nan, self._dtype))
         into = [sums[:, columns] for sums in (self.measured, self.products[model], self.squares[model])]
@@ -179,7 +178,8 @@ def draw_counts(runs, n_boot=1000, seed=0):
     -------
     counts : array (n_boot, n_blocks)
     """
-    generator, counts = np.random.default_rng(seed), []
+    n_boot, counts = whole("n_boot", n_boot), []
+    generator = np.random.default_rng(check_seed(seed))
     for run in run_slices(runs):
         n = run.stop - run.start
         counts.append(generator.multinomial(n - 1, np.full(n, 1 / n), n_boot) * (n / (n - 1)))
@@ -215,13 +215,14 @@ def interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confidence=0
     ValueError
         If ``labels`` are not one whole number a voxel; as of `BlockSums.resampled`.
     """
+    n_boot = whole("n_boot", n_boot)
     counts = draw_counts(sums.runs, n_boot, seed)
     n_voxels = sums.measured.shape[1]
     if labels is not None:
         labels = np.asarray(labels)
         if labels.shape != (n_voxels,) or labels.dtype.kind not in "iu":
             raise ValueError(f"labels is {labels.dtype} of shape {labels.shape}, expected whole numbers ({n_voxels},)")
-        n_labels = int(labels.max()) + 1 if n_labels is None else n_labels
+        n_labels = int(labels.max()) + 1 if n_labels is None else whole("n_labels", n_labels)
         added, number = np.zeros((n_boot, n_labels)), np.zeros((n_boot, n_labels))
     bounds, tails = np.full((2, n_voxels), np.nan), [(1 - confidence) / 2, (1 + confidence) / 2]
     for block in column_blocks(n_boot, n_voxels):

@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from naturalistic.scoring import as_real, correlation
+from naturalistic.parameters import whole
+from naturalistic.scoring import as_stored, correlation
 from naturalistic.variance.held_out import fit_training_runs
+from naturalistic.variance.rows import as_responses
 from naturalistic.variance.scores import shifted_p
 from naturalistic.variance.side_by_side import SideBySide
 
@@ -64,7 +66,8 @@ def sweep(features, bold, model, *, test, delays, tr, runs, merge=None, n_permut
     ValueError
         As `predict_test_runs`; if a layer does not vary.
     """
-    features = as_real(features, "features")
+    bold = as_responses(bold)
+    features, n_permutations = as_stored(features, "features"), whole("n_permutations", n_permutations, 0)
     features = features[:, None] if features.ndim == 2 else features
     if features.ndim != 3:
         raise ValueError(f"features has shape {features.shape}, expected (n_trs, n_layers, dim) or (n_trs, dim)")

@@ -13,6 +13,7 @@ import joblib
 import nibabel as nib
 import numpy as np
 import soundfile
+from naturalistic.parameters import check_jobs, some_of, whole
 from nilearn.datasets import load_mni152_template
 from scipy.ndimage import affine_transform
 
@@ -57,9 +58,12 @@ def make_listener(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
     Raises
     ------
     RequestError
-        If the disk has too little room.
+        If the folder cannot be written, or the disk has too little room.
+    ValueError
+        On a number out of range, or a run that the experiment does not have.
     """
-    folder = Path(folder)
+    folder, seed, n_jobs = Path(folder), whole("seed", seed, 0, 999_999), check_jobs(n_jobs)
+    runs = some_of("runs", runs, RUNS)
     root, func = folder / "ds003720", folder / "ds003720" / "sub-001" / "func"
     images = [func / f"sub-001_task-{run}_bold.nii" for run in runs]
     check_disk(folder, [*images, folder / "captions.csv"], [BYTES_PER_RUN] * len(images) + [BYTES_BESIDE])

@@ -11,6 +11,8 @@ import nibabel as nib
 import numpy as np
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
 from naturalistic.datasets.movie_bold import BOLD, SHAPE, VOXELS, mask_path, reference_path
+from naturalistic.intact import open_arrays
+from naturalistic.parameters import check_jobs, some_of, whole
 
 from naturalistic_simulation.brain.head import SHAPE as SMALL
 from naturalistic_simulation.brain.head import brightness, grey_matter
@@ -59,10 +61,15 @@ def make_viewer(folder, seed=55310, *, runs=None, n_jobs=None, progress=True):
     Raises
     ------
     RequestError
-        If the disk has too little room.
+        If the folder cannot be written, or the disk has too little room.
+    ValueError
+        On a number out of range, or a run that the experiment does not have.
     """
-    root = Path(folder) / "ds005531"
-    table = [run for run in all_runs() if runs is None or run.name in runs]
+    root, seed, n_jobs = Path(folder) / "ds005531", whole("seed", seed, 0), check_jobs(n_jobs)
+    table = list(all_runs())
+    if runs is not None:
+        chosen = some_of("runs", runs, [run.name for run in table])
+        table = [run for run in table if run.name in chosen]
     mask = mask_path(root, SUBJECT)
     paths = [mask.with_name(f"sub-{SUBJECT}_task-{run.name}.mat") for run in table]
     check_disk(root, paths, [run.n_seconds * BYTES_PER_SECOND for run in table])
@@ -104,10 +111,9 @@ def _drives(path, shown, seed):
 
     written(path, write)
     drives = {}
-    with np.load(path, allow_pickle=False) as arrays:
-        for name in arrays:
-            run, *key = name.split("\n")
-            drives.setdefault(run, {})[tuple(key)] = arrays[name]
+    for name, drive in open_arrays(path, "delete it: it is made again").items():
+        run, *key = name.split("\n")
+        drives.setdefault(run, {})[tuple(key)] = drive
     return drives
 
 

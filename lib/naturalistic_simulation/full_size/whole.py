@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from naturalistic.datasets.made import REHEARSAL
-from naturalistic.datasets.place import check_room
+from naturalistic.datasets.place import check_room, check_writable
 
 
 def written(path, write):
@@ -55,7 +55,7 @@ def write_top(root, readme, name, version):
 
 
 def check_disk(folder, paths, n_bytes):
-    """Look for room for those files that are not there yet.
+    """Look whether the folder can be written, and for room for those files that are not there yet.
 
     Parameters
     ----------
@@ -69,4 +69,6 @@ def check_disk(folder, paths, n_bytes):
     RequestError
         With what is needed and what there is.
     """
+    if not all(path.is_file() for path in paths):  # what is whole may be on a disk that can only be read
+        check_writable(folder)
     check_room(Path(folder), sum(n for path, n in zip(paths, n_bytes) if not path.is_file()))

@@ -6,7 +6,6 @@ instruments and genres, and are of no use for other music. Their measured scores
 ``weights/<name>.json``.
 """
 
-import json
 from functools import partial
 from importlib.resources import files
 
@@ -16,7 +15,8 @@ from naturalistic.features.checkpoint import digest
 from naturalistic.features.embedder import Embedder
 from naturalistic.features.language_model import MINILM, load_model
 from naturalistic.features.sentences import sentence_vectors
-from safetensors.torch import load_file
+from naturalistic.features.weight_files import read_weights
+from naturalistic.intact import read_json
 
 from naturalistic_simulation.models.mel import SAMPLE_RATE, log_mel
 from naturalistic_simulation.models.networks import JointSound, JointText, MaskedSound
@@ -34,7 +34,7 @@ def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5
     window, hop : float
         s.
     weights : str or Path, optional
-        Other weights, from ``naturalistic train mini-mulan``.
+        Other weights, from ``naturalistic train mini-mulan --to FILE``.
 
     Returns
     -------
@@ -43,12 +43,12 @@ def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5
 
     Raises
     ------
-    ValueError
-        On another ``dtype``, or weights of another network.
+    FileNotFoundError, ValueError
+        On another ``dtype``, or weights that are not there, were cut short or are of another network.
     """
     _check_dtype(dtype)
     sound, text = JointSound(), JointText()
-    _fill({"sound": sound, "text": text}, weights or path_of("mini-mulan"))
+    _fill({"sound": sound, "text": text}, weights or path_of("mini-mulan"), "mini-mulan")
     sound, text = sound.eval().to(device), text.eval().to(device)
     hear, read = partial(_places_of_sound, sound, device), partial(_places_of_text, text, device)
     return Embedder(
@@ -73,7 +73,7 @@ def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, l
         0 to 6. The fourth tells most of pitch register and onsets (found on pieces that are neither trained on nor
         among the miniature's clips).
     weights : str or Path, optional
-        Other weights, from ``naturalistic train mini-ssl``.
+        Other weights, from ``naturalistic train mini-ssl --to FILE``.
 
     Returns
     -------
@@ -82,12 +82,13 @@ def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, l
 
     Raises
     ------
-    ValueError
-        On another ``dtype``, a layer that is not there, or weights of another network.
+    FileNotFoundError, ValueError
+        On another ``dtype``, a layer that is not there, or weights that are not there, were cut short or are of
+        another network.
     """
     _check_dtype(dtype)
     network = MaskedSound()
-    _fill({"": network}, weights or path_of("mini-ssl"))
+    _fill({"": network}, weights or path_of("mini-ssl"), "mini-ssl")
     network = network.eval().to(device)
     if layer not in range(len(network.blocks) + 2):
         raise ValueError(f"layer is {layer!r}, expected 0 to {len(network.blocks) + 1}")
@@ -100,9 +101,7 @@ def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, l
 
 def card(name):
     """Return what is known of a shipped model: how it was trained, and its measured scores."""
-    return json.loads(
-        (files("naturalistic_simulation.models") / "weights" / f"{name}.json").read_text(encoding="utf-8")
-    )
+    return read_json(files("naturalistic_simulation.models") / "weights" / f"{name}.json", "install the package again")
 
 
 def path_of(name):
@@ -127,9 +126,9 @@ def _mean_states(network, device, layer, windows):
     return network.states(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))[layer].mean(dim=1)
 
 
-def _fill(modules, path):
+def _fill(modules, path, model):
     """Load weights (half precision on disk) into modules, by the prefix of their names."""
-    weights = {name: weight.float() for name, weight in load_file(str(path)).items()}
+    weights = {name: weight.float() for name, weight in read_weights(path, model).items()}
     for prefix, module in modules.items():
         own = {
             name.removeprefix(f"{prefix}."): w

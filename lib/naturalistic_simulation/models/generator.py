@@ -6,16 +6,16 @@ and is of no use for other music. Its measured scores are in ``weights/mini.json
 """
 
 import hashlib
-import json
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import torch
 from naturalistic.features.devices import check_device
+from naturalistic.features.weight_files import read_weights
 from naturalistic.generation.generator import check_embeddings
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from naturalistic.intact import read_json
 from tqdm import tqdm
 
 from naturalistic_simulation.models import embedders
@@ -34,7 +34,7 @@ def load(source=None, name="mini", device="cpu", weights=None):
     Parameters
     ----------
     source : str or Path, optional
-        Other weights, from ``naturalistic train mini-generator``; their card is beside them.
+        Other weights, from ``naturalistic train mini-generator --to FILE``; their card is beside them.
     name : str
     device : str
     weights : str or Path, optional
@@ -52,17 +52,18 @@ def load(source=None, name="mini", device="cpu", weights=None):
     """
     path = Path(weights or source or path_of())
     card = _card_beside(path)
+    again = f"naturalistic train mini-generator --to {shlex.quote(str(path))}"
     known, here = card.get("embedder", {}).get("sha256"), embedder_hash()
     if known != here:
         raise ValueError(
             f"{path} was trained on vectors of a {EMBEDDER} with the hash {str(known)[:12]}, and the one at hand has "
-            f"{here[:12]}: train it again (naturalistic train mini-generator --to FILE), or bring back that {EMBEDDER}"
+            f"{here[:12]}: train it again ({again}), or bring back that {EMBEDDER}"
         )
     network = network_of(path, check_device(device))
     if card.get("sha256") != hashlib.sha256(path.read_bytes()).hexdigest():
         raise ValueError(
             f"{path.with_suffix('.json')} is the card of other weights: a training that was stopped before it was "
-            "measured leaves such a pair; run the same naturalistic train mini-generator again"
+            f"measured leaves such a pair; run the same training again ({again})"
         )
     return MiniGenerator(network, name, device)
 
@@ -98,14 +99,12 @@ def network_of(path, device="cpu"):
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file, or it holds other weights.
+        If there is no such file, it was cut short, or it holds other weights.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} is not there: expected weights from naturalistic train mini-generator")
-    network = ScoreModel()
+    network, weights = ScoreModel(), read_weights(path, "mini-generator")
     try:
-        network.load_state_dict(load_file(str(path)))
-    except (RuntimeError, SafetensorError) as error:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
         raise ValueError(f"{path} holds no weights of ScoreModel: {error}") from error
     return network.double().eval().requires_grad_(False).to(device)
 
@@ -116,7 +115,7 @@ def _card_beside(path):
         raise FileNotFoundError(
             f"{place} is not there: expected the card of {path.name}, which says what vectors it was trained on"
         )
-    return json.loads(place.read_text(encoding="utf-8"))
+    return read_json(place)
 
 
 class MiniGenerator:

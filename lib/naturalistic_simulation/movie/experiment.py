@@ -11,6 +11,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 from naturalistic import regions
+from naturalistic.parameters import check_jobs, whole
 
 from naturalistic_simulation.folders import made_whole, recipe_of
 from naturalistic_simulation.movie import files, scanner
@@ -65,10 +66,8 @@ def make_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=DRAMA
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    if not 0 <= seed < 1_000_000 or not 1 <= subjects <= MAX_SUBJECTS:
-        raise ValueError(
-            f"seed is {seed} and subjects {subjects}, expected 0 to 999,999 and 1 to {MAX_SUBJECTS} subjects"
-        )
+    seed, subjects = whole("seed", seed, 0, 999_999), whole("subjects", subjects, 1, MAX_SUBJECTS)
+    n_jobs = check_jobs(n_jobs)
     stories = _read(dramas)
     embed_name = " ".join(str(embed_name).split())
     about = {"seed": seed, "n_subjects": subjects, "dramas": ", ".join(stories), "embed_name": embed_name}

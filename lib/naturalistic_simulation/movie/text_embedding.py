@@ -8,6 +8,7 @@ import functools
 import numpy as np
 from naturalistic.features.language_model import MINILM, load_model
 from naturalistic.features.passes import Row, run_rows
+from naturalistic.features.spans import check_texts
 
 from naturalistic_simulation.movie import experiment
 
@@ -33,13 +34,14 @@ def embed(texts, layer, model=None):
     Raises
     ------
     ValueError
-        If there is no such layer, or a text has no token.
+        If there is no such layer, a text has no token, or the tokenizer does not tell most texts apart.
     """
     model = model or _minilm()
     if not 0 <= layer < model.n_layers:
         raise ValueError(f"layer is {layer}, {model.name} has 0 (the embedding layer) to {model.n_layers - 1}")
     if not len(texts):
         return np.zeros((0, model.dim), np.float32)
+    check_texts(model.tokenizer, texts)
     tokens = model.tokenizer(list(texts), truncation=True, max_length=model.max_tokens, return_special_tokens_mask=True)
     rows = []
     for k, (ids, special) in enumerate(zip(tokens["input_ids"], tokens["special_tokens_mask"])):

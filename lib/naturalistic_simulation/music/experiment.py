@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import soundfile
 from naturalistic import regions, sound
+from naturalistic.parameters import check_jobs, whole
 from naturalistic.sound import as_played
 from tqdm import tqdm
 
@@ -27,6 +28,7 @@ from naturalistic_simulation.music.synthesizer import render
 
 SAMPLE_RATE = 22050
 N_CLIPS, N_TEST_CLIPS, N_REPEATS, CLIP, TRACK = 40, 10, 4, 15.0, 30.0
+TRACKS = 100  # of each genre
 BYTES_PER_RUN, BYTES_PER_TRACK = 4_600_000, 900_000  # at most, measured
 # one miniature is told from another by this text; the recipe changes with the code that makes it
 README = """MADE MINIATURE. No brain was measured, and no one played this music.
@@ -65,8 +67,14 @@ def make_music(folder, seed=3720, subjects=5, *, n_training=12, n_test=6, n_jobs
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    if not 0 <= seed < 1_000_000:
-        raise ValueError(f"seed is {seed}, expected 0 or more and less than 1,000,000 (others make music to train on)")
+    seed = whole("seed", seed, 0, 999_999, hint="others make music to train on")
+    subjects, n_jobs = whole("subjects", subjects, 1, 999), check_jobs(n_jobs)
+    n_training, n_test = whole("n_training", n_training), whole("n_test", n_test, 0)
+    if (n_of_each := (n_training * N_CLIPS + n_test * N_TEST_CLIPS) / len(GENRES)) > TRACKS:
+        raise ValueError(
+            f"n_training is {n_training} and n_test {n_test}, which needs {n_of_each:g} tracks of each genre, expected "
+            f"at most the {TRACKS} that there are: take fewer runs"
+        )
     readme = README.format(recipe=recipe(), seed=seed, n_subjects=subjects, n_training=n_training, n_test=n_test)
     n_clips = n_training * N_CLIPS + n_test * N_TEST_CLIPS
     n_bytes = subjects * (n_training + n_test) * BYTES_PER_RUN + n_clips * BYTES_PER_TRACK
@@ -97,7 +105,7 @@ def plan(seed, n_training=12, n_test=6):
     """
     rng = np.random.default_rng([seed, 0])
     n = n_training * N_CLIPS + n_test * N_TEST_CLIPS
-    tracks = {genre: rng.permutation(100) for genre in GENRES}
+    tracks = {genre: rng.permutation(TRACKS) for genre in GENRES}
     training = rng.permutation(np.arange(n_training * N_CLIPS) % len(GENRES))
     test = np.concatenate([rng.permutation(N_TEST_CLIPS) for _ in range(n_test)]) if n_test else []
     clips, used = [], dict.fromkeys(GENRES, 0)

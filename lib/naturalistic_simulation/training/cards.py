@@ -6,7 +6,6 @@ import inspect
 import json
 import os
 import time
-from pathlib import Path
 
 import numpy as np
 from naturalistic.datasets import gtzan, music_genre
@@ -19,6 +18,7 @@ from naturalistic_simulation.training import composed, pieces
 from naturalistic_simulation.training.composing import train_generator
 from naturalistic_simulation.training.generated import generator_scores
 from naturalistic_simulation.training.joint import train_joint
+from naturalistic_simulation.training.loop import check_training
 from naturalistic_simulation.training.masked import train_masked
 from naturalistic_simulation.training.scores import clip_vectors, joint_scores, probe_scores
 
@@ -57,14 +57,18 @@ def train(name, path, seed=0, progress=True, **size):
     Raises
     ------
     ValueError
-        If a size is below 1 or the seed below 0, or a training that was interrupted there was another one.
+        Before the first piece is made: if there is no such model, a size is below 1 or the seed below 0, ``path``
+        cannot be written or is a folder, or a training that was interrupted there was another one.
     """
-    path = Path(path)
+    if name not in TRAINABLE:
+        raise ValueError(f"name is {name!r}, expected one of {', '.join(TRAINABLE)}")
+    unknown = set(size) - set(SIZES)
+    if unknown:
+        raise ValueError(f"{sorted(unknown)[0]} is no size of a training, expected some of {', '.join(SIZES)}")
     fit, load, about = TRAINABLE[name]
     size = {key: p.default for key, p in inspect.signature(fit).parameters.items() if key in SIZES} | size
-    for key, value, least in [*((key, value, 1) for key, value in size.items()), ("seed", seed, 0)]:
-        if value < least:
-            raise ValueError(f"{key} is {value}, expected {least} or more")
+    path, numbers = check_training(path, seed=seed, **size)
+    seed, size = numbers["seed"], {key: numbers[key] for key in size}
     make, seconds_to_make = _music_for(load)
     make(size["n_pieces"], seed, progress)
     start = time.perf_counter()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from naturalistic import sound
 from naturalistic.cache import cache_dir
+from naturalistic.intact import open_arrays
 from naturalistic.sound import as_played
 from tqdm import tqdm
 
@@ -25,6 +26,7 @@ FIRST_SEED = 3_000_000_000  # above the seeds of the miniature, of its corpus an
 # what makes a score and its sound
 PLAYED = ("composer", "drums", "genres", "harmony", "instruments", "melody", "parts", "patterns", "piece",
           "synthesizer", "timbres", "tones")  # fmt: skip
+_AGAIN = "delete it: the scores are made again"
 CLIP, LATEST = 15.0, 14.0  # s: clips begin at a bar line in the first seconds of a track of 30 s, as the experiment's
 
 
@@ -48,15 +50,14 @@ def training_scores(n_pieces, seed=0, progress=True):
     path = _path(n_pieces, seed)
     if not path.is_file():
         _make(path, [(GENRES[k % len(GENRES)], FIRST_SEED + 1_000_000 * seed + k) for k in range(n_pieces)], progress)
-    with np.load(path, allow_pickle=False) as stored:
-        split = [np.split(stored[name], np.cumsum(stored[f"n_{name}"])[:-1]) for name in ("headers", "events")]
-        return *split, stored["vectors"]
+    stored = open_arrays(path, _AGAIN)
+    split = [np.split(stored[name], np.cumsum(stored[f"n_{name}"])[:-1]) for name in ("headers", "events")]
+    return *split, stored["vectors"]
 
 
 def seconds_to_make(n_pieces, seed=0):
     """Return how long it took to make what `training_scores` gives, s."""
-    with np.load(_path(n_pieces, seed), allow_pickle=False) as stored:
-        return float(stored["seconds"])
+    return float(open_arrays(_path(n_pieces, seed), _AGAIN)["seconds"])
 
 
 def clip_of(genre, seed):

@@ -6,7 +6,7 @@ import torch
 from naturalistic_simulation.models.score_model import ScoreModel, known_before
 from naturalistic_simulation.models.tokens import read_header
 from naturalistic_simulation.training.composed import training_scores
-from naturalistic_simulation.training.loop import fit
+from naturalistic_simulation.training.loop import check_training, fit
 
 # Length of the noise added to a vector of length 1. Decoded vectors are off their targets; this is twice what parts
 # two halves of a piece (0.28), and leaves a vector nearer to itself (cosine 0.89) than to other pieces (0.06).
@@ -31,8 +31,10 @@ def train_generator(path, n_pieces=4000, epochs=7, seed=0, batch_size=32, progre
     Raises
     ------
     ValueError
-        As of `loop.fit`.
+        Before the first piece is made: as of `loop.check_training`.
     """
+    path, numbers = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
+    n_pieces, epochs, seed, batch_size = numbers.values()
     headers, events, vectors = training_scores(n_pieces, seed, progress)
     known = [known_before(e, 4 * read_header(h)[0])[:-1] for h, e in zip(headers, events)]
     torch.manual_seed(seed)

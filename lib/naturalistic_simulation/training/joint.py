@@ -6,7 +6,7 @@ from torch import nn
 
 from naturalistic_simulation.models.mel import FRAMES_PER_S
 from naturalistic_simulation.models.networks import JointSound, JointText
-from naturalistic_simulation.training.loop import fit
+from naturalistic_simulation.training.loop import check_training, fit
 from naturalistic_simulation.training.pieces import training_music
 
 WINDOW = 10  # s
@@ -59,8 +59,10 @@ def train_joint(path, n_pieces=3000, epochs=36, seed=0, batch_size=200, progress
     Raises
     ------
     ValueError
-        As of `loop.fit`.
+        Before the first piece is made: as of `loop.check_training`.
     """
+    path, numbers = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
+    n_pieces, epochs, seed, batch_size = numbers.values()
     frames, sentences, _ = training_music(n_pieces, seed, progress)
     torch.manual_seed(seed)
     module = Joint()

@@ -2,10 +2,15 @@
 
 import math
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import torch
+from naturalistic.datasets.place import check_writable
+from naturalistic.datasets.plan import RequestError
+from naturalistic.intact import check_whole
+from naturalistic.parameters import whole
 from safetensors.torch import save_file
 from tqdm import tqdm
 
@@ -40,7 +45,7 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
     Raises
     ------
     ValueError
-        If the checkpoint beside ``path`` is of a training with other numbers.
+        If the checkpoint beside ``path`` is of a training with other numbers, or was cut short.
     """
     path = Path(path)
     part = path.with_name(path.name + ".part")
@@ -81,11 +86,50 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
     return losses
 
 
-def _resume(part, module, optimiser, asked):
-    """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
+def check_training(path, *, n_pieces, epochs, seed, batch_size=1):
+    """Check what a training is asked for before the first piece is made.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the weights.
+    n_pieces, epochs, seed, batch_size : int
+
+    Returns
+    -------
+    path : Path
+    numbers : dict of str to int
+        ``n_pieces``, ``epochs``, ``seed`` and ``batch_size``.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, ``path`` cannot be written or is a folder, or a checkpoint beside it is of another
+        training.
+    """
+    numbers = {"n_pieces": whole("n_pieces", n_pieces), "epochs": whole("epochs", epochs)}
+    numbers |= {"seed": whole("seed", seed, 0), "batch_size": whole("batch_size", batch_size)}
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise RequestError(f"{path} is a folder, expected the file of the weights, such as {path / 'x.safetensors'}")
+    if path.suffix in (".json", ".part", ".new"):
+        raise RequestError(f"{path} ends in {path.suffix}, expected a name such as {path.with_suffix('.safetensors')}")
+    check_writable(path.parent)
+    asked = {"seed": numbers["seed"], "n_samples": numbers["n_pieces"], "epochs": numbers["epochs"]}
+    _check_same(path.with_name(path.name + ".part"), asked)
+    return path, numbers
+
+
+def _check_same(part, asked):
+    """Return the state in a checkpoint, or None without one; raise a ValueError if it is of another training."""
     if not part.is_file():
-        return 0
-    state = torch.load(part, weights_only=True)
+        return None
+    again = "delete it, and train from the beginning"
+    check_whole(part, again)
+    try:
+        state = torch.load(part, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{part} is damaged or was cut short ({error}); {again}") from error
     differ = [name for name, value in asked.items() if state["asked"][name] != value]
     if differ:
         name = differ[0]
@@ -93,6 +137,14 @@ def _resume(part, module, optimiser, asked):
             f"{part} is of a training with {name} {state['asked'][name]}, expected {asked[name]}: remove it, or go on "
             "with that one"
         )
+    return state
+
+
+def _resume(part, module, optimiser, asked):
+    """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
+    state = _check_same(part, asked)
+    if state is None:
+        return 0
     module.load_state_dict(state["module"])
     optimiser.load_state_dict(state["optimiser"])
     return state["epoch"]

@@ -6,7 +6,7 @@ import torch
 from naturalistic_simulation.models.mel import FRAMES_PER_S
 from naturalistic_simulation.models.networks import MaskedSound
 from naturalistic_simulation.training.joint import excerpts
-from naturalistic_simulation.training.loop import fit
+from naturalistic_simulation.training.loop import check_training, fit
 from naturalistic_simulation.training.pieces import training_music
 
 LENGTH = 3 * FRAMES_PER_S  # frames shown at once
@@ -30,8 +30,10 @@ def train_masked(path, n_pieces=3000, epochs=16, seed=0, batch_size=48, progress
     Raises
     ------
     ValueError
-        As of `loop.fit`.
+        Before the first piece is made: as of `loop.check_training`.
     """
+    path, numbers = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
+    n_pieces, epochs, seed, batch_size = numbers.values()
     frames, _, _ = training_music(n_pieces, seed, progress)
     torch.manual_seed(seed)
     module = MaskedSound()

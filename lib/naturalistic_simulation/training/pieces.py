@@ -11,6 +11,7 @@ import torch
 from naturalistic import sound
 from naturalistic.cache import cache_dir
 from naturalistic.features.sentences import sentence_vectors
+from naturalistic.intact import open_array
 from naturalistic.probes import SPOKEN
 from naturalistic.sound import as_played
 from tqdm import tqdm
@@ -49,8 +50,9 @@ def training_music(n_pieces, seed=0, progress=True):
     names = [(GENRES[k % len(GENRES)], FIRST_SEED + 1_000_000 * seed + k) for k in range(n_pieces)]
     if not (folder / "done").is_file():
         _make(folder, names, progress)
-    frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
-    return frames, np.load(folder / "sentences.npy", allow_pickle=False), [facts(compose(*name)) for name in names]
+    again = f"delete {folder}: the pieces are made again"
+    frames = open_array(folder / "frames.npy", again, mmap_mode="r")
+    return frames, open_array(folder / "sentences.npy", again), [facts(compose(*name)) for name in names]
 
 
 def seconds_to_make(n_pieces, seed=0):
