@@ -1,6 +1,6 @@
 """Run every chapter and build the book: notebooks/*.md in, _build/html/index.html out.
 
-0. The miniature data are made in the cache, unless they are there or no chapter to be run opens them.
+0. Simulated data are made in the cache, unless they are there or no chapter to be run opens them.
 1. Each notebooks/NN-name.md is run by papermill into _build/runs/. A chapter whose key (its text, the library,
    the pinned versions, its parameters and where its data come from) is unchanged is not run again.
 2. _build/stage/ mirrors the repository (book/ and the executed notebooks/), so that relative links hold.
@@ -27,6 +27,12 @@ RUNS, STAGE, HTML = BUILD / "runs", BUILD / "stage", BUILD / "html"
 CELL_TIMEOUT = 1800  # s
 SUMMARIES = ("00-overview", "91-results")  # read the numbers of the other chapters: run last
 READS = {"10-semantic-maps": ("09-language-encoding",)}  # chapters that take something from the results of others
+# simulated data -> the call that opens them, and the parameter of a chapter that names them
+OPENS = {
+    "music": ("music_genre.load(", "dataset"),
+    "corpus": ("fma.load(", "corpus"),
+    "movie": ("narrative_movie.load(", "dataset"),
+}
 SOURCES = ("NATURALISTIC_DATA", "NATURALISTIC_CACHE")  # folders that hold data: what they hold is part of the key
 
 
@@ -149,10 +155,12 @@ def run_chapters(sources, parameters, force):
             fresh = False
         if force or not fresh:
             todo.append((source, code_key(source, parameters), stamp))
-        elif stands_in(source):
-            print(f"{source.stem}: unchanged, and run on made data; BOOKFLAGS=--force tries for the real ones again")
+        elif is_a_fallback(source):
+            print(
+                f"{source.stem}: unchanged, and run on simulated data; BOOKFLAGS=--force tries for the real ones again"
+            )
     print(f"chapters: {len(todo)} to run, {len(sources) - len(todo)} unchanged", flush=True)
-    make_miniatures([source for source, *_ in todo], parameters)
+    simulate_data([source for source, *_ in todo], parameters)
     for source, code, stamp in tqdm(todo, desc="chapters", unit="chapter", disable=not todo):
         stamp.unlink(missing_ok=True)
         with measured() as cost:
@@ -174,37 +182,24 @@ def note_cost(source, cost):
         record(BUILD / "results" / "build.json", source.stem, {**cost, "dataset": dataset}, stems)
 
 
-def make_miniatures(sources, parameters):
-    """Make the miniature data that the chapters open, beforehand, so that no chapter's time is that of making them."""
+def simulate_data(sources, parameters):
+    """Simulate the data that the chapters open, beforehand, so that no chapter's time is that of simulating them."""
     import jupytext
 
     text = "\n".join(c.source for s in sources for c in jupytext.read(s).cells if c.cell_type == "code")
 
-    def wanted(call, name="dataset"):
-        asked = parameters.get(name, "miniature" if f'{name} = "miniature"' in text else None)
-        return call in text and asked == "miniature"
+    for kind, (call, name) in OPENS.items():
+        asked = parameters.get(name, "simulated" if f'{name} = "simulated"' in text else None)
+        if call in text and asked == "simulated":
+            from naturalistic.simulated import simulate
 
-    if wanted("music_genre.load("):
-        from naturalistic.datasets.music_files import miniature_folder
-        from naturalistic_simulation import make_music
-
-        make_music(miniature_folder())
-    if wanted("fma.load(", "corpus"):
-        from naturalistic.datasets import fma
-        from naturalistic_simulation import make_corpus
-
-        make_corpus(fma.miniature_folder())
-    if wanted("narrative_movie.load("):
-        from naturalistic.datasets import movie_files
-        from naturalistic_simulation import make_movie
-
-        make_movie(movie_files.miniature_folder())
+            simulate(kind)
 
 
-def stands_in(source):
-    """Say whether a chapter's last results are of data that were made in place of real ones."""
+def is_a_fallback(source):
+    """Say whether a chapter's last results are of a simulated story in place of the measured one."""
     results = BUILD / "results" / f"{source.stem}.json"
-    return results.is_file() and json.loads(results.read_text())["dataset"].startswith("made stand-in")
+    return results.is_file() and json.loads(results.read_text())["dataset"] == "Simulated data (layout of Alice)"
 
 
 def run_chapter(source, parameters):

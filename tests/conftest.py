@@ -99,7 +99,7 @@ def real_music():
 
 @pytest.fixture(scope="session")
 def small_music(tmp_path_factory):
-    """Folder of a small music miniature: one subject, one training run, two test runs."""
+    """Folder of a small simulated music experiment: one subject, one training run, two test runs."""
     how = {"seed": 5, "subjects": 1, "n_training": 1, "n_test": 2, "progress": False}
     return made_once(tmp_path_factory, "music", functools.partial(make_music, **how))
 

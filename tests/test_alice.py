@@ -18,7 +18,7 @@ def copy(stand_in, tmp_path):
 
 def test_the_real_data_open(real_alice):
     story = alice.load()
-    assert story.folder == real_alice and not story.is_stand_in
+    assert story.folder == real_alice and not story.is_simulated
     assert story.bold.shape == (27, 362, 6) and story.bold.dtype == np.float32
     assert story.motion.shape == (27, 362, 6)
     assert "s33" not in story.subjects and any("s33" in note for note in story.notes)
@@ -52,7 +52,7 @@ def test_the_real_word_rate_lies_at_20_s(real_alice):
 
 def test_the_stand_in_has_the_same_shape(stand_in):
     story = alice.load(stand_in)
-    assert story.is_stand_in and story.bold.shape == (27, 362, 6) and story.covered.all()
+    assert story.is_simulated and story.bold.shape == (27, 362, 6) and story.covered.all()
     assert story.notes == ["s33: left out, every value is zero"]
     assert 1500 < len(story.words) < 2500
     assert (np.diff(story.onsets) > 0).all() and (story.offsets >= story.onsets).all()
@@ -70,7 +70,7 @@ def test_the_stand_in_is_the_same_for_the_same_seed(stand_in, tmp_path):
 
 def test_the_stand_in_does_not_overwrite(tmp_path):
     (tmp_path / "mine").mkdir()
-    with pytest.raises(FileExistsError, match="is not this stand-in"):
+    with pytest.raises(FileExistsError, match="is not this simulated story"):
         make_story(tmp_path / "mine")
 
 
@@ -156,8 +156,8 @@ def test_bad_arguments(stand_in, tmp_path):
         alice.load(stand_in, subjects=["s33"])
     with pytest.raises(FileNotFoundError, match="expected the Alice data's layout"):
         alice.load(tmp_path)
-    with pytest.raises(ValueError, match="needs stand_in"):
-        alice.load("stand-in")
+    with pytest.raises(ValueError, match="fallback is True, expected None or 'simulated'"):
+        alice.load(stand_in, fallback=True)
 
 
 def test_own_copy_is_checked(copy, monkeypatch):
@@ -182,10 +182,10 @@ def test_a_folder_without_alice_and_no_network(stand_in, tmp_path, monkeypatch, 
     monkeypatch.setattr(alice_files, "download", unreachable)
     with pytest.raises(DownloadError, match="the server could not be reached"):
         alice.load()
-    assert alice.load(stand_in=lambda to: shutil.copytree(stand_in, to)).is_stand_in
+    assert alice.load(fallback="simulated").is_simulated
     said = capsys.readouterr().out
     assert said.count(f"$NATURALISTIC_DATA ({tmp_path}) has no folder alice; looking in the cache") == 2
-    assert said.count("MADE STAND-IN: the Alice data are not to be had here") == 1
+    assert said.count("SIMULATED DATA: the Alice data are not to be had here") == 1
 
 
 HEAD = (

@@ -245,7 +245,7 @@ def test_fourth_chapter_shows_its_figures_and_measures_what_the_cards_say(addres
     assert document.count("<audio controls") == 5
     assert (HTML / "notebooks" / "04-music-features.html").stat().st_size < 3e6
     numbers = json.loads((HTML.parent / "results" / "04-music-features.json").read_text())
-    if numbers["dataset"].startswith("MADE MINIATURE") and numbers["n_clips"] == 540:
+    if numbers["dataset"].startswith("Simulated data") and numbers["n_clips"] == 540:
         card = mini.card("mini-mulan")["scores"]
         assert numbers["caption_to_clip_median_rank"] == pytest.approx(card["caption_to_clip_median_rank"], abs=1)
         assert numbers["zero_shot_genre_accuracy"] == pytest.approx(card["zero_shot_genre_accuracy"], abs=0.01)

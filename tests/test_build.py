@@ -57,13 +57,13 @@ def test_the_key_follows_parameters_and_data(build, monkeypatch, tmp_path):
 
 def test_a_chapter_on_made_data_is_told_from_one_on_real_data(build, tmp_path):
     (source,) = build.find_chapters(["01"])
-    assert not build.stands_in(source)
+    assert not build.is_a_fallback(source)
     (tmp_path / "results").mkdir()
     path = tmp_path / "results" / "01-first-model.json"
-    path.write_text(json.dumps({"dataset": "made stand-in for Alice"}))
-    assert build.stands_in(source)
+    path.write_text(json.dumps({"dataset": "Simulated data (layout of Alice)"}))
+    assert build.is_a_fallback(source)
     path.write_text(json.dumps({"dataset": "Alice in Wonderland"}))
-    assert not build.stands_in(source)
+    assert not build.is_a_fallback(source)
 
 
 @pytest.mark.filterwarnings("ignore")  # the kernel's
@@ -232,7 +232,7 @@ def test_pages_that_sum_up_come_last_and_only_when_their_chapters_have_results(b
 def test_a_chapter_runs_again_when_what_it_reads_of_another_changes(build, monkeypatch, tmp_path):
     monkeypatch.setattr(build, "ROOT", tmp_path)
     monkeypatch.setattr(build, "code_key", lambda source, parameters: source.stem)
-    monkeypatch.setattr(build, "make_miniatures", lambda sources, parameters: None)
+    monkeypatch.setattr(build, "simulate_data", lambda sources, parameters: None)
     (tmp_path / "results").mkdir()
     sources, ran = (
         [tmp_path / f"{name}.md" for name in ("01-first-model", "09-language-encoding", "10-semantic-maps")],

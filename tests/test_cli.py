@@ -28,14 +28,15 @@ def run(capsys, *arguments):
 
 
 DATA_SETS = ["fetch ds003720", "fetch ds005531", "fetch gtzan", "fetch fma"]
-COMMANDS = ["", "doctor", "fetch", *DATA_SETS, "make", "make music", "make corpus", "make movie"]
+COMMANDS = ["", "doctor", "fetch", *DATA_SETS, "simulate", "simulate music", "simulate corpus", "simulate movie",
+            "simulate story"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_at_each_level(capsys, command):
     status, out, _ = run(capsys, *command.split(), "--help")
     assert status == 0 and f"usage: naturalistic {command}".strip() in out
-    if command not in ("fetch", "make"):
+    if command not in ("fetch", "simulate"):
         assert "example" in out
 
 
@@ -61,8 +62,9 @@ def test_python_m_naturalistic():
         ("fetch ds003720 --subject 1 --to x --connections two", "invalid int value: 'two'"),
         ("fetch ds003720 --subject 1 --to x --connections 0", "expected 1 or more"),
         ("fetch gtzan --subject 1 --to x", "unrecognized arguments: --subject 1"),
-        ("make film --to x", "invalid choice: 'film'"),
-        ("make music --to x --seed one", "invalid int value: 'one'"),
+        ("make music --to x", "make is called simulate now: naturalistic simulate music --to x"),
+        ("simulate film --to x", "invalid choice: 'film'"),
+        ("simulate music --to x --seed one", "invalid int value: 'one'"),
     ],
 )
 def test_bad_commands_get_one_line(capsys, tmp_path, monkeypatch, arguments, reason):
@@ -94,7 +96,7 @@ def test_runs_are_chosen(capsys, tmp_path):
 
 def test_a_fetch_is_passed_on_and_its_failure_told(capsys, monkeypatch, tmp_path):
     asked = {}
-    monkeypatch.setattr(cli, "fetch", lambda name, to, **how: asked.update(how, name=name, to=to) or to)
+    monkeypatch.setattr(fetching, "fetch", lambda name, to, **how: asked.update(how, name=name, to=to) or to)
     status, out, _ = run(capsys, "fetch", "gtzan", "--to", "there", "--keep", "--connections", "3")
     assert status == 0 and "gtzan: all that was asked for (1 file) is in there" in out
     how = {"base_url": None, "n_connections": 3, "dry_run": False}
@@ -103,22 +105,26 @@ def test_a_fetch_is_passed_on_and_its_failure_told(capsys, monkeypatch, tmp_path
     def fail(*_, **__):
         raise DownloadError("the server answered 500")
 
-    monkeypatch.setattr(cli, "fetch", fail)
+    monkeypatch.setattr(fetching, "fetch", fail)
     assert run(capsys, "fetch", "gtzan", "--to", "there") == (1, "", "naturalistic: the server answered 500\n")
 
 
-def test_make_music(capsys, monkeypatch, tmp_path):
+def test_simulate_music(capsys, monkeypatch, tmp_path):
     made = []
     monkeypatch.setattr(simulation, "make_music", lambda folder, **how: made.append((folder, how)), raising=False)
-    assert run(capsys, "make", "music", "--to", "here")[:2] == (0, "made, not measured: here\n")
-    run(capsys, "make", "music", "--to", "here", "--seed", "0", "--subjects", "2")
+    assert run(capsys, "simulate", "music", "--to", "here")[:2] == (0, "simulated, not measured: here\n")
+    run(capsys, "simulate", "music", "--to", "here", "--seed", "0", "--subjects", "2")
     assert made == [("here", {}), ("here", {"seed": 0, "subjects": 2})]
 
     def refuse(folder, **_):
         raise ValueError("subjects is 0, expected 1 or more")
 
     monkeypatch.setattr(simulation, "make_music", refuse, raising=False)
-    assert run(capsys, "make", "music", "--to", "here") == (2, "", "naturalistic: subjects is 0, expected 1 or more\n")
+    assert run(capsys, "simulate", "music", "--to", "here") == (
+        2,
+        "",
+        "naturalistic: subjects is 0, expected 1 or more\n",
+    )
 
 
 class Slow(BaseHTTPRequestHandler):
@@ -165,3 +171,16 @@ def test_ctrl_c_leaves_what_can_be_gone_on_with(tmp_path):
     assert "stopped; what has arrived is kept. To go on: naturalistic fetch ds003720 --subject 1" in err
     assert "Traceback" not in err
     assert part.stat().st_size > 0 and not part.with_suffix("").exists()
+
+
+def test_without_the_simulation(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "naturalistic_simulation", None)
+    for command in ("simulate music", "train mini-ssl"):
+        status, out, err = run(capsys, *command.split(), "--to", str(tmp_path / "x"))
+        assert (status, out) == (2, "") and "this command needs the package naturalistic_simulation" in err
+
+
+def test_help_imports_nothing_slow():
+    code = "import sys; from naturalistic import cli; cli._parser().format_help(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"numpy", "torch", "requests", "joblib", "pooch", "tqdm"} & set(loaded) == set()

@@ -209,7 +209,7 @@ def test_the_commands(archives, tmp_path, capsys, monkeypatch):
     assert "required: --subset" in capsys.readouterr().err
     asked = []
     monkeypatch.setattr(simulation, "make_corpus", lambda folder, **how: asked.append((folder, how)))
-    assert cli.main(["make", "corpus", "--to", "here", "--seed", "4"]) == 0 and asked == [("here", {"seed": 4})]
+    assert cli.main(["simulate", "corpus", "--to", "here", "--seed", "4"]) == 0 and asked == [("here", {"seed": 4})]
 
 
 # --- Reading --------------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ REASONS = {
 def test_tracks_and_their_titles(archive):
     corpus = fma.load(archive)
     assert len(corpus) == 9 and [t.id for t in corpus.tracks] == sorted(t.id for t in corpus.tracks)
-    assert corpus.folder == archive / "fma_small" and not corpus.is_made
+    assert corpus.folder == archive / "fma_small" and not corpus.is_simulated
     track = corpus["000005"]
     assert track == fma.Track("000005", archive / "fma_small/000/000005.mp3", "Tune, 000005", "Artist 000005", "Rock")
     assert str(track) == "Artist 000005: Tune, 000005 (Rock)" and str(corpus["000020"]) == "track 000020"
@@ -327,11 +327,10 @@ def test_folders_that_are_no_corpus(tmp_path, prepare, error, message):
         fma.load(prepare(tmp_path))
 
 
-def test_the_made_corpus_is_made_where_it_is_asked_for(archive):
-    with pytest.raises(FileNotFoundError, match=r"is not there: make it first \(naturalistic make corpus --to \S+\)"):
-        fma.load("miniature")
+def test_the_corpus_is_simulated_where_it_is_asked_for(archive, monkeypatch):
     asked = []
-    corpus = fma.load("miniature", stand_in=lambda to: asked.append(to) or shutil.copytree(archive, to))
+    monkeypatch.setattr(simulation, "make_corpus", lambda to: asked.append(to) or shutil.copytree(archive, to))
+    corpus = fma.load()
     assert len(corpus) == 9 and asked == [corpus.folder.parent]
 
 
@@ -347,7 +346,7 @@ def test_long_biographies_and_a_table_that_is_no_text(tmp_path):
         fma.load(tmp_path)
 
 
-# --- The miniature's corpus -----------------------------------------------------------------------------------
+# --- The simulated corpus -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -358,7 +357,7 @@ def small_corpus(tmp_path_factory):
 
 def test_the_made_corpus_is_read_as_the_real_one(small_corpus):
     corpus = fma.load(small_corpus)
-    assert corpus.is_made and str(corpus) == "MADE MINIATURE of a corpus: 5 tracks of 5 genres"
+    assert corpus.is_simulated and str(corpus) == "Simulated data (layout of FMA): 5 tracks of 5 genres"
     assert (small_corpus / "fma_made/000/000005.mp3").is_file() and corpus.notes == ()
     track = corpus["000004"]
     assert track.genre == made.piece_of(4).genre and "(made)" in track.title and "(made)" in track.artist

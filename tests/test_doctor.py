@@ -222,18 +222,18 @@ def test_a_miniature_is_not_taken_for_the_measured_data(tmp_path):
     sparse(tmp_path / "ds003720", "ds003720", 1)
     (tmp_path / "genres" / "blues").mkdir(parents=True)
     (tmp_path / "captions.csv").touch()
-    (tmp_path / "README").write_text("MADE MINIATURE. No brain was measured.")
+    (tmp_path / "README").write_text("SIMULATED DATA. No brain was measured.")
     found = data.data_sets([tmp_path])
     assert {one["state"] for one in found.values()} == {"not found"}
 
 
 def test_miniatures(tmp_path, monkeypatch):
     monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path))
-    assert "naturalistic make movie --to " in data.miniature("movie").get
-    (tmp_path / "miniature/movie").mkdir(parents=True)
-    assert data.miniature("movie").state == "not found"  # a folder alone is none
-    (tmp_path / "miniature/movie/README").write_text("MADE MINIATURE. No brain was measured")
-    assert data.miniature("movie").state == "complete"
+    assert "naturalistic simulate movie --to " in data.simulated_data("movie").get
+    (tmp_path / "simulated/movie").mkdir(parents=True)
+    assert data.simulated_data("movie").state == "not found"  # a folder alone is none
+    (tmp_path / "simulated/movie/README").write_text("SIMULATED DATA. No brain was measured")
+    assert data.simulated_data("movie").state == "complete"
 
 
 def test_real_text_files_without_scans(real_music):

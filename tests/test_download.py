@@ -7,7 +7,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from naturalistic.datasets import alice, alice_files
 from naturalistic.datasets.fetch import DownloadError, download, read_manifest, sha256
-from naturalistic_simulation import make_story
 
 # the server breaks its own sockets on purpose
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -113,10 +112,10 @@ def test_the_stand_in_takes_over_and_says_so(monkeypatch, capsys):
     monkeypatch.setattr(alice_files, "ADDRESS", "http://127.0.0.1:9")
     with pytest.raises(DownloadError):
         alice.load()
-    story = alice.load(stand_in=make_story)
+    story = alice.load(fallback="simulated")
     assert "could not be reached" in capsys.readouterr().out
-    assert story.is_stand_in and story.name == "made stand-in for Alice"
-    assert story.title("Words") == "MADE STAND-IN, NO BRAIN: Words"
+    assert story.is_simulated and story.name == "Simulated data (layout of Alice)"
+    assert story.title("Words") == "Simulated data (layout of Alice): Words"
 
 
 def test_the_manifest_lists_all_that_the_loader_reads():

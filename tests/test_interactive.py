@@ -12,7 +12,7 @@ from naturalistic.plotting.interactive import NONE, UNIT, surface_page
 from naturalistic.plotting.style import LEVEL_COLOURS
 from naturalistic.surface import SIDES, meshes
 
-TITLE = 'MADE MINIATURE, NO BRAIN: <which> "level"?'
+TITLE = 'Simulated data (layout of ds005531): <which> "level"?'
 
 
 def made_maps():
@@ -63,7 +63,7 @@ def test_the_page_says_that_it_is_made_is_small_and_asks_nobody(page):
     assert len(frame) < 0.8e6
     assert frame.startswith("<iframe title=") and frame.endswith("</iframe>") and frame.count("<") == 2
     assert unescape(re.search(r'srcdoc="([^"]*)"', frame)[1]) == page.html
-    assert page.html.count("MADE MINIATURE, NO BRAIN: &lt;which&gt;") == 3
+    assert page.html.count("Simulated data (layout of ds005531): &lt;which&gt;") == 3
     assert "//" not in re.sub(r"const data = .*;\n", "", page.html).replace("// ", "")  # no address of any kind
     assert "@" not in re.sub(r"const data = .*;\n", "", page.html)
     assert page.html.count("</script>") == 1

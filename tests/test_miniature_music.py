@@ -51,8 +51,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, small_music):
 def test_the_loader_takes_it_as_the_real_thing(small_music):
     experiment = music_genre.load(small_music)
     assert experiment.runs == ("Training_run-01", "Test_run-01", "Test_run-02")
-    assert experiment.is_made and str(experiment).startswith("MADE MINIATURE")
-    assert experiment.title("x").startswith("MADE MINIATURE") and "CC0" not in str(experiment)
+    assert experiment.is_simulated and str(experiment).startswith("Simulated data (layout of ds003720)")
+    assert experiment.title("x").startswith("Simulated data") and "CC0" not in str(experiment)
     assert len(experiment.clips) == 60 and experiment.subjects == ("001",)
     found = experiment.scans("001")
     scans.check(found)
@@ -64,7 +64,10 @@ def test_the_loader_takes_it_as_the_real_thing(small_music):
     gtzan.check_tracks(experiment.audio, experiment.clips)
     wave = gtzan.load_clip(experiment.audio, experiment.clips[3])
     assert wave.shape == (15 * 22050,)
-    assert "MADE" in (small_music / "README").read_text() and "MADE" in (small_music / "ds003720/README").read_text()
+    assert (
+        "SIMULATED" in (small_music / "README").read_text()
+        and "SIMULATED" in (small_music / "ds003720/README").read_text()
+    )
 
 
 def test_tracks_are_of_gtzans_form_and_captions_of_each_clip(small_music):
@@ -100,16 +103,16 @@ def test_the_plan_is_that_of_the_experiment():
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, small_music):
-    with pytest.raises(FileExistsError, match="is not this miniature"):
+    with pytest.raises(FileExistsError, match="is not this simulated data set"):
         make_music(tmp_path)
-    with pytest.raises(FileExistsError, match="is not this miniature"):
+    with pytest.raises(FileExistsError, match="is not this simulated data set"):
         make_music(small_music, seed=6, subjects=1)
 
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
     full = type("usage", (), {"free": 5e6})
     monkeypatch.setattr(whole.shutil, "disk_usage", lambda _: full)
-    with pytest.raises(OSError, match=r"5 MB free, the miniature needs 9\d\d MB"):
+    with pytest.raises(OSError, match=r"5 MB free, the simulated data set needs 9\d\d MB"):
         make_music(tmp_path / "music")
     assert list(tmp_path.iterdir()) == []
 

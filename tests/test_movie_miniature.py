@@ -178,7 +178,9 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
 
 def test_the_loader_takes_it_as_the_real_thing(small_movie):
     movie = narrative_movie.load(small_movie)
-    assert movie.is_made and str(movie).startswith("MADE MINIATURE") and movie.levels == LEVELS
+    assert (
+        movie.is_simulated and str(movie).startswith("Simulated data (layout of ds005531)") and movie.levels == LEVELS
+    )
     assert [run.name for run in movie.select("Training")] == ["lighthouse_run-01", "bakery_run-01"]
     assert movie.repeats == [(f"{title}_run-02", f"{title}_run-03") for title in TITLES]
     assert [run.n_kept for run in movie.runs] == [450] * 6 and len(movie.folds()) == 2
@@ -208,9 +210,9 @@ def test_an_older_recipe_is_replaced(tmp_path, monkeypatch, capsys):
     write(tmp_path / "m")
     assert "recipe new" in (tmp_path / "m" / "README").read_text() and "older recipe" in capsys.readouterr().out
     for other in ({"seed": 6}, {"subjects": 2}, {"dramas": ("station",)}):
-        with pytest.raises(FileExistsError, match="exists and is not this miniature"):
+        with pytest.raises(FileExistsError, match="exists and is not this simulated data set"):
             write(tmp_path / "m", **other)
-    with pytest.raises(FileExistsError, match="exists and is not this miniature"):
+    with pytest.raises(FileExistsError, match="exists and is not this simulated data set"):
         make_movie(tmp_path / "m", 5, 1, embed=embed, embed_name="another model", dramas=TITLES)
 
 
@@ -248,7 +250,7 @@ def test_a_bad_embedding_leaves_nothing(tmp_path, bad):
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(folders.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
-    with pytest.raises(OSError, match="5 MB free, the miniature needs"):
+    with pytest.raises(OSError, match="5 MB free, the simulated data set needs"):
         write(tmp_path / "movie")
     assert list(tmp_path.iterdir()) == []
 
@@ -441,5 +443,5 @@ def test_make_movie_on_the_command_line(monkeypatch, capsys):
 
     made = []
     monkeypatch.setattr(text_embedding, "make_movie", lambda folder, **how: made.append((folder, how)))
-    assert cli.main(["make", "movie", "--to", "here", "--seed", "3", "--subjects", "2"]) == 0
-    assert made == [("here", {"seed": 3, "subjects": 2})] and "made, not measured: here" in capsys.readouterr().out
+    assert cli.main(["simulate", "movie", "--to", "here", "--seed", "3", "--subjects", "2"]) == 0
+    assert made == [("here", {"seed": 3, "subjects": 2})] and "simulated, not measured: here" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import h5py
+import naturalistic_simulation
 import nibabel as nib
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_lengths_are_those_of_the_published_features(real_movie):
 def test_the_real_tree_of_43_runs(real_movie):
     movie = narrative_movie.load(real_movie)
     assert movie.subjects == ("S01", "S02", "S03", "S04", "S05", "S06") and len(movie.runs) == 41
-    assert not movie.is_made and movie.notes == [] and movie.tr == 1 and movie.levels == ()
+    assert not movie.is_simulated and movie.notes == [] and movie.tr == 1 and movie.levels == ()
     assert "22,262 s of training, 7,737 s of test" in str(movie) and "CC0" in str(movie)
     assert movie.title("x") == "x" and movie.repeats == []
     assert len(narrative_movie.load(real_movie, overlap="paper").runs) == 43
@@ -152,7 +153,7 @@ def write_annotation(folder, run, kind, rows, encoding="utf-8"):
 def make(folder):
     """Write two subjects and five runs of a miniature, with all levels."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "README").write_text("MADE MINIATURE of nothing")
+    (folder / "README").write_text("SIMULATED DATA of nothing")
     rows, rng = [COLUMNS], np.random.default_rng(0)
     names = {"lamp_run-01": 30, "lamp_run-02": 40, "tide_run-01": 35, "tide_run-02": 33, "tide_run-03": 33}
     for run, n in names.items():
@@ -203,9 +204,13 @@ def raw_run(folder, subject, run):
         return file["dataDT"][:], scipy.io.loadmat(mask)["tvoxels"].ravel().astype(int) - 1
 
 
-def test_a_made_experiment(tree):
+def test_a_simulated_experiment(tree, monkeypatch):
     movie = narrative_movie.load(tree)
-    assert movie.is_made and movie.title("x").startswith("MADE MINIATURE") and "no brain was measured" in str(movie)
+    assert (
+        movie.is_simulated
+        and movie.title("x") == "Simulated data (layout of ds005531): x"
+        and "no brain was measured" in str(movie)
+    )
     assert [run.name for run in movie.runs] == [
         "lamp_run-01",
         "tide_run-01",
@@ -224,7 +229,8 @@ def test_a_made_experiment(tree):
     assert narrative_movie.load(tree.parent, subjects="[2]").subjects == ("S02",)  # as papermill -p hands it over
     assert found.subjects == ("S02",) and [run.name for run in found.runs] == ["lamp_run-01", "tide_run-02"]
     made = []
-    assert narrative_movie.load(stand_in=lambda to: made.append(make(to))).is_made and len(made) == 1
+    monkeypatch.setattr(naturalistic_simulation, "make_movie", lambda to: made.append(make(to)), raising=False)
+    assert narrative_movie.load().is_simulated and len(made) == 1
 
 
 def test_annotations_lose_what_the_scans_lose(tree):
@@ -603,8 +609,6 @@ def test_places_that_are_not_the_data_set(tmp_path, tree):
         narrative_movie.load(tmp_path / "nothing")
     with pytest.raises(FileNotFoundError, match="expected the layout of ds005531"):
         narrative_movie.load(tmp_path)
-    with pytest.raises(FileNotFoundError, match="naturalistic make movie"):
-        narrative_movie.load()
     movie = narrative_movie.load(tree, runs=["lamp_run-01"])
     with pytest.raises(ValueError, match="there is no Test run; the runs are lamp_run-01"):
         movie.annotations("Story", "Test")
@@ -637,13 +641,13 @@ def test_text_without_a_brain(tmp_path, tree):
         (lambda text: "", "has the columns"),
     ],
 )
-def test_broken_tables_of_a_miniature(broken, change, message):
+def test_broken_tables_of_own_films(broken, change, message):
     path = broken / "runs.tsv"
     path.write_text(change(path.read_text()))
     with pytest.raises(ValueError, match=message):
         narrative_movie.load(broken)
     path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"runs\.tsv is missing"):
+    with pytest.raises(FileNotFoundError, match=r"expected the layout of ds005531, with a runs\.tsv"):
         narrative_movie.load(broken)
 
 
@@ -689,7 +693,7 @@ def real_forrest():
 
 def test_the_real_tables(real_forrest):
     film = studyforrest.load(real_forrest)
-    assert film.run_names == tuple(f"segment-{k}" for k in range(1, 9)) and not film.is_made
+    assert film.run_names == tuple(f"segment-{k}" for k in range(1, 9)) and not film.is_simulated
     assert list(film.n_seconds.values()) == [894, 866, 860, 960, 908, 862, 1068, 667]
     assert film.levels == ("Speech", "Story", "TimePlace") and "7,085 s" in str(film)
     counts = {"english_dialog.csv": 985, "german_audio_description.csv": 573, "locations.tsv": 869}

@@ -13,14 +13,14 @@ from test_level_features import save_tiny
 pytestmark = MARKS
 
 
-def test_first_model_on_the_stand_in_finds_what_was_planted(tmp_path, monkeypatch):
+def test_first_model_on_simulated_data_finds_what_was_planted(tmp_path, monkeypatch):
     printed, n_figures, numbers = run(
-        "01-first-model", tmp_path, monkeypatch, dataset="stand-in", window=4, n_permutations=60,
+        "01-first-model", tmp_path, monkeypatch, dataset="simulated", window=4, n_permutations=60,
         subjects="[s18, s22, s23, s24, s26, s28, s30, s31, s33, s35, s36, s37]",  # text, as papermill -p hands it over
     )  # fmt: skip
-    assert printed.startswith("MADE STAND-IN")
+    assert printed.startswith("Simulated data (layout of Alice)")
     assert n_figures == 6 and numbers["n_subjects"] == 11
-    assert numbers["dataset"] == "made stand-in for Alice"
+    assert numbers["dataset"] == "Simulated data (layout of Alice)"
     # planted: LPTL follows word rate and kind of scene most; LIPL only what listeners share besides
     middle = f"layer {numbers['middle']}"
     assert numbers["p"]["controls"]["LPTL"] < 0.02 and numbers["p"][middle]["LPTL"] < 0.02
@@ -53,7 +53,7 @@ def small_movie(tmp_path_factory):
 def test_movie_experiment_on_a_small_miniature(tmp_path, monkeypatch, small_movie):
     printed, n_figures, numbers = run("03-movie-experiment", tmp_path, monkeypatch, dataset=str(small_movie), start=30)
     assert "1 subjects x 3 runs" in printed and "Speech, Object, Story, Summary, TimePlace" in printed
-    assert n_figures == 3 and numbers["dataset"].startswith("MADE MINIATURE")
+    assert n_figures == 3 and numbers["dataset"].startswith("Simulated data")
     assert numbers["n_training"] == 450 and numbers["n_test"] == 450
     pace = numbers["half_life"]
     assert pace["Speech"] <= pace["Object"] < pace["Summary"] == pace["TimePlace"]

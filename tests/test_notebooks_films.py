@@ -36,10 +36,10 @@ def one_viewer(tmp_path_factory, two_viewers):
 
 def test_levels_and_layers_are_found_in_two_viewers(tmp_path, monkeypatch, two_viewers):
     printed, n_figures, numbers = run(
-        "09-language-encoding", tmp_path, monkeypatch, dataset=str(two_viewers), contexts="[1, 8]", story="stand-in",
+        "09-language-encoding", tmp_path, monkeypatch, dataset=str(two_viewers), contexts="[1, 8]", story="simulated",
         n_permutations=999,
     )  # fmt: skip
-    assert printed.startswith("MADE MINIATURE") and n_figures == 7 and numbers["n_subjects"] == 2
+    assert printed.startswith("Simulated data") and n_figures == 7 and numbers["n_subjects"] == 2
     for level in LEVELS:
         assert np.abs(numbers["checks"]["layer_steps"][level]).max() <= 1
         assert min(numbers["gain"][level]["subjects"]) > 0
@@ -50,7 +50,7 @@ def test_levels_and_layers_are_found_in_two_viewers(tmp_path, monkeypatch, two_v
     assert found == planted and set(planted.values()) == set(LEVELS)
     means = {level: np.mean(values) for level, values in numbers["accuracy"]["minilm"].items()}
     assert min(means[k] for k in LEVELS) > 2 * max(means["Summary"], means["TimePlace"])
-    assert numbers["alice_data"] == "made stand-in for Alice"
+    assert numbers["alice_data"] == "Simulated data (layout of Alice)"
 
 
 def test_unique_variance_is_where_it_was_planted(tmp_path, monkeypatch, two_viewers):
@@ -83,7 +83,7 @@ def test_unique_variance_is_where_it_was_planted(tmp_path, monkeypatch, two_view
 
 def test_one_viewer_without_truth_or_repeats(tmp_path, monkeypatch, one_viewer):
     printed, n_figures, swept = run(
-        "09-language-encoding", tmp_path, monkeypatch, dataset=str(one_viewer), contexts=[1], story="stand-in",
+        "09-language-encoding", tmp_path, monkeypatch, dataset=str(one_viewer), contexts=[1], story="simulated",
         subjects="[1]", language_models="[minilm]", n_permutations=999,
     )  # fmt: skip
     assert "1,350 s of training, 1,350 s of test" in printed and n_figures == 7

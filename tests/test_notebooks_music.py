@@ -13,7 +13,7 @@ pytestmark = MARKS
 def test_music_experiment_on_the_miniature_finds_what_was_planted(tmp_path, monkeypatch, small_music):
     printed, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, dataset=str(small_music))
     assert "made music, and no brain was measured" in printed and "15 of 18 runs are not there" in printed
-    assert n_figures == 7 and numbers["dataset"].startswith("MADE MINIATURE") and numbers["n_subjects"] == 1
+    assert n_figures == 7 and numbers["dataset"].startswith("Simulated data") and numbers["n_subjects"] == 1
     planted, ceiling = numbers["planted"], numbers["ceiling"]["sub-001"]
     assert planted["r"] > 0.8 and 0.8 < planted["slope"] < 1.15 and planted["shift_error_mm"] < 0.2
     assert ceiling["primary auditory"] > 0.4 > 0.3 > ceiling["early visual"]
@@ -52,7 +52,7 @@ def test_music_features_on_the_small_miniature(tmp_path, monkeypatch, small_musi
     asked = {"dataset": str(small_music), "models": "[mini-mulan, mini-ssl]"}  # text, as papermill -p hands it over
     printed, n_figures, numbers = run("04-music-features", tmp_path, monkeypatch, **asked)
     assert "(60, 4, 128)" in printed and "(60, 7, 192)" in printed
-    assert n_figures == 4 and numbers["n_clips"] == 60 and numbers["dataset"].startswith("MADE MINIATURE")
+    assert n_figures == 4 and numbers["n_clips"] == 60 and numbers["dataset"].startswith("Simulated data")
     assert numbers["caption_to_clip_median_rank"] <= 2 and numbers["zero_shot_genre_accuracy"] >= 0.75
     genre, onsets = numbers["probes"]["genre"], numbers["probes"]["onset strength"]
     assert genre["mini-mulan"] > 0.7 > 3 * numbers["chance"]["genre"] and onsets["mini-ssl"] > 0.4

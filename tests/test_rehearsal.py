@@ -93,13 +93,13 @@ def test_a_film_told_for_the_first_time_is_told_as_it_was_written():
 def test_the_loader_of_the_real_data_opens_the_text(shown, tmp_path):
     root = tmp_path / "ds005531"
     whole.write_top(root, viewer.README.format(seed=1, embed_name="x"), "Narrative Movie fMRI Dataset", "v1.9.0")
-    assert (root / "README").read_text().startswith("MADE REHEARSAL. No brain was measured")
+    assert (root / "README").read_text().startswith("SIMULATED DATA. No brain was measured")
     viewer._write_texts(root / "derivatives" / "annotation", shown)
     movie = narrative_movie.load(tmp_path, overlap="authors")
     n = {split: sum(run.n_kept for run in movie.select(split)) for split in ("Training", "Test")}
     assert n == {"Training": 22262, "Test": 7737} and movie.levels == ("Speech", "Object", "Story")
-    assert movie.is_made and movie.title("x") == "MADE REHEARSAL, NO BRAIN: x"
-    assert movie.name == "MADE REHEARSAL of ds005531" and "no brain was measured" in str(movie)
+    assert movie.is_simulated and movie.title("x") == "Simulated data (layout of ds005531): x"
+    assert movie.name == "Simulated data (layout of ds005531)" and "no brain was measured" in str(movie)
     run = movie.select("Test")[0]
     read = movie.annotations("Object", [run.name])
     assert read.texts == shown[run.name].texts["Object"][run.n_overlap :]
@@ -178,7 +178,7 @@ def test_a_listener_is_opened_as_the_real_data_are(tmp_path, monkeypatch):
     monkeypatch.setattr(listener, "make_music", make_little)
     root = listener.make_listener(tmp_path, 3, runs=TWO, n_jobs=1, progress=False)
     experiment = music_genre.load(root, subjects="[1]")
-    assert experiment.runs == TWO and experiment.title("x") == "MADE REHEARSAL, NO BRAIN: x"
+    assert experiment.runs == TWO and experiment.title("x") == "Simulated data (layout of ds003720): x"
     assert experiment.audio == tmp_path / "genres" and len(experiment.clips) == 10
     path = root / "sub-001" / "func" / "sub-001_task-Test_run-01_bold.nii"
     image = nib.load(path)

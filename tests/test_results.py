@@ -76,14 +76,14 @@ def test_objects_among_arrays_are_refused(folder):
 @pytest.mark.parametrize(
     ("dataset", "shown"),
     [
-        ("MADE MINIATURE of ds003720", "MADE MINIATURE, NO BRAIN: A title"),
-        ("made stand-in for Alice", "MADE STAND-IN, NO BRAIN: A title"),
+        ("Simulated data (layout of ds003720)", "Simulated data (layout of ds003720): A title"),
+        ("made stand-in for Alice", "made stand-in for Alice: A title"),
         ("ds003720, music genre", "A title"),
     ],
 )
 def test_figure_titles_of_results_say_that_the_data_are_made(dataset, shown):
     numbers = results.save("09-x", {}, dataset=dataset, seed=1)
-    assert results.title(numbers, "A title") == shown and results.is_made(numbers) == (shown != "A title")
+    assert results.title(numbers, "A title") == shown and results.is_simulated(numbers) == (shown != "A title")
     assert results.is_there("09-x") and not results.is_there("09-y")
 
 

@@ -1,9 +1,12 @@
 """The library finds the simulation by name, and says what is missing where it is not installed."""
 
+import importlib
 import sys
 
+import naturalistic_simulation
 import pytest
-from naturalistic import generation, simulated
+from naturalistic import generation, renamed, simulated
+from naturalistic.datasets import alice, fma, music_genre, narrative_movie
 from naturalistic.features import audio
 
 
@@ -36,3 +39,47 @@ def test_a_library_that_the_simulation_lacks_is_named_as_it_is(monkeypatch):
     monkeypatch.setitem(sys.modules, "soxr", None)
     with pytest.raises(ModuleNotFoundError, match="soxr"):
         simulated.simulation("corpus")
+
+
+LOADERS = {"music": music_genre.load, "movie": narrative_movie.load, "story": alice.load, "corpus": fma.load}
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_loaders_find_the_maker_by_name(kind, monkeypatch):
+    asked = []
+    monkeypatch.setattr(naturalistic_simulation, f"make_{kind}", asked.append, raising=False)
+    with pytest.raises(FileNotFoundError):  # nothing was made
+        LOADERS[kind]("simulated")
+    for name in simulated.OLD_NAMES:
+        with pytest.warns(FutureWarning, match=f'="{name}" is called .*="simulated" now'), pytest.raises(OSError):
+            LOADERS[kind](name)
+    assert asked == [simulated.data_folder(kind)] * 3
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_loaders_without_the_simulation(kind, not_installed):
+    with pytest.raises(ModuleNotFoundError, match='dataset="simulated" needs the package naturalistic_simulation'):
+        LOADERS[kind]("simulated")
+
+
+def test_titles():
+    name = simulated.name_of("ds003720")
+    assert simulated.title("x", name) == "Simulated data (layout of ds003720): x"
+    assert simulated.title("x", "ds003720, Music Genre fMRI") == "x"
+
+
+@pytest.mark.parametrize("mark", simulated.MARKS)
+def test_simulated_data_of_the_first_edition_are_known(mark, tmp_path):
+    assert not simulated.is_simulated(tmp_path)
+    (tmp_path / "README").write_text(f"{mark}. No brain was measured.")
+    assert simulated.is_simulated(tmp_path)
+
+
+@pytest.mark.parametrize("name", renamed.RENAMED)
+def test_old_names_say_what_they_are_called_now(name):
+    with pytest.raises(ImportError, match=f"{name} is called {renamed.RENAMED[name]} now"):
+        importlib.import_module(name)
+    assert importlib.import_module(renamed.RENAMED[name])
+    package, _, module = name.rpartition(".")
+    with pytest.raises(ImportError, match="is called"):
+        exec(f"from {package} import {module}")

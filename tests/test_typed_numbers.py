@@ -151,7 +151,7 @@ def write_results(rng):
         return {level: make() for level in ("Speech", "Object", "Story", "Summary", "TimePlace")}
 
     def save(chapter, **numbers):
-        results.save(chapter, numbers, dataset=f"MADE MINIATURE of ds{whole()}", seed=0)
+        results.save(chapter, numbers, dataset=f"Simulated data (layout of ds{whole()})", seed=0)
 
     models, ours = ("mini-mulan", "mini-ssl", "text"), ("MuLan_music", "w2v-BERT-avg", "MuLan_text")
     save(

@@ -8,4 +8,7 @@ Lower layers never import higher ones; from low to high: ``runs``, ``cache`` and
 
 from importlib.metadata import version
 
+from naturalistic.renamed import explain_old_names
+
 __version__ = version("naturalistic")
+explain_old_names()

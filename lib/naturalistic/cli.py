@@ -1,4 +1,4 @@
-"""The command ``naturalistic``: fetch published data, make small data in their layouts, say what is there.
+"""The command ``naturalistic``: fetch published data, simulate small data in their layouts, say what is there.
 
 Exit status: 0 done, 1 it failed on the way, 2 what was asked for is not possible, 130 stopped with Ctrl-C.
 """
@@ -10,11 +10,9 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from naturalistic.datasets.fetch import fetch, plan_of
 from naturalistic.datasets.openneuro import PARTS, manifest, subject_of
 from naturalistic.datasets.place import check_writable
 from naturalistic.datasets.plan import RequestError
-from naturalistic.simulated import simulation
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,6 +31,10 @@ def main(arguments=None):
         Those of the process unless given.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] == ["make"]:  # its name in the first edition
+        now = shlex.join(["naturalistic", "simulate", *arguments[1:]])
+        print(f"naturalistic: make is called simulate now: {now}", file=sys.stderr)
+        return 2
     asked = _parser().parse_args(arguments)
     try:
         return asked.run(asked) or 0
@@ -50,6 +52,8 @@ def main(arguments=None):
 
 def run_fetch(asked):
     """Fetch a data set and say where it is."""
+    from naturalistic.datasets.fetch import fetch, plan_of  # slow to import, as is what other commands need
+
     choices = ("subjects", "runs", "parts", "subset", "keep")
     selection = {key: getattr(asked, key) for key in choices if hasattr(asked, key)}
     if "subjects" in selection:
@@ -61,22 +65,32 @@ def run_fetch(asked):
         print(f"{asked.name}: all that was asked for ({len(files)} file{'s'[: len(files) != 1]}) is in {folder}")
 
 
-def run_make(asked):
-    """Make small data and say where they are."""
-    maker = getattr(simulation(wanted="naturalistic make"), asked.maker)  # slow to import, and not needed to fetch
+def run_simulate(asked):
+    """Simulate a data set and say where it is."""
+    simulation = _simulation()
     options = {key: value for key in asked.options if (value := getattr(asked, key)) is not None}
     if not Path(asked.to).exists():  # one that is there may be whole, and on a disk that can only be read
         check_writable(asked.to)
     try:
-        folder = maker(asked.to, **options)
+        folder = getattr(simulation, f"make_{asked.kind}")(asked.to, **options)
     except ValueError as error:
         raise RequestError(str(error)) from error
-    print(f"made, not measured: {folder or asked.to}")
+    print(f"simulated, not measured: {folder or asked.to}")
+
+
+def _simulation(module=""):
+    """Return the package that simulates, or a module of it."""
+    from naturalistic.simulated import simulation
+
+    try:
+        return simulation(module, "this command")
+    except ModuleNotFoundError as error:
+        raise RequestError(str(error)) from error
 
 
 def run_train(asked):
-    """Train a small model of the miniature, and say what it can do."""
-    train = simulation("training.cards", "naturalistic train").train
+    """Train a small model of simulated music, and say what it can do."""
+    train = _simulation("training.cards").train
 
     size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(asked, key)) is not None}
     try:
@@ -145,28 +159,31 @@ FETCHABLE = {
         _fma_options, "--subset small --to data/fma",
     ),
 }  # fmt: skip
-# name -> what it is, module of naturalistic and its function, options (all whole numbers)
-MAKEABLE = {
-    "music": ("the music experiment in made brains, in the layout of ds003720", "make_music",
+# name -> what it is, options (all whole numbers)
+SIMULATED = {
+    "music": ("the music experiment in simulated brains, in the layout of ds003720",
               {"seed": "of all that is drawn at random", "subjects": "how many"}),
-    "corpus": ("2,000 pieces of made music to retrieve from, in the layout of the Free Music Archive",
-               "make_corpus",
+    "corpus": ("2,000 pieces of simulated music to retrieve from, in the layout of the Free Music Archive",
                {"seed": "another seed, other pieces"}),
-    "movie": ("the movie experiment in made brains, in the layout of ds005531", "make_movie",
+    "movie": ("the movie experiment in simulated brains, in the layout of ds005531",
               {"seed": "of all that is drawn at random", "subjects": "how many"}),
+    "story": ("a story in 27 simulated brains, in the layout of the Alice data",
+              {"seed": "of all that is drawn at random"}),
 }  # fmt: skip
 
 
 # name -> what it is
 TRAINABLE = {
-    "mini-mulan": "the joint model of made music and its captions",
-    "mini-ssl": "the model of made music that reads no captions",
-    "mini-generator": "the generator of made music from vectors of mini-mulan",
+    "mini-mulan": "the joint model of simulated music and its captions",
+    "mini-ssl": "the model of simulated music that reads no captions",
+    "mini-generator": "the generator of simulated music from vectors of mini-mulan",
 }
 
 
 def _parser():
-    example = f"example:\n  naturalistic fetch ds003720 {FETCHABLE['ds003720'][2]}\n  naturalistic make music --to DIR"
+    example = (
+        f"example:\n  naturalistic fetch ds003720 {FETCHABLE['ds003720'][2]}\n  naturalistic simulate music --to DIR"
+    )
     parser = _new(Parser, prog="naturalistic", description="Data for the book on music, films and the brain.",
                   epilog=example)  # fmt: skip
     parser.add_argument("--version", action="version", version=f"naturalistic {version('naturalistic')}")
@@ -181,11 +198,12 @@ def _parser():
             ),
         )
     )
-    _add_make(_new(commands.add_parser, "make", help="make small data in the layout of a data set", description=(
-        "Make small data in the layout of a data set, from a seed: no network, and no brain.")))  # fmt: skip
-    _add_train(_new(commands.add_parser, "train", help="train a small model of the miniature again", description=(
-        "Train a small model of the miniature again; stopped, it goes on at the last epoch. Its weights come with the "
-        "package: this is how they were made.")))  # fmt: skip
+    _add_simulate(_new(commands.add_parser, "simulate", help="simulate small data in the layout of a data set",
+                       description="Simulate small data in the layout of a data set, from a seed: no network, and no "
+                       "brain."))  # fmt: skip
+    _add_train(_new(commands.add_parser, "train", help="train a small model of simulated music again", description=(
+        "Train a small model of simulated music again; stopped, it goes on at the last epoch. Its weights come with "
+        "the package: this is how they were made.")))  # fmt: skip
     _add_doctor(_new(commands.add_parser, "doctor", help="say what is installed and found, and what is missing",
                      description="Say what is installed, what the machine has, which data sets are found, what is "
                      "missing and how to get it. Exit status 0 if the default book can be built, 1 if not.",
@@ -213,15 +231,15 @@ def _add_fetch(parser):
         one.set_defaults(run=run_fetch, name=name, kept="what has arrived is kept")
 
 
-def _add_make(parser):
+def _add_simulate(parser):
     kinds = parser.add_subparsers(required=True, metavar="KIND")
-    for name, (what, maker, options) in MAKEABLE.items():
+    for name, (what, options) in SIMULATED.items():
         one = _new(kinds.add_parser, name, help=what, description=what,
-                   epilog=f"example:\n  naturalistic make {name} --to data/{name} --seed 1")  # fmt: skip
+                   epilog=f"example:\n  naturalistic simulate {name} --to data/{name} --seed 1")  # fmt: skip
         one.add_argument("--to", required=True, metavar="DIR", help="folder to make")
         for option, meaning in options.items():
             one.add_argument(f"--{option}", type=int, metavar="N", help=meaning)
-        one.set_defaults(run=run_make, maker=maker, options=tuple(options), kept="nothing half made is left")
+        one.set_defaults(run=run_simulate, kind=name, options=tuple(options), kept="nothing half made is left")
 
 
 def _add_train(parser):

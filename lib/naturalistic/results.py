@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from naturalistic import simulated
 from naturalistic.intact import open_arrays, read_json
 
 PACKAGES = ("naturalistic", "numpy", "scipy", "torch", "transformers")
@@ -157,14 +158,13 @@ def is_there(chapter):
 
 
 def title(numbers, text):
-    """Return ``text`` as a figure title, marked if the numbers, as `load` returns them, are of made data."""
-    kind = " ".join(numbers["dataset"].split()[:2]).upper()  # MADE MINIATURE, MADE STAND-IN
-    return f"{kind}, NO BRAIN: {text}" if is_made(numbers) else text
+    """Return ``text`` as a figure title, marked if the numbers, as `load` returns them, are of simulated data."""
+    return simulated.title(text, numbers["dataset"])
 
 
-def is_made(numbers):
-    """Say whether the numbers of a chapter, as `load` returns them, are of made data."""
-    return numbers["dataset"].lower().startswith("made ")
+def is_simulated(numbers):
+    """Return whether the numbers of a chapter, as `load` returns them, are of simulated data."""
+    return simulated.has_simulated_name(numbers["dataset"])
 
 
 def published(work):

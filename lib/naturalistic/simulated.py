@@ -1,17 +1,137 @@
-"""Access to the simulation, a second package that is found by name and imported when it is asked for.
+"""Simulated data: what marks them, where they are kept, and the second package that simulates them.
 
-Nothing else in the library imports ``naturalistic_simulation``.
+``naturalistic_simulation`` is found by name and imported when it is asked for. Nothing else in the library imports it.
 """
 
 import importlib
+import warnings
+from pathlib import Path
+
+from naturalistic.cache import cache_dir
+from naturalistic.text_files import read_start
 
 PACKAGE = "naturalistic_simulation"
+NAME = "simulated"  # as a data set: dataset="simulated"
+OLD_NAMES = ("miniature", "stand-in")
+# the README of a simulated data set begins with the first; the others are those of the first edition
+MARKS = ("SIMULATED DATA", "MADE MINIATURE", "MADE REHEARSAL", "MADE STAND-IN")
 # small models that come with the simulation: name -> "module:function" that loads it
 MODELS = {
     "mini-mulan": f"{PACKAGE}.models.embedders:load_mulan",
     "mini-ssl": f"{PACKAGE}.models.embedders:load_ssl",
     "mini": f"{PACKAGE}.models.generator:load",
 }
+
+
+class Titled:
+    """Titles of figures, for data sets with a ``name`` and an attribute ``is_simulated``."""
+
+    name: str
+    is_simulated: bool
+
+    def title(self, text):
+        """Return ``text`` as a figure title, marked if the data are simulated."""
+        return title(text, self.name)
+
+
+def name_of(layout):
+    """Return what simulated data are called in titles and results.
+
+    Parameters
+    ----------
+    layout : str
+        Data set whose layout they have, such as ``"ds003720"``.
+    """
+    return f"Simulated data (layout of {layout})"
+
+
+def has_simulated_name(name):
+    """Return whether a data set's name, as results keep it, is that of simulated data.
+
+    Parameters
+    ----------
+    name : str
+    """
+    return name.lower().startswith(("simulated data", "made "))
+
+
+def title(text, name):
+    """Return ``text`` as a figure title, marked if it is on simulated data.
+
+    Parameters
+    ----------
+    text : str
+    name : str
+        Of the data set.
+    """
+    return f"{name}: {text}" if has_simulated_name(name) else text
+
+
+def is_simulated(folder, readme="README"):
+    """Return whether stimuli and brains of a data set were simulated: the first words of its README.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Root of the data set.
+    readme : str
+        Where it lies in it.
+    """
+    return read_start(Path(folder) / readme).startswith(MARKS)
+
+
+def is_asked_for(dataset, parameter="dataset"):
+    """Return whether simulated data are asked for by name; warn of a name of the first edition.
+
+    Parameters
+    ----------
+    dataset : str or Path
+    parameter : str
+        Of which it is the value, for the warning.
+    """
+    if str(dataset) in OLD_NAMES:
+        warnings.warn(
+            f'{parameter}="{dataset}" is called {parameter}="{NAME}" now; the old name goes with the next release',
+            FutureWarning,
+            stacklevel=4,
+        )
+        return True
+    return str(dataset) == NAME
+
+
+def data_folder(kind):
+    """Return the folder in which simulated data are kept.
+
+    Parameters
+    ----------
+    kind : {"music", "movie", "story", "corpus"}
+    """
+    return cache_dir() / NAME / kind
+
+
+def simulate(kind, folder=None, **options):
+    """Simulate a data set, or leave it alone where it is there already.
+
+    Parameters
+    ----------
+    kind : {"music", "movie", "story", "corpus"}
+    folder : str or Path, optional
+        `data_folder` by default.
+    **options
+        Such as ``seed``, ``subjects``.
+
+    Returns
+    -------
+    folder : Path
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If the second package is not installed.
+    """
+    folder = Path(folder) if folder is not None else data_folder(kind)
+    getattr(simulation(wanted=f'dataset="{NAME}"'), f"make_{kind}")(folder, **options)
+    return folder
 
 
 def simulation(module="", wanted="simulated data"):

@@ -30,7 +30,7 @@ ARTIST = "The miniature's composer (made)"
 # FMA's header has three rows: group, column, and the name of the index
 COLUMNS = (("artist", "name"), ("set", "split"), ("set", "subset"), ("track", "duration"), ("track", "genre_top"),
            ("track", "title"))  # fmt: skip
-README = """MADE MINIATURE. No one played this music.
+README = """SIMULATED DATA. No one played this music.
 
 Written by naturalistic_simulation.corpus (recipe {recipe}, seed {seed}, {n_tracks} tracks): made music to retrieve
 from, in the layout of the Free Music Archive (fma_made/, fma_metadata/tracks.csv).
@@ -95,7 +95,7 @@ def _write(folder, n_tracks, seed, n_jobs, progress):
     with joblib.parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
         parallel = joblib.Parallel(return_as="generator", batch_size=8)
         made = parallel(joblib.delayed(_make_track)(folder, track, seed) for track in tracks)
-        rows = list(tqdm(made, total=n_tracks, desc="miniature: corpus", unit="track", disable=not progress))
+        rows = list(tqdm(made, total=n_tracks, desc="simulation: corpus", unit="track", disable=not progress))
     with open(folder / "fma_metadata" / "tracks.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerows([("", *group) for group in zip(*COLUMNS)])

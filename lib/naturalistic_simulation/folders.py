@@ -1,4 +1,4 @@
-"""A miniature is made whole or not at all, and left alone where it is there already."""
+"""Folders of simulated data: written whole or not at all, and left alone where they are there already."""
 
 import ast
 import hashlib
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 
-def made_whole(folder, readme, n_bytes, write, what="miniature"):
+def made_whole(folder, readme, n_bytes, write, what="simulated data set"):
     """Make a folder of files, unless its README says that it is this very one.
 
     Parameters

@@ -54,8 +54,8 @@ SCENES = {  # kind of scene: who, does what, to what, where, how it is
         "hill valley meadow", "cold windy grey",
     ),
 }  # fmt: skip
-# the README tells one stand-in from another: raise the number of its recipe when the same seed makes other files
-README = """MADE STAND-IN. No brain was measured and nobody heard this story.
+# the README tells one made story from another: raise the number of its recipe when the same seed makes other files
+README = """SIMULATED DATA. No brain was measured and nobody heard this story.
 
 Written by naturalistic_simulation.story (recipe 1, seed {seed}) in the layout of the Alice data of Brennan et al.
 (2016), so that a chapter can run where those data cannot be had. What was planted is in truth.json.
@@ -63,7 +63,7 @@ Written by naturalistic_simulation.story (recipe 1, seed {seed}) in the layout o
 
 
 def make_story(folder, seed=2016):
-    """Write the stand-in, or leave it alone if it is there already.
+    """Write the made story, or leave it alone if it is there already.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def make_story(folder, seed=2016):
         there = folder / "alice_data_shared" / "README.txt"
         if there.is_file() and there.read_text(encoding="utf-8") == readme:
             return folder
-        raise FileExistsError(f"{folder} exists and is not this stand-in; remove it, or name another folder")
+        raise FileExistsError(f"{folder} exists and is not this simulated story; remove it, or name another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
     try:

@@ -20,7 +20,6 @@ from naturalistic import ridge, variance
 from naturalistic.datasets import narrative_movie
 from naturalistic.datasets.viewings import viewings
 from naturalistic.features import levels, text_models
-from naturalistic_simulation import make_movie
 
 ALPHAS = np.logspace(0, 6, 13)
 
@@ -32,9 +31,9 @@ def timed(function):
     return result, time.perf_counter() - start
 
 
-def miniature():
+def simulated():
     """Print and return the time of the whole sweep, and of one layer done in two ways."""
-    movie = narrative_movie.load(stand_in=make_movie)
+    movie = narrative_movie.load()
     bold = variance.SideBySide({s: movie.bold(s) for s in movie.subjects})
     model = ridge.RidgeCV(ALPHAS, cv=movie.folds(), progress=False)
     network = text_models.load()
@@ -85,7 +84,7 @@ def main():
     asked = parser.parse_args()
     load = os.getloadavg()[0]
     print(f"load of the machine before: {load:.1f} of {os.cpu_count()} cores")
-    found = {"n_cores": os.cpu_count(), "load": load, "miniature": miniature()}
+    found = {"n_cores": os.cpu_count(), "load": load, "simulated": simulated()}
     if asked.tenth:
         found["tenth"] = tenth()
     if asked.out:

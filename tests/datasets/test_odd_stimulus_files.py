@@ -8,7 +8,7 @@ import pytest
 from naturalistic.datasets import alice, alice_files, fma, gtzan, studyforrest
 from naturalistic.datasets.annotations import read_annotation
 from naturalistic.datasets.events import COLUMNS, Clip, read_events
-from naturalistic.datasets.made import made
+from naturalistic.simulated import is_simulated
 
 ROWS = [f"{15 * k}\t15\t'blues'\t{k}\t0\t15" for k in range(41)]
 EVENTS = "\n".join(["\t".join(COLUMNS), *ROWS]) + "\n"
@@ -60,8 +60,8 @@ def test_blank_lines_behind_annotations_are_no_seconds(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
 def test_a_readme_says_that_data_are_made_in_any_encoding(tmp_path, encoding):
-    (tmp_path / "README").write_bytes("MADE MINIATURE of näh".encode(encoding))
-    assert made(tmp_path) == "MADE MINIATURE"
+    (tmp_path / "README").write_bytes("SIMULATED DATA of näh".encode(encoding))
+    assert is_simulated(tmp_path)
 
 
 # --- Forrest Gump -------------------------------------------------------------------------------------------------

@@ -130,11 +130,11 @@ def test_trainings_that_are_not(tmp_path, name, size, message):
         "train mini-ssl --to FOLDER",
         "train mini-mulan --to FOLDER/x.safetensors --pieces 0",
         "train mini-generator --to FOLDER/x.safetensors --seed -1",
-        "make music --to FOLDER/m --subjects 0",
-        "make music --to FOLDER/m --subjects -3",
-        f"make music --to {UNWRITABLE}",
-        f"make corpus --to {UNWRITABLE}",
-        f"make movie --to {UNWRITABLE}",
+        "simulate music --to FOLDER/m --subjects 0",
+        "simulate music --to FOLDER/m --subjects -3",
+        f"simulate music --to {UNWRITABLE}",
+        f"simulate corpus --to {UNWRITABLE}",
+        f"simulate movie --to {UNWRITABLE}",
     ],
 )
 def test_commands_refuse_with_status_2(tmp_path, capsys, command):

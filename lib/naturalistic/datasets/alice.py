@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from naturalistic.cache import cache_dir
+from naturalistic import simulated
 from naturalistic.datasets.alice_files import CUT_TEXTGRID, TEXTGRID, locate
 from naturalistic.datasets.fetch import sha256
 from naturalistic.datasets.words import PAUSES, read_textgrid
 from naturalistic.parameters import checked
-from naturalistic.text_files import read_start, read_text
+from naturalistic.simulated import Titled
+from naturalistic.text_files import read_text
 
 ROIS = ("LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG")
 TR = 2.0  # s
@@ -27,18 +28,17 @@ ATTRIBUTION = (
     "Data: Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94, "
     "shared by Jonathan Brennan under CC BY 4.0 (creativecommons.org/licenses/by/4.0)."
 )
-MADE = "MADE STAND-IN"  # how the README of a stand-in begins
 
 
 @dataclass(frozen=True)
-class Alice:
+class Alice(Titled):
     """The experiment in memory; time is in s from the first TR.
 
     Attributes
     ----------
     name : str
-    is_stand_in : bool
-        Whether it was made, and no brain measured.
+    is_simulated : bool
+        Whether story and brains were simulated, and nothing was measured.
     folder : Path
     subjects : list of str
     rois : tuple of str
@@ -61,7 +61,7 @@ class Alice:
     """
 
     name: str
-    is_stand_in: bool
+    is_simulated: bool
     folder: Path
     subjects: list
     rois: tuple
@@ -85,36 +85,32 @@ class Alice:
     @property
     def is_whole(self):
         """Whether these are the published data with every listener that has a signal."""
-        return not self.is_stand_in and len(self.subjects) == 27
+        return not self.is_simulated and len(self.subjects) == 27
 
     def __str__(self):
         """Say what this is, its shapes, what was left out, and whose it is."""
         shape = " x ".join(map(str, self.bold.shape))
         lines = [
-            f"MADE STAND-IN, no brain was measured ({self.name})" if self.is_stand_in else self.name,
+            f"{self.name}: no brain was measured" if self.is_simulated else self.name,
             f"bold: {shape} (n_subjects, n_trs, n_rois), TR {self.tr:g} s; {len(self.words)} words",
             *self.notes,
         ]
-        return "\n".join(lines if self.is_stand_in else [*lines, ATTRIBUTION])
-
-    def title(self, text):
-        """Return ``text`` as a figure title, marked if the data are made."""
-        return f"MADE STAND-IN, NO BRAIN: {text}" if self.is_stand_in else text
+        return "\n".join(lines if self.is_simulated else [*lines, ATTRIBUTION])
 
 
-def load(dataset="alice", *, radius=10, subjects=None, stand_in=None):
+def load(dataset="alice", *, radius=10, subjects=None, fallback=None):
     """Open the experiment.
 
     Parameters
     ----------
     dataset : str or Path
-        ``"alice"`` (see `locate`), ``"stand-in"``, or a folder in the published layout.
+        ``"alice"`` (see `locate`), ``"simulated"``, or a folder in the published layout.
     radius : {10, 6}
         Radius of the spheres in mm.
     subjects : list of str, optional
         Such as ``["s18", "s22"]``, or the text of such a list; all by default.
-    stand_in : callable, optional
-        Makes the stand-in in the folder that it is given.
+    fallback : {"simulated"}, optional
+        What is opened where ``"alice"`` cannot be had; the first line of output says so.
 
     Returns
     -------
@@ -128,13 +124,12 @@ def load(dataset="alice", *, radius=10, subjects=None, stand_in=None):
     subjects = None if subjects is None else checked("subjects", subjects, [str], example=["s18", "s22"])
     if radius not in (6, 10):
         raise ValueError(f"radius is {radius!r}, expected 10 or 6 (mm)")
-    if str(dataset) == "stand-in":
-        if stand_in is None:
-            raise ValueError('dataset "stand-in" needs stand_in, the function that makes it')
-        folder = cache_dir() / "alice-stand-in"
-        stand_in(folder)
+    if fallback not in (None, simulated.NAME):
+        raise ValueError(f"fallback is {fallback!r}, expected None or {simulated.NAME!r}")
+    if simulated.is_asked_for(dataset):
+        folder = simulated.simulate("story")
     else:
-        folder = locate(stand_in) if str(dataset) == "alice" else Path(dataset).expanduser()
+        folder = locate(fallback) if str(dataset) == "alice" else Path(dataset).expanduser()
     data = folder / "alice_data_shared"
     found = sorted(p.name.split("-")[0] for p in (data / f"{radius}mm").glob("s*-timecourses.txt"))
     if not found:
@@ -157,14 +152,14 @@ def _read(folder, data, radius, subjects):
     if not subjects:
         raise ValueError(f"no subject of {data} has a signal: {', '.join(empty)} are zero everywhere")
     transcript = _transcript(folder / TEXTGRID, notes)
-    is_stand_in = read_start(folder / "alice_data_shared" / "README.txt").startswith(MADE)
+    is_simulated = simulated.is_simulated(folder, "alice_data_shared/README.txt")
     onsets, offsets = transcript.onsets - STORY_START, transcript.offsets - STORY_START
     covered = (np.arange(N_TRS) + 0.5) * TR <= transcript.end - STORY_START
     if not covered.all():
         notes.append(f"{(~covered).sum()} of {N_TRS} TRs at the end have no transcript and are not modelled")
     return Alice(
-        name="made stand-in for Alice" if is_stand_in else "Alice in Wonderland",
-        is_stand_in=is_stand_in,
+        name=simulated.name_of("Alice") if is_simulated else "Alice in Wonderland",
+        is_simulated=is_simulated,
         folder=folder,
         subjects=subjects,
         rois=ROIS,

@@ -4,6 +4,7 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
+from naturalistic import simulated
 from naturalistic.cache import cache_dir
 from naturalistic.datasets.fetch import DownloadError, download, read_manifest, sha256
 
@@ -21,7 +22,7 @@ def manifest():
     return read_manifest(files("naturalistic.datasets") / "alice_sha256.txt")
 
 
-def locate(stand_in=None):
+def locate(fallback=None):
     """Return the folder of the published data, downloading it if it must.
 
     Looked for in ``$NATURALISTIC_DATA/alice``, then in the cache, then at the public copy. Every file is
@@ -29,15 +30,15 @@ def locate(stand_in=None):
 
     Parameters
     ----------
-    stand_in : callable, optional
-        Makes a stand-in when the data are not to be had: called with a folder, which it fills.
+    fallback : {"simulated"}, optional
+        What stands in for the data where they are not to be had.
 
     Raises
     ------
     ValueError
         If a file of ``$NATURALISTIC_DATA/alice`` is missing or is not the published one.
     DownloadError
-        If the data are nowhere and there is no ``stand_in``.
+        If the data are nowhere and there is no ``fallback``.
     """
     own = os.environ.get("NATURALISTIC_DATA")
     if own and (Path(own).expanduser() / "alice").is_dir():
@@ -50,12 +51,10 @@ def locate(stand_in=None):
     try:
         return download(manifest(), ADDRESS, folder)
     except DownloadError as error:
-        if stand_in is None:
+        if fallback is None:
             raise
-        made = cache_dir() / "alice-stand-in"
-        print(f"MADE STAND-IN: the Alice data are not to be had here, what follows is no brain's. ({error})")
-        stand_in(made)
-        return made
+        print(f"SIMULATED DATA: the Alice data are not to be had here, what follows is no brain's. ({error})")
+        return simulated.simulate("story")
 
 
 def check_published(folder):

@@ -1,26 +1,22 @@
 """What a caller asks of a BIDS data set: where it is, and whom of its subjects."""
 
-import shlex
 from pathlib import Path
 
+from naturalistic import simulated
 from naturalistic.parameters import checked
 
 
-def locate(dataset, stand_in, miniature, accession, kind):
+def locate(dataset, accession, kind):
     """Return the root of a BIDS data set.
 
     Parameters
     ----------
     dataset : str or Path
-        ``"miniature"``, or a folder: the data set, or one that holds it under its accession.
-    stand_in : callable or None
-        Makes the miniature in the folder that it is given.
-    miniature : Path
-        Where that is kept.
+        ``"simulated"``, or a folder: the data set, or one that holds it under its accession.
     accession : str
         Such as ``"ds003720"``.
     kind : str
-        What ``naturalistic make`` calls the miniature.
+        What `simulated.simulate` calls it; simulated in the cache where it is not there yet.
 
     Returns
     -------
@@ -29,19 +25,13 @@ def locate(dataset, stand_in, miniature, accession, kind):
     Raises
     ------
     FileNotFoundError
-        If it is not there; saying how to make it.
+        If it is not there.
+    ModuleNotFoundError
+        If simulated data are asked for, and the simulation is not installed.
     """
-    if str(dataset) == "miniature":
-        folder = miniature
-        if stand_in is not None:
-            stand_in(folder)
-        elif not folder.is_dir():
-            command = f"naturalistic make {kind} --to {shlex.quote(str(folder))}"
-            raise FileNotFoundError(f"{folder} is not there: make the miniature first ({command})")
-    else:
-        folder = Path(dataset).expanduser()
+    folder = simulated.simulate(kind) if simulated.is_asked_for(dataset) else Path(dataset).expanduser()
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder; expected {accession} as downloaded, or 'miniature'")
+        raise FileNotFoundError(f"{folder} is not a folder; expected {accession} as downloaded, or 'simulated'")
     inner = folder / accession
     return inner if inner.is_dir() else folder
 

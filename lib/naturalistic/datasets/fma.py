@@ -13,8 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from naturalistic.cache import cache_dir
-from naturalistic.datasets.made import made
+from naturalistic import simulated
 from naturalistic.text_files import cells
 
 ATTRIBUTION = "Music: Free Music Archive (Defferrard et al. 2017), CC BY 4.0; each track under its artist's licence."
@@ -55,8 +54,8 @@ class Corpus:
     Attributes
     ----------
     name : str
-    is_made : bool
-        Whether this is the miniature's: music that the project made itself.
+    is_simulated : bool
+        Whether this is music that the project's composer wrote.
     folder : Path
         That of the tracks, such as ``fma_small``.
     tracks : tuple of Track
@@ -66,7 +65,7 @@ class Corpus:
     """
 
     name: str
-    is_made: bool
+    is_simulated: bool
     folder: Path
     tracks: tuple
     notes: tuple
@@ -89,25 +88,19 @@ class Corpus:
         """Say what this is, how much, what is missing, and whose it is."""
         n_genres = len({track.genre for track in self.tracks} - {""})
         lines = [f"{self.name}: {len(self):,} tracks of {n_genres} genres", *self.notes]
-        return "\n".join(lines if self.is_made else [*lines, ATTRIBUTION])
+        return "\n".join(lines if self.is_simulated else [*lines, ATTRIBUTION])
 
 
-def miniature_folder():
-    """Return the folder in which the miniature's corpus is kept."""
-    return cache_dir() / "miniature" / "corpus"
-
-
-def load(folder="miniature", subset=None, *, stand_in=None):
+def load(folder="simulated", subset=None):
     """Open a corpus: ids, places of files and what the table says of them; no sound yet.
 
     Parameters
     ----------
     folder : str or Path
-        ``"miniature"``; or where FMA was fetched to; or the folder of the tracks itself, such as ``fma_small``.
+        ``"simulated"`` (in the cache, where it is made at the first call); or where FMA was fetched to; or the folder
+        of the tracks itself, such as ``fma_small``.
     subset : str, optional
         Such as ``"small"`` or ``"large"``; needed where a folder has several.
-    stand_in : callable, optional
-        Makes the miniature's corpus in the folder that it is given, where it is not there yet.
 
     Returns
     -------
@@ -119,7 +112,7 @@ def load(folder="miniature", subset=None, *, stand_in=None):
     FileNotFoundError, ValueError
         If there are no tracks, or several subsets to choose from, or the table is not FMA's.
     """
-    place = _locate(folder, stand_in)
+    place = _locate(folder)
     tracks = _choose(place, subset)
     listed = [path for path in sorted(tracks.glob("[0-9]*/[0-9]*")) if path.suffix.lower() in SUFFIXES]
     paths = {_track_id(path): path for path in listed}
@@ -130,10 +123,10 @@ def load(folder="miniature", subset=None, *, stand_in=None):
     unknown = [name for name in paths if name not in known]
     if known and unknown:
         notes.append(f"{len(unknown)} of {len(paths)} tracks are not in {table.name}, such as {unknown[0]}: no titles")
-    how_made = made(tracks.parent)
-    name = f"{how_made} of a corpus" if how_made else f"Free Music Archive, {tracks.name}"
+    is_simulated = simulated.is_simulated(tracks.parent)
+    name = simulated.name_of("FMA") if is_simulated else f"Free Music Archive, {tracks.name}"
     found = tuple(Track(k, path, *known.get(k, ())) for k, path in paths.items())
-    return Corpus(name, bool(how_made), tracks, found, tuple(notes))
+    return Corpus(name, is_simulated, tracks, found, tuple(notes))
 
 
 def first_seconds(path, seconds=15.0, sample_rate=22050):
@@ -181,21 +174,15 @@ def first_seconds(path, seconds=15.0, sample_rate=22050):
     return np.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))
 
 
-def _locate(folder, stand_in):
+def _locate(folder):
     """Return the folder that the reader named."""
-    if str(folder) == "miniature":
-        place = miniature_folder()
-        if stand_in is not None:
-            stand_in(place)
-        elif not place.is_dir():
-            command = f"naturalistic make corpus --to {shlex.quote(str(place))}"
-            raise FileNotFoundError(f"{place} is not there: make it first ({command})")
-        return place
+    if simulated.is_asked_for(folder, "corpus"):
+        return simulated.simulate("corpus")
     place = Path(folder).expanduser()
     if not place.is_dir():
         raise FileNotFoundError(
             f"{place} is not a folder; expected FMA (naturalistic fetch fma --subset small --to "
-            f"{shlex.quote(str(place))}) or 'miniature'"
+            f"{shlex.quote(str(place))}) or 'simulated'"
         )
     return place
 

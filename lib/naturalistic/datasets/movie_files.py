@@ -2,7 +2,6 @@
 
 import shlex
 
-from naturalistic.cache import cache_dir
 from naturalistic.datasets import asked
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
 from naturalistic.datasets.openneuro import run_of
@@ -11,14 +10,9 @@ from naturalistic.parameters import some_of
 SUBJECTS = ("S01", "S02", "S03", "S04", "S05", "S06")
 
 
-def miniature_folder():
-    """Return the folder in which the miniature is kept."""
-    return cache_dir() / "miniature" / "movie"
-
-
-def locate(dataset, stand_in):
+def locate(dataset):
     """Return the root of the BIDS data set; see `asked.locate`."""
-    return asked.locate(dataset, stand_in, miniature_folder(), "ds005531", "movie")
+    return asked.locate(dataset, "ds005531", "movie")
 
 
 def subjects_there(folder):
@@ -42,7 +36,7 @@ def runs_there(folder, table, notes):
     if not there:
         raise FileNotFoundError(
             f"{folder} has no run in derivatives/annotation, derivatives/preprocessed_data or sub-S0X/func; expected "
-            "the layout of ds005531"
+            "the layout of ds005531, with a runs.tsv if its films are others"
         )
     missing = [run.name for run in table if run not in there]
     if missing:
@@ -96,7 +90,7 @@ def check_level(folder, runs, level, speech):
     if len(missing) == len(paths) and level not in RELEASED:
         raise ValueError(
             f"{folder} has no {level}: Nakagi et al. (2024) used it, but ds005531 was published without it; it has "
-            f"{', '.join(RELEASED)}, and the miniature has all of {', '.join(KINDS)}"
+            f"{', '.join(RELEASED)}, and simulated data have all of {', '.join(KINDS)}"
         )
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""

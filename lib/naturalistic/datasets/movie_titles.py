@@ -121,7 +121,7 @@ def training_first(runs):
 
 
 def read_runs(path):
-    """Return the runs of a miniature, training first: its README says what it is, ``runs.tsv`` what it shows.
+    """Return the runs of a data set with films of its own, training first: ``runs.tsv`` says what they show.
 
     Parameters
     ----------

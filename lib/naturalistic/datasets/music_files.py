@@ -1,6 +1,5 @@
 """Where the files of ds003720 are, and which of its subjects and runs a folder holds."""
 
-from naturalistic.cache import cache_dir
 from naturalistic.datasets import asked
 from naturalistic.datasets.events import check_repeats, read_events
 from naturalistic.parameters import some_of
@@ -11,14 +10,9 @@ TEST = tuple(f"Test_run-{k:02d}" for k in range(1, 7))
 ENDS = ("events.tsv", "bold.json", "bold.nii", "bold.nii.gz")  # files of a run
 
 
-def miniature_folder():
-    """Return the folder in which the miniature is kept."""
-    return cache_dir() / "miniature" / "music"
-
-
-def locate(dataset, stand_in):
+def locate(dataset):
     """Return the root of the BIDS data set; see `asked.locate`."""
-    return asked.locate(dataset, stand_in, miniature_folder(), "ds003720", "music")
+    return asked.locate(dataset, "ds003720", "music")
 
 
 def known_subjects(subjects, there, folder):

@@ -12,7 +12,6 @@ import numpy as np
 
 from naturalistic.datasets import gtzan
 from naturalistic.datasets.events import CLIP, N_REPEATS
-from naturalistic.datasets.made import Labelled, made
 from naturalistic.datasets.music_files import (
     SUBJECTS,
     known_runs,
@@ -23,6 +22,7 @@ from naturalistic.datasets.music_files import (
 )
 from naturalistic.datasets.scans import find
 from naturalistic.runs import run_slices
+from naturalistic.simulated import Titled, is_simulated, name_of
 
 TR = 1.5  # s
 N_TRS = 410  # volumes of a run as scanned
@@ -32,14 +32,14 @@ ATTRIBUTION = "Data: Nakai, Koide-Majima & Nishimoto (2021), OpenNeuro ds003720,
 
 
 @dataclass(frozen=True)
-class MusicGenre(Labelled):
+class MusicGenre(Titled):
     """What was played, and where its files are.
 
     Attributes
     ----------
     name : str
-    made : str
-        ``"MADE MINIATURE"`` or ``"MADE REHEARSAL"`` if sound and brains were made, else empty.
+    is_simulated : bool
+        Whether sound and brains were simulated, and nothing was measured.
     folder : Path
         Root of the BIDS data set.
     audio : Path or None
@@ -57,7 +57,7 @@ class MusicGenre(Labelled):
     """
 
     name: str
-    made: str
+    is_simulated: bool
     folder: Path
     audio: Path | None
     subjects: tuple
@@ -91,32 +91,30 @@ class MusicGenre(Labelled):
         """Say what this is, how much, what was left out, and whose it is."""
         n_training, n_test = (len(self._of(split)) for split in ("Training", "Test"))
         lines = [
-            f"{self.name}: made music, and no brain was measured" if self.is_made else self.name,
+            f"{self.name}: no brain was measured" if self.is_simulated else self.name,
             f"{len(self.subjects)} subjects x ({n_training} training + {n_test} test runs) x {N_TRS} volumes, "
             f"TR {TR:g} s; {len(self.clips)} clips of {CLIP:g} s",
             *self.notes,
         ]
-        return "\n".join(lines if self.is_made else [*lines, ATTRIBUTION])
+        return "\n".join(lines if self.is_simulated else [*lines, ATTRIBUTION])
 
     def _of(self, split):
         return [run for run in self.runs if run.startswith(split)]
 
 
-def load(dataset="miniature", *, subjects=None, runs=None, audio=None, stand_in=None):
+def load(dataset="simulated", *, subjects=None, runs=None, audio=None):
     """Open the experiment: events and places of files, no volume yet.
 
     Parameters
     ----------
     dataset : str or Path
-        ``"miniature"``, or the folder of ds003720 as downloaded.
+        ``"simulated"`` (in the cache, where it is made at the first call), or the folder of ds003720 as downloaded.
     subjects : list of int or str, optional
         Such as ``[1, 3]``; all that the folder has by default.
     runs : list of str, optional
         Such as ``["Test_run-01"]``; all that the folder has by default. What is missing is said in ``notes``.
     audio : str or Path, optional
         Folder of GTZAN; by default looked for beside the data set.
-    stand_in : callable, optional
-        Makes the miniature in the folder that it is given, where it is not there yet.
 
     Returns
     -------
@@ -127,14 +125,14 @@ def load(dataset="miniature", *, subjects=None, runs=None, audio=None, stand_in=
     FileNotFoundError, ValueError
         On a folder that is not ds003720, missing events, subjects or runs that do not exist.
     """
-    folder = locate(dataset, stand_in)
+    folder = locate(dataset)
     there = tuple(s for s in SUBJECTS if (folder / f"sub-{s}" / "func").is_dir())
     if not there:
         raise FileNotFoundError(f"{folder} has no sub-001/func ... sub-005/func; expected the layout of ds003720")
     subjects = known_subjects(subjects, there, folder)
     notes = []
     runs = runs_there(folder, subjects, notes) if runs is None else known_runs(runs)
-    how_made = made(folder)
+    simulated = is_simulated(folder)
     played = same_for_all(folder, subjects, runs)
     clips = list(dict.fromkeys(clip for run in runs for clip in played[run]))
     index = {clip: k for k, clip in enumerate(clips)}
@@ -143,8 +141,8 @@ def load(dataset="miniature", *, subjects=None, runs=None, audio=None, stand_in=
         fetch = f"naturalistic fetch gtzan --to {shlex.quote(str(folder))}"
         notes.append(f"GTZAN's sound is not beside the data set ({fetch}): no clip can be heard")
     return MusicGenre(
-        name=f"{how_made} of ds003720" if how_made else "ds003720, Music Genre fMRI",
-        made=how_made,
+        name=name_of("ds003720") if simulated else "ds003720, Music Genre fMRI",
+        is_simulated=simulated,
         folder=folder,
         audio=audio,
         subjects=subjects,

@@ -12,7 +12,6 @@ import numpy as np
 
 from naturalistic.datasets import movie_bold
 from naturalistic.datasets.annotations import Rows, joined, read_annotation
-from naturalistic.datasets.made import MINIATURE, Labelled, made
 from naturalistic.datasets.movie_files import (
     check_level,
     known_runs,
@@ -24,6 +23,7 @@ from naturalistic.datasets.movie_files import (
 )
 from naturalistic.datasets.movie_titles import SPLITS, published_runs, read_runs
 from naturalistic.datasets.scans import find
+from naturalistic.simulated import Titled, is_simulated, name_of
 
 TR = 1.0  # s
 DRIFT_WINDOW = 120.0  # s of the paper's running median
@@ -31,7 +31,7 @@ ATTRIBUTION = "Data: Yamaguchi et al. (2024), OpenNeuro ds005531, CC0; for resea
 
 
 @dataclass(frozen=True)
-class NarrativeMovie(Labelled):
+class NarrativeMovie(Titled):
     """What was shown, and where its files are.
 
     Wherever a method takes ``runs``, that is None (all), ``"Training"``, ``"Test"`` or a list of names; results come
@@ -40,8 +40,8 @@ class NarrativeMovie(Labelled):
     Attributes
     ----------
     name : str
-    made : str
-        ``"MADE MINIATURE"`` or ``"MADE REHEARSAL"`` if film and brains were made, else empty.
+    is_simulated : bool
+        Whether film and brains were simulated, and nothing was measured.
     folder : Path
         Root of the BIDS data set.
     subjects : tuple of str
@@ -53,7 +53,7 @@ class NarrativeMovie(Labelled):
     """
 
     name: str
-    made: str
+    is_simulated: bool
     folder: Path
     subjects: tuple
     runs: tuple
@@ -190,13 +190,13 @@ class NarrativeMovie(Labelled):
         """Say what this is, how much, what was left out, and whose it is."""
         n_s = {split: sum(run.n_kept for run in self.runs if run.split == split) for split in SPLITS}
         lines = [
-            f"{self.name}: a made film, and no brain was measured" if self.is_made else self.name,
+            f"{self.name}: no brain was measured" if self.is_simulated else self.name,
             f"{len(self.subjects)} subjects x {len(self.runs)} runs of {len({run.title for run in self.runs})} titles, "
             f"TR {TR:g} s; {n_s['Training']:,} s of training, {n_s['Test']:,} s of test",
             f"levels: {', '.join(self.levels) or 'none'}",
             *self.notes,
         ]
-        return "\n".join(lines if self.is_made else [*lines, ATTRIBUTION])
+        return "\n".join(lines if self.is_simulated else [*lines, ATTRIBUTION])
 
     def _known(self, subject):
         if subject not in self.subjects:
@@ -204,21 +204,19 @@ class NarrativeMovie(Labelled):
         return subject
 
 
-def load(dataset="miniature", *, subjects=None, runs=None, overlap="authors", stand_in=None):
+def load(dataset="simulated", *, subjects=None, runs=None, overlap="authors"):
     """Open the experiment: its runs and places of files, no volume yet.
 
     Parameters
     ----------
     dataset : str or Path
-        ``"miniature"``, or the folder of ds005531 as downloaded.
+        ``"simulated"`` (in the cache, where it is made at the first call), or the folder of ds005531 as downloaded.
     subjects : list of int or str, optional
         Such as ``[1, "S03"]``; all that the folder has by default.
     runs : list of str, optional
         Such as ``["crown_run-01"]``; all that the folder has by default. What is missing is said in ``notes``.
     overlap : {"authors", "paper"}
-        What becomes of the 20 s that runs share: see `movie_titles`. A miniature says so itself, in ``runs.tsv``.
-    stand_in : callable, optional
-        Makes the miniature in the folder that it is given, where it is not there yet.
+        What becomes of the 20 s that runs share: see `movie_titles`. A folder with a ``runs.tsv`` says so itself.
 
     Returns
     -------
@@ -230,9 +228,9 @@ def load(dataset="miniature", *, subjects=None, runs=None, overlap="authors", st
         On a folder that is not ds005531, or subjects or runs that do not exist.
     """
     table = published_runs(overlap)  # an unknown rule is said before anything is made
-    folder = locate(dataset, stand_in)
-    how_made = made(folder)
-    if how_made == MINIATURE:  # a film of its own; a rehearsal has the runs of the data set
+    folder = locate(dataset)
+    simulated = is_simulated(folder)
+    if (folder / "runs.tsv").is_file():  # films of its own
         table = read_runs(folder / "runs.tsv")
     notes = []
     there = runs_there(folder, table, notes) if runs is None else known_runs(runs, table)
@@ -240,8 +238,8 @@ def load(dataset="miniature", *, subjects=None, runs=None, overlap="authors", st
     if not subjects:
         notes.append("no subject is there: only what was shown can be read")
     return NarrativeMovie(
-        name=f"{how_made} of ds005531" if how_made else "ds005531, narrative movies",
-        made=how_made,
+        name=name_of("ds005531") if simulated else "ds005531, narrative movies",
+        is_simulated=simulated,
         folder=folder,
         subjects=subjects,
         runs=there,

@@ -58,7 +58,7 @@ class StudyForrest:
     bounds: dict
     tables: dict
     levels: tuple = LEVELS
-    is_made: bool = False
+    is_simulated: bool = False
 
     @property
     def n_seconds(self):

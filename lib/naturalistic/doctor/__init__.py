@@ -13,7 +13,7 @@ from naturalistic.results import repository
 
 __all__ = ["examine", "report"]
 
-ROOM = 4_000_000_000  # bytes that miniatures, caches and pages take on the disk
+ROOM = 4_000_000_000  # bytes that simulated data, caches and pages take on the disk
 MEMORY = 3_000_000_000  # bytes that the largest chapter takes of a machine's memory
 
 

@@ -9,28 +9,23 @@ from naturalistic.cache import cache_dir
 from naturalistic.datasets import (
     alice_files,
     captions,
-    fma,
     fma_files,
     gtzan,
-    movie_files,
-    music_files,
     music_genre,
     openneuro,
     studyforrest,
 )
 from naturalistic.datasets.events import GENRES, Clip
-from naturalistic.datasets.made import made
 from naturalistic.datasets.plan import RequestError, amount, bytes_there, target_of
 from naturalistic.datasets.verified import Verified
+from naturalistic.simulated import data_folder, is_simulated
 
 COMPLETE, PARTLY, ABSENT = "complete", "incomplete", "not found"
 PAGES = {
     "captions": "https://www.kaggle.com/datasets/nishimotolab/music-caption-brain2music",
     "studyforrest": "https://github.com/psychoinformatics-de/studyforrest-data-annotations",
 }
-MINIATURES = {  # what `naturalistic make` calls it -> where it is kept
-    "music": music_files.miniature_folder, "corpus": fma.miniature_folder, "movie": movie_files.miniature_folder,
-}  # fmt: skip
+KINDS = ("music", "corpus", "movie")  # what `naturalistic simulate` calls what the chapters open
 
 
 @dataclass
@@ -78,7 +73,7 @@ def data_sets(where):
     music, movie = (open_neuro(name, where) for name in ("ds003720", "ds005531"))
     beside = [Path(music.folder)] if music.folder else []
     listed = [alice(where), music, tracks(beside + where), captioned(beside + where, music), corpus(where), movie,
-              forrest(where), *map(miniature, MINIATURES)]  # fmt: skip
+              forrest(where), *map(simulated_data, KINDS)]  # fmt: skip
     return {found.name: asdict(found) for found in listed}
 
 
@@ -89,7 +84,7 @@ def open_neuro(name, where):
     get = f"naturalistic fetch {name} --subject {subjects[0]} --to {{to}}"
     for folder in (inner for place in where for inner in (place / name, place)):
         holds = [*folder.glob("sub-*"), *folder.glob("derivatives/*/sub-*")]
-        if not _is_made(folder) and any(path.name == f"sub-{s}" for path in holds for s in subjects):
+        if not _is_simulated(folder) and any(path.name == f"sub-{s}" for path in holds for s in subjects):
             break
     else:
         return Found(name, get=get.format(to=f"data/{name}"))
@@ -139,7 +134,7 @@ def tracks(where):
     get = "naturalistic fetch gtzan --to data/ds003720"
     for place in where:
         folder = gtzan.locate(place) or _or_none(gtzan.locate, place, audio=place)
-        if folder is not None and not _is_made(folder.parent):
+        if folder is not None and not _is_simulated(folder.parent):
             names = [Clip(genre, number, 0, 0) for genre in GENRES for number in range(100)]
             n = sum(gtzan.track_path(folder, clip).is_file() for clip in names)
             state = COMPLETE if n == len(names) else PARTLY
@@ -151,7 +146,7 @@ def tracks(where):
 
 def captioned(where, music):
     """Look for the table of captions; where the experiment is there, each of its clips must have one."""
-    paths = [path for place in where for path in sorted(place.glob("*caption*.csv")) if not _is_made(place)]
+    paths = [path for place in where for path in sorted(place.glob("*caption*.csv")) if not _is_simulated(place)]
     if not paths:
         return Found("captions", get=PAGES["captions"])
     experiment = _or_none(music_genre.load, music.folder) if music.folder else None
@@ -195,20 +190,20 @@ def forrest(where):
     return problem
 
 
-def miniature(kind):
-    """Look for a miniature in the cache; the chapters make what is not there."""
-    folder, name = MINIATURES[kind](), f"miniature {kind}"
-    if _is_made(folder):
-        return Found(name, COMPLETE, str(folder), "made, not measured")
-    return Found(name, get=f"naturalistic make {kind} --to {_quoted(folder)} (or make book)")
+def simulated_data(kind):
+    """Look for simulated data in the cache; the chapters make what is not there."""
+    folder, name = data_folder(kind), f"simulated {kind}"
+    if _is_simulated(folder):
+        return Found(name, COMPLETE, str(folder), "simulated, not measured")
+    return Found(name, get=f"naturalistic simulate {kind} --to {_quoted(folder)} (or make book)")
 
 
 def _quoted(folder):
     return shlex.quote(str(folder))
 
 
-def _is_made(folder):
-    return any(made(place) for place in (folder, folder.parent))
+def _is_simulated(folder):
+    return any(is_simulated(place) for place in (folder, folder.parent))
 
 
 def _or_none(load, *args, **kwargs):

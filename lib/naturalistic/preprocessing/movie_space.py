@@ -7,7 +7,7 @@ import numpy as np
 
 from naturalistic.datasets import movie_bold
 from naturalistic.datasets.images import read_volume
-from naturalistic.datasets.made import MINIATURE
+from naturalistic.intact import read_json
 from naturalistic.preprocessing.registration import to_mni
 
 
@@ -30,7 +30,8 @@ def movie_places(movie, subject):
     """Return where each column of ``movie.bold(subject)`` lies.
 
     The voxels are those of the subject's echo-planar images, and so the reference image of the release is registered to
-    the template. The grid of a miniature lies in MNI152 mm as it is.
+    the template. Where the sidecar of that image says ``"SpatialReference": "MNI152..."``, the grid lies
+    in MNI152 mm as it is.
 
     Parameters
     ----------
@@ -56,8 +57,15 @@ def movie_places(movie, subject):
             f"{shlex.quote(str(movie.folder))})"
         )
     matrix = affine
-    if movie.made != MINIATURE:
-        reference, _ = read_volume(movie_bold.reference_path(movie.folder, subject), np.float32)
+    path = movie_bold.reference_path(movie.folder, subject)
+    if not _is_in_mni(path):
+        reference, _ = read_volume(path, np.float32)
         matrix = to_mni(reference, affine) @ affine
     coordinates = ijk @ matrix[:3, :3].T + matrix[:3, 3]
     return Places(coordinates, float(abs(np.linalg.det(affine[:3, :3])) ** (1 / 3)))
+
+
+def _is_in_mni(path):
+    """Return whether the sidecar of an image says that it lies in MNI152 space."""
+    sidecar = path.with_name(path.name.partition(".")[0] + ".json")
+    return sidecar.is_file() and str(read_json(sidecar).get("SpatialReference", "")).startswith("MNI152")

@@ -12,19 +12,22 @@ from naturalistic_simulation.brain.scanner import TR
 
 CLIP = 15
 UNQUOTED = "Training_run-04"  # three rows of the real files lack the opening quote of the genre
-MADE = {"Manufacturer": "none: made by naturalistic_simulation", "ImageComments": "MADE, no brain was measured"}
+SIMULATED = {
+    "Manufacturer": "none: simulated by naturalistic_simulation",
+    "ImageComments": "simulated, no brain was measured",
+}
 
 
 def write_top(root, readme):
     """Write the files of the top level."""
     root.mkdir()
     (root / "README").write_text(readme, encoding="utf-8")
-    (root / "CHANGES").write_text("1.0.0\n  - Made miniature\n", encoding="utf-8")
+    (root / "CHANGES").write_text("1.0.0\n  - Simulated\n", encoding="utf-8")
     about = {
-        "Name": "MADE MINIATURE in the layout of the Music Genre fMRI Dataset",
+        "Name": "Simulated data in the layout of the Music Genre fMRI Dataset",
         "BIDSVersion": "1.4.0",
         "License": "CC0",
-        "Authors": ["made by naturalistic_simulation.music.experiment"],
+        "Authors": ["simulated by naturalistic_simulation.music"],
     }
     (root / "dataset_description.json").write_text(json.dumps(about, indent=4), encoding="utf-8")
 
@@ -45,7 +48,7 @@ def write_run(root, label, run, clips, volumes):
     func.mkdir(parents=True, exist_ok=True)
     stem = f"sub-{label}_task-{run}"
     _save(volumes, AFFINE, func / f"{stem}_bold.nii.gz", TR)
-    about = {**MADE, "SliceThickness": 8, "RepetitionTime": TR, "TaskName": run.split("_")[0]}
+    about = {**SIMULATED, "SliceThickness": 8, "RepetitionTime": TR, "TaskName": run.split("_")[0]}
     about["SliceTiming"] = [0] * volumes.shape[2]  # a made volume is taken at once
     (func / f"{stem}_bold.json").write_text(json.dumps(about, separators=(",", ":")), encoding="utf-8")
     (func / f"{stem}_events.tsv").write_text(events(clips, run), encoding="utf-8")
@@ -72,7 +75,7 @@ def write_anatomy(root, label, pose):
     _save(
         np.rint(1000 * values / values.max()).astype(np.int16).reshape(shape), affine, anat / f"sub-{label}_T1w.nii.gz"
     )
-    about = {**MADE, "SliceThickness": 4}
+    about = {**SIMULATED, "SliceThickness": 4}
     (anat / f"sub-{label}_T1w.json").write_text(json.dumps(about, indent="\t"), encoding="utf-8")
 
 
@@ -80,7 +83,7 @@ def _save(array, affine, path, tr=None):
     """Write a NIfTI whose bytes depend on its content alone (nibabel writes no time into the gzip header)."""
     image = nib.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm", "sec")
-    image.header["descrip"] = "MADE by naturalistic_simulation"
+    image.header["descrip"] = "simulated by naturalistic_simulation"
     if tr is not None:
         image.header.set_zooms((*image.header.get_zooms()[:3], tr))
     nib.save(image, path)

@@ -18,7 +18,7 @@ from nilearn.datasets import load_mni152_template
 from scipy.ndimage import affine_transform
 
 from naturalistic_simulation import make_music
-from naturalistic_simulation.brain.bids import MADE
+from naturalistic_simulation.brain.bids import SIMULATED
 from naturalistic_simulation.brain.scanner import N_TRS, TR
 from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
 from naturalistic_simulation.full_size.whole import check_disk, write_text, write_top, written
@@ -98,7 +98,7 @@ def _write_run(small, run, path, seed):
     stem = f"sub-001_task-{run}"
     source = small / "ds003720" / "sub-001" / "func"
     written(path.parent / f"{stem}_events.tsv", lambda part: shutil.copy(source / f"{stem}_events.tsv", part))
-    about = {**MADE, "SliceThickness": 2, "RepetitionTime": TR, "TaskName": run.split("_")[0]}
+    about = {**SIMULATED, "SliceThickness": 2, "RepetitionTime": TR, "TaskName": run.split("_")[0]}
     write_text(path.parent / f"{stem}_bold.json", json.dumps(about | {"SliceTiming": [0] * SHAPE[2]}))
     written(path, lambda part: write_image(part, source / f"{stem}_bold.nii.gz", seed))
 
@@ -133,7 +133,11 @@ def _header(shape, dtype):
     header.set_zooms((2, 2, 2, TR)[: len(shape)])
     header.set_xyzt_units("mm", "sec")
     header.set_sform(affine_of(shape[:3]), 1)
-    header["descrip"], header["vox_offset"], header["magic"] = "MADE by naturalistic_simulation.full_size", 352, b"n+1"
+    header["descrip"], header["vox_offset"], header["magic"] = (
+        "simulated by naturalistic_simulation.full_size",
+        352,
+        b"n+1",
+    )
     return header.binaryblock + bytes(4)
 
 

@@ -4,8 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from naturalistic.datasets.made import REHEARSAL
 from naturalistic.datasets.place import check_room, check_writable
+from naturalistic.simulated import MARKS
 
 
 def written(path, write):
@@ -49,8 +49,8 @@ def write_top(root, readme, name, version):
     version : str
         Of BIDS, as that data set has it.
     """
-    write_text(root / "README", f"{REHEARSAL}. {readme}")
-    about = {"Name": f"{REHEARSAL} in the layout of the {name}", "BIDSVersion": version}
+    write_text(root / "README", f"{MARKS[0]}. {readme}")
+    about = {"Name": f"Simulated data in the layout of the {name}", "BIDSVersion": version}
     write_text(root / "dataset_description.json", json.dumps(about, indent=4))
 
 

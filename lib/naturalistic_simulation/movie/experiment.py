@@ -22,7 +22,7 @@ from naturalistic_simulation.music.experiment import in_parallel
 MAX_SUBJECTS = 6
 BYTES_PER_RUN, BYTES_PER_SUBJECT, BYTES_OF_TEXT = 3_500_000, 3_000_000, 10_000_000  # at most, measured
 # one miniature is told from another by this text; the recipe changes with the code and the dramas that make it
-README = """MADE MINIATURE. No brain was measured, and no one saw this film.
+README = """SIMULATED DATA. No brain was measured, and no one saw this film.
 
 Written by naturalistic_simulation.movie (recipe {recipe}, seed {seed}, {n_subjects} subjects, {dramas}; planted through
 {embed_name}): three short dramas as text, second by second, and the responses of made brains to them (ds005531/, in

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 import h5py
 import numpy as np
 
-from naturalistic_simulation.brain.bids import MADE, _save, write_anatomy
+from naturalistic_simulation.brain.bids import SIMULATED, _save, write_anatomy
 from naturalistic_simulation.brain.head import AFFINE, SHAPE, brightness
 from naturalistic_simulation.movie.screenplay import LEVELS, rows
 
-_HEADER = b"MATLAB 7.3 MAT-file, made by naturalistic_simulation: no brain was measured"
+_HEADER = b"MATLAB 7.3 MAT-file, simulated by naturalistic_simulation: no brain was measured"
 _COLUMNS = ("luminance", "loudness", "cuts", "n_words")
 _CHUNK = 720  # voxels
 
@@ -29,12 +29,12 @@ def write_top(root, readme, runs, subjects):
     """
     root.mkdir()
     (root / "README").write_text(readme, encoding="utf-8")
-    (root / "CHANGES").write_text("1.0.0\n  - Made miniature\n", encoding="utf-8")
+    (root / "CHANGES").write_text("1.0.0\n  - Simulated\n", encoding="utf-8")
     about = {
-        "Name": "MADE MINIATURE in the layout of the Narrative Movie fMRI Dataset",
+        "Name": "Simulated data in the layout of the Narrative Movie fMRI Dataset",
         "BIDSVersion": "v1.9.0",
         "License": "CC0",
-        "Authors": ["made by naturalistic_simulation.movie"],
+        "Authors": ["simulated by naturalistic_simulation.movie"],
     }
     (root / "dataset_description.json").write_text(json.dumps(about, indent=4), encoding="utf-8")
     people = ["participant_id\tage\tsex", *(f"sub-{label}\tn/a\tn/a" for label in subjects)]
@@ -80,7 +80,9 @@ def write_subject(root, label, mask):
     folder.mkdir(parents=True)
     image = np.rint(brightness(np.eye(4))).astype(np.int16).reshape(SHAPE)
     _save(image, AFFINE, folder / "reference.nii.gz")
-    (folder / "reference.json").write_text(json.dumps(MADE), encoding="utf-8")
+    (folder / "reference.json").write_text(
+        json.dumps(SIMULATED | {"SpatialReference": "MNI152NLin2009cAsym"}), encoding="utf-8"
+    )
     folder = _bold_folder(root, label)
     folder.mkdir(parents=True)
     listed = np.flatnonzero(x_fastest(mask)) + 1.0  # MATLAB counts from 1

@@ -1,6 +1,6 @@
-"""What the movie miniature is planted through: MiniLM's hidden states, averaged over the tokens of a text.
+"""What the simulated films are planted through: MiniLM's hidden states, averaged over the tokens of a text.
 
-`miniature` makes small data and knows no model; here one is handed to it.
+`movie.experiment` knows no model; here one is handed to it.
 """
 
 import functools
@@ -53,10 +53,7 @@ def embed(texts, layer, model=None):
 
 
 def make_movie(folder, seed=5531, subjects=6, **options):
-    """Write the movie miniature, planted through MiniLM: see `movie.experiment.make_movie`.
-
-    It is what `datasets.narrative_movie.load` takes as ``stand_in``.
-    """
+    """Write the movie miniature, planted through MiniLM: see `movie.experiment.make_movie`."""
     return experiment.make_movie(folder, seed, subjects, embed=embed, embed_name=NAME, **options)
 
 

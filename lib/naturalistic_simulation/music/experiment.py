@@ -31,7 +31,7 @@ N_CLIPS, N_TEST_CLIPS, N_REPEATS, CLIP, TRACK = 40, 10, 4, 15.0, 30.0
 TRACKS = 100  # of each genre
 BYTES_PER_RUN, BYTES_PER_TRACK = 4_600_000, 900_000  # at most, measured
 # one miniature is told from another by this text; the recipe changes with the code that makes it
-README = """MADE MINIATURE. No brain was measured, and no one played this music.
+README = """SIMULATED DATA. No brain was measured, and no one played this music.
 
 Written by naturalistic_simulation.music.experiment (recipe {recipe}, seed {seed}, {n_subjects} subjects,
 {n_training} + {n_test} runs): made music in ten genres (genres/), the responses of made brains to it (ds003720/, in
@@ -216,4 +216,4 @@ def _on_trs(x):
 def in_parallel(function, jobs, name, progress):
     """Return the function's results over jobs, in order, with a progress bar."""
     results = joblib.Parallel(return_as="generator")(joblib.delayed(function)(*job) for job in jobs)
-    return list(tqdm(results, total=len(jobs), desc=f"miniature: {name}", disable=not progress))
+    return list(tqdm(results, total=len(jobs), desc=f"simulation: {name}", disable=not progress))

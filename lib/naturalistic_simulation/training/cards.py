@@ -11,7 +11,7 @@ import numpy as np
 from naturalistic.datasets import gtzan, music_genre
 from naturalistic.features.acoustic import acoustic
 
-from naturalistic_simulation import make_music, truth
+from naturalistic_simulation import truth
 from naturalistic_simulation.models.embedders import load_mulan, load_ssl
 from naturalistic_simulation.models.generator import EMBEDDER, embedder_hash
 from naturalistic_simulation.training import composed, pieces
@@ -142,7 +142,7 @@ def measure(name, weights=None):
     -------
     scores : dict
     """
-    experiment = music_genre.load("miniature", stand_in=make_music)
+    experiment = music_genre.load("simulated")
     waveforms = [gtzan.load_clip(experiment.audio, clip) for clip in experiment.clips]
     folder = experiment.folder.parent
     facts = properties(experiment, waveforms)
@@ -168,7 +168,7 @@ def measure_generator(weights, n_pieces, seed=0):
     -------
     scores : dict
     """
-    experiment = music_genre.load("miniature", stand_in=make_music)
+    experiment = music_genre.load("simulated")
     clips = [experiment.clips[k] for k in experiment.clip_indices("Test")]
     waveforms = [gtzan.load_clip(experiment.audio, clip) for clip in clips]
     return generator_scores(weights, waveforms, gtzan.SAMPLE_RATE, n_pieces, seed)
