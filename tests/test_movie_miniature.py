@@ -86,7 +86,7 @@ def test_rows_agree_with_the_drama_second_by_second(small_movie, title):
     movie = narrative_movie.load(small_movie)
     names = [f"{title}_run-01", f"{title}_run-02"]
     text = {level: movie.annotations(level, names) for level in LEVELS}
-    measured = stimulus.measured(movie, names)
+    measured = stimulus.stimulus_features(movie, names)
     assert {len(of_level) for of_level in text.values()} == {900} == {len(x) for x in measured.values()}
     for t in range(900):
         said, shot, is_cut, story, summary, place, scene = expected(drama, t)
@@ -359,7 +359,7 @@ def test_each_level_is_found_in_its_regions_and_not_elsewhere(planted):
 def test_sound_and_light_add_to_speech_and_picture(planted):
     movie, by_run, known, where = planted
     region = known.region[0][where]
-    measured = stimulus.measured(movie)
+    measured = stimulus.stimulus_features(movie)
     for column, own in (("loudness", "primary auditory"), ("luminance", "early visual")):
         r = ridge_scores(movie, by_run, measured[column][:, None].astype(float))
         assert r[region == cortex.NAMES.index(own)].mean() > 0.2

@@ -1,7 +1,10 @@
-"""What can be measured in picture and sound of a film, second by second, where it lies beside the annotations.
+"""Tables of stimulus features beside the annotations: named columns of numbers, a row a second.
 
-The miniature writes ``derivatives/stimulus/<run>_each1sec.tsv``; ds005531 has no such files, and its films are not
-public.
+Any data set in the layout of ds005531 may have them, as ``derivatives/annotation/<run>_features_each1sec.tsv``: a
+header and one row for each second of the whole run, tab-separated, the same columns in all runs. A run that repeats
+another needs no table of its own. Columns are what was measured in picture and sound, such as ``luminance``,
+``loudness`` and ``cuts``; models take them as a feature space, or as controls (`features.controls`), for which
+``n_words`` is the words spoken by their exact times. ds005531 was published without such tables.
 """
 
 import numpy as np
@@ -9,8 +12,8 @@ import numpy as np
 from naturalistic.text_files import number, read_cells
 
 
-def measured(movie, runs=None):
-    """Return luminance, loudness, cuts and words spoken of each second, overlaps dropped.
+def stimulus_features(movie, runs=None):
+    """Return the features of each second by name, overlaps dropped.
 
     Parameters
     ----------
@@ -20,17 +23,15 @@ def measured(movie, runs=None):
 
     Returns
     -------
-    values : dict of str to float32 array (n_trs,)
-        By column; empty where the data set has no such files.
+    features : dict of str to float32 array (n_trs,)
+        By column; empty where the data set has no tables.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If some runs have a file and others none, rows are missing, columns differ, or a cell is no number.
+        If some runs have a table and others none, rows are missing, columns differ, or a cell is no number.
     """
-    folder = movie.folder / "derivatives" / "stimulus"
-    chosen = movie.select(runs)
-    paths = {run: folder / f"{run.repeat_of or run.name}_each1sec.tsv" for run in chosen}
+    paths = {run: table_path(movie.folder, run.repeat_of or run.name) for run in movie.select(runs)}
     there = [run for run, path in paths.items() if path.is_file()]
     if not there:
         return {}
@@ -46,6 +47,21 @@ def measured(movie, runs=None):
         columns = names
         blocks.append(values[run.n_overlap :])
     return dict(zip(columns, np.concatenate(blocks).T.astype(np.float32)))
+
+
+def table_path(folder, run):
+    """Return the table of a run; where it is not there, that of the first edition, if there is one.
+
+    Parameters
+    ----------
+    folder : Path
+        Root of the data set.
+    run : str
+        Such as ``"station_run-01"``.
+    """
+    path = folder / "derivatives" / "annotation" / f"{run}_features_each1sec.tsv"
+    first_edition = folder / "derivatives" / "stimulus" / f"{run}_each1sec.tsv"
+    return first_edition if first_edition.is_file() and not path.is_file() else path
 
 
 def _read(path):

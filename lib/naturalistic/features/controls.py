@@ -1,7 +1,8 @@
 """What a film does to ears and eyes apart from meaning, second by second: features to hold semantic ones against.
 
 From the annotations: how many words are said, and whether anybody speaks. From the film: luminance, loudness and cuts,
-measured elsewhere and brought to seconds by `on_seconds` and `count_events`, or read by `datasets.stimulus.measured`.
+measured elsewhere and brought to seconds by `on_seconds` and `count_events`, or read from
+tables by `datasets.stimulus.stimulus_features`.
 """
 
 import numpy as np

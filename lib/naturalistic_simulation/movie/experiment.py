@@ -28,8 +28,8 @@ Written by naturalistic_simulation.movie (recipe {recipe}, seed {seed}, {n_subje
 {embed_name}): three short dramas as text, second by second, and the responses of made brains to them (ds005531/, in
 the layout of OpenNeuro ds005531), and what was planted (truth/). The volumes stand for preprocessed ones, on a grid of
 8 mm whose affine leads to MNI152 mm. runs.tsv says what each run shows; the last run of a title repeats its second.
-derivatives/stimulus, which the real data lack, says how bright and loud each second is, where it is cut, and how many
-words are spoken in it.
+Tables of features beside the annotations, which the real data lack, say how bright and loud each second is, where it
+is cut, and how many words are spoken in it.
 """
 
 

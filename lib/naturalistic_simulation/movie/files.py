@@ -44,7 +44,7 @@ def write_top(root, readme, runs, subjects):
 
 
 def write_film(root, run, film):
-    """Write the annotations of a run on all levels, and how bright and loud each of its seconds is.
+    """Write the annotations of a run on all levels, and the table of its features.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ def write_film(root, run, film):
         Such as ``"station_run-01"``.
     film : Film
     """
-    for kind in ("annotation", "stimulus"):
-        (root / "derivatives" / kind).mkdir(parents=True, exist_ok=True)
+    folder = root / "derivatives" / "annotation"
+    folder.mkdir(parents=True, exist_ok=True)
     for level, (kind, _) in LEVELS.items():
-        path = root / "derivatives" / "annotation" / f"{run}_{kind}_each1sec.txt"
+        path = folder / f"{run}_{kind}_each1sec.txt"
         path.write_text("\n".join(rows(film, level)) + "\n", encoding="utf-8", newline="\n")
     table = np.stack([getattr(film, name) for name in _COLUMNS], axis=1)
     lines = ["\t".join(_COLUMNS), *("\t".join(f"{value:.6g}" for value in row) for row in table)]
-    path = root / "derivatives" / "stimulus" / f"{run}_each1sec.tsv"
+    path = folder / f"{run}_features_each1sec.tsv"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
