@@ -60,7 +60,7 @@ def test_python_m_naturalistic():
         ("fetch ds003720 --subject 9 --to x", "no subject '9'; there are: 001, 002"),
         ("fetch ds003720 --subject 1 --runs rest --to x", "no run 'rest'; there are: Test_run-01"),
         ("fetch ds003720 --subject 1 --to x --connections two", "invalid int value: 'two'"),
-        ("fetch ds003720 --subject 1 --to x --connections 0", "expected 1 or more"),
+        ("fetch ds003720 --subject 1 --to x --connections 0", "expected a whole number of at least 1"),
         ("fetch gtzan --subject 1 --to x", "unrecognized arguments: --subject 1"),
         ("make music --to x", "make is called simulate now: naturalistic simulate music --to x"),
         ("simulate film --to x", "invalid choice: 'film'"),

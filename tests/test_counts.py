@@ -20,7 +20,7 @@ SUMS = BlockSums(RUNS, 3, 5)
 # the argument, a call with a number for it, a number that will do
 CALLS = [
     ("n_permutations", lambda n: inference.circular_shift_null(A, B, RUNS, n, 1), 5),
-    ("min_shift", lambda n: inference.circular_shift_null(A, B, RUNS, 5, n), 2),
+    ("min_shift", lambda n: inference.circular_shift_null(A, B, None, 5, n), 2),
     ("seed", lambda n: inference.draw_shifts(RUNS, 5, seed=n), 5),
     ("n_permutations", lambda n: inference.block_permutation_null(A, B, None, 10, n), 50),
     ("block", lambda n: inference.block_permutation_null(A, B, None, n, 5), 10),

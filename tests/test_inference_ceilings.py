@@ -241,7 +241,7 @@ def test_bad_series(f, X, runs, message):
         (normalize, (np.zeros(3), np.ones(4), np.ones(4, bool)), r"r has shape \(3,\) and ceiling \(4,\)"),
         (normalize, (np.zeros(3), np.ones(3), np.ones(3)), r"reliable is float64 of shape \(3,\), expected bool"),
         (leave_one_out_interval, (GOOD, None, 95), "confidence is 95, expected between 0 and 1"),
-        (leave_one_out_null, (GOOD, None, 0), "n_permutations is 0, expected 1 or more"),
+        (leave_one_out_null, (GOOD, None, 0), "n_permutations is 0, expected a whole number"),
     ],
 )
 def test_bad_ceilings(f, arguments, message):

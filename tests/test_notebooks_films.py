@@ -37,7 +37,7 @@ def one_viewer(tmp_path_factory, two_viewers):
 def test_levels_and_layers_are_found_in_two_viewers(tmp_path, monkeypatch, two_viewers):
     printed, n_figures, numbers = run(
         "09-language-encoding", tmp_path, monkeypatch, dataset=str(two_viewers), contexts="[1, 8]", story="simulated",
-        n_permutations=999,
+        n_permutations=999, story_permutations=9,
     )  # fmt: skip
     assert printed.startswith("Simulated data") and n_figures == 7 and numbers["n_subjects"] == 2
     for level in LEVELS:
@@ -84,7 +84,7 @@ def test_unique_variance_is_where_it_was_planted(tmp_path, monkeypatch, two_view
 def test_one_viewer_without_truth_or_repeats(tmp_path, monkeypatch, one_viewer):
     printed, n_figures, swept = run(
         "09-language-encoding", tmp_path, monkeypatch, dataset=str(one_viewer), contexts=[1], story="simulated",
-        subjects="[1]", language_models="[minilm]", n_permutations=999,
+        subjects="[1]", language_models="[minilm]", n_permutations=999, story_permutations=9,
     )  # fmt: skip
     assert "1,350 s of training, 1,350 s of test" in printed and n_figures == 7
     assert swept["checks"] == {} and swept["of_ceiling"]["minilm"]["Story"] is None

@@ -46,9 +46,9 @@ MAKERS = {
     "seed of films": (make_movie, {"seed": True}, "seed is True, expected"),
     "seed of a story": (make_story, {"seed": None}, "seed is None, expected"),
     "seed of a listener": (make_listener, {"seed": 1.5}, "seed is 1.5, expected"),
-    "a run that no listener has": (make_listener, {"runs": ["Test_run-07"]}, r"runs \['Test_run-07'\], expected"),
-    "a run that no viewer has": (make_viewer, {"runs": ["crown_run-99"]}, r"runs \['crown_run-99'\], expected"),
-    "no run": (make_viewer, {"runs": []}, r"runs \[\], expected some of"),
+    "a run that no listener has": (make_listener, {"runs": ["Test_run-07"]}, r"runs \['Test_run-07'\]: expected"),
+    "a run that no viewer has": (make_viewer, {"runs": ["crown_run-99"]}, r"runs \['crown_run-99'\]: expected"),
+    "no run": (make_viewer, {"runs": []}, r"runs \[\]: expected a list of some of"),
     "seed of a viewer": (make_viewer, {"seed": -1}, "seed is -1, expected"),
 }
 

@@ -14,7 +14,8 @@ from naturalistic.sound import as_played
 
 SAMPLE_RATE = 22050  # Hz, as published
 SUFFIXES = (".wav", ".au", ".flac")
-DAMAGED_COPIES = {"jazz.00054": "the copy on Kaggle is damaged, the archive's is whole (naturalistic fetch gtzan)"}
+AGAIN = "(naturalistic fetch gtzan --to DIR)"
+DAMAGED_COPIES = {"jazz.00054": f"the copy on Kaggle is damaged, the archive's is whole {AGAIN}"}
 
 
 def locate(folder, audio=None):
@@ -134,8 +135,6 @@ def _read(path, clip, convert):
             waveform = file.read(stop - start, dtype="float32", always_2d=True, fill_value=0)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         reason = getattr(error, "error_string", str(error))
-        known = DAMAGED_COPIES.get(
-            path.stem, "it was cut short or is no sound; fetch it again (naturalistic fetch gtzan)"
-        )
+        known = DAMAGED_COPIES.get(path.stem, f"it was cut short or is no sound; fetch it again {AGAIN}")
         raise ValueError(f"{path} cannot be read as sound ({reason}): {known}") from error
     return waveform.mean(axis=1), rate

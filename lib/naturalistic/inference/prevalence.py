@@ -5,6 +5,10 @@ subject is a test of its own, repeated n times (Ince, Paton, Kay & Schyns 2021, 
 effect is significant with probability b, the sensitivity, and one without it with probability alpha; so with a share
 :math:`\gamma` of people who have it, each subject is significant with probability
 :math:`\theta = \alpha + (b - \alpha) \gamma`, and k of n by a binomial distribution of it.
+
+Subjects are taken as independent. Those who share a stimulus are so for that stimulus only: a prediction that happens
+to fit the film is significant in all of them. So the share is of people *who see this film*; whether there is an effect
+at all is for `inference.shared_stimulus_test` to say.
 """
 
 from typing import NamedTuple

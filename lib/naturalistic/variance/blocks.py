@@ -89,7 +89,7 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
         pieces = np.concatenate([[0], np.cumsum(cut)])
         copies = np.concatenate([shifted(bold, row, runs)[rows] for row in batch], axis=1)
         found = sweep(
-            features[rows], copies, model, test=np.isin(rows, test), runs=pieces, delays=delays, tr=tr, name="blocks"
+            features[rows], copies, model, test=np.isin(rows, test), runs=pieces, delays=delays, tr=tr, name="layers"
         )
         for k in range(len(batch)):
             own = slice(k * n_voxels, (k + 1) * n_voxels)
