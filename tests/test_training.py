@@ -6,6 +6,7 @@ import math
 import shlex
 import shutil
 
+import naturalistic_simulation
 import numpy as np
 import pytest
 from naturalistic import cli
@@ -26,7 +27,9 @@ def cache(tmp_path_factory):
 def train(small_music, cache, tmp_path, monkeypatch, capsys):
     """A function that runs the command as a user does, and returns the printed card and the path of the weights."""
     monkeypatch.setenv("NATURALISTIC_CACHE", str(cache))
-    monkeypatch.setattr(cards, "make_music", lambda to: to.exists() or shutil.copytree(small_music, to))
+    monkeypatch.setattr(
+        naturalistic_simulation, "make_music", lambda to, **_: to.exists() or shutil.copytree(small_music, to)
+    )
     monkeypatch.setattr(cards.composed.joblib, "cpu_count", lambda: 1)
 
     def run(command):
