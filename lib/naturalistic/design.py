@@ -37,6 +37,8 @@ def design(spaces, delays, tr, runs=None, train=slice(None)):
 def _scaled(features, train):
     """Return features z-scored by their training TRs, of the same dtype; sums and differences are in float64."""
     mean, sd = mean_and_sd(features[train])
+    # models have units that hold 1e-32 everywhere: scaled to 1, their last digit would be a feature
+    sd[sd**2 < np.finfo(features.dtype).tiny] = 0
     scaled = np.empty_like(features)
     for block in column_blocks(*features.shape):
         flat = sd[block] <= 1e-6 * np.abs(features[train, block]).max(axis=0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from naturalistic.design import check_confounds, residuals
+from naturalistic.design import check_confounds, design, residuals
 from naturalistic.encoding import group_accuracy, held_out_predictions
 from naturalistic.ridge import RidgeCV
 
@@ -80,3 +80,14 @@ def test_spaces_and_bold_are_named(monkeypatch, spaces, bold, message):
     monkeypatch.setattr(RidgeCV, "fit", lambda *_, **__: pytest.fail("work has started"))
     with pytest.raises(ValueError, match=message):
         held_out_predictions(spaces, bold, MODEL, **HOW)
+
+
+def test_a_unit_that_holds_only_rounding_is_constant():
+    """The last layer of MiniLM has two such units; scaled to 1 they changed the accuracy of the layer by .002."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 3)).astype(np.float32)
+    X[:, 1] = 1e-32 * rng.standard_normal(80)
+    scaled = design(X, [0], 1.0)
+    assert (scaled[:, 1] == 0).all() and np.allclose(scaled[:, [0, 2]].std(axis=0), 1, atol=1e-5)
+    small = design(X[:, :1] * np.float32(1e-9), [0], 1.0)  # small is not constant
+    assert np.allclose(small.std(axis=0), 1, atol=1e-5)
