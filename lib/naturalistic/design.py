@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from naturalistic.features.delays import delayed
-from naturalistic.runs import run_slices
+from naturalistic.runs import run_slices, shift_inside_runs
 from naturalistic.scoring import as_floats, check_finite, column_blocks, mean_and_sd
 
 
@@ -37,8 +37,6 @@ def design(spaces, delays, tr, runs=None, train=slice(None)):
 def _scaled(features, train):
     """Return features z-scored by their training TRs, of the same dtype; sums and differences are in float64."""
     mean, sd = mean_and_sd(features[train])
-    # models have units that hold 1e-32 everywhere: scaled to 1, their last digit would be a feature
-    sd[sd**2 < np.finfo(features.dtype).tiny] = 0
     scaled = np.empty_like(features)
     for block in column_blocks(*features.shape):
         flat = sd[block] <= 1e-6 * np.abs(features[train, block]).max(axis=0)
@@ -127,8 +125,7 @@ def rotated(X):
 def shifted(bold, shifts, runs=None):
     """Return ``bold`` (n_trs, n_voxels) shifted circularly inside each run, by ``shifts`` (n_runs,) TRs, one a run."""
     bold = as_floats(bold, "bold")
-    slices = run_slices(runs, len(bold))
-    return np.concatenate([np.roll(bold[s], n, axis=0) for s, n in zip(slices, shifts, strict=True)])
+    return shift_inside_runs(bold, shifts, run_slices(runs, len(bold)))
 
 
 def check_spaces(spaces, delays, n_trs=None):

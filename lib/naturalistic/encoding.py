@@ -181,18 +181,38 @@ def group_accuracy(spaces, bold, model, *, groups, confounds=None, n_permutation
         if len(confounds) != n_subjects:
             raise ValueError(f"confounds are of {len(confounds)} subjects, expected {n_subjects} as in bold")
         confounds = [check_confounds(own, n_trs, name=f"confounds[{k}]") for k, own in enumerate(confounds)]
-    shifts = np.zeros((1, len(run_slices(options.get("runs"), n_trs))), dtype=int)
-    if n_permutations:
-        drawn = draw_shifts(options.get("runs"), n_permutations, seed=seed, n_trs=n_trs)
-        shifts = np.concatenate([shifts, drawn])  # the first is none: the observed alignment
     parts = [(bold.transpose(1, 0, 2).reshape(n_trs, -1), None)] if confounds is None else list(zip(bold, confounds))
-    n_batches = min(len(shifts), -(-len(shifts) * parts[0][0].shape[1] // MAX_TARGETS))
-    jobs = [(targets, own, batch) for targets, own in parts for batch in np.array_split(shifts, n_batches)]
+    batches = shift_batches(options.get("runs"), n_trs, parts[0][0].shape[1], n_permutations, seed)
+    jobs = [(targets, own, batch) for targets, own in parts for batch in batches]
     scored = []
     for targets, own, batch in tqdm(jobs, desc="fits", delay=3, leave=False):
         held_out = held_out_predictions(spaces, targets, model, groups=groups, confounds=own, shifts=batch, **options)
         scored.append(correlation_inside(held_out, groups).reshape(len(batch), -1, n_voxels))
-    return _summarise(scored, len(shifts), n_subjects, n_voxels)
+    return _summarise(scored, sum(map(len, batches)), n_subjects, n_voxels)
+
+
+def shift_batches(runs, n_trs, n_targets, n_permutations, seed=0):
+    """Return the shifts at which responses are fitted and predicted, in batches that fit into memory.
+
+    Parameters
+    ----------
+    runs : array-like (n_trs,) or None
+    n_trs, n_targets : int
+        Of the responses that are shifted.
+    n_permutations : int
+        0 for none.
+    seed : int
+        Draws the shifts.
+
+    Returns
+    -------
+    batches : list of int array (n, n_runs)
+        The first row of the first is no shift, the observed alignment.
+    """
+    shifts = np.zeros((1, len(run_slices(runs, n_trs))), dtype=int)
+    if n_permutations:
+        shifts = np.concatenate([shifts, draw_shifts(runs, n_permutations, seed=seed, n_trs=n_trs)])
+    return np.array_split(shifts, min(len(shifts), -(-len(shifts) * n_targets // MAX_TARGETS)))
 
 
 def _summarise(scored, n_shifts, n_subjects, n_voxels):

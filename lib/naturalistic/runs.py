@@ -59,3 +59,22 @@ def run_slices(runs, n_trs=None):
     edges = np.flatnonzero(runs[1:] != runs[:-1]) + 1
     bounds = [0, *edges.tolist(), len(runs)]
     return [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]
+
+
+def shift_inside_runs(X, shifts, slices):
+    """Return an array shifted circularly inside each run.
+
+    Parameters
+    ----------
+    X : array (n_trs, ...)
+    shifts : int array (n_runs,)
+        TRs, later for larger.
+    slices : list of slice
+        From `run_slices`.
+
+    Returns
+    -------
+    shifted : array (n_trs, ...)
+        Of the same dtype.
+    """
+    return np.concatenate([np.roll(X[run], shift, axis=0) for run, shift in zip(slices, shifts, strict=True)])

@@ -159,9 +159,12 @@ def mean_and_sd(X):
     Returns
     -------
     mean, sd : array (n_columns,) of float64
-        The mean of a constant column is its value, and its standard deviation 0, both exactly.
+        The mean of a constant column is its value, and its standard deviation 0, both exactly. 0 also where a variance
+        is below the smallest number of ``X``'s format: models have units that hold 1e-32 everywhere, and divided by
+        its standard deviation their last digit would be a feature.
     """
     mean, sd = np.empty((2, X.shape[1]))
+    smallest = np.finfo(float_type(X)).tiny
     for block in column_blocks(*X.shape):
         part = X[:, block].astype(np.float64)
         first = part[0].copy()  # exact for a constant, whose mean would not be
@@ -169,7 +172,8 @@ def mean_and_sd(X):
         offset = part.mean(axis=0)
         part -= offset
         mean[block] = first + offset
-        sd[block] = np.sqrt(np.einsum("ij,ij->j", part, part) / len(part))
+        variance = np.einsum("ij,ij->j", part, part) / len(part)
+        sd[block] = np.sqrt(np.where(variance < smallest, 0, variance))
     return mean, sd
 
 

@@ -7,10 +7,10 @@ explainable variance, S / (S + N), is the share of one response that any model o
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
+from naturalistic.inference.group import check_confidence, mean_interval
 from naturalistic.parameters import check_seed, whole
-from naturalistic.runs import run_slices
+from naturalistic.runs import run_slices, shift_inside_runs
 from naturalistic.scoring import as_real, check_finite, column_blocks, float_type
 
 
@@ -85,27 +85,21 @@ def leave_one_out_interval(bold, runs=None, confidence=0.95):
     """
     bold, slices = _check_series(bold, runs, "bold", "subjects")
     n_subjects, n_trs, n_voxels = bold.shape
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}, expected between 0 and 1, for example 0.95")
-    found = np.full((3, n_voxels), np.nan)
+    check_confidence(confidence)
+    found = np.empty((3, n_voxels))
     for block in column_blocks(n_subjects * n_trs, n_voxels):
         z, varies = _zscored(bold[:, :, block], slices)
         r = _leave_one_out(z, varies, slices)
         counts = ~np.isnan(r)
-        mean = _mean_where(r, counts)
-        found[0, block] = mean
-        if n_subjects < 3:
-            continue
-        n = np.where(counts.sum(axis=0) >= 3, counts.sum(axis=0), np.nan)
-        pseudo_values = np.full(r.shape, np.nan)
+        n, mean = counts.sum(axis=0), _mean_where(r, counts)
+        pseudo_values = np.empty_like(r)
         for subject in range(n_subjects):
             others = np.arange(n_subjects) != subject
             without = _leave_one_out(z[others], varies[others], slices)
             pseudo_values[subject] = n * mean - (n - 1) * _mean_where(without, ~np.isnan(without))
-        squares = np.where(counts, (pseudo_values - _mean_where(pseudo_values, counts)) ** 2, 0)
-        error = np.sqrt(squares.sum(axis=0) / (n - 1) / n)
-        half = special.stdtrit(n - 1, (1 + confidence) / 2) * error
-        found[1:, block] = mean - half, mean + half
+        _, _, low, high, _ = mean_interval(pseudo_values, counts, confidence)
+        half = (high - low) / 2
+        found[:, block] = mean, mean - half, mean + half
     return MeanInterval(*found.astype(float_type(bold)))
 
 
@@ -142,7 +136,8 @@ def leave_one_out_null(bold, runs=None, n_permutations=1000, seed=0):
     for block in column_blocks(2 * n_subjects * n_trs, n_voxels):
         z, varies = _zscored(bold[:, :, block], slices)
         for row, of_subjects in zip(null, shifts):
-            r = _leave_one_out(_shifted_apart(z, slices, of_subjects), varies, slices)
+            apart = np.stack([shift_inside_runs(x, shift, slices) for x, shift in zip(z, of_subjects)])
+            r = _leave_one_out(apart, varies, slices)
             row[block] = _mean_where(r, ~np.isnan(r))
     return null
 
@@ -160,15 +155,6 @@ def _leave_one_out(z, varies, slices):
         product = np.mean(z[subject] * others, axis=0)
         r[subject] = np.clip(product / np.sqrt(np.where(defined, power, np.nan)), -1, 1)
     return r
-
-
-def _shifted_apart(z, slices, shifts):
-    """Return series (n_subjects, n_trs, n_voxels), each shifted circularly in each run by ``shifts`` of its own."""
-    moved = np.empty_like(z)
-    for into, series, of_runs in zip(moved, z, shifts):
-        for run, shift in zip(slices, of_runs):
-            into[run] = np.roll(series[run], shift, axis=0)
-    return moved
 
 
 def _mean_where(values, counts):

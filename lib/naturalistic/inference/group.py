@@ -150,7 +150,7 @@ def t_test_over_subjects(values, popmean=0, tail="two-sided", confidence=0.95, n
     """
     values, x, used = _check(values, nan)
     check_tail(tail)
-    n, mean, low, high, error = _interval(x, used, confidence)
+    n, mean, low, high, error = mean_interval(x, used, confidence)
     equal = np.min(x, axis=0, where=used, initial=np.inf) == np.max(x, axis=0, where=used, initial=-np.inf)
     t = (mean - popmean) / np.where(equal, np.nan, error)
     above, below = (special.stdtr(np.maximum(n - 1, 1), side * t) for side in (-1, 1))
@@ -194,7 +194,7 @@ def sign_flip_over_subjects(
     values, x, used = _check(values, nan)
     check_tail(tail)
     n_permutations, seed = whole("n_permutations", n_permutations), check_seed(seed)
-    n, mean, low, high, _ = _interval(x, used, confidence)
+    n, mean, low, high, _ = mean_interval(x, used, confidence)
     x = np.where(used, x - popmean, 0)
     length = np.sqrt(np.sum(x**2, axis=0))
     defined = (n >= 2) & (length > 0)
@@ -235,7 +235,7 @@ def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca
         If there are fewer than two subjects, a value is infinite, or an argument is not valid.
     """
     values, x, _ = _check(values, "propagate")
-    _check_confidence(confidence)
+    check_confidence(confidence)
     n_boot, seed = whole("n_boot", n_boot), check_seed(seed)
     if method not in ("bca", "percentile"):
         raise ValueError(f"method is {method!r}, expected 'bca' or 'percentile'")
@@ -277,15 +277,22 @@ def _check(values, nan):
     return values, x, used if nan == "omit" else used & used.all(axis=0)
 
 
-def _check_confidence(confidence):
+def check_confidence(confidence):
     """Raise a ValueError unless ``confidence`` is between 0 and 1."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, expected between 0 and 1, for example 0.95")
 
 
-def _interval(x, used, confidence):
-    """Return n, mean, its interval (low, high) and standard error over the subjects that count."""
-    _check_confidence(confidence)
+def mean_interval(x, used, confidence):
+    """Return n, mean, its interval (low, high; Student's t) and standard error over the subjects that count.
+
+    Parameters
+    ----------
+    x : array (n_subjects, n_targets)
+    used : bool array (n_subjects, n_targets)
+    confidence : float
+    """
+    check_confidence(confidence)
     count = used.sum(axis=0)
     n = np.where(count >= 2, count, np.nan)
     mean = np.sum(x, axis=0, where=used) / n

@@ -39,7 +39,7 @@ from scipy import fft
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from naturalistic.parameters import check_seed, whole
-from naturalistic.runs import run_slices
+from naturalistic.runs import run_slices, shift_inside_runs
 from naturalistic.scoring import check_pair, column_blocks, correlation, float_type, unit_columns
 
 LEFT_WITHOUT_WARNING = 0.8  # share of a run's rotations
@@ -83,10 +83,7 @@ def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score
     if score is correlation:
         null = _shifted_correlations(Y, Y_hat, slices, shifts)
     else:
-        times = [np.arange(run.start, run.stop) for run in slices]
-        null = np.stack(
-            [score(Y, Y_hat[np.concatenate([np.roll(t, s) for t, s in zip(times, row)])]) for row in shifts]
-        )
+        null = np.stack([score(Y, shift_inside_runs(Y_hat, row, slices)) for row in shifts])
     return null.reshape(-1, *shape)
 
 

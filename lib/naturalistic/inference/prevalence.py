@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from naturalistic.inference.group import check_confidence
 from naturalistic.scoring import as_real
 
 
@@ -66,8 +67,7 @@ def prevalence(n_significant, n_subjects, alpha=0.05, *, sensitivity=1.0, confid
     """
     k, n = _check_counts(n_significant, n_subjects)
     _check_rates(alpha, sensitivity)
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}, expected between 0 and 1, for example 0.95")
+    check_confidence(confidence)
     estimate = np.clip((k / np.where(n > 0, n, np.nan) - alpha) / (sensitivity - alpha), 0, 1)
     theta = _quantile(k, n, alpha, sensitivity, 1 - confidence)
     low = np.clip((theta - alpha) / (sensitivity - alpha), 0, 1)

@@ -6,15 +6,13 @@ import numpy as np
 from tqdm import tqdm
 
 from naturalistic.design import shifted
+from naturalistic.encoding import shift_batches
 from naturalistic.folds import GroupGapKFold, check_groups
-from naturalistic.inference import draw_shifts
 from naturalistic.parameters import whole
 from naturalistic.runs import check_runs
 from naturalistic.variance.chosen import choose
 from naturalistic.variance.rows import as_responses
 from naturalistic.variance.sweep import sweep
-
-MAX_TARGETS = 20_000  # shifted copies of the responses that are fitted at a time
 
 
 class BlockSweep(NamedTuple):
@@ -77,10 +75,7 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
     bold, n_permutations = as_responses(bold), whole("n_permutations", n_permutations, 0)
     groups, runs = check_groups(groups, len(bold)), check_runs(runs, len(bold))
     n_voxels = bold.shape[1]
-    shifts = np.zeros((1, len(np.unique(runs))), dtype=int)  # the first is none: the observed alignment
-    if n_permutations:
-        shifts = np.concatenate([shifts, draw_shifts(runs, n_permutations, seed=seed, n_trs=len(bold))])
-    batches = np.array_split(shifts, min(len(shifts), -(-len(shifts) * n_voxels // MAX_TARGETS)))
+    batches = shift_batches(runs, len(bold), n_voxels, n_permutations, seed)
     jobs = [(fold, batch) for fold in GroupGapKFold(cv, gap, runs).split(bold, groups=groups) for batch in batches]
     scores, layers = [], []
     for (train, test), batch in tqdm(jobs, desc="blocks", delay=3, leave=False):
@@ -95,5 +90,5 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
             own = slice(k * n_voxels, (k + 1) * n_voxels)
             layers.append(choose(found.cv[:, own], n_voxels).layer)
             scores.append(found.r[layers[-1], own])
-    scores = np.nan_to_num(scores).reshape(cv, len(shifts), n_voxels).mean(axis=0)
+    scores = np.nan_to_num(scores).reshape(cv, -1, n_voxels).mean(axis=0)
     return BlockSweep(scores[0], np.array(layers).reshape(cv, -1)[:, 0], scores[1:])

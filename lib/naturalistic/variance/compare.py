@@ -203,14 +203,9 @@ def by_region(values, labels, names, elsewhere="elsewhere"):
             "(n_voxels,) for both of each subject"
         )
     regions = [*names, elsewhere]
-    means = np.full((len(values), len(regions)), np.nan)
-    for row, x, y in zip(means, values, labels):
-        used = np.isfinite(x)
-        where = np.where(y < 0, len(names), y)[used]
-        counts = np.bincount(where, minlength=len(regions))
-        sums = np.bincount(where, np.asarray(x, dtype=float)[used], len(regions))
-        np.divide(sums, counts, out=row, where=counts > 0)
-    return dict(zip(regions, means.T))
+    where = [np.where(np.asarray(y) < 0, len(names), y) for y in labels]
+    means = [mean_by_label(x, y, len(regions)) for x, y in zip(values, where)]
+    return dict(zip(regions, np.array(means).T))
 
 
 def parts_by_region(parts, labels, names, spaces):

@@ -13,7 +13,7 @@ from naturalistic.engine.sets import fit_sets
 from naturalistic.inference import p_values
 from naturalistic.parameters import whole
 from naturalistic.scoring import column_blocks
-from naturalistic.variance.compare import divide
+from naturalistic.variance.compare import divide, mean_by_label
 from naturalistic.variance.rows import as_responses, split_rows
 from naturalistic.variance.scores import shifted_scores
 from naturalistic.variance.split import split_r, split_r2
@@ -261,10 +261,7 @@ def _predicts(joint, model, options):
     labels = options.get("labels")
     if labels is None:
         return r2 > 0
-    labels = np.asarray(labels)
-    n_labels = options.get("n_labels") or int(labels.max()) + 1
-    counted = np.isfinite(r2) & (labels >= 0)
-    return np.bincount(labels[counted], r2[counted], n_labels) > 0
+    return mean_by_label(r2, labels, options.get("n_labels") or int(np.max(labels)) + 1) > 0
 
 
 def pair_parts(joint, first, second, beyond=False):
