@@ -49,9 +49,8 @@ def rigid(parameters):
 
 def places(pose):
     """Return the MNI mm of all voxels of the grid under a pose, scanner mm to MNI mm: (n_all, 3)."""
-    ijk = np.indices(SHAPE).reshape(3, -1)
     to_mni = pose @ AFFINE
-    return (to_mni[:3, :3] @ ijk + to_mni[:3, 3:]).T
+    return (to_mni[:3, :3] @ _voxels() + to_mni[:3, 3:]).T
 
 
 def brightness(pose):
@@ -62,6 +61,12 @@ def brightness(pose):
 def grey_matter(pose):
     """Return the share of grey matter in each voxel (n_all,) under a pose."""
     return np.clip(_sample(head()[1], pose), 0, 1)
+
+
+@cache
+def _voxels():
+    """Return the indices of all voxels of the grid (3, n_all)."""
+    return np.indices(SHAPE).reshape(3, -1).astype(float)
 
 
 def _sample(volume, pose):

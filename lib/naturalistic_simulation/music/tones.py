@@ -7,6 +7,7 @@ put while the pitch moves, and it costs the same for all of them.
 """
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
 
@@ -128,6 +129,7 @@ def read(tables, time, frequency, timbre):
     return sound + (low + part * (flat[column + 1] - low)) * fade
 
 
+@lru_cache(maxsize=128)  # the layers of brightness of a note share it
 def band_noise(n_samples, low, high, sample_rate, seed):
     """Return noise between two frequencies (Hz), of unit root mean square; the seed alone decides it."""
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(n_samples))
