@@ -342,7 +342,7 @@ def test_a_tiny_training_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(composed, "CLIP", 11.0)
     monkeypatch.setattr(composed.joblib, "cpu_count", lambda: 1)
     whole = composing.train_generator(tmp_path / "whole.safetensors", **how)
-    assert whole[1] < whole[0] and composed.seconds_to_make(8, 1) > 0
+    assert whole[1] < whole[0] and composed.seconds_to_compose(8, 1) > 0
     noisy, calls = composing.noisy, []
 
     def stop(*args):

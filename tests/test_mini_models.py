@@ -103,7 +103,7 @@ def test_training_pieces_are_not_the_miniatures(tmp_path):
     with pytest.raises(
         ValueError, match="expected a whole number from 0 to 999999"
     ):  # its tracks' seeds are its seed x 1000 + track
-        music.make_music(tmp_path / "m", seed=1_000_000)
+        music.simulate_music(tmp_path / "m", seed=1_000_000)
     assert pieces.FIRST_SEED >= 1000 * 1_000_000
 
 

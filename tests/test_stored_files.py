@@ -115,8 +115,8 @@ def test_music_to_train_on(tmp_path, monkeypatch):
     monkeypatch.setattr(composed, "_path", lambda n_pieces, seed: path)
     arrays = {"headers": np.arange(4), "n_headers": [2, 2], "events": np.arange(6), "n_events": [3, 3]}
     np.savez(path, **arrays, vectors=np.ones((2, 5)), seconds=3.0)
-    assert composed.training_scores(2)[0][1].tolist() == [2, 3] and composed.seconds_to_make(2) == 3
+    assert composed.training_scores(2)[0][1].tolist() == [2, 3] and composed.seconds_to_compose(2) == 3
     cut(path)
-    for read in (composed.training_scores, composed.seconds_to_make):
+    for read in (composed.training_scores, composed.seconds_to_compose):
         with pytest.raises(ValueError, match=r"scores\.npz was cut short.*: the scores are made again"):
             read(2)

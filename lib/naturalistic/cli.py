@@ -72,7 +72,7 @@ def run_simulate(asked):
     if not Path(asked.to).exists():  # one that is there may be whole, and on a disk that can only be read
         check_writable(asked.to)
     try:
-        folder = getattr(simulation, f"make_{asked.kind}")(asked.to, **options)
+        folder = getattr(simulation, f"simulate_{asked.kind}")(asked.to, **options)
     except ValueError as error:
         raise RequestError(str(error)) from error
     print(f"simulated, not measured: {folder or asked.to}")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from naturalistic_simulation.corpus import make_corpus, numbers_of
+from naturalistic_simulation.corpus import numbers_of, simulate_corpus
 from naturalistic_simulation.corpus_tracks import SECONDS, recipe
 from naturalistic_simulation.models.embedders import load_mulan
 
@@ -84,10 +84,10 @@ def write_vectors(path: Path | str, folder: Path | str, seed: int = 0, n_tracks:
     Raises
     ------
     ValueError, OSError
-        As of `corpus.make_corpus`.
+        As of `corpus.simulate_corpus`.
     """
     path, seed = Path(path), whole("seed", seed, 0)
-    corpus = load(make_corpus(folder, n_tracks, seed, render_all=True))
+    corpus = load(simulate_corpus(folder, n_tracks, seed, render_all=True))
     embedder = load_mulan()
     vectors = track_vectors(corpus, embedder, SECONDS)
     part = path.with_name(path.name + ".part")

@@ -9,21 +9,21 @@ import tempfile
 from pathlib import Path
 
 
-def made_whole(folder, readme, n_bytes, write, what="simulated data set"):
-    """Make a folder of files, unless its README says that it is this very one.
+def write_whole(folder, readme, n_bytes, write, what="simulated data set"):
+    """Write a folder of files, unless its README says that it is this very one.
 
     Parameters
     ----------
     folder : str or Path
     readme : str
-        What tells one from another; "recipe" and a hash in it say by which code it was made, and one of another recipe
-        is made anew.
+        Tells one from another; "recipe" and a hash in it name the code that wrote it, and one of another recipe is
+        replaced.
     n_bytes : int
         Room that it needs.
     write : callable
         ``write(part)`` writes all files, README among them, into an empty folder.
     what : str
-        What to call it.
+        Name of it in messages.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def made_whole(folder, readme, n_bytes, write, what="simulated data set"):
         if _readme_of(folder) == readme:  # another process was quicker, and may be read from already
             return folder
         if folder.exists():
-            print(f"{folder} was made by an older recipe and is replaced")
+            print(f"{folder} was written by an older recipe and is replaced")
             shutil.rmtree(folder)
         os.replace(part, folder)
     finally:
@@ -121,7 +121,7 @@ def _without_recipe(text):
 
 
 def check_room(folder: Path, n_bytes: int, what: str) -> None:
-    """Make a folder's parent; stop if it cannot be written or has too little room.
+    """Create a folder's parent; stop if it cannot be written or has too little room.
 
     Parameters
     ----------
@@ -134,12 +134,12 @@ def check_room(folder: Path, n_bytes: int, what: str) -> None:
     Raises
     ------
     OSError
-        If the parent cannot be made or written, or the disk has too little room.
+        If the parent cannot be created or written, or the disk has too little room.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"{folder.parent} cannot be made ({error.strerror}); name another folder") from error
+        raise OSError(f"{folder.parent} cannot be created ({error.strerror}); name another folder") from error
     if not os.access(folder.parent, os.W_OK):
         raise PermissionError(f"{folder.parent} cannot be written; name another folder")
     free = shutil.disk_usage(folder.parent).free

@@ -1,8 +1,8 @@
-"""A made story in 27 made brains, in the layout of the Alice data, for where the real data cannot be had.
+"""Simulated story in 27 simulated brains, in the layout of the Alice data, where the real data cannot be had.
 
-The words come from a small grammar whose scenes change every half minute. What the made brains follow is
-planted: each region mixes the rate of words, a response to the kind of scene, a signal of its own that all
-listeners share, and noise of its listener. The truth is saved beside the data.
+The words come from a small grammar whose scenes change every half minute. Each region mixes the rate of words, a
+response to the kind of scene, a signal of its own that all subjects share, and noise of its subject. The ground truth
+is saved beside the data.
 """
 
 import json
@@ -19,7 +19,7 @@ from scipy.signal import lfilter
 TR, N_TRS, N_DISCARDED = 2.0, 362, 10
 SUBJECTS = tuple(f"s{k:02d}" for k in (18, 22, 23, 24, 26, 28, 30, 31, 33, *range(35, 54)))
 SILENT = "s33"  # zero everywhere, as one of the real subjects is
-# how strongly a region follows word rate, kind of scene, and what its listeners share besides; noise has sd 1
+# how strongly a region follows word rate, kind of scene, and what its subjects share besides; noise has sd 1
 WEIGHTS = {
     "LATL": (0.15, 0.30, 0.15),
     "RATL": (0.15, 0.10, 0.15),
@@ -54,21 +54,21 @@ SCENES = {  # kind of scene: who, does what, to what, where, how it is
         "hill valley meadow", "cold windy grey",
     ),
 }  # fmt: skip
-# the README tells one made story from another: raise the number of its recipe when the same seed makes other files
+# the README tells one simulated story from another: raise the number of its recipe when the same seed makes other files
 README = """SIMULATED DATA. No brain was measured and nobody heard this story.
 
 Written by naturalistic_simulation.story (recipe 1, seed {seed}) in the layout of the Alice data of Brennan et al.
-(2016), so that a chapter can run where those data cannot be had. What was planted is in truth.json.
+(2016), so that a chapter can run where those data cannot be had. The ground truth is in truth.json.
 """
 
 
-def make_story(folder, seed=2016):
-    """Write the made story, or leave it alone if it is there already.
+def simulate_story(folder, seed=2016):
+    """Write the simulated story, or leave it alone if it exists.
 
     Parameters
     ----------
     folder : str or Path
-        Made whole or not at all.
+        Written whole or not at all.
     seed : int
         The same seed gives the same bytes.
 
@@ -99,7 +99,7 @@ def make_story(folder, seed=2016):
 
 
 def tell(rng, duration=N_TRS * TR):
-    """Return a made story as intervals ``(onset, offset, word or "sp")`` and scenes ``(onset, kind)``, in s."""
+    """Return a simulated story as intervals ``(onset, offset, word or "sp")`` and scenes ``(onset, kind)``, in s."""
     intervals, scenes, now, kind = [], [], 0.0, None
     while now < duration:
         kind = rng.choice([k for k in SCENES if k != kind])

@@ -1,4 +1,4 @@
-"""Writes made runs in the layout of ds003720: names, columns, sidecars and their quirks as in the real files."""
+"""Simulated runs as files in the layout of ds003720, with the names, columns and quirks of the real ones."""
 
 import json
 
@@ -19,7 +19,7 @@ SIMULATED = {
 
 
 def write_top(root, readme):
-    """Write the files of the top level."""
+    """Write the files of the top level of a data set."""
     root.mkdir()
     (root / "README").write_text(readme, encoding="utf-8")
     (root / "CHANGES").write_text("1.0.0\n  - Simulated\n", encoding="utf-8")
@@ -49,13 +49,13 @@ def write_run(root, label, run, clips, volumes):
     stem = f"sub-{label}_task-{run}"
     _save(volumes, AFFINE, func / f"{stem}_bold.nii.gz", TR)
     about = {**SIMULATED, "SliceThickness": 8, "RepetitionTime": TR, "TaskName": run.split("_")[0]}
-    about["SliceTiming"] = [0] * volumes.shape[2]  # a made volume is taken at once
+    about["SliceTiming"] = [0] * volumes.shape[2]  # a simulated volume is taken at once
     (func / f"{stem}_bold.json").write_text(json.dumps(about, separators=(",", ":")), encoding="utf-8")
     (func / f"{stem}_events.tsv").write_text(events(clips, run), encoding="utf-8")
 
 
 def events(clips, run):
-    """Return the text of an event file."""
+    """Return the text of an event file, a line for each clip."""
     lines = ["onset\tduration\tgenre\ttrack\tstart\tend"]
     for k, (genre, track, start, end) in enumerate(clips):
         quote = "" if run == UNQUOTED and k >= len(clips) - 3 else "'"

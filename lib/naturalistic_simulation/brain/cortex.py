@@ -1,9 +1,9 @@
-"""Planted responses: what each place of a made cortex follows in the music, how strongly and how late.
+"""Simulated responses to music: drives of each region, their strength and their delay.
 
 Primary auditory cortex follows the sound (loudness in twelve bands, onsets). The auditory belt and anterior
 temporal cortex follow the composer's description (genre, instruments, tempo, energy, mode, mood), lateral
 prefrontal cortex its genre and mood alone. All other places follow nothing. No embedding model is involved: what
-later chapters decode is found through the brain's own mixture, not planted.
+later chapters decode is found through the brain's own mixture, not simulated.
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ from scipy.stats import gamma
 
 STEP = 0.5  # s between samples of a drive
 N_BANDS = 12
-# by region: drives that it follows, signal-to-noise ratio (of standard deviations) at its centre, peak of its HRF (s)
+# by region: drives that it follows, signal-to-noise ratio (of standard deviations) at its center, peak of its HRF (s)
 PLAN = {
     "primary auditory": (("acoustics",), 0.85, 4.6),
     "auditory belt": (("genre", "instruments", "character", "mood"), 0.75, 5.0),
     "anterior temporal": (("genre", "instruments", "character", "mood"), 0.50, 5.4),
     "lateral prefrontal": (("genre", "mood"), 0.45, 6.2),
 }
-LENGTH = 14.0  # mm over which the preference of neighbours is alike
-SHARED = 0.8  # of a preference that all brains have in common; the rest, sqrt(1 - 0.8**2), is a person's own
+LENGTH = 14.0  # mm over which the preferences of neighbors are similar
+SHARED = 0.8  # of a preference that all brains have in common; the rest, sqrt(1 - 0.8**2), is a subject's own
 N_WAVES = 128
 
 
@@ -64,7 +64,7 @@ def description(facts, vocabulary):
     Returns
     -------
     drives : dict of str to array (n_clips, n_columns)
-        Centred over clips; each kind has a total variance of 1.
+        Centered over clips; each kind has a total variance of 1.
     """
 
     def hot(name, values):
@@ -81,21 +81,21 @@ def description(facts, vocabulary):
 
 
 def unit_variance(x):
-    """Centre columns and divide all by one number, so that their variances sum to 1."""
+    """Center columns and divide all by one number, so that their variances sum to 1."""
     x = x - x.mean(axis=0)
     return x / np.sqrt(x.var(axis=0).sum())
 
 
 def hrf(peak, step=STEP, duration=32.0):
-    """Return a haemodynamic response (n_steps,) of area 1 that peaks at ``peak`` s: a double gamma (Glover 1999)."""
+    """Return a hemodynamic response (n_steps,) of area 1 that peaks at ``peak`` s: a double gamma (Glover 1999)."""
     t = np.arange(0, duration, step)
     rise, fall = gamma.pdf(t, peak + 1), gamma.pdf(t, peak + 11)
     response = rise - fall / 6
     return response / response.sum()
 
 
-class Person:
-    """One made listener: where the regions lie, what each place prefers, how late its blood is.
+class MusicBrain:
+    """Brain of a subject of the music experiment: its regions, preferences and HRFs.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Person:
     n_columns : dict of str to int
         Columns of each drive.
     seed : int
-        Of the whole miniature: what is shared between people depends on it alone.
+        Of the whole data set: what subjects share depends on it alone.
     """
 
     def __init__(self, number, n_columns, seed):
@@ -118,7 +118,7 @@ class Person:
         self._own = _waves(rng, n_columns)
 
     def strength(self, coordinates):
-        """Return the region (index into `regions.NAMES`, -1 for none) and the signal-to-noise ratio of each place."""
+        """Return the region (index into `regions.NAMES`, -1 for none) and the signal-to-noise ratio at coordinates."""
         labels, distance = nearest(coordinates, self.shift)
         snr = np.zeros(len(coordinates))
         for name, (_, peak, _) in PLAN.items():
@@ -127,7 +127,7 @@ class Person:
         return np.where(snr > 0, labels, -1), snr
 
     def weights(self, name, coordinates):
-        """Return what each place of region ``name`` prefers: (n_columns of all its drives, n_places)."""
+        """Return preferences for the columns of a region's drives at coordinates: (n_columns, n_coordinates)."""
         own = np.sqrt(1 - SHARED**2)
         fields = [
             SHARED * _field(self._shared[kind], coordinates) + own * _field(self._own[kind], coordinates)
@@ -136,7 +136,7 @@ class Person:
         return np.concatenate(fields)
 
     def drive(self, name, drives):
-        """Return what region ``name`` follows, through its HRF: (n_steps, n_columns), of one run."""
+        """Return the drives of a region in one run, through its HRF: (n_steps, n_columns)."""
         x = np.concatenate([drives[kind] for kind in PLAN[name][0]], axis=1)
         response = hrf(self.peaks[name])
         return np.apply_along_axis(lambda column: np.convolve(column, response)[: len(x)], 0, x)
@@ -155,6 +155,6 @@ def _waves(rng, n_columns):
 
 
 def _field(waves, coordinates):
-    """Evaluate smooth random fields at places: (n_columns, n_places), variance 1, alike within `LENGTH` mm."""
+    """Evaluate random fields, smooth over `LENGTH` mm, at coordinates: (n_columns, n_coordinates), variance 1."""
     frequency, phase, mixture = waves
     return mixture @ np.cos(coordinates @ frequency + phase).T

@@ -1,4 +1,4 @@
-"""Nine hours of made film for ds005531: the miniature's three dramas told over and over, each time in other words."""
+"""Nine hours of simulated film for ds005531: the three dramas over and over, each time in other words."""
 
 import functools
 

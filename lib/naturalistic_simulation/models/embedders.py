@@ -1,7 +1,7 @@
-"""The miniature's own embedders of music, whose weights come with the package: mini-mulan and mini-ssl.
+"""Small embedders of simulated music, whose weights come with the package: mini-mulan and mini-ssl.
 
-mini-mulan stands for MuLan (Huang et al. 2022): windows of 10 s and captions in one space. mini-ssl stands for w2v-BERT
-(Chung et al. 2021): windows of 5 s, no text. Both were trained on made music (`training`): they know the miniature's
+mini-mulan is a small MuLan (Huang et al. 2022): windows of 10 s and captions in one space. mini-ssl is a small w2v-BERT
+(Chung et al. 2021): windows of 5 s, no text. Both were trained on simulated music (`training`): they know its
 instruments and genres, and are of no use for other music. Their measured scores are in
 ``weights/<name>.json``.
 """
@@ -70,8 +70,8 @@ def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, l
     window, hop : float
         s.
     layer : int
-        0 to 6. The fourth tells most of pitch register and onsets (found on pieces that are neither trained on nor
-        among the miniature's clips).
+        0 to 6. The fourth carries most of pitch register and onsets (chosen on pieces that are neither trained on
+        nor among the 540 clips).
     weights : str or Path, optional
         Other weights, from ``naturalistic train mini-ssl --to FILE``.
 

@@ -1,8 +1,8 @@
-"""The miniature's own generator, whose weights come with the package; it stands for MusicLM (Agostinelli et al. 2023).
+"""Small generator of simulated music, whose weights come with the package; a small MusicLM (Agostinelli et al. 2023).
 
-A vector of mini-mulan becomes the tokens of a score (`score_model`, `sampling`), and the miniature's synthesizer plays
-them. It was trained on made music (`training.composing`): it knows the miniature's instruments and genres,
-and is of no use for other music. Its measured scores are in ``weights/mini.json``.
+A vector of mini-mulan becomes the tokens of a score (`score_model`, `sampling`), and the simulation's synthesizer plays
+them. It was trained on simulated music (`training.composing`): it knows its instruments and genres, and is of no use
+for other music. Its measured scores are in ``weights/mini.json``.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ EMBEDDER = "mini-mulan"
 
 
 def load(source=None, name="mini", device="cpu", weights=None):
-    """Return the miniature's generator.
+    """Return the small generator of simulated music.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ class MiniGenerator:
         Returns
         -------
         waveforms : list of float32 array (n_samples,)
-            Loudness as played, not normalised.
+            Loudness as played, not normalized.
         sample_rate : int
             Hz.
 

@@ -1,4 +1,4 @@
-"""What the miniature's small networks are given: log-mel frames, a frame every 20 ms, brought to one loudness."""
+"""Log-mel frames, the input of the small networks: a frame every 20 ms, brought to one loudness."""
 
 import torch
 import transformers.audio_utils

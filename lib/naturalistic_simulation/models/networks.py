@@ -1,4 +1,4 @@
-"""The miniature's two small networks of music: a joint one of sound and text, and one of sound alone.
+"""Two small networks of music: a joint one of sound and text, and one of sound alone.
 
 Both read the same log-mel frames (64 bands, one every 20 ms), brought to one loudness within what they are shown.
 `JointSound` and `JointText` are trained to agree on a clip and its caption, as MuLan is (Huang et al. 2022, ISMIR);
@@ -13,7 +13,7 @@ from naturalistic_simulation.models.mel import N_MELS, same_loudness
 
 
 class Block(nn.Module):
-    """A convolution over time, normalised over channels, with a gate of the rectified kind."""
+    """A convolution over time, normalized over channels, with a rectifying nonlinearity."""
 
     def __init__(self, n_in, n_out, width, stride=1):
         super().__init__()
@@ -26,7 +26,7 @@ class Block(nn.Module):
 
 
 class JointSound(nn.Module):
-    """Log-mel frames to a place of length 1 in the joint space: convolutions, mean and spread over time."""
+    """Log-mel frames to a vector of length 1 in the joint space: convolutions, mean and spread over time."""
 
     def __init__(self, dim=128, widths=(128, 192, 256)):
         super().__init__()
@@ -42,7 +42,7 @@ class JointSound(nn.Module):
 
 
 class JointText(nn.Module):
-    """A sentence vector of MiniLM (384) to a place of length 1 in the joint space."""
+    """A sentence vector of MiniLM (384) to a vector of length 1 in the joint space."""
 
     def __init__(self, dim=128):
         super().__init__()
@@ -54,7 +54,7 @@ class JointText(nn.Module):
 
 
 class MaskedSound(nn.Module):
-    """Log-mel frames with gaps to one state a frame, from which power and its rise are told, in gaps above all."""
+    """Log-mel frames with gaps to one state a frame, from which power and its rise are predicted, in gaps above all."""
 
     def __init__(self, dim=192, n_blocks=5):
         super().__init__()
@@ -70,7 +70,7 @@ class MaskedSound(nn.Module):
     def states(self, frames, hidden=None, n_layers=None):
         """Map (n, n_frames, 64) to the states of the first layers, all seven by default, each (n, n_frames, dim).
 
-        Frames that are ``hidden`` (n, n_frames) are replaced by a learnt one.
+        Frames that are ``hidden`` (n, n_frames) are replaced by a learned one.
         """
         n_layers = len(self.blocks) + 2 if n_layers is None else n_layers
         x = same_loudness(frames) / 4

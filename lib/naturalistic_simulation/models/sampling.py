@@ -1,4 +1,4 @@
-"""Draws scores from the network, token by token; whatever is drawn can be played.
+"""Sampling of scores from the network, token by token; every score that is drawn can be played.
 
 Tokens that the grammar does not allow have no chance: voices that the header does not name, events out of order,
 pitches that an instrument does not have. All is computed in double precision, because single-precision sums depend on
@@ -33,7 +33,7 @@ from naturalistic_simulation.models.tokens import (
 )
 from naturalistic_simulation.music.piece import step_seconds
 
-# Sharper than what was learnt, and without its tail, where a small network errs (nucleus: Holtzman et al. 2020, ICLR).
+# Sharper than what was learned, and without its tail, where a small network errs (nucleus: Holtzman et al. 2020, ICLR).
 # Of five pairs, chosen on 60 pieces composed for it, neither trained on nor among the 540 clips: with this one, bars
 # come back most nearly as often as in composed pieces; the sound is identified about equally well with all five.
 TEMPERATURE, TOP_P = 0.8, 0.95
@@ -148,7 +148,7 @@ def draw(logits, allowed, luck):
 
 
 class Writing:
-    """What has been written of some scores, and where each stands.
+    """Scores in writing, and the state of each.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class Writing:
         self.step, self.voice, self.pitch = (np.zeros(n, dtype=int) for _ in range(3))
 
     def known(self, rows):
-        """Return what `score_model.known_before` gives for the next event of some rows (n, 26)."""
+        """Return the input of the next event of rows, as of `score_model.known_before` (n, 26)."""
         known = np.zeros((len(rows), 2 + N_FIELDS * (1 + len(LAGS))), dtype=np.int64)
         step, bar_steps, count = self.step[rows], self.bar_steps[rows], int(self.n[rows[0]])
         known[:, 0], known[:, 1] = PLACE + step % bar_steps, BAR + np.minimum(step // bar_steps, N_BARS - 1)
@@ -188,7 +188,7 @@ class Writing:
         return known
 
     def allowed(self, rows, drawn, k):
-        """Return which tokens of a field may follow, given the fields before it.
+        """Return the tokens of a field that may follow, given the fields before it.
 
         Parameters
         ----------
@@ -231,7 +231,7 @@ class Writing:
         return tokens + LOWEST + np.where(voice < N_PITCHED, self.key[rows], 0)[:, None]
 
     def add(self, rows, drawn):
-        """Add an event to each row, and say which rows are to go on.
+        """Add an event to each row, and return the rows that go on.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The network that writes scores: two recurrent networks, for the header and for the events, told the embedding always.
+"""Network that writes scores: two recurrent networks, for the header and for the events, conditioned on the embedding.
 
 An event is predicted from the one before it, the place in the bar, and the event that came next at the same place one,
 two and four bars ago: music repeats itself, and so a small network need not remember whole bars. Its six fields are
@@ -117,7 +117,7 @@ class ScoreModel(nn.Module):
         return self.header_out(torch.cat([states, around], dim=2)), states, last
 
     def plans(self, states, condition):
-        """Map the states after whole headers (n, header_width) to what is told at each event (n, width)."""
+        """Map the states after whole headers (n, header_width) to the plan given at each event (n, width)."""
         return self.plan(torch.cat([states, condition], dim=1))
 
     def heard(self, known, plan):
@@ -148,7 +148,7 @@ class ScoreModel(nn.Module):
     def field(self, k, branches, earlier, known):
         """Return logits of a field, given the fields before it.
 
-        What the field was at each lag is made more likely by as much as the network sees fit (a gate, as in See et al.
+        What the field was at each lag becomes more likely by as much as the network learned (a gate, as in See et al.
         2017, ACL), and by another amount where the fields before it, too, are as they were.
 
         Parameters

@@ -5,7 +5,7 @@ has six fields: how many sixteenths after the event before it, voice, lowest pit
 (the intervals of a chord, so that a chord is one event), length, velocity. Compound events follow Hsiao et al. (2021),
 "Compound Word Transformer", AAAI: a clip of 15 s is about 200 of them.
 
-Steps, lengths, pitches and voices come back exactly. Quantised are velocity (`LOUDNESS` wide, back as the middle of its
+Steps, lengths, pitches and voices come back exactly. Quantized are velocity (`LOUDNESS` wide, back as the middle of its
 class), tempo (whole steps of `PACE` beats a minute) and swing (tenths).
 """
 
@@ -26,7 +26,7 @@ RANGES = np.array([(i.low, i.high) for i in (*PITCHED.values(), *DRUM_VOICES.val
 
 
 def _shapes():
-    """Return all that `harmony.voicing` and the parts make of a chord, as intervals above its lowest tone."""
+    """Return the shapes that `harmony.voicing` and the parts give a chord, as intervals above its lowest tone."""
     shapes = {(0,), (0, 7), (0, 9), (0, 7, 12)}
     for intervals in INTERVALS.values():
         tones = intervals[:4]
@@ -50,7 +50,7 @@ END = HEADER_STARTS[5]
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What a synthesizer needs of a piece, and its bars and key.
+    """Score of a piece: notes, timing, bars and key.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Score:
 
 
 def excerpt(piece, start=0.0, duration=15.0):
-    """Return what begins in some seconds of a piece, from the first bar line at or after ``start``.
+    """Return the score of some seconds of a piece, from the first bar line at or after ``start``.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def encode(score):
     Raises
     ------
     ValueError
-        On a score without notes, or with something that no token stands for.
+        On a score without notes, or with a property that has no token.
     """
     notes = score.notes
     if not len(notes):
@@ -157,7 +157,7 @@ def read_header(header):
 
 
 def decode(header, events, duration=15.0):
-    """Return the score that tokens stand for.
+    """Return the score of tokens.
 
     Parameters
     ----------
@@ -185,10 +185,10 @@ def decode(header, events, duration=15.0):
     notes = {}
     for step, (_, voice, _, shape, length, loud), pitch in zip(steps.tolist(), events.tolist(), pitches.tolist()):
         for interval in SHAPES[shape]:
-            made = (length + 1, loud * LOUDNESS + LOUDNESS // 2)
+            sounded = (length + 1, loud * LOUDNESS + LOUDNESS // 2)
             at = (step, voice, pitch + interval)
-            notes[at] = max(notes.get(at, made), made)  # one key struck twice at once: the longer note stays
-    rows = [(step, *made, pitch, voice) for (step, voice, pitch), made in sorted(notes.items())]
+            notes[at] = max(notes.get(at, sounded), sounded)  # one key struck twice at once: the longer note stays
+    rows = [(step, *sounded, pitch, voice) for (step, voice, pitch), sounded in sorted(notes.items())]
     rows = [(step, length, pitch, loud, voice) for step, length, loud, pitch, voice in rows]
     found = np.array(rows, dtype=NOTE_DTYPE)
     found = found[step_seconds(found["step"], tempo, swing) < duration]
@@ -211,7 +211,7 @@ def _check(score):
         "velocity": ((notes["velocity"] >= 0) & (notes["velocity"] <= 127)).all(),
     }
     if wrong := [name for name, good in known.items() if not good]:
-        raise ValueError(f"the score has a {wrong[0]} that no token stands for: expected one as `compose` gives")
+        raise ValueError(f"the score has a {wrong[0]} without a token: expected one as `compose` gives")
     low, high = RANGES[notes["instrument"]].T
     out = (notes["pitch"] < low) | (notes["pitch"] > high)
     if out.any():

@@ -1,4 +1,4 @@
-"""Planted responses to a film: what each place of a made cortex follows, through which layer of a language model.
+"""Simulated responses to a film: drives of each region, and the layer of a language model that each comes from.
 
 Speech drives the auditory belt and anterior temporal cortex and a part of primary auditory cortex, which follows
 loudness; Object early and higher visual cortex, where luminance adds to it; Story higher visual cortex, precuneus and
@@ -14,11 +14,11 @@ from naturalistic_simulation.brain.cortex import SHARED, _field, _waves, hrf
 
 TR = 1.0  # s
 RANK = 8  # columns of a mixture
-# hidden state of a model with seven at which each level is planted; 0 is the embedding layer
+# hidden state of a model with seven from which each level's responses come; 0 is the embedding layer
 LAYERS = {"Speech": 5, "Object": 2, "Story": 4, "Summary": 5, "TimePlace": 1}
 SOUND_AND_LIGHT = ("loudness", "luminance")
 # by region: share of each drive in the variance of the response, signal-to-noise ratio (of standard deviations) at its
-# centre, peak of its HRF (s)
+# center, peak of its HRF (s)
 PLAN = {
     "primary auditory": ({"loudness": 0.6, "Speech": 0.4}, 0.85, 4.6),
     "auditory belt": ({"Speech": 0.85, "loudness": 0.15}, 0.75, 5.0),
@@ -64,7 +64,7 @@ def level_features(seconds, embed, layer):
 
 
 def drives_of(films, embed, layers, seed):
-    """Return what could drive a brain, run by run, and the mixtures that make it of features.
+    """Return the possible drives of a brain by run, and the mixtures of features that they are.
 
     Parameters
     ----------
@@ -106,15 +106,15 @@ def drives_of(films, embed, layers, seed):
     return drives, mixtures
 
 
-class Viewer:
-    """One made viewer: where the regions lie, what each place prefers, how late its blood is.
+class MovieBrain:
+    """Brain of a subject of the movie experiment: its regions, preferences and HRFs.
 
     Parameters
     ----------
     number : int
         1 to 6.
     seed : int
-        Of the whole miniature: what is shared between people depends on it alone.
+        Of the whole data set: what subjects share depends on it alone.
     """
 
     def __init__(self, number, seed):
@@ -132,7 +132,7 @@ class Viewer:
         self._own = _waves(rng, n_columns)
 
     def strength(self, coordinates):
-        """Return the region (index into `NAMES`, -1 for none) and the signal-to-noise ratio of each place."""
+        """Return the region (index into `NAMES`, -1 for none) and the signal-to-noise ratio at coordinates."""
         labels, distance = nearest(coordinates, self.shift, FILM_LANDMARKS)
         ratio = np.zeros(len(coordinates))
         for name, (_, peak, _) in PLAN.items():
@@ -141,7 +141,7 @@ class Viewer:
         return np.where(ratio > 0, labels, -1), ratio
 
     def preferences(self, region, drive, coordinates):
-        """Return what each place of a region prefers in a drive: (n_columns, n_places); more of sound and light."""
+        """Return preferences for the columns of a drive at coordinates: (n_columns, n_coordinates)."""
         own = np.sqrt(1 - SHARED**2)
         key = region, drive
         field = SHARED * _field(self._shared[key], coordinates) + own * _field(self._own[key], coordinates)
@@ -153,7 +153,7 @@ class Viewer:
         return np.apply_along_axis(lambda column: np.convolve(column, response)[: len(drive)], 0, drive)
 
     def mixture(self, region, followed, coordinates):
-        """Return how places of a region mix the columns of its drives into a response of variance 1 in a run.
+        """Return weights of a region's drives at coordinates, for a response of variance 1 in a run.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Writes the made film and its scans in the layout of ds005531: names, keys and rows as in the real files."""
+"""Simulated films and scans as files in the layout of ds005531, with the names, keys and rows of the real ones."""
 
 import json
 from contextlib import contextmanager

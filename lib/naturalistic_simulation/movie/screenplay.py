@@ -1,6 +1,6 @@
-"""The made film: three short dramas, written for this book, and the text of each of their seconds on five levels.
+"""Simulated films: three short dramas, written for this book, and the text of each of their seconds on five levels.
 
-A drama is a JSON file of shots and scenes (``miniature/dramas``). All else derives from it: what is said, seen and
+A drama is a JSON file of shots and scenes (``movie/dramas``). All else derives from it: what is said, seen and
 told in each second, how bright and loud it is, where it is cut. Speech is kept by utterance: each second in which some
 of a line is spoken has all of the line, and two lines if one ends and the next begins in it.
 """
@@ -31,7 +31,7 @@ _KEYS = {"place", "time", "summary", "sound", "shots", "story", "lines"}
 
 @dataclass(frozen=True)
 class Film:
-    """What is shown in one run, second by second.
+    """Film of one run, second by second.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ def line_length(text):
 
 
 def films(drama):
-    """Return what each run of a drama shows, as list of `Film`: a run begins with the last 20 s of the one before."""
+    """Return a `Film` for each run of a drama: a run begins with the last 20 s of the one before."""
     scenes = [scene for run in drama["runs"] for scene in run["scenes"]]
     whole = joined([_of_scene(scene) for scene in scenes])
     return [whole.part(max(k * RUN - OVERLAP, 0), (k + 1) * RUN) for k in range(len(drama["runs"]))]

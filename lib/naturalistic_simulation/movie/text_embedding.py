@@ -1,4 +1,4 @@
-"""What the simulated films are planted through: MiniLM's hidden states, averaged over the tokens of a text.
+"""MiniLM's hidden states, averaged over the tokens of a text: the features that simulated brains follow in films.
 
 `movie.experiment` knows no model; here one is handed to it.
 """
@@ -52,9 +52,9 @@ def embed(texts, layer, model=None):
     return run_rows(model, rows, len(rows), [layer])[0]
 
 
-def make_movie(folder, seed=5531, subjects=6, **options):
-    """Write the movie miniature, planted through MiniLM: see `movie.experiment.make_movie`."""
-    return experiment.make_movie(folder, seed, subjects, embed=embed, embed_name=NAME, **options)
+def simulate_movie(folder, seed=5531, subjects=6, **options):
+    """Write the movie experiment, with responses through MiniLM: see `movie.experiment.simulate_movie`."""
+    return experiment.simulate_movie(folder, seed, subjects, embed=embed, embed_name=NAME, **options)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Describe a piece in one or two English sentences, made from its facts and worded in many ways."""
+"""Captions: one or two English sentences from the facts of a piece, worded in many ways."""
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def players(piece, rng):
 
 
 def name_of(instrument, genre, rng):
-    """Return what to call an instrument, with an article unless it is plural."""
+    """Return a name of an instrument, with an article unless it is plural."""
     words = FIDDLE if (instrument, genre) == ("violin", "country") else INSTRUMENT_WORDS[instrument]
     word = pick(rng, words)
     return word if plural(word) else article(word)
@@ -111,7 +111,7 @@ def plural(word):
 
 
 def style_words(piece):
-    """Return what a piece's style may be called, by its genre and by facts that have a word of their own."""
+    """Return names of a piece's style, by its genre and by facts that have a word of their own."""
     words = list(STYLE_WORDS[piece.genre])
     for (genre, fact, value), special in STYLE_BY_FACT.items():
         if genre == piece.genre and getattr(piece, fact) == value:

@@ -1,4 +1,4 @@
-"""What is in the seconds of a piece that were played: how often something begins, and how high it lies."""
+"""Facts of the seconds of a piece that were played: rate of onsets and register."""
 
 import numpy as np
 

@@ -134,7 +134,7 @@ def _draw_character(rng, style):
 
 
 def mood_of(energy, valence):
-    """Return the one of `MOODS` that an energy (0 .. 1) and a valence (-1 .. 1) make."""
+    """Return the mood, one of `MOODS`, of an energy (0 .. 1) and a valence (-1 .. 1)."""
     if energy >= 0.6:
         return "Angry" if valence < -0.2 else "Exciting" if energy >= 0.7 or valence < 0.2 else "Happy"
     if valence < -0.4 and energy >= 0.25:
@@ -231,9 +231,9 @@ def score(plan, players, style, duration, tempo, swing):
             rows += melody_part(plan, instrument, style, balance)
         else:
             power = instrument == "distorted guitar"
-            centre = 46 if power else (57 if role == "chords" else 65) + int(plan.rng.integers(-3, 4))
+            center = 46 if power else (57 if role == "chords" else 65) + int(plan.rng.integers(-3, 4))
             accent = balance * (0.72 if role == "chords" else 0.62)
-            rows += chord_part(plan, role, instrument, patterns, centre, accent=accent)
+            rows += chord_part(plan, role, instrument, patterns, center, accent=accent)
     longest = {}
     for step, length, pitch, velocity, voice in rows:  # two parts may strike one key at once: the longer note stays
         at = (step, voice, pitch)

@@ -1,4 +1,4 @@
-"""One stroke of each drum: a swept body, ringing modes and a burst of noise, mixed as the table says."""
+"""Strokes of drums: a swept body, ringing modes and a burst of noise, mixed as the table says."""
 
 import zlib
 from dataclasses import dataclass

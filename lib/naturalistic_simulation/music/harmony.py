@@ -77,14 +77,14 @@ def scale_pitches(key, intervals, low, high):
     return pitches[np.isin((pitches - key) % 12, np.array(intervals) % 12)]
 
 
-def voicing(chord_, low, high, centre, n_tones=4, previous=None):
-    """Return pitches of a chord close to centre, and close to the previous voicing so that parts move little.
+def voicing(chord_, low, high, center, n_tones=4, previous=None):
+    """Return pitches of a chord close to center, and close to the previous voicing so that parts move little.
 
     Power chords (root and fifth) double the root at the octave.
     """
     root, intervals = chord_
     tones = list(intervals[:n_tones]) if len(intervals) > 2 else [0, 7, 12]
-    target = centre if previous is None else 0.7 * np.mean(previous) + 0.3 * centre
+    target = center if previous is None else 0.7 * np.mean(previous) + 0.3 * center
     best, cost = None, np.inf
     for inversion in range(len(tones) if len(intervals) > 2 else 1):
         shape = np.sort([t + 12 if i < inversion else t for i, t in enumerate(tones)])

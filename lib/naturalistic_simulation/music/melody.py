@@ -23,7 +23,7 @@ class Motif:
     moves: np.ndarray
 
 
-def make_motif(rng, bar_steps, density, syncopation):
+def draw_motif(rng, bar_steps, density, syncopation):
     """Draw a motif: rhythm weighted to the beats, mostly small moves, a breath at the end."""
     n_steps = MOTIF_BARS * bar_steps
     step = np.arange(n_steps)
@@ -58,7 +58,7 @@ def melody_part(plan, instrument, style, balance=1.0):
     low, high = melody_range(spec, rng)
     ladder = scale_pitches(plan.key, scale, low, high)
     density = np.interp(plan.energy + rng.normal(0, 0.15), (0, 1), style.density)
-    motifs = {name: make_motif(rng, plan.bar_steps, density, style.syncopation) for name in "ABC"}
+    motifs = {name: draw_motif(rng, plan.bar_steps, density, style.syncopation) for name in "ABC"}
     order = PLANS[rng.integers(len(PLANS))]
     notes, here = [], len(ladder) // 2
     for phrase in range(-(-plan.n_bars // MOTIF_BARS)):
@@ -66,7 +66,7 @@ def melody_part(plan, instrument, style, balance=1.0):
             motif = motifs[order[phrase % len(order)]]
             motif = varied_ending(rng, motif) if rng.random() < 0.3 else motif
         else:
-            motif = make_motif(rng, plan.bar_steps, density, style.syncopation)
+            motif = draw_motif(rng, plan.bar_steps, density, style.syncopation)
         here = round(0.5 * here + 0.25 * len(ladder))  # phrases start near the middle of the range
         for step, length, move in zip(motif.steps, motif.lengths, motif.moves):
             at = phrase * MOTIF_BARS * plan.bar_steps + int(step)

@@ -1,4 +1,4 @@
-"""What bass, chords and drums play: one-bar patterns laid over a plan of chords, with variations and fills."""
+"""Parts of bass, chords and drums: one-bar patterns laid over a plan of chords, with variations and fills."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ DRUM_STROKES = {"X": 1.1, "x": 0.88, "o": 0.5}
 
 @dataclass
 class Plan:
-    """What all parts of a piece share while it is composed; notes are rows (step, length, pitch, velocity, voice)."""
+    """State that the parts of a piece share; notes are rows (step, length, pitch, velocity, voice)."""
 
     rng: np.random.Generator
     n_bars: int
@@ -100,7 +100,7 @@ def walk(plan, voice, spec, floor, bar, balance):
     return notes
 
 
-def chord_part(plan, role, instrument, comps, centre, n_tones=4, accent=0.8):
+def chord_part(plan, role, instrument, comps, center, n_tones=4, accent=0.8):
     """Return the notes of a comping instrument; a bar keeps its pattern for two or four bars."""
     voice, spec = VOICE_INDEX[instrument], PITCHED[instrument]
     rng, notes, previous = plan.rng, [], None
@@ -120,7 +120,7 @@ def chord_part(plan, role, instrument, comps, centre, n_tones=4, accent=0.8):
             shape = (root, (0, 7)) if power and character != "1" else (root, intervals)
             if previous is None or plan.chords[at] != previous[0]:
                 near = None if power or previous is None else previous[1]
-                tones = voicing(shape, spec.low, spec.high, centre, n_tones, near)
+                tones = voicing(shape, spec.low, spec.high, center, n_tones, near)
                 previous = (plan.chords[at], tones)
             if character == "m":
                 pitches = (low_root, low_root + 7)

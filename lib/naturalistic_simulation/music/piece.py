@@ -1,4 +1,4 @@
-"""A piece of miniature music: an explicit score on a grid of sixteenths, and the plain facts about it."""
+"""Pieces of simulated music: an explicit score on a grid of sixteenths, and the plain facts about it."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ CHANGES = ("none", "build", "drop")
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A score and what is true of it.
+    """A score and its facts.
 
     ``notes`` is a structured array of `NOTE_DTYPE`, sorted by step: step (sixteenths from the start), length (in
     steps, at most a bar), pitch (MIDI), velocity (1 .. 127) and instrument (index into `instruments.VOICES`).
@@ -59,7 +59,7 @@ class Piece:
 
 
 def step_seconds(steps, tempo, swing=0.0):
-    """Return when steps fall.
+    """Return the times of steps.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Play a piece: cached notes are added up on three buses, amplified guitars distort, and a room answers."""
+"""Sound of a piece: cached notes are added up on three buses, amplified guitars distort, and a room answers."""
 
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ from naturalistic_simulation.music.tones import tone
 
 __all__ = ["render", "stem"]
 
-LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4, 5.0)  # seconds that notes are made for; longer ones are made as asked
+LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4, 5.0)  # seconds that notes are computed for; longer ones as needed
 LAYERS = 4  # of brightness, by velocity
 CACHED_NOTES = 1024  # about 100 kB each at 22,050 Hz
 MASTER = 0.085
@@ -39,7 +39,7 @@ def render(piece, sample_rate=22050):
     Returns
     -------
     sound : float32 array (n_samples,)
-        ``round(duration * sample_rate)`` samples between -0.97 and 0.97. Loudness is as played: not normalised.
+        ``round(duration * sample_rate)`` samples between -0.97 and 0.97. Loudness is as played: not normalized.
     """
     return mix(piece, piece.notes, sample_rate)
 
@@ -92,8 +92,8 @@ def add_notes(piece, notes, n_samples, sample_rate):
             held = end - start
             release = int(TIMBRES[name].release * sample_rate)
             seconds = (held + release) / sample_rate
-            made = next((length for length in LENGTHS if length >= seconds), seconds)
-            sound = pitched_note(name, pitch, layer, made, sample_rate)
+            computed = next((length for length in LENGTHS if length >= seconds), seconds)
+            sound = pitched_note(name, pitch, layer, computed, sample_rate)
         add(buses[bus], sound, start, held, release, gain)
     return buses
 
@@ -116,13 +116,13 @@ def fading(n_samples):
 
 @lru_cache(maxsize=CACHED_NOTES)
 def pitched_note(name, pitch, layer, seconds, sample_rate):
-    """Return a note of a pitched instrument, made once."""
+    """Return a note of a pitched instrument, computed once."""
     return tone(TIMBRES[name], pitch, (layer + 0.5) / LAYERS, seconds, sample_rate)
 
 
 @lru_cache(maxsize=256)
 def drum_note(name, pitch, layer, sample_rate):
-    """Return a stroke of a drum, made once."""
+    """Return a stroke of a drum, computed once."""
     return stroke(name, pitch, DRUM_VOICES[name].low, (layer + 0.5) / LAYERS, sample_rate)
 
 

@@ -1,4 +1,4 @@
-"""Trains a small model by name and writes its card: how it was made, and what it can do on clips it never saw."""
+"""Training of a small model by name, and its card: how it was trained, and its scores on clips that it never saw."""
 
 import csv
 import hashlib
@@ -24,20 +24,20 @@ from naturalistic_simulation.training.scores import clip_vectors, joint_scores, 
 
 # name -> training, loading (of an embedder), what it is
 TRAINABLE = {
-    "mini-mulan": (train_joint, load_mulan, "joint embedding of made music and its captions; stands for MuLan"),
-    "mini-ssl": (train_masked, load_ssl, "frame states of made music, learnt without words; stands for w2v-BERT"),
-    "mini-generator": (train_generator, None, "scores of made music, written from vectors of mini-mulan; stands for "
+    "mini-mulan": (train_joint, load_mulan, "joint embedding of simulated music and its captions; a small MuLan"),
+    "mini-ssl": (train_masked, load_ssl, "frame states of simulated music, learned without words; a small w2v-BERT"),
+    "mini-generator": (train_generator, None, "scores of simulated music, written from vectors of mini-mulan; a small "
                        "MusicLM"),
 }  # fmt: skip
 SIZES = ("n_pieces", "epochs")
 LIMITS = (
-    "Trained on made music alone: it knows the instruments and genres of naturalistic_simulation, and nothing else. "
-    "Of no use for recorded music."
+    "Trained on simulated music alone: it knows the instruments and genres of naturalistic_simulation, and nothing "
+    "else. Of no use for recorded music."
 )
 
 
 def train(name, path, seed=0, progress=True, **size):
-    """Train a small model, measure it on the miniature's 540 clips, and write weights and card.
+    """Train a small model, measure it on the 540 simulated clips, and write weights and card.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def train(name, path, seed=0, progress=True, **size):
     Raises
     ------
     ValueError
-        Before the first piece is made: if there is no such model, a size is below 1 or the seed below 0, ``path``
+        Before the first piece is composed: if there is no such model, a size is below 1 or the seed below 0, ``path``
         cannot be written or is a folder, or a training that was interrupted there was another one.
     """
     if name not in TRAINABLE:
@@ -69,11 +69,11 @@ def train(name, path, seed=0, progress=True, **size):
     size = {key: p.default for key, p in inspect.signature(fit).parameters.items() if key in SIZES} | size
     path, numbers = check_training(path, seed=seed, **size)
     seed, size = numbers["seed"], {key: numbers[key] for key in size}
-    make, seconds_to_make = _music_for(load)
-    make(size["n_pieces"], seed, progress)
+    compose, seconds_to_compose = _music_for(load)
+    compose(size["n_pieces"], seed, progress)
     start = time.perf_counter()
     losses = fit(path, seed=seed, progress=progress, **size)
-    minutes = (seconds_to_make(size["n_pieces"], seed) + time.perf_counter() - start) / 60
+    minutes = (seconds_to_compose(size["n_pieces"], seed) + time.perf_counter() - start) / 60
     options = "".join(f" --{key.removeprefix('n_')} {value}" for key, value in size.items())
     command = f"naturalistic train {name} --to FILE --seed {seed}{options}"
     card = {"name": name, "about": about, "limits": LIMITS, "command": command}
@@ -94,19 +94,19 @@ def train(name, path, seed=0, progress=True, **size):
 
 
 def _music_for(load):
-    """Return what makes the music that an embedder, or else the generator, is trained on, and how long that took."""
+    """Return functions for the training music of an embedder, or of the generator, and for the time it took."""
     if load is None:
-        return composed.training_scores, composed.seconds_to_make
-    return pieces.training_music, pieces.seconds_to_make
+        return composed.training_scores, composed.seconds_to_compose
+    return pieces.training_music, pieces.seconds_to_compose
 
 
 def properties(experiment, waveforms):
-    """Return what probes are to read from a clip of the miniature: low-level ones measured, the others composed.
+    """Return properties of simulated clips for probes: low-level ones measured, the others composed.
 
     Parameters
     ----------
     experiment : MusicGenre
-        The miniature.
+        The simulated one.
     waveforms : list of array (n_samples,)
         Its clips, at `gtzan.SAMPLE_RATE`.
 
@@ -129,7 +129,7 @@ def properties(experiment, waveforms):
 
 
 def measure(name, weights=None):
-    """Return the scores of an embedder on the 540 clips of the miniature, none of which it was trained on.
+    """Return the scores of an embedder on the 540 simulated clips, none of which it was trained on.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def measure(name, weights=None):
 
 
 def measure_generator(weights, n_pieces, seed=0):
-    """Return the scores of a generator on the 60 test clips of the miniature, none of which it was trained on.
+    """Return the scores of a generator on the 60 simulated test clips, none of which it was trained on.
 
     Parameters
     ----------

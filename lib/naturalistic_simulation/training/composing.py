@@ -1,4 +1,4 @@
-"""Trains the miniature's generator: scores of made music are written from the places of their sound."""
+"""Training of mini-generator: scores of simulated music are predicted from the vectors of their sound."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from naturalistic_simulation.training.loop import check_training, fit
 # Length of the noise added to a vector of length 1. Decoded vectors are off their targets; this is twice what parts
 # two halves of a piece (0.28), and leaves a vector nearer to itself (cosine 0.89) than to other pieces (0.06).
 NOISE = 0.5
-MOST_EVENTS = 288  # of a score that are learnt from; a fifth of all have more
+MOST_EVENTS = 288  # of a score that are learned from; a fifth of all have more
 
 
 def train_generator(path, n_pieces=4000, epochs=7, seed=0, batch_size=32, progress=True):
@@ -31,7 +31,7 @@ def train_generator(path, n_pieces=4000, epochs=7, seed=0, batch_size=32, progre
     Raises
     ------
     ValueError
-        Before the first piece is made: as of `loop.check_training`.
+        Before the first piece is composed: as of `loop.check_training`.
     """
     path, numbers = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
     n_pieces, epochs, seed, batch_size = numbers.values()
@@ -106,7 +106,7 @@ def packed(headers, known, events, indices):
 
 
 def longest_first(indices, events):
-    """Return indices of scores sorted by how many events are learnt from.
+    """Return indices of scores sorted by how many events are learned from.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How much of a piece is in others: whole bars, and notes under the best shift and transposition."""
+"""Overlap of a piece with others: whole bars, and notes under the best shift and transposition."""
 
 import numpy as np
 
@@ -41,23 +41,23 @@ def bars_of(header, events, apart=False):
     return bars
 
 
-def shared_bars(pieces, learnt, apart=False):
-    """Return how much of pieces is in others.
+def shared_bars(pieces, learned, apart=False):
+    """Return the overlap of pieces with others, in bars.
 
     Parameters
     ----------
-    pieces, learnt : list of (header, events)
+    pieces, learned : list of (header, events)
     apart : bool
         See `bars_of`.
 
     Returns
     -------
     known, closest : float array (n,)
-        Share of the bars of each piece that are in any of the learnt ones, and in that one which has most of them: 1 is
-        a copy.
+        Share of the bars of each piece that are in any of the learned ones, and in the one that has most of them: 1 is a
+        copy.
     """
     owners = {}
-    for k, piece in enumerate(learnt):
+    for k, piece in enumerate(learned):
         for bar in set(bars_of(*piece, apart)):
             owners.setdefault(bar, []).append(k)
     known, closest = np.zeros(len(pieces)), np.zeros(len(pieces))
@@ -70,15 +70,15 @@ def shared_bars(pieces, learnt, apart=False):
     return known, closest
 
 
-def shared_notes(pieces, learnt, reach=REACH, transposed=TRANSPOSED):
-    """Return the share of each piece's notes that one learnt piece has as well: 1 is a copy, 0.9 one with changes.
+def shared_notes(pieces, learned, reach=REACH, transposed=TRANSPOSED):
+    """Return the share of each piece's notes that one learned piece has as well: 1 is a copy, 0.9 one with changes.
 
     Notes are alike if the same voice plays the same pitch at the same step (length, loudness and chord shape do not
     count), after the whole piece was shifted in time and its pitched voices transposed as fits best.
 
     Parameters
     ----------
-    pieces, learnt : list of (header, events)
+    pieces, learned : list of (header, events)
     reach : int
         Steps.
     transposed : int
@@ -88,7 +88,7 @@ def shared_notes(pieces, learnt, reach=REACH, transposed=TRANSPOSED):
     -------
     closest : float array (n,)
     """
-    notes = [_notes_of(*piece) for piece in learnt]
+    notes = [_notes_of(*piece) for piece in learned]
     owner = np.repeat(np.arange(len(notes)), [len(x) for x in notes])
     keys = _keys(np.concatenate(notes))
     order = np.argsort(keys, kind="stable")
@@ -107,8 +107,8 @@ def _keys(notes):
     return (notes[:, 1] * PITCHES + notes[:, 2] + PITCHES // 4) * STEPS + notes[:, 0] + STEPS // 4
 
 
-def _best_overlap(notes, keys, owner, n_learnt, reach, transposed):
-    """Return the largest share of notes that one learnt piece has, over shifts and transpositions."""
+def _best_overlap(notes, keys, owner, n_learned, reach, transposed):
+    """Return the largest share of notes that one learned piece has, over shifts and transpositions."""
     if not len(notes):
         return 0.0
     n_shifts, pitched = 2 * reach + 1, notes[:, 1] < N_PITCHED
@@ -120,7 +120,7 @@ def _best_overlap(notes, keys, owner, n_learnt, reach, transposed):
             (last - first).sum()
         )
         shift = keys[found] - np.repeat(asked, last - first) + reach
-        return np.bincount(owner[found] * n_shifts + shift, minlength=n_learnt * n_shifts)
+        return np.bincount(owner[found] * n_shifts + shift, minlength=n_learned * n_shifts)
 
     drums = counted(notes[~pitched], 0)
     ups = range(-transposed, transposed + 1) if pitched.any() else [0]

@@ -1,4 +1,4 @@
-"""Trains mini-mulan: a clip and its caption are brought together, those of other clips are pushed apart."""
+"""Training of mini-mulan: a clip and its caption are brought together, those of other clips are pushed apart."""
 
 import numpy as np
 import torch
@@ -37,9 +37,9 @@ class Joint(nn.Module):
         loss : float tensor ()
             Nats.
         """
-        likeness = self.sound(frames) @ self.text(vectors).T * self.scale.exp().clamp(max=50)
-        right = torch.arange(len(likeness), device=likeness.device)
-        return (nn.functional.cross_entropy(likeness, right) + nn.functional.cross_entropy(likeness.T, right)) / 2
+        similarity = self.sound(frames) @ self.text(vectors).T * self.scale.exp().clamp(max=50)
+        right = torch.arange(len(similarity), device=similarity.device)
+        return (nn.functional.cross_entropy(similarity, right) + nn.functional.cross_entropy(similarity.T, right)) / 2
 
 
 def train_joint(path, n_pieces=3000, epochs=36, seed=0, batch_size=200, progress=True):
@@ -59,7 +59,7 @@ def train_joint(path, n_pieces=3000, epochs=36, seed=0, batch_size=200, progress
     Raises
     ------
     ValueError
-        Before the first piece is made: as of `loop.check_training`.
+        Before the first piece is composed: as of `loop.check_training`.
     """
     path, numbers = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
     n_pieces, epochs, seed, batch_size = numbers.values()

@@ -50,10 +50,10 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
     path = Path(path)
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
     n_batches = max(n_samples // batch_size, 1)
     asked = {"seed": seed, "n_samples": n_samples, "epochs": epochs, "batch_size": batch_size, "rate": rate}
-    first = _resume(part, module, optimiser, asked)
+    first = _resume(part, module, optimizer, asked)
     losses, bar = (
         [],
         tqdm(range(first, epochs), initial=first, total=epochs, desc=path.stem, unit="epoch", disable=not progress),
@@ -65,17 +65,17 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
         order, total = rng.permutation(n_samples), 0.0
         for k in range(n_batches):
             done = (epoch + k / n_batches) / epochs
-            for group in optimiser.param_groups:
+            for group in optimizer.param_groups:
                 group["lr"] = rate * min(20 * done + 0.02, 0.5 + 0.5 * math.cos(math.pi * done))
             loss = loss_of(order[k * batch_size : (k + 1) * batch_size], rng)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-            optimiser.step()
+            optimizer.step()
             total += float(loss.detach())
         losses.append(total / n_batches)
         bar.set_postfix(loss=f"{losses[-1]:.3f}")
-        state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1, "asked": asked}
+        state = {"module": module.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1, "asked": asked}
         torch.save(state, part.with_suffix(".new"))
         os.replace(part.with_suffix(".new"), part)
     half = {name: weight.half().contiguous() for name, weight in module.eval().state_dict().items()}
@@ -87,7 +87,7 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
 
 
 def check_training(path, *, n_pieces, epochs, seed, batch_size=1):
-    """Check what a training is asked for before the first piece is made.
+    """Check the numbers and the file of a training before the first piece is composed.
 
     Parameters
     ----------
@@ -140,11 +140,11 @@ def _check_same(part, asked):
     return state
 
 
-def _resume(part, module, optimiser, asked):
+def _resume(part, module, optimizer, asked):
     """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
     state = _check_same(part, asked)
     if state is None:
         return 0
     module.load_state_dict(state["module"])
-    optimiser.load_state_dict(state["optimiser"])
+    optimizer.load_state_dict(state["optimizer"])
     return state["epoch"]

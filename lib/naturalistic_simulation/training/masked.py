@@ -1,4 +1,4 @@
-"""Trains mini-ssl: frames of sound are hidden, and told from those around them."""
+"""Training of mini-ssl: frames of sound are hidden, and predicted from those around them."""
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ def train_masked(path, n_pieces=3000, epochs=16, seed=0, batch_size=48, progress
     Raises
     ------
     ValueError
-        Before the first piece is made: as of `loop.check_training`.
+        Before the first piece is composed: as of `loop.check_training`.
     """
     path, numbers = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
     n_pieces, epochs, seed, batch_size = numbers.values()
@@ -55,7 +55,7 @@ def train_masked(path, n_pieces=3000, epochs=16, seed=0, batch_size=48, progress
 
 
 def gaps(n, length, rng):
-    """Return which frames are hidden, in gaps of `GAP` frames that may touch.
+    """Return a mask of hidden frames, in gaps of `GAP` frames that may touch.
 
     Parameters
     ----------

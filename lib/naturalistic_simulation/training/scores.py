@@ -1,4 +1,4 @@
-"""What the small models can do, measured on clips that they never saw: the numbers of their cards."""
+"""Scores of the small models on clips that they never saw: the numbers of their cards."""
 
 import numpy as np
 from naturalistic.probes import probe, ranks, unit, zero_shot
@@ -43,21 +43,21 @@ def joint_scores(embedder, waveforms, sample_rate, sentences, genres):
     scores : dict of str to float
     """
     vectors = clip_vectors(embedder, waveforms, sample_rate)
-    likeness = unit(embedder.embed_text(sentences)) @ unit(vectors).T
+    similarity = unit(embedder.embed_text(sentences)) @ unit(vectors).T
     quiet = clip_vectors(embedder, [GAIN * wave for wave in waveforms[:20]], sample_rate, cache=False)
     named = zero_shot(embedder, vectors, sorted(set(genres)))
     return {
         "n_clips": len(waveforms),
-        "caption_to_clip_median_rank": float(np.median(ranks(likeness))),
-        "clip_to_caption_median_rank": float(np.median(ranks(likeness.T))),
-        "caption_to_clip_first": float(np.mean(ranks(likeness) == 1)),
+        "caption_to_clip_median_rank": float(np.median(ranks(similarity))),
+        "clip_to_caption_median_rank": float(np.median(ranks(similarity.T))),
+        "caption_to_clip_first": float(np.mean(ranks(similarity) == 1)),
         "zero_shot_genre_accuracy": float(np.mean(np.array(named) == np.array(genres))),
         "largest_change_at_minus_20_dB": float(np.abs(quiet - vectors[:20]).max()),
     }
 
 
 def probe_scores(vectors, facts):
-    """Return what linear probes find in clip vectors: accuracy for names, r for numbers.
+    """Return scores of linear probes of clip vectors: accuracy for names, r for numbers.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""One listener of ds003720 at full size: 18 runs of 513,884,512 bytes, 540 tracks, captions; 10 GB in all.
+"""One subject of ds003720 at full size: 18 runs of 513,884,512 bytes, 540 tracks, captions; 10 GB in all.
 
-What is heard and how a brain follows it is the music miniature's; its volumes of 8 mm are read between their voxels
-onto the scanner's 96 x 96 x 68 of 2 mm, and each of these has noise of its own.
+Music and responses are those of the small simulated data; their volumes of 8 mm are interpolated onto the scanner's
+96 x 96 x 68 of 2 mm, and each of these has noise of its own.
 """
 
 import json
@@ -17,18 +17,18 @@ from naturalistic.parameters import check_jobs, some_of, whole
 from nilearn.datasets import load_mni152_template
 from scipy.ndimage import affine_transform
 
-from naturalistic_simulation import make_music
+from naturalistic_simulation import simulate_music
 from naturalistic_simulation.brain.bids import SIMULATED
 from naturalistic_simulation.brain.scanner import N_TRS, TR
+from naturalistic_simulation.full_size.files import check_disk, write_text, write_top, written
 from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
-from naturalistic_simulation.full_size.whole import check_disk, write_text, write_top, written
 from naturalistic_simulation.music.experiment import in_parallel
 
 SHAPE = (96, 96, 68)
 FLOOR = 8.0  # brightness of the air
 RUNS = (*(f"Training_run-{k:02d}" for k in range(1, 13)), *(f"Test_run-{k:02d}" for k in range(1, 7)))
 BYTES_PER_RUN = 352 + 2 * int(np.prod(SHAPE)) * N_TRS
-BYTES_BESIDE = 1_000_000_000  # sound, anatomy and the miniature, at most
+BYTES_BESIDE = 1_000_000_000  # sound, anatomy and the small data, at most
 README = """No brain was measured, and no one played this music.
 
 Written by naturalistic_simulation.full_size (seed {seed}): one subject in the layout and the size of
@@ -36,7 +36,7 @@ OpenNeuro ds003720.
 """
 
 
-def make_listener(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
+def simulate_music_subject(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
     """Write ``sub-001`` of ds003720 at full size, sound and captions beside it; what is there is left alone.
 
     Parameters
@@ -69,9 +69,9 @@ def make_listener(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
     check_disk(folder, [*images, folder / "captions.csv"], [BYTES_PER_RUN] * len(images) + [BYTES_BESIDE])
     folder.mkdir(parents=True, exist_ok=True)
     write_top(root, README.format(seed=seed), "Music Genre fMRI Dataset", "1.4.0")
-    small = folder / "miniature"
+    small = folder / "small"
     if not (folder / "captions.csv").is_file() or not all(path.is_file() for path in images):
-        make_music(small, seed, subjects=1, n_jobs=n_jobs, progress=progress)
+        simulate_music(small, seed, subjects=1, n_jobs=n_jobs, progress=progress)
         with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
             jobs = [(path, folder / "genres" / path.parent.name) for path in sorted((small / "genres").glob("*/*"))]
             in_parallel(_unpack, jobs, "tracks", progress)
@@ -85,7 +85,7 @@ def make_listener(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
 
 
 def _unpack(path, to):
-    """Write a track of the miniature as GTZAN has it."""
+    """Write a simulated track in the format of GTZAN."""
 
     def write(part):
         soundfile.write(part, *soundfile.read(path, dtype="int16"), subtype="PCM_16", format="WAV")
@@ -104,13 +104,13 @@ def _write_run(small, run, path, seed):
 
 
 def write_image(path, source, seed):
-    """Write a run of the miniature on the scanner's grid, volume by volume, with noise.
+    """Write a simulated run on the scanner's grid, volume by volume, with noise.
 
     Parameters
     ----------
     path : Path
     source : Path
-        Run of the miniature.
+        Run of the small data.
     seed : int or list of int
     """
     volumes = np.moveaxis(np.asarray(nib.load(source).dataobj, dtype=np.float32), 3, 0)
@@ -146,6 +146,6 @@ def _write_anatomy(path):
     shape = (256, 256, 208)
     template = load_mni152_template(2)
     step = np.linalg.inv(template.affine) @ affine_of(shape) @ np.diag([0.5, 0.5, 0.5, 1])
-    step[:3, 3] += step[:3, :3] @ ((np.array(shape) - 1) / 2)  # about the same centre, with voxels of 1 mm
+    step[:3, 3] += step[:3, :3] @ ((np.array(shape) - 1) / 2)  # about the same center, with voxels of 1 mm
     image = affine_transform(np.asarray(template.dataobj, np.float32), step[:3, :3], step[:3, 3], shape, order=1)
     path.write_bytes(_header(shape, np.float32) + np.asfortranarray(1000 * image).tobytes(order="F"))

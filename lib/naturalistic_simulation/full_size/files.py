@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and left alone where they are there: an interrupted making goes on."""
+"""Files that are written whole or not at all, and left alone where they exist: an interrupted run goes on."""
 
 import json
 import os
@@ -37,13 +37,13 @@ def write_text(path, text):
 
 
 def write_top(root, readme, name, version):
-    """Write what stands at the top of a data set, and says first of all that it was made.
+    """Write the README and description of a data set, which begin with the mark of simulated data.
 
     Parameters
     ----------
     root : Path
     readme : str
-        What follows on those words.
+        Follows on the mark.
     name : str
         Of the data set in whose layout it is.
     version : str
@@ -55,7 +55,7 @@ def write_top(root, readme, name, version):
 
 
 def check_disk(folder, paths, n_bytes):
-    """Look whether the folder can be written, and for room for those files that are not there yet.
+    """Check that a folder can be written and has room for the files that are missing.
 
     Parameters
     ----------
