@@ -66,7 +66,8 @@ def simulate_corpus(
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    n_tracks, n_jobs = whole("n_tracks", n_tracks, 1, SEEDS - 1), check_jobs(n_jobs)
+    n_tracks = whole("n_tracks", n_tracks, 1, SEEDS - 1)
+    n_jobs = check_jobs(n_jobs)
     seed = whole("seed", seed, 0, 999, hint="other seeds are of music to train on")
     readme = README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks)
 

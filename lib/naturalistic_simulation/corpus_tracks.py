@@ -17,11 +17,13 @@ from naturalistic_simulation.music.piece import Piece
 from naturalistic_simulation.music.synthesizer import render
 
 # the clips' seeds end at 1e9, those of training music lie from 1e9 on, those of training scores from 3e9 on
-FIRST_SEED, SEEDS = 2_000_000_000, 1_000_000
+FIRST_SEED = 2_000_000_000
+SEEDS = 1_000_000
 SECONDS = 15.0
 # Rendered as the clips are, but packed at 32 kHz: the encoder cuts the top of a file of 22,050 Hz off at 9 kHz, and the
 # embeddings of the small models move (mean cosine 0.98, 0.999 so).
-RENDERED, SAMPLE_RATE = 22050, 32000
+RENDERED = 22050
+SAMPLE_RATE = 32000
 PACKING = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "VARIABLE", "compression_level": 0.4}
 ARTIST = "The simulation's composer (simulated)"
 # FMA's header has three rows: group, column, and the name of the index

@@ -86,7 +86,8 @@ def write_vectors(path: Path | str, folder: Path | str, seed: int = 0, n_tracks:
     ValueError, OSError
         As of `corpus.simulate_corpus`.
     """
-    path, seed = Path(path), whole("seed", seed, 0)
+    path = Path(path)
+    seed = whole("seed", seed, 0)
     corpus = load(simulate_corpus(folder, n_tracks, seed, render_all=True))
     embedder = load_mulan()
     vectors = track_vectors(corpus, embedder, SECONDS)

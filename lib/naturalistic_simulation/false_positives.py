@@ -59,7 +59,8 @@ def false_positives(score, responsive, coordinates, reach, alpha=0.05):
     if responsive.any():
         distance = cKDTree(np.asarray(coordinates)[responsive]).query(coordinates)[0]
     tested = np.isfinite(score.p)
-    empty, beside = distance > reach, ~responsive & (distance <= reach)
+    empty = distance > reach
+    beside = ~responsive & (distance <= reach)
     return FalsePositives(
         _share(score.p[tested & empty] <= alpha),
         _share(score.p[tested & beside] <= alpha),

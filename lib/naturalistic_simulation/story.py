@@ -16,7 +16,9 @@ from naturalistic.parameters import whole
 from nilearn.glm.first_level import spm_hrf
 from scipy.signal import lfilter
 
-TR, N_TRS, N_DISCARDED = 2.0, 362, 10
+TR = 2.0
+N_TRS = 362
+N_DISCARDED = 10
 SUBJECTS = tuple(f"s{k:02d}" for k in (18, 22, 23, 24, 26, 28, 30, 31, 33, *range(35, 54)))
 SILENT = "s33"  # zero everywhere, as one of the real subjects is
 # how strongly a region follows word rate, kind of scene, and what its subjects share besides; noise has sd 1
@@ -81,7 +83,8 @@ def simulate_story(folder, seed=2016):
     FileExistsError
         If the folder holds something else.
     """
-    folder, seed = Path(folder), whole("seed", seed, 0)
+    folder = Path(folder)
+    seed = whole("seed", seed, 0)
     readme = README.format(seed=seed)
     if folder.exists():
         there = folder / "alice_data_shared" / "README.txt"
@@ -100,14 +103,18 @@ def simulate_story(folder, seed=2016):
 
 def tell(rng, duration=N_TRS * TR):
     """Return a simulated story as intervals ``(onset, offset, word or "sp")`` and scenes ``(onset, kind)``, in s."""
-    intervals, scenes, now, kind = [], [], 0.0, None
+    intervals = []
+    scenes = []
+    now = 0.0
+    kind = None
     while now < duration:
         kind = rng.choice([k for k in SCENES if k != kind])
         who, does, what, where, how = (words.split() for words in SCENES[kind])
         scenes.append((now, kind))
         until = now + rng.uniform(20, 40)
         while now < min(until, duration):
-            adjective, noun = rng.choice(how), rng.choice(what)
+            adjective = rng.choice(how)
+            noun = rng.choice(what)
             sentence = f"the {adjective} {rng.choice(who)} {rng.choice(does)} the {noun} near the {rng.choice(where)}"
             if rng.random() < 0.4:
                 sentence += f" and {rng.choice(('he', 'she'))} {rng.choice(does)} the {rng.choice(what)}"
@@ -123,7 +130,8 @@ def tell(rng, duration=N_TRS * TR):
 
 
 def _write(folder, readme, rng):
-    data, stimulus = folder / "alice_data_shared", folder / "alice_stim_shared"
+    data = folder / "alice_data_shared"
+    stimulus = folder / "alice_stim_shared"
     for name in (data / "10mm", data / "6mm", stimulus):
         name.mkdir(parents=True)
     intervals, scenes = tell(rng)

@@ -134,11 +134,14 @@ def of_movie(movie):
     if not path.is_file():
         return None
     plan = read_json(path, _AGAIN)
-    region, explainable = {}, {}
+    region = {}
+    explainable = {}
     for subject in movie.subjects:
         ijk, shape, _ = movie.voxels(subject)
-        truth, at = of_subject(movie.folder, subject, shape), (..., *ijk.T)
-        region[subject], explainable[subject] = truth.region[at][0], truth.explainable[at].mean(axis=0)
+        truth = of_subject(movie.folder, subject, shape)
+        at = (..., *ijk.T)
+        region[subject] = truth.region[at][0]
+        explainable[subject] = truth.explainable[at].mean(axis=0)
     shares = {row["region"]: row["shares"] for row in plan["regions"]}
     return MoviePlan(tuple(plan["names"]), shares, plan["layers"], region, explainable)
 

@@ -66,7 +66,8 @@ def events(clips, run):
 def write_anatomy(root, label, pose):
     """Write a T1-weighted image: the MNI152 template on a 4-mm grid, lying as the subject does."""
     template = load_mni152_template(2)
-    shape, affine = (40, 48, 40), np.array([[-4.0, 0, 0, 78], [0, 4, 0, -112], [0, 0, 4, -66], [0, 0, 0, 1]])
+    shape = (40, 48, 40)
+    affine = np.array([[-4.0, 0, 0, 78], [0, 4, 0, -112], [0, 0, 4, -66], [0, 0, 0, 1]])
     ijk1 = np.concatenate([np.indices(shape).reshape(3, -1), np.ones((1, np.prod(shape)))])
     index = (np.linalg.inv(template.affine) @ pose @ affine @ ijk1)[:3]
     values = map_coordinates(np.asarray(template.dataobj, dtype=np.float32), index, order=1, mode="constant")

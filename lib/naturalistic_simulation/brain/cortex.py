@@ -89,7 +89,8 @@ def unit_variance(x):
 def hrf(peak, step=STEP, duration=32.0):
     """Return a hemodynamic response (n_steps,) of area 1 that peaks at ``peak`` s: a double gamma (Glover 1999)."""
     t = np.arange(0, duration, step)
-    rise, fall = gamma.pdf(t, peak + 1), gamma.pdf(t, peak + 11)
+    rise = gamma.pdf(t, peak + 1)
+    fall = gamma.pdf(t, peak + 11)
     response = rise - fall / 6
     return response / response.sum()
 

@@ -15,15 +15,21 @@ SHAPE = (20, 24, 18)
 # scanner mm of voxel (i, j, k): the grid is centered on the head
 AFFINE = np.array([[-8.0, 0, 0, 76], [0, 8, 0, -110], [0, 0, 8, -62], [0, 0, 0, 1]])
 CENTER = (AFFINE @ [*((np.array(SHAPE) - 1) / 2), 1])[:3]
-GRAY, WHITE, FLUID = 900.0, 720.0, 1150.0  # brightness of tissues in a T2*-weighted image
+# brightness of tissues in a T2*-weighted image
+GRAY = 900.0
+WHITE = 720.0
+FLUID = 1150.0
 
 
 @cache
 def head():
     """Return brightness and gray-matter share of the head on a 2-mm grid, blurred to 8-mm voxels, and its affine."""
-    gray, white, brain = load_mni152_gm_template(2), load_mni152_wm_template(2), load_mni152_brain_mask(2)
+    gray = load_mni152_gm_template(2)
+    white = load_mni152_wm_template(2)
+    brain = load_mni152_brain_mask(2)
     g, w, b = (np.asarray(image.dataobj, dtype=np.float32) for image in (gray, white, brain))
-    g, w = g / g.max() * b, w / w.max() * b
+    g = g / g.max() * b
+    w = w / w.max() * b
     fluid = np.clip(b - g - w, 0, 1)
     blur = VOXEL / 2 / np.sqrt(12)  # of a box as wide as a voxel, in 2-mm steps
     bright = gaussian_filter(GRAY * g + WHITE * w + FLUID * fluid, blur)
@@ -41,7 +47,8 @@ def rigid(parameters):
         i, j = [(1, 2), (2, 0), (0, 1)][axis]
         turn = np.eye(4)
         turn[i, i] = turn[j, j] = np.cos(angle)
-        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
+        turn[i, j] = -np.sin(angle)
+        turn[j, i] = np.sin(angle)
         matrix = turn @ matrix
     matrix[:3, 3] = CENTER - matrix[:3, :3] @ CENTER + [tx, ty, tz]
     return matrix

@@ -13,8 +13,12 @@ from scipy.signal import lfilter
 
 from naturalistic_simulation.brain.head import SHAPE, brightness, coordinates, gray_matter, rigid
 
-TR, N_TRS = 1.5, 410
-PHYSIOLOGICAL, SHARED, THERMAL = 0.9, 0.3, 6.0  # sd: % of brightness (local, of the whole head), units of brightness
+TR = 1.5
+N_TRS = 410
+# sd: % of brightness (local, of the whole head), units of brightness
+PHYSIOLOGICAL = 0.9
+SHARED = 0.3
+THERMAL = 6.0
 CORRELATED = 0.45  # lag-1 autocorrelation of physiological noise
 SPREAD = 0.55  # voxels, of its Gaussian neighborhood
 DRIFT = 1.2  # %
@@ -84,7 +88,8 @@ def scan(brain, pose, responses, covariances, rng, first=False):
     """
     motion = motion_of_run(rng, first)
     middle = pose @ np.linalg.inv(rigid(motion.mean(axis=0)))
-    base, gray = brightness(middle), gray_matter(middle)
+    base = brightness(middle)
+    gray = gray_matter(middle)
     sd = np.sqrt(PHYSIOLOGICAL**2 + SHARED**2 + (100 * THERMAL / np.maximum(base, 1)) ** 2)  # %
     region, ratio = brain.strength(coordinates(middle))
     ratio = ratio * np.minimum(gray / 0.4, 1)

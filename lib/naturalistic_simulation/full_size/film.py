@@ -18,12 +18,16 @@ def films_of(runs):
     runs : sequence of MovieRun
         An episode's runs one after another: each but its first begins with the last 20 s of the one before.
     """
-    shown, at, last, told = {}, 0, None, _told(0)
+    shown = {}
+    at = 0
+    last = None
+    told = _told(0)
     for run in sorted(runs, key=lambda run: (run.episode, run.name)):
         at -= N_OVERLAP * (run.episode == last)
         while len(told) < at + run.n_seconds:
             told = joined([told, _told(len(told) // len(_told(0)))])
-        shown[run.name], last = told.part(at, at + run.n_seconds), run.episode
+        shown[run.name] = told.part(at, at + run.n_seconds)
+        last = run.episode
         at += run.n_seconds
     return shown
 

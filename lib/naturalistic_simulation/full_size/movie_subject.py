@@ -65,7 +65,9 @@ def simulate_movie_subject(folder, seed=55310, *, runs=None, n_jobs=None, progre
     ValueError
         On a number out of range, or a run that the experiment does not have.
     """
-    root, seed, n_jobs = Path(folder) / "ds005531", whole("seed", seed, 0), check_jobs(n_jobs)
+    root = Path(folder) / "ds005531"
+    seed = whole("seed", seed, 0)
+    n_jobs = check_jobs(n_jobs)
     table = list(all_runs())
     if runs is not None:
         chosen = some_of("runs", runs, [run.name for run in table])
@@ -151,7 +153,8 @@ def write_volumes(path, volumes, rng):
     volumes : float32 array (n_seconds, 20, 24, 18)
     rng : Generator
     """
-    n, of_slice = len(volumes), SHAPE[0] * SHAPE[1]
+    n = len(volumes)
+    of_slice = SHAPE[0] * SHAPE[1]
     with mat_file(path) as file:
         packing = {"chunks": (n, CHUNK), "compression": "gzip", "compression_opts": 1, "shuffle": True}
         data = file.create_dataset(BOLD, (n, of_slice * SHAPE[2]), np.float32, track_times=False, **packing)

@@ -62,9 +62,12 @@ def simulate_music_subject(folder, seed=37200, *, runs=RUNS, n_jobs=None, progre
     ValueError
         On a number out of range, or a run that the experiment does not have.
     """
-    folder, seed, n_jobs = Path(folder), whole("seed", seed, 0, 999_999), check_jobs(n_jobs)
+    folder = Path(folder)
+    seed = whole("seed", seed, 0, 999_999)
+    n_jobs = check_jobs(n_jobs)
     runs = some_of("runs", runs, RUNS)
-    root, func = folder / "ds003720", folder / "ds003720" / "sub-001" / "func"
+    root = folder / "ds003720"
+    func = folder / "ds003720" / "sub-001" / "func"
     images = [func / f"sub-001_task-{run}_bold.nii" for run in runs]
     check_disk(folder, [*images, folder / "captions.csv"], [BYTES_PER_RUN] * len(images) + [BYTES_BESIDE])
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,11 +136,9 @@ def _header(shape, dtype):
     header.set_zooms((2, 2, 2, TR)[: len(shape)])
     header.set_xyzt_units("mm", "sec")
     header.set_sform(affine_of(shape[:3]), 1)
-    header["descrip"], header["vox_offset"], header["magic"] = (
-        "simulated by naturalistic_simulation.full_size",
-        352,
-        b"n+1",
-    )
+    header["descrip"] = "simulated by naturalistic_simulation.full_size"
+    header["vox_offset"] = 352
+    header["magic"] = b"n+1"
     return header.binaryblock + bytes(4)
 
 

@@ -47,10 +47,13 @@ def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5
         On another ``dtype``, or weights that are not there, were cut short or are of another network.
     """
     _check_dtype(dtype)
-    sound, text = JointSound(), JointText()
+    sound = JointSound()
+    text = JointText()
     _fill({"sound": sound, "text": text}, weights or path_of("mini-mulan"), "mini-mulan")
-    sound, text = sound.eval().to(device), text.eval().to(device)
-    hear, read = partial(_places_of_sound, sound, device), partial(_places_of_text, text, device)
+    sound = sound.eval().to(device)
+    text = text.eval().to(device)
+    hear = partial(_places_of_sound, sound, device)
+    read = partial(_places_of_text, text, device)
     return Embedder(
         name="mini-mulan", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=128, audio_tower=hear, text_tower=read,
         identity=lambda: digest(sound, digest(text), load_model(MINILM).digest), device=device,

@@ -53,7 +53,8 @@ def load(source=None, name="mini", device="cpu", weights=None):
     path = Path(weights or source or path_of())
     card = _card_beside(path)
     again = f"naturalistic train mini-generator --to {shlex.quote(str(path))}"
-    known, here = card.get("embedder", {}).get("sha256"), embedder_hash()
+    known = card.get("embedder", {}).get("sha256")
+    here = embedder_hash()
     if known != here:
         raise ValueError(
             f"{path} was trained on vectors of a {EMBEDDER} with the hash {str(known)[:12]}, and the one at hand has "
@@ -101,7 +102,8 @@ def network_of(path, device="cpu"):
     FileNotFoundError, ValueError
         If there is no such file, it was cut short, or it holds other weights.
     """
-    network, weights = ScoreModel(), read_weights(path, "mini-generator")
+    network = ScoreModel()
+    weights = read_weights(path, "mini-generator")
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
@@ -128,10 +130,13 @@ class MiniGenerator:
     name, device : str
     """
 
-    dim, sample_rate = 128, SAMPLE_RATE
+    dim = 128
+    sample_rate = SAMPLE_RATE
 
     def __init__(self, network, name="mini", device="cpu"):
-        self.network, self.name, self.device = network, name, str(device)
+        self.network = network
+        self.name = name
+        self.device = str(device)
 
     def write(self, embeddings, seeds, duration=15.0):
         """Write a score for each vector, one after another.

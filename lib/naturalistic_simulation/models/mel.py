@@ -5,7 +5,8 @@ import transformers.audio_utils
 
 SAMPLE_RATE = 22050  # Hz
 HOP = 441  # samples: 20 ms
-N_FFT, N_MELS = 1024, 64
+N_FFT = 1024
+N_MELS = 64
 FLOOR = -8.0  # of the natural logarithm of power, relative to the mean over what is shown
 FRAMES_PER_S = SAMPLE_RATE // HOP
 

@@ -14,19 +14,23 @@ from naturalistic_simulation.models.tokens import FIELDS, HEADER_STARTS, SIZES
 
 LAGS = (1, 2, 4)  # bars
 RANKS = 8  # chords that one voice may begin at once
-LONGEST_BAR, N_BARS = 16, 32
+LONGEST_BAR = 16
+N_BARS = 32
 N_FIELDS = len(FIELDS)
 STARTS = np.cumsum((0, *SIZES))  # of each field's tokens; the last is their number
 # one table of vectors for all that is known before an event: nothing (0), the beginning (1), place in the bar, bar,
 # then the fields of the event before it and of those at the lags
-PLACE, BAR, NOW = 2, 2 + LONGEST_BAR, 2 + LONGEST_BAR + N_BARS
+PLACE = 2
+BAR = 2 + LONGEST_BAR
+NOW = 2 + LONGEST_BAR + N_BARS
 N_KNOWN = NOW + (1 + len(LAGS)) * int(STARTS[-1])
 BEGIN = HEADER_STARTS[-1]  # what a header's first token is predicted from
 
 
 def keys_of(events):
     """Return where events are in order: step, voice, and rank among those of the voice at once, as one number (n,)."""
-    steps, voices = np.cumsum(events[:, 0].astype(np.int64)), events[:, 1].astype(np.int64)
+    steps = np.cumsum(events[:, 0].astype(np.int64))
+    voices = events[:, 1].astype(np.int64)
     place = steps * SIZES[1] + voices
     first = np.searchsorted(place, place)
     return place * RANKS + np.minimum(np.arange(len(place)) - first, RANKS - 1)
@@ -45,11 +49,13 @@ def known_before(events, bar_steps):
     known : int32 array (n_events + 1, 2 + 4 x 6)
         The last row is of an event that is still to come.
     """
-    keys, width = keys_of(events), SIZES[1] * RANKS
+    keys = keys_of(events)
+    width = SIZES[1] * RANKS
     steps = keys // width
     known = np.zeros((len(events) + 1, 2 + N_FIELDS * (1 + len(LAGS))), dtype=np.int32)
     now = np.concatenate([[0], steps])
-    known[:, 0], known[:, 1] = PLACE + now % bar_steps, BAR + np.minimum(now // bar_steps, N_BARS - 1)
+    known[:, 0] = PLACE + now % bar_steps
+    known[:, 1] = BAR + np.minimum(now // bar_steps, N_BARS - 1)
     known[0, 2] = 1
     known[1:, 2 : 2 + N_FIELDS] = NOW + STARTS[:-1] + events
     for k, lag in enumerate(LAGS, start=1):
@@ -95,7 +101,8 @@ class ScoreModel(nn.Module):
         self.known = nn.EmbeddingBag(N_KNOWN, width, mode="sum", padding_idx=0)
         self.plan = nn.Linear(header_width + width, width)
         self.start = nn.Linear(width, width)
-        self.into, self.again = nn.Linear(width, 3 * width), nn.Linear(width, 3 * width)
+        self.into = nn.Linear(width, 3 * width)
+        self.again = nn.Linear(width, 3 * width)
         self.split = nn.Linear(2 * width, N_FIELDS * field_width)
         self.earlier = nn.ModuleList(nn.EmbeddingBag(int(STARTS[k]), field_width, mode="sum") for k in range(1, 6))
         self.fields = nn.ModuleList(nn.Linear(field_width, size) for size in SIZES)

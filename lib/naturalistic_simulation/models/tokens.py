@@ -18,8 +18,14 @@ from naturalistic_simulation.music.instruments import DRUM_VOICES, PITCHED, VOIC
 from naturalistic_simulation.music.piece import NOTE_DTYPE, STEPS_PER_BEAT, step_seconds
 
 FIELDS = ("advance", "voice", "pitch", "shape", "length", "velocity")
-LOUDNESS, PACE, SLOWEST, FASTEST = 8, 4, 40, 240
-SHORTEST_WAIT, LONGEST_WAIT, LONGEST = 0, 31, 16  # steps
+LOUDNESS = 8
+PACE = 4
+SLOWEST = 40
+FASTEST = 240
+# steps
+SHORTEST_WAIT = 0
+LONGEST_WAIT = 31
+LONGEST = 16
 LOWEST = 15  # a pitch of 26 in the highest key, 11
 N_PITCHED = len(PITCHED)
 RANGES = np.array([(i.low, i.high) for i in (*PITCHED.values(), *DRUM_VOICES.values())])
@@ -42,7 +48,8 @@ SPANS = np.array([shape[-1] for shape in SHAPES])
 SIZES = (LONGEST_WAIT + 1, len(VOICES), 101 - LOWEST, len(SHAPES), LONGEST, 128 // LOUDNESS)
 
 METRES = (3, 4)
-TEMPI, SWINGS = tuple(range(SLOWEST, FASTEST + 1, PACE)), tuple(k / 10 for k in range(11))
+TEMPI = tuple(range(SLOWEST, FASTEST + 1, PACE))
+SWINGS = tuple(k / 10 for k in range(11))
 HEADER_SIZES = (len(METRES), len(TEMPI), len(SWINGS), 12, len(VOICES), 1)
 HEADER_STARTS = tuple(int(start) for start in np.cumsum((0, *HEADER_SIZES)))  # of each kind; the last is their number
 END = HEADER_STARTS[5]
@@ -123,7 +130,9 @@ def encode(score):
     if not len(notes):
         raise ValueError("the score has no notes, expected one or more")
     _check(score)
-    velocity, last, rows = notes["velocity"] // LOUDNESS, 0, []
+    velocity = notes["velocity"] // LOUDNESS
+    last = 0
+    rows = []
     order = np.lexsort((notes["pitch"], velocity, notes["length"], notes["instrument"], notes["step"]))
     together = {}
     for k in order.tolist():

@@ -84,7 +84,8 @@ def drives_of(films, embed, layers, seed):
         ``"<level> mean"`` (n_dims,) of the features over seconds with text, and ``"<region> <level>"`` (n_dims, RANK).
     """
     stops = np.cumsum([len(film) for film in films.values()])[:-1]
-    of_level, mixtures = {}, {}
+    of_level = {}
+    mixtures = {}
     for level, layer in layers.items():
         seconds = [second for film in films.values() for second in film.texts[level]]
         x, written = level_features(seconds, embed, layer)
@@ -168,7 +169,8 @@ class MovieBrain:
         weights : dict of str to array (n_columns, n_places)
             By drive.
         """
-        weights, total = {}, 0
+        weights = {}
+        total = 0
         for drive, share in PLAN[region][0].items():
             weights[drive] = self.preferences(region, drive, coordinates)
             part = followed[drive] @ weights[drive]

@@ -20,7 +20,10 @@ from naturalistic_simulation.movie.screenplay import DRAMAS, OVERLAP, films, rea
 from naturalistic_simulation.music.experiment import in_parallel
 
 MAX_SUBJECTS = 6
-BYTES_PER_RUN, BYTES_PER_SUBJECT, BYTES_OF_TEXT = 3_500_000, 3_000_000, 10_000_000  # at most, measured
+# at most, measured
+BYTES_PER_RUN = 3_500_000
+BYTES_PER_SUBJECT = 3_000_000
+BYTES_OF_TEXT = 10_000_000
 # one simulated data set is told from another by this text; the recipe changes with the code and the dramas
 README = """SIMULATED DATA. No brain was measured, and no one saw this film.
 
@@ -66,7 +69,8 @@ def simulate_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=D
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    seed, subjects = whole("seed", seed, 0, 999_999), whole("subjects", subjects, 1, MAX_SUBJECTS)
+    seed = whole("seed", seed, 0, 999_999)
+    subjects = whole("subjects", subjects, 1, MAX_SUBJECTS)
     n_jobs = check_jobs(n_jobs)
     stories = _read(dramas)
     embed_name = " ".join(str(embed_name).split())
@@ -128,7 +132,8 @@ def _read(dramas):
 
 
 def _write(folder, readme, stories, seed, subjects, embed, progress):
-    root, table = folder / "ds005531", run_table(stories)
+    root = folder / "ds005531"
+    table = run_table(stories)
     labels = [f"S{number:02d}" for number in range(1, subjects + 1)]
     files.write_top(root, readme, table, labels)
     of_run = {
@@ -139,7 +144,8 @@ def _write(folder, readme, stories, seed, subjects, embed, progress):
     drives, mixtures = drives_of(of_run, embed, LAYERS, seed)
     overlaps = {row["run"]: row["n_overlap"] for row in table}
     _write_film_truth(folder / "truth", drives, mixtures)
-    jobs, brains = [], []
+    jobs = []
+    brains = []
     for number, label in enumerate(labels, 1):
         files.write_subject(root, label, scanner.in_mask())
         brain = MovieBrain(number, seed)

@@ -62,7 +62,8 @@ def ground_truth(brain, drives, overlaps):
     region, ratio = brain.strength(mni)
     region = np.where(in_mask(), region, -1)
     ratio = np.where(region >= 0, ratio * np.minimum(gray_matter(np.eye(4)) / 0.4, 1), 0)
-    weights, explainable = {}, {run: np.zeros(len(mni), np.float32) for run in drives}
+    weights = {}
+    explainable = {run: np.zeros(len(mni), np.float32) for run in drives}
     for name, (shares, _, _) in PLAN.items():
         here = region == NAMES.index(name)
         followed = {
@@ -131,7 +132,8 @@ def _autoregressive(white):
 def _drift(n_seconds, rng):
     """Return slow waves (of 1 to 3 minutes) in % (n_seconds, n_all), each with a smooth map of its own."""
     t = np.arange(n_seconds, dtype=np.float32)
-    periods, phases = rng.uniform(60, 180, 4), rng.uniform(0, 2 * np.pi, 4)
+    periods = rng.uniform(60, 180, 4)
+    phases = rng.uniform(0, 2 * np.pi, 4)
     courses = np.cos(2 * np.pi * t[:, None] / periods + phases)
     courses /= courses.std(axis=0) * np.sqrt(courses.shape[1])
     maps = np.stack([gaussian_filter(rng.standard_normal(SHAPE), 4, mode="nearest").ravel() for _ in periods])

@@ -12,8 +12,13 @@ from pathlib import Path
 import numpy as np
 
 DRAMAS = ("lighthouse", "bakery", "station")
-RUN, OVERLAP, BEAT = 450, 20, 5  # s: of film in a run, shown again when the next run begins, of one entry of Story
-SCENES, SHOTS = (50, 120), (2, 12)  # s, shortest and longest
+# s: of film in a run, shown again when the next run begins, of one entry of Story
+RUN = 450
+OVERLAP = 20
+BEAT = 5
+# s, shortest and longest
+SCENES = (50, 120)
+SHOTS = (2, 12)
 # level -> what its files are called, and how many people write it
 LEVELS = {
     "Speech": ("speechTranscription_EN", None),
@@ -144,7 +149,8 @@ def _length(scene):
 def _check_scene(scene, people, where):
     if missing := _KEYS - set(scene):
         raise ValueError(f"{where} lacks {', '.join(sorted(missing))}")
-    shots, length = scene["shots"], _length(scene)
+    shots = scene["shots"]
+    length = _length(scene)
     if length % BEAT or not SCENES[0] <= length <= SCENES[1]:
         raise ValueError(f"{where} lasts {length} s, expected a multiple of {BEAT} s from {SCENES[0]} to {SCENES[1]} s")
     wrong = [shot["seconds"] for shot in shots if shot["seconds"] not in range(SHOTS[0], SHOTS[1] + 1)]
@@ -193,9 +199,13 @@ def _of_scene(scene):
     n = _length(scene)
     of_shot = np.repeat(np.arange(len(scene["shots"])), [shot["seconds"] for shot in scene["shots"]])
     place = [f"{where}, {when}" for where, when in zip(scene["place"], scene["time"])]
-    said, speakers, spoken, n_words = [[] for _ in range(n)], [[] for _ in range(n)], np.zeros(n), np.zeros(n)
+    said = [[] for _ in range(n)]
+    speakers = [[] for _ in range(n)]
+    spoken = np.zeros(n)
+    n_words = np.zeros(n)
     for line in scene["lines"]:
-        first, last = line["at"], line["at"] + line_length(line["text"])
+        first = line["at"]
+        last = line["at"] + line_length(line["text"])
         inside = np.clip(np.minimum(np.arange(n) + 1, last) - np.maximum(np.arange(n), first), 0, None)
         for k in np.flatnonzero(inside > 1e-6):
             said[k].append(line["text"])

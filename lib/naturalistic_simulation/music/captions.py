@@ -55,7 +55,8 @@ def caption(piece, seed=None):
     """
     rng = np.random.default_rng((piece.seed if seed is None else seed, GENRES.index(piece.genre), 7))
     lead, backing = players(piece, rng)
-    mood, tempo = pick(rng, MOOD_WORDS[piece.mood]), pick(rng, TEMPO_WORDS[tempo_class(piece.tempo)])
+    mood = pick(rng, MOOD_WORDS[piece.mood])
+    tempo = pick(rng, TEMPO_WORDS[tempo_class(piece.tempo)])
     style = pick(rng, style_words(piece))
     about = {"beats": f"about {5 * round(piece.tempo / 5)} beats a minute", "word": f"{article(tempo)} tempo"}
     words = {

@@ -99,9 +99,12 @@ def compose(genre, seed, duration=30.0):
         raise ValueError(f"genre is {genre!r}, expected one of {', '.join(GENRES)}")
     if not 0 < duration < np.inf:
         raise ValueError(f"duration is {duration!r}, expected a positive number of seconds")
-    rng, style = _generator_of(genre, seed), STYLES[genre]
+    rng = _generator_of(genre, seed)
+    style = STYLES[genre]
     character = _draw_character(rng, style)
-    energy, metre, tempo = character.energy, character.metre, character.tempo
+    energy = character.energy
+    metre = character.metre
+    tempo = character.tempo
     swing = float(rng.uniform(*style.swing)) if rng.random() < 0.9 else 0.0
     players = draw_players(rng, style, metre, energy)
     rhythm = players["drums"][1] if "drums" in players else "none"
@@ -146,7 +149,8 @@ def mood_of(energy, valence):
 
 def pick(rng, weights):
     """Draw a key of a dict by its weights."""
-    names, values = list(weights), np.array(list(weights.values()), dtype=float)
+    names = list(weights)
+    values = np.array(list(weights.values()), dtype=float)
     return names[rng.choice(len(names), p=values / values.sum())]
 
 
@@ -203,7 +207,8 @@ def draw_instrument(rng, options, table, metre):
 def draw_form(rng, style, roles, n_bars):
     """Draw which parts play in which bars, how loud each bar is, and what kind of change there is midway."""
     playing = {role: np.ones(n_bars, dtype=bool) for role in roles}
-    phase, period = rng.uniform(0, 2 * np.pi), 8
+    phase = rng.uniform(0, 2 * np.pi)
+    period = 8
     loudness = 1 + style.swell * np.sin(2 * np.pi * np.arange(n_bars) / period + phase)
     removable = [role for role in roles if role != "chords"]  # something always plays
     if rng.random() >= style.change or n_bars < 6 or not removable:

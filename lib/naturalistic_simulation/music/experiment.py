@@ -27,9 +27,15 @@ from naturalistic_simulation.music.composer import GENRES, INSTRUMENTS, MOODS, c
 from naturalistic_simulation.music.synthesizer import render
 
 SAMPLE_RATE = 22050
-N_CLIPS, N_TEST_CLIPS, N_REPEATS, CLIP, TRACK = 40, 10, 4, 15.0, 30.0
+N_CLIPS = 40
+N_TEST_CLIPS = 10
+N_REPEATS = 4
+CLIP = 15.0
+TRACK = 30.0
 TRACKS = 100  # of each genre
-BYTES_PER_RUN, BYTES_PER_TRACK = 4_600_000, 900_000  # at most, measured
+# at most, measured
+BYTES_PER_RUN = 4_600_000
+BYTES_PER_TRACK = 900_000
 # one simulated data set is told from another by this text; the recipe changes with the code
 README = """SIMULATED DATA. No brain was measured, and no one played this music.
 
@@ -68,8 +74,10 @@ def simulate_music(folder, seed=3720, subjects=5, *, n_training=12, n_test=6, n_
         If the folder cannot be written, or the disk has too little room.
     """
     seed = whole("seed", seed, 0, 999_999, hint="other seeds are of music to train on")
-    subjects, n_jobs = whole("subjects", subjects, 1, 999), check_jobs(n_jobs)
-    n_training, n_test = whole("n_training", n_training), whole("n_test", n_test, 0)
+    subjects = whole("subjects", subjects, 1, 999)
+    n_jobs = check_jobs(n_jobs)
+    n_training = whole("n_training", n_training)
+    n_test = whole("n_test", n_test, 0)
     if (n_of_each := (n_training * N_CLIPS + n_test * N_TEST_CLIPS) / len(GENRES)) > TRACKS:
         raise ValueError(
             f"n_training is {n_training} and n_test {n_test}, which needs {n_of_each:g} tracks of each genre, expected "
@@ -108,7 +116,8 @@ def plan(seed, n_training=12, n_test=6):
     tracks = {genre: rng.permutation(TRACKS) for genre in GENRES}
     training = rng.permutation(np.arange(n_training * N_CLIPS) % len(GENRES))
     test = np.concatenate([rng.permutation(N_TEST_CLIPS) for _ in range(n_test)]) if n_test else []
-    clips, used = [], dict.fromkeys(GENRES, 0)
+    clips = []
+    used = dict.fromkeys(GENRES, 0)
     for k in [*training, *test]:
         genre = GENRES[int(k)]
         start = round(float(rng.uniform(0, TRACK - CLIP)), 2)
@@ -170,7 +179,8 @@ def _drives(sound, of_clip, played):
 
 def _simulate_subject(folder, number, clips, played, drives, seed, progress):
     """Write the anatomy, all runs and the ground truth of one subject."""
-    root, label = folder / "ds003720", f"{number:03d}"
+    root = folder / "ds003720"
+    label = f"{number:03d}"
     n_columns = {kind: x.shape[1] for kind, x in next(iter(drives.values())).items()}
     brain = MusicBrain(number, n_columns, seed)
     pose = pose_of(number, seed)

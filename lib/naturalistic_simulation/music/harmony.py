@@ -85,7 +85,8 @@ def voicing(chord_, low, high, center, n_tones=4, previous=None):
     root, intervals = chord_
     tones = list(intervals[:n_tones]) if len(intervals) > 2 else [0, 7, 12]
     target = center if previous is None else 0.7 * np.mean(previous) + 0.3 * center
-    best, cost = None, np.inf
+    best = None
+    cost = np.inf
     for inversion in range(len(tones) if len(intervals) > 2 else 1):
         shape = np.sort([t + 12 if i < inversion else t for i, t in enumerate(tones)])
         for octave in range(1, 8):
@@ -94,7 +95,8 @@ def voicing(chord_, low, high, center, n_tones=4, previous=None):
                 continue
             distance = abs(pitches.mean() - target)
             if distance < cost:
-                best, cost = pitches, distance
+                best = pitches
+                cost = distance
     if best is None:
         raise ValueError(f"no voicing of {chord_} fits between pitches {low} and {high}")
     return best

@@ -51,7 +51,9 @@ def melody_part(plan, instrument, style, balance=1.0):
     Motifs of two bars make phrases of four, which come back as the style repeats; every note is of the scale,
     and notes on the beat mostly move to the nearest tone of the chord.
     """
-    rng, voice, spec = plan.rng, VOICE_INDEX[instrument], PITCHED[instrument]
+    rng = plan.rng
+    voice = VOICE_INDEX[instrument]
+    spec = PITCHED[instrument]
     scale = (PENTATONIC if style.pentatonic else SCALES)[plan.mode]
     if plan.mode == "blues":
         scale = PENTATONIC["blues"]
@@ -60,7 +62,8 @@ def melody_part(plan, instrument, style, balance=1.0):
     density = np.interp(plan.energy + rng.normal(0, 0.15), (0, 1), style.density)
     motifs = {name: draw_motif(rng, plan.bar_steps, density, style.syncopation) for name in "ABC"}
     order = PLANS[rng.integers(len(PLANS))]
-    notes, here = [], len(ladder) // 2
+    notes = []
+    here = len(ladder) // 2
     for phrase in range(-(-plan.n_bars // MOTIF_BARS)):
         if rng.random() < style.repeats:
             motif = motifs[order[phrase % len(order)]]

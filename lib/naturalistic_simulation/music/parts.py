@@ -52,8 +52,10 @@ def strokes(pattern):
 
 def bass_part(plan, instrument, lines, balance=1.0):
     """Return the notes of the bass; ``lines`` are variants of a pattern, or ``("walk",)`` for a walking bass."""
-    voice, spec = VOICE_INDEX[instrument], PITCHED[instrument]
-    notes, floor = [], spec.low + int(plan.rng.integers(0, 4))
+    voice = VOICE_INDEX[instrument]
+    spec = PITCHED[instrument]
+    notes = []
+    floor = spec.low + int(plan.rng.integers(0, 4))
     main = lines[plan.rng.integers(len(lines))]
     for bar in np.flatnonzero(plan.playing["bass"]):
         first = bar * plan.bar_steps
@@ -77,7 +79,8 @@ def bass_part(plan, instrument, lines, balance=1.0):
 
 def walk(plan, voice, spec, floor, bar, balance):
     """Return a bar of walking bass: the root, tones of the chord, and a step into the next bar's root."""
-    notes, first = [], bar * plan.bar_steps
+    notes = []
+    first = bar * plan.bar_steps
     n_beats = plan.bar_steps // 4
     down = plan.rng.random() < 0.4
     for beat in range(n_beats):
@@ -102,8 +105,11 @@ def walk(plan, voice, spec, floor, bar, balance):
 
 def chord_part(plan, role, instrument, comps, center, n_tones=4, accent=0.8):
     """Return the notes of a comping instrument; a bar keeps its pattern for two or four bars."""
-    voice, spec = VOICE_INDEX[instrument], PITCHED[instrument]
-    rng, notes, previous = plan.rng, [], None
+    voice = VOICE_INDEX[instrument]
+    spec = PITCHED[instrument]
+    rng = plan.rng
+    notes = []
+    previous = None
     main = comps[rng.integers(len(comps))]
     loose = rng.random() < 0.4
     pattern = main
@@ -145,7 +151,8 @@ def tone(pitches, index, high):
 
 def drum_part(plan, kit, rhythm, fills, balance=1.0):
     """Return the notes of the drums: the pattern, small changes every fourth bar, fills, and a cymbal after them."""
-    rng, notes = plan.rng, []
+    rng = plan.rng
+    notes = []
     pattern = {slot: line for slot, line in RHYTHMS[rhythm].items()}
     varied = {slot: vary(rng, line) if slot in ("kick", "hat") else line for slot, line in pattern.items()}
     was_fill = True
@@ -176,7 +183,8 @@ def drum(plan, kit, slot, step, bar, accent, pitch=None):
 
 def fill_bar(plan, kit, bar, start, balance):
     """Return a fill from a step to the end of its bar: snare and falling toms, growing louder."""
-    end, notes = (bar + 1) * plan.bar_steps, []
+    end = (bar + 1) * plan.bar_steps
+    notes = []
     steps = np.arange(start, end)
     keep = plan.rng.random(len(steps)) < 0.55 + 0.4 * plan.energy
     keep[0] = True
@@ -192,6 +200,7 @@ def fill_bar(plan, kit, bar, start, balance):
 
 def vary(rng, line):
     """Return a pattern with one stroke moved off or added, accents kept."""
-    strokes_, step = list(line), int(rng.integers(1, len(line) // 2)) * 2
+    strokes_ = list(line)
+    step = int(rng.integers(1, len(line) // 2)) * 2
     strokes_[step] = "x" if line[step] == "." else line[step] if line[step] == "X" else "."
     return "".join(strokes_)

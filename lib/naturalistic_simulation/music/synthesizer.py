@@ -87,7 +87,9 @@ def add_notes(piece, notes, n_samples, sample_rate):
         gain = np.float32(spec.level * (velocity / 90) ** 1.6)
         layer = min(velocity * LAYERS // 128, LAYERS - 1)
         if name in DRUM_VOICES:
-            sound, held, release = drum_note(name, pitch, layer, sample_rate), n_samples, 0
+            sound = drum_note(name, pitch, layer, sample_rate)
+            held = n_samples
+            release = 0
         else:
             held = end - start
             release = int(TIMBRES[name].release * sample_rate)
@@ -135,7 +137,8 @@ def amplified(bus, sample_rate):
 @lru_cache(maxsize=8)
 def room_response(seconds, n_fft, sample_rate):
     """Return the spectrum of a room: noise that dies away, its highs sooner, always the same."""
-    rng, time = np.random.default_rng(20), np.arange(int(seconds * sample_rate)) / sample_rate
+    rng = np.random.default_rng(20)
+    time = np.arange(int(seconds * sample_rate)) / sample_rate
     noise = rng.standard_normal(len(time))
     dark = lfilter([0.25], [1, -0.75], noise) * 2.0
     fade = np.exp(-6.9 * time / seconds)

@@ -68,7 +68,8 @@ def train(name, path, seed=0, progress=True, **size):
     fit, load, about = TRAINABLE[name]
     size = {key: p.default for key, p in inspect.signature(fit).parameters.items() if key in SIZES} | size
     path, numbers = check_training(path, seed=seed, **size)
-    seed, size = numbers["seed"], {key: numbers[key] for key in size}
+    seed = numbers["seed"]
+    size = {key: numbers[key] for key in size}
     compose, seconds_to_compose = _music_for(load)
     compose(size["n_pieces"], seed, progress)
     start = time.perf_counter()
@@ -114,10 +115,8 @@ def properties(experiment, waveforms):
     -------
     facts : dict of str to array (n_clips,)
     """
-    described, facts = (
-        acoustic(np.stack(waveforms), gtzan.SAMPLE_RATE),
-        truth.of_clips(experiment.folder, experiment.clips),
-    )
+    described = acoustic(np.stack(waveforms), gtzan.SAMPLE_RATE)
+    facts = truth.of_clips(experiment.folder, experiment.clips)
     return {
         "onset strength": described["onset"][:, 0],
         "brightness": described["spectral_mean"][:, 0],

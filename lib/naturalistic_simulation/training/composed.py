@@ -27,7 +27,9 @@ FIRST_SEED = 3_000_000_000  # above the seeds of the experiment, of the corpus a
 PLAYED = ("composer", "drums", "genres", "harmony", "instruments", "melody", "parts", "patterns", "piece",
           "synthesizer", "timbres", "tones")  # fmt: skip
 _AGAIN = "delete it: the scores are composed again"
-CLIP, LATEST = 15.0, 14.0  # s: clips begin at a bar line in the first seconds of a track of 30 s, as the experiment's
+# s: clips begin at a bar line in the first seconds of a track of 30 s, as the experiment's
+CLIP = 15.0
+LATEST = 14.0
 
 
 def training_scores(n_pieces, seed=0, progress=True):

@@ -6,7 +6,9 @@ from naturalistic_simulation.models.tokens import N_PITCHED
 
 REACH = 16  # steps, a bar of four beats: how far a copy may begin from where the original did
 TRANSPOSED = 6  # semitones up or down
-STEPS, PITCHES = 4096, 512  # more than a piece has
+# more than a piece has
+STEPS = 4096
+PITCHES = 512
 
 
 def bars_of(header, events, apart=False):
@@ -29,7 +31,8 @@ def bars_of(header, events, apart=False):
     bar_steps = 4 * (3 + int(header[0]))
     steps = np.cumsum(np.asarray(events[:, 0], dtype=np.int64))
     rows = np.column_stack([steps % bar_steps, events[:, 1:5]]).astype(np.int16)
-    bar, pitched = steps // bar_steps, rows[:, 1] < N_PITCHED
+    bar = steps // bar_steps
+    pitched = rows[:, 1] < N_PITCHED
     part = np.where(pitched, rows[:, 1], -1) if apart else np.zeros(len(rows), dtype=int)
     bars = []
     for index, voice in np.unique(np.column_stack([bar, part])[(bar < bar[-1]) & (part >= 0)], axis=0):
@@ -53,14 +56,15 @@ def shared_bars(pieces, learned, apart=False):
     Returns
     -------
     known, closest : float array (n,)
-        Share of the bars of each piece that are in any of the learned ones, and in the one that has most of them: 1 is a
+        Share of the bars of each piece that are in any of the learned ones, and in the one with most of them: 1 is a
         copy.
     """
     owners = {}
     for k, piece in enumerate(learned):
         for bar in set(bars_of(*piece, apart)):
             owners.setdefault(bar, []).append(k)
-    known, closest = np.zeros(len(pieces)), np.zeros(len(pieces))
+    known = np.zeros(len(pieces))
+    closest = np.zeros(len(pieces))
     for row, piece in enumerate(pieces):
         bars = bars_of(*piece, apart)
         found = [owners.get(bar, []) for bar in bars]
@@ -92,7 +96,8 @@ def shared_notes(pieces, learned, reach=REACH, transposed=TRANSPOSED):
     owner = np.repeat(np.arange(len(notes)), [len(x) for x in notes])
     keys = _keys(np.concatenate(notes))
     order = np.argsort(keys, kind="stable")
-    keys, owner = keys[order], owner[order]
+    keys = keys[order]
+    owner = owner[order]
     return np.array([_best_overlap(_notes_of(*piece), keys, owner, len(notes), reach, transposed) for piece in pieces])
 
 
@@ -111,11 +116,13 @@ def _best_overlap(notes, keys, owner, n_learned, reach, transposed):
     """Return the largest share of notes that one learned piece has, over shifts and transpositions."""
     if not len(notes):
         return 0.0
-    n_shifts, pitched = 2 * reach + 1, notes[:, 1] < N_PITCHED
+    n_shifts = 2 * reach + 1
+    pitched = notes[:, 1] < N_PITCHED
 
     def counted(part, up):
         asked = _keys(part + [0, 0, up])
-        first, last = np.searchsorted(keys, asked - reach), np.searchsorted(keys, asked + reach, side="right")
+        first = np.searchsorted(keys, asked - reach)
+        last = np.searchsorted(keys, asked + reach, side="right")
         found = np.repeat(first - np.append(0, np.cumsum(last - first))[:-1], last - first) + np.arange(
             (last - first).sum()
         )

@@ -31,7 +31,8 @@ def generator_scores(weights, waveforms, sample_rate, n_pieces, seed=0):
     -------
     scores : dict
     """
-    generator, heard = MiniGenerator(network_of(weights)), {"mini-mulan": load_mulan(), "mini-ssl": load_ssl()}
+    generator = MiniGenerator(network_of(weights))
+    heard = {"mini-mulan": load_mulan(), "mini-ssl": load_ssl()}
     true = {name: clip_vectors(embedder, waveforms, sample_rate) for name, embedder in heard.items()}
     seeds = list(range(len(waveforms)))
     generated, rate = generator.generate_all(true["mini-mulan"], seeds, CLIP, progress=False)

@@ -19,7 +19,8 @@ class Joint(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.sound, self.text = JointSound(), JointText()
+        self.sound = JointSound()
+        self.text = JointText()
         self.scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
 
     def forward(self, frames, vectors):

@@ -54,15 +54,14 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
     n_batches = max(n_samples // batch_size, 1)
     asked = {"seed": seed, "n_samples": n_samples, "epochs": epochs, "batch_size": batch_size, "rate": rate}
     first = _resume(part, module, optimizer, asked)
-    losses, bar = (
-        [],
-        tqdm(range(first, epochs), initial=first, total=epochs, desc=path.stem, unit="epoch", disable=not progress),
-    )
+    losses = []
+    bar = tqdm(range(first, epochs), initial=first, total=epochs, desc=path.stem, unit="epoch", disable=not progress)
     for epoch in bar:
         rng = np.random.default_rng([seed, epoch])
         torch.manual_seed(seed * 10_000 + epoch)  # dropout
         module.train()
-        order, total = rng.permutation(n_samples), 0.0
+        order = rng.permutation(n_samples)
+        total = 0.0
         for k in range(n_batches):
             done = (epoch + k / n_batches) / epochs
             for group in optimizer.param_groups:

@@ -10,7 +10,9 @@ from naturalistic_simulation.training.loop import check_training, fit
 from naturalistic_simulation.training.pieces import training_music
 
 LENGTH = 3 * FRAMES_PER_S  # frames shown at once
-GAP, SHARE = 8, 0.4  # frames in a gap (160 ms), share of frames that are hidden
+# frames in a gap (160 ms), share of frames that are hidden
+GAP = 8
+SHARE = 0.4
 
 
 def train_masked(path, n_pieces=3000, epochs=16, seed=0, batch_size=48, progress=True):
