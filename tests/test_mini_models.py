@@ -71,7 +71,7 @@ def test_cards_say_what_was_asked_of_the_models():
     for card in (joint, alone):
         weights = mini.path_of(card["name"]).read_bytes()
         assert hashlib.sha256(weights).hexdigest() == card["sha256"], "the card is of other weights"
-        assert len(weights) < 5e6 and card["minutes"] <= 10 and "made music alone" in card["limits"]
+        assert len(weights) < 5e6 and card["minutes"] <= 10 and "simulated music alone" in card["limits"]
 
 
 def test_frames_are_of_equal_loudness_and_right_length():

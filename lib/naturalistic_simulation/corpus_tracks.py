@@ -3,15 +3,13 @@
 This module and `music` decide the bytes of the corpus: its recipe is a hash of their code.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
-from naturalistic_simulation.folders import recipe_of
+from naturalistic_simulation.folders import recipe_of, write_file
 from naturalistic_simulation.music.composer import GENRES, compose, draw_character
 from naturalistic_simulation.music.piece import Piece
 from naturalistic_simulation.music.synthesizer import render
@@ -40,7 +38,8 @@ def recipe() -> str:
 
 def piece_of(track: int, seed: int = 0) -> Piece:
     """Return the piece of a track (1 or more): what is to be heard in its file."""
-    return compose(*_name_of(track, seed), SECONDS)
+    genre, piece_seed = _name_of(track, seed)
+    return compose(genre, piece_seed, SECONDS)
 
 
 def row_of(track: int, seed: int = 0) -> tuple[int | str, ...]:
@@ -55,14 +54,7 @@ def render_track(path: Path, track: int, seed: int = 0) -> None:
     """Compose, render and pack a track, and write its file whole or not at all."""
     sound = soxr.resample(render(piece_of(track, seed), RENDERED), RENDERED, SAMPLE_RATE)
     sound *= 0.9 / max(np.abs(sound).max(), 0.9)  # packing may raise peaks
-    handle, part = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent)
-    os.close(handle)
-    try:
-        soundfile.write(part, sound, SAMPLE_RATE, **PACKING)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    finally:
-        Path(part).unlink(missing_ok=True)
+    write_file(path, lambda part: soundfile.write(part, sound, SAMPLE_RATE, **PACKING))
 
 
 def _name_of(track, seed):

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+from naturalistic.variance.scores import Score
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 
@@ -24,7 +26,9 @@ class FalsePositives(NamedTuple):
     false: float
 
 
-def false_positives(score, responsive, coordinates, reach, alpha=0.05):
+def false_positives(
+    score: Score, responsive: ArrayLike, coordinates: ArrayLike, reach: float, alpha: float = 0.05
+) -> FalsePositives:
     """Return how often a score is significant where there is no response.
 
     Parameters

@@ -6,10 +6,18 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
-def write_whole(folder, readme, n_bytes, write, what="simulated data set"):
+def write_whole(
+    folder: Path | str,
+    readme: str,
+    n_bytes: int,
+    write: Callable[[Path], object],
+    what: str = "simulated data set",
+    readme_name: str = "README",
+) -> Path:
     """Write a folder of files, unless its README says that it is this very one.
 
     Parameters
@@ -24,6 +32,8 @@ def write_whole(folder, readme, n_bytes, write, what="simulated data set"):
         ``write(part)`` writes all files, README among them, into an empty folder.
     what : str
         Name of it in messages.
+    readme_name : str
+        Path of the README in the folder.
 
     Returns
     -------
@@ -37,7 +47,7 @@ def write_whole(folder, readme, n_bytes, write, what="simulated data set"):
         If it cannot be written, or the disk has too little room.
     """
     folder = Path(folder)
-    there = _readme_of(folder)
+    there = _readme_of(folder, readme_name)
     if there == readme:
         return folder
     if folder.exists() and _without_recipe(there) != _without_recipe(readme):
@@ -47,7 +57,7 @@ def write_whole(folder, readme, n_bytes, write, what="simulated data set"):
     try:
         write(part)
         part.chmod(0o755)
-        if _readme_of(folder) == readme:  # another process was quicker, and may be read from already
+        if _readme_of(folder, readme_name) == readme:  # another process was quicker, and may be read from already
             return folder
         if folder.exists():
             print(f"{folder} was written by an older recipe and is replaced")
@@ -58,7 +68,28 @@ def write_whole(folder, readme, n_bytes, write, what="simulated data set"):
     return folder
 
 
-def recipe_of(sources, *more):
+def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
+    """Write a file under another name beside it, and rename it when it is whole.
+
+    Parameters
+    ----------
+    path : str or Path
+        In a folder that exists.
+    write : callable
+        ``write(part)`` writes the file ``part``, whose name ends as ``path`` does.
+    """
+    path = Path(path)
+    handle, part = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    try:
+        write(Path(part))
+        os.chmod(part, 0o644)  # temporary files are for the owner alone
+        os.replace(part, path)
+    finally:
+        Path(part).unlink(missing_ok=True)
+
+
+def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
     """Return a short hash of the code that writes files: when it changes, the files may.
 
     Docstrings, imports and annotations do not count: they change no file.
@@ -87,32 +118,32 @@ def recipe_of(sources, *more):
 class _Bare(ast.NodeTransformer):
     """Takes out of code what changes nothing that it computes."""
 
-    def generic_visit(self, node):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
         """Take out docstrings."""
         documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         if documented and ast.get_docstring(node) is not None:
             del node.body[0]
         return super().generic_visit(node)
 
-    def visit_FunctionDef(self, node):
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Take out the annotation of what is returned."""
         node.returns = None
         return self.generic_visit(node)
 
-    def visit_arg(self, node):
+    def visit_arg(self, node: ast.arg) -> ast.arg:
         """Take out the annotation of a parameter."""
         node.annotation = None
         return node
 
-    def visit_Import(self, node):
+    def visit_Import(self, node: ast.AST) -> None:
         """Take out an import."""
         return None
 
     visit_ImportFrom = visit_Import
 
 
-def _readme_of(folder):
-    path = folder / "README"
+def _readme_of(folder, name):
+    path = folder / name
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 

@@ -6,9 +6,6 @@ is saved beside the data.
 """
 
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +13,13 @@ from naturalistic.parameters import whole
 from nilearn.glm.first_level import spm_hrf
 from scipy.signal import lfilter
 
+from naturalistic_simulation.folders import write_whole
+
 TR = 2.0
 N_TRS = 362
 N_DISCARDED = 10
 SUBJECTS = tuple(f"s{k:02d}" for k in (18, 22, 23, 24, 26, 28, 30, 31, 33, *range(35, 54)))
+N_BYTES = 6_000_000  # at most, measured
 SILENT = "s33"  # zero everywhere, as one of the real subjects is
 # how strongly a region follows word rate, kind of scene, and what its subjects share besides; noise has sd 1
 WEIGHTS = {
@@ -64,7 +64,7 @@ Written by naturalistic_simulation.story (recipe 1, seed {seed}) in the layout o
 """
 
 
-def simulate_story(folder, seed=2016):
+def simulate_story(folder: Path | str, seed: int = 2016) -> Path:
     """Write the simulated story, or leave it alone if it exists.
 
     Parameters
@@ -82,26 +82,19 @@ def simulate_story(folder, seed=2016):
     ------
     FileExistsError
         If the folder holds something else.
+    OSError
+        If the folder cannot be written, or the disk has too little room.
     """
-    folder = Path(folder)
     seed = whole("seed", seed, 0)
     readme = README.format(seed=seed)
-    if folder.exists():
-        there = folder / "alice_data_shared" / "README.txt"
-        if there.is_file() and there.read_text(encoding="utf-8") == readme:
-            return folder
-        raise FileExistsError(f"{folder} exists and is not this simulated story; remove it, or name another folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
-    try:
+
+    def write(part):
         _write(part, readme, np.random.default_rng(seed))
-        os.replace(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return folder
+
+    return write_whole(folder, readme, N_BYTES, write, "simulated story", "alice_data_shared/README.txt")
 
 
-def tell(rng, duration=N_TRS * TR):
+def tell(rng: np.random.Generator, duration: float = N_TRS * TR) -> tuple[list[tuple], list[tuple]]:
     """Return a simulated story as intervals ``(onset, offset, word or "sp")`` and scenes ``(onset, kind)``, in s."""
     intervals = []
     scenes = []

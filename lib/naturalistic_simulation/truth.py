@@ -1,10 +1,13 @@
 """Ground truth of simulated data, to check results against; None for real data, which have none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from naturalistic.datasets.narrative_movie import NarrativeMovie
 from naturalistic.intact import open_arrays, read_json
+from numpy.typing import NDArray
 
 _AGAIN = "delete the folder of the simulated data: it is simulated again"
 
@@ -35,7 +38,7 @@ class Truth:
     pose: np.ndarray
     hrf_peaks: dict
 
-    def of_voxels(self, mask, start):
+    def of_voxels(self, mask: NDArray, start: str) -> tuple[NDArray, NDArray]:
         """Return explainable share and region of the voxels of a mask, in the runs that begin with ``start``.
 
         Parameters
@@ -55,7 +58,7 @@ class Truth:
         return self.explainable[wanted].mean(axis=0)[mask], self.region[wanted[0]][mask]
 
 
-def of_clips(folder, clips):
+def of_clips(folder: Path | str, clips: Sequence) -> dict[str, NDArray]:
     """Return the composer's facts of simulated clips, by name: arrays (n_clips,), in the order of ``clips``.
 
     Parameters
@@ -71,7 +74,7 @@ def of_clips(folder, clips):
     return {name: np.array([fact[name] for fact in facts]) for name in single}
 
 
-def of_subject(folder, subject, shape):
+def of_subject(folder: Path | str, subject: str, shape: tuple[int, ...]) -> Truth | None:
     """Return the ground truth of a subject, or None for measured data.
 
     Parameters
@@ -123,7 +126,7 @@ class MoviePlan:
     explainable: dict
 
 
-def of_movie(movie):
+def of_movie(movie: NarrativeMovie) -> MoviePlan | None:
     """Return the ground truth of the subjects of a movie experiment, or None for measured data.
 
     Parameters
@@ -146,7 +149,7 @@ def of_movie(movie):
     return MoviePlan(tuple(plan["names"]), shares, plan["layers"], region, explainable)
 
 
-def mixtures_of(movie, level):
+def mixtures_of(movie: NarrativeMovie, level: str) -> dict[str, NDArray]:
     """Return the directions in feature space that regions follow of a level: (n_columns, n_features) by region.
 
     Parameters

@@ -107,8 +107,8 @@ def test_an_interrupted_training_of_another_kind(tmp_path):
     torch.save({"asked": {"seed": 3, "n_samples": 5, "epochs": 2}}, tmp_path / "x.safetensors.part")
     with pytest.raises(ValueError, match="is of a training with seed 3, expected 4"):
         cards.train("mini-ssl", path, 4, n_pieces=5, epochs=2)
-    found, numbers = loop.check_training(path, n_pieces=5.0, epochs=2, seed=3)
-    assert found == path and numbers == {"n_pieces": 5, "epochs": 2, "seed": 3, "batch_size": 1}
+    request = loop.check_training(path, n_pieces=5.0, epochs=2, seed=3)
+    assert request == loop.TrainingRequest(path, n_pieces=5, epochs=2, seed=3, batch_size=1)
 
 
 @pytest.mark.parametrize(

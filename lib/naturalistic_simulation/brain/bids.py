@@ -1,10 +1,13 @@
 """Simulated runs as files in the layout of ds003720, with the names, columns and quirks of the real ones."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from nilearn.datasets import load_mni152_template
+from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from naturalistic_simulation.brain.head import AFFINE
@@ -18,7 +21,7 @@ SIMULATED = {
 }
 
 
-def write_top(root, readme):
+def write_top(root: Path, readme: str) -> None:
     """Write the files of the top level of a data set."""
     root.mkdir()
     (root / "README").write_text(readme, encoding="utf-8")
@@ -32,7 +35,7 @@ def write_top(root, readme):
     (root / "dataset_description.json").write_text(json.dumps(about, indent=4), encoding="utf-8")
 
 
-def write_run(root, label, run, clips, volumes):
+def write_run(root: Path, label: str, run: str, clips: Sequence[tuple], volumes: NDArray) -> None:
     """Write the image, the sidecar and the events of a run.
 
     Parameters
@@ -54,7 +57,7 @@ def write_run(root, label, run, clips, volumes):
     (func / f"{stem}_events.tsv").write_text(events(clips, run), encoding="utf-8")
 
 
-def events(clips, run):
+def events(clips: Sequence[tuple], run: str) -> str:
     """Return the text of an event file, a line for each clip."""
     lines = ["onset\tduration\tgenre\ttrack\tstart\tend"]
     for k, (genre, track, start, end) in enumerate(clips):
@@ -63,7 +66,7 @@ def events(clips, run):
     return "\n".join(lines)
 
 
-def write_anatomy(root, label, pose):
+def write_anatomy(root: Path, label: str, pose: NDArray) -> None:
     """Write a T1-weighted image: the MNI152 template on a 4-mm grid, lying as the subject does."""
     template = load_mni152_template(2)
     shape = (40, 48, 40)

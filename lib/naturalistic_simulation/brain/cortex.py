@@ -8,6 +8,7 @@ later chapters decode is found through the brain's own mixture, not simulated.
 
 import numpy as np
 from naturalistic.regions import NAMES, nearest
+from numpy.typing import NDArray
 from scipy.fft import rfft
 from scipy.stats import gamma
 
@@ -25,7 +26,7 @@ SHARED = 0.8  # of a preference that all brains have in common; the rest, sqrt(1
 N_WAVES = 128
 
 
-def acoustics(waveform, sample_rate):
+def acoustics(waveform: NDArray, sample_rate: int) -> NDArray:
     """Return loudness in twelve bands and onset strength, every `STEP` s: (n_steps, 13).
 
     Parameters
@@ -51,7 +52,7 @@ def acoustics(waveform, sample_rate):
     return frames.reshape(n_steps, per_step, -1).mean(axis=1)
 
 
-def description(facts, vocabulary):
+def description(facts: list[dict], vocabulary: dict[str, tuple]) -> dict[str, NDArray]:
     """Return the composer's facts as numbers, by kind.
 
     Parameters
@@ -80,13 +81,13 @@ def description(facts, vocabulary):
     return {name: unit_variance(x) for name, x in columns.items()}
 
 
-def unit_variance(x):
+def unit_variance(x: NDArray) -> NDArray:
     """Center columns and divide all by one number, so that their variances sum to 1."""
     x = x - x.mean(axis=0)
     return x / np.sqrt(x.var(axis=0).sum())
 
 
-def hrf(peak, step=STEP, duration=32.0):
+def hrf(peak: float, step: float = STEP, duration: float = 32.0) -> NDArray:
     """Return a hemodynamic response (n_steps,) of area 1 that peaks at ``peak`` s: a double gamma (Glover 1999)."""
     t = np.arange(0, duration, step)
     rise = gamma.pdf(t, peak + 1)
@@ -108,7 +109,7 @@ class MusicBrain:
         Of the whole data set: what subjects share depends on it alone.
     """
 
-    def __init__(self, number, n_columns, seed):
+    def __init__(self, number: int, n_columns: dict[str, int], seed: int) -> None:
         rng = np.random.default_rng([seed, 1, number])
         self.shift = rng.normal(0, 2.5, 3)  # mm, of the landmarks
         self.gain = rng.uniform(0.85, 1.05)
@@ -118,7 +119,7 @@ class MusicBrain:
         self._shared = _waves(np.random.default_rng([seed, 2]), n_columns)
         self._own = _waves(rng, n_columns)
 
-    def strength(self, coordinates):
+    def strength(self, coordinates: NDArray) -> tuple[NDArray, NDArray]:
         """Return the region (index into `regions.NAMES`, -1 for none) and the signal-to-noise ratio at coordinates."""
         labels, distance = nearest(coordinates, self.shift)
         snr = np.zeros(len(coordinates))
@@ -127,7 +128,7 @@ class MusicBrain:
             snr[here] = self.gain * peak * np.exp(-0.5 * (distance[here] / 0.8) ** 2)
         return np.where(snr > 0, labels, -1), snr
 
-    def weights(self, name, coordinates):
+    def weights(self, name: str, coordinates: NDArray) -> NDArray:
         """Return preferences for the columns of a region's drives at coordinates: (n_columns, n_coordinates)."""
         own = np.sqrt(1 - SHARED**2)
         fields = [
@@ -136,7 +137,7 @@ class MusicBrain:
         ]
         return np.concatenate(fields)
 
-    def drive(self, name, drives):
+    def drive(self, name: str, drives: dict[str, NDArray]) -> NDArray:
         """Return the drives of a region in one run, through its HRF: (n_steps, n_columns)."""
         x = np.concatenate([drives[kind] for kind in PLAN[name][0]], axis=1)
         response = hrf(self.peaks[name])

@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 VOXEL = 8.0  # mm
@@ -22,7 +23,7 @@ FLUID = 1150.0
 
 
 @cache
-def head():
+def head() -> tuple[NDArray, NDArray, NDArray]:
     """Return brightness and gray-matter share of the head on a 2-mm grid, blurred to 8-mm voxels, and its affine."""
     gray = load_mni152_gm_template(2)
     white = load_mni152_wm_template(2)
@@ -36,7 +37,7 @@ def head():
     return bright, gaussian_filter(g, blur), gray.affine
 
 
-def rigid(parameters):
+def rigid(parameters: ArrayLike) -> NDArray:
     """Return the 4 x 4 motion of three shifts (mm) and three rotations (rad) about x, y and z, in that order.
 
     Rotations are about the center of the grid.
@@ -54,18 +55,18 @@ def rigid(parameters):
     return matrix
 
 
-def coordinates(pose):
+def coordinates(pose: NDArray) -> NDArray:
     """Return the MNI mm of all voxels of the grid under a pose, scanner mm to MNI mm: (n_all, 3)."""
     to_mni = pose @ AFFINE
     return (to_mni[:3, :3] @ _voxels() + to_mni[:3, 3:]).T
 
 
-def brightness(pose):
+def brightness(pose: NDArray) -> NDArray:
     """Return the noiseless image of the head (n_all,) under a pose."""
     return _sample(head()[0], pose)
 
 
-def gray_matter(pose):
+def gray_matter(pose: NDArray) -> NDArray:
     """Return the share of gray matter in each voxel (n_all,) under a pose."""
     return np.clip(_sample(head()[1], pose), 0, 1)
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from naturalistic.regions import NAMES
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.signal import lfilter
 
+from naturalistic_simulation.brain.cortex import MusicBrain
 from naturalistic_simulation.brain.head import SHAPE, brightness, coordinates, gray_matter, rigid
 
 TR = 1.5
@@ -48,7 +50,7 @@ class Truth:
     spikes: np.ndarray
 
 
-def motion_of_run(rng, first):
+def motion_of_run(rng: np.random.Generator, first: bool) -> NDArray:
     """Return simulated motion (n_trs, 6), mm and rad: an offset, slow drift, jitter and rare jumps.
 
     The first volume of a subject's ``first`` run is the origin.
@@ -65,7 +67,14 @@ def motion_of_run(rng, first):
     return motion - motion[0] * first
 
 
-def scan(brain, pose, responses, covariances, rng, first=False):
+def scan(
+    brain: MusicBrain,
+    pose: NDArray,
+    responses: dict[str, NDArray],
+    covariances: dict[str, NDArray],
+    rng: np.random.Generator,
+    first: bool = False,
+) -> tuple[NDArray, Truth]:
     """Return the volumes of a run and their ground truth.
 
     Parameters

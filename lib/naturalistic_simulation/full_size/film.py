@@ -1,6 +1,7 @@
 """Nine hours of simulated film for ds005531: the three dramas over and over, each time in other words."""
 
 import functools
+from collections.abc import Iterable
 
 from naturalistic.datasets.movie_titles import N_OVERLAP, published_runs
 
@@ -10,7 +11,7 @@ N_ANNOTATORS = {"Object": 5, "Story": 2, "Summary": 2, "TimePlace": 2}  # of the
 N_WORDS = 5  # that a text gets from another one
 
 
-def films_of(runs):
+def films_of(runs: Iterable) -> dict[str, Film]:
     """Return what each run shows, as long as in the data set: dict of str to `Film`.
 
     Parameters
@@ -32,7 +33,7 @@ def films_of(runs):
     return shown
 
 
-def all_runs():
+def all_runs() -> tuple:
     """Return all 43 runs of the data set."""
     return published_runs("paper")
 
@@ -52,7 +53,7 @@ def _once(drama):
     return [first, *(film.part(N_OVERLAP, len(film)) for film in others)]
 
 
-def retold(seconds, k, n_annotators=None):
+def retold(seconds: list[list[str]], k: int, n_annotators: int | None = None) -> list[list[str]]:
     """Return texts that end in other words: each with the first words of another text of the same level.
 
     Parameters

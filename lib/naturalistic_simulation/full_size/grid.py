@@ -1,6 +1,7 @@
 """Interpolation from the simulated grid of 8 mm to the scanner's of 2 mm, about the same center."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic_simulation.brain.head import CENTER, SHAPE, VOXEL
 
@@ -8,14 +9,14 @@ SIZE = 2.0  # mm, of a voxel of both data sets
 NOISE = 12.0  # sd of what is added in each voxel, where the brightest tissue is about 1,000
 
 
-def affine_of(shape):
+def affine_of(shape: tuple[int, ...]) -> NDArray:
     """Return the affine (4, 4) of a grid of `SIZE` mm, x to the left, with the center of the simulated grid."""
     affine = np.diag([-SIZE, SIZE, SIZE, 1.0])
     affine[:3, 3] = CENTER - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     return affine
 
 
-def enlarge(volumes, shape, slices=slice(None)):
+def enlarge(volumes: NDArray, shape: tuple[int, ...], slices: slice = slice(None)) -> NDArray:
     """Return volumes on a grid of `SIZE` mm, interpolated linearly; 0 outside of the grid of 8 mm.
 
     Parameters

@@ -4,6 +4,7 @@ The films are those of `full_size.film`, the responses those of the small simula
 interpolated onto the scanner's 96 x 96 x 72 of 2 mm, with noise of its own in every voxel of the head.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import joblib
@@ -13,6 +14,7 @@ from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
 from naturalistic.datasets.movie_bold import BOLD, SHAPE, VOXELS, mask_path, reference_path
 from naturalistic.intact import open_arrays
 from naturalistic.parameters import check_jobs, some_of, whole
+from numpy.typing import NDArray
 
 from naturalistic_simulation.brain.head import SHAPE as SMALL
 from naturalistic_simulation.brain.head import brightness, gray_matter
@@ -39,7 +41,14 @@ layout and the size of OpenNeuro ds005531. The text is that of three short drama
 """
 
 
-def simulate_movie_subject(folder, seed=55310, *, runs=None, n_jobs=None, progress=True):
+def simulate_movie_subject(
+    folder: Path | str,
+    seed: int = 55310,
+    *,
+    runs: Iterable[str] | None = None,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
     """Write ``sub-S01`` of ds005531 at full size, preprocessed, and what was shown; what is there is left alone.
 
     Parameters
@@ -144,7 +153,7 @@ def _write_run(path, brain, truth, drives, seed):
     written(path, write)
 
 
-def write_volumes(path, volumes, rng):
+def write_volumes(path: Path | str, volumes: NDArray, rng: np.random.Generator) -> None:
     """Write volumes of the grid of 8 mm on the scanner's, a few slices at a time, with noise in the head.
 
     Parameters

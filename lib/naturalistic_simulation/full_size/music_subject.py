@@ -7,6 +7,7 @@ Music and responses are those of the small simulated data; their volumes of 8 mm
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import joblib
@@ -36,7 +37,14 @@ OpenNeuro ds003720.
 """
 
 
-def simulate_music_subject(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
+def simulate_music_subject(
+    folder: Path | str,
+    seed: int = 37200,
+    *,
+    runs: Iterable[str] = RUNS,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
     """Write ``sub-001`` of ds003720 at full size, sound and captions beside it; what is there is left alone.
 
     Parameters
@@ -106,7 +114,7 @@ def _write_run(small, run, path, seed):
     written(path, lambda part: write_image(part, source / f"{stem}_bold.nii.gz", seed))
 
 
-def write_image(path, source, seed):
+def write_image(path: Path | str, source: Path | str, seed: int | list[int]) -> None:
     """Write a simulated run on the scanner's grid, volume by volume, with noise.
 
     Parameters

@@ -8,6 +8,7 @@ instruments and genres, and are of no use for other music. Their measured scores
 
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +23,14 @@ from naturalistic_simulation.models.mel import SAMPLE_RATE, log_mel
 from naturalistic_simulation.models.networks import JointSound, JointText, MaskedSound
 
 
-def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5, weights=None):
+def load_mulan(
+    device: str = "cpu",
+    batch_size: int | None = None,
+    dtype: str = "auto",
+    window: float = 10.0,
+    hop: float = 1.5,
+    weights: Path | str | None = None,
+) -> Embedder:
     """Return mini-mulan as an `Embedder`.
 
     Parameters
@@ -61,7 +69,15 @@ def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5
     )  # fmt: skip
 
 
-def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, layer=4, weights=None):
+def load_ssl(
+    device: str = "cpu",
+    batch_size: int | None = None,
+    dtype: str = "auto",
+    window: float = 5.0,
+    hop: float = 1.5,
+    layer: int = 4,
+    weights: Path | str | None = None,
+) -> Embedder:
     """Return mini-ssl as an `Embedder`: the mean of its states over a window.
 
     Parameters
@@ -102,14 +118,14 @@ def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, l
     )  # fmt: skip
 
 
-def card(name):
+def card(name: str) -> dict:
     """Return what is known of a shipped model: how it was trained, and its measured scores."""
     return read_json(files("naturalistic_simulation.models") / "weights" / f"{name}.json", "install the package again")
 
 
-def path_of(name):
+def path_of(name: str) -> Path:
     """Return the file of a shipped model's weights."""
-    return files("naturalistic_simulation.models") / "weights" / f"{name}.safetensors"
+    return Path(str(files("naturalistic_simulation.models"))) / "weights" / f"{name}.safetensors"
 
 
 def _check_dtype(dtype):

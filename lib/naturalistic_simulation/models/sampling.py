@@ -5,8 +5,11 @@ pitches that an instrument does not have. All is computed in double precision, b
 how many rows stand beside each other: a piece depends on its vector and its seed alone.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from naturalistic_simulation.models.score_model import (
     BAR,
@@ -18,6 +21,7 @@ from naturalistic_simulation.models.score_model import (
     PLACE,
     RANKS,
     STARTS,
+    ScoreModel,
     recalled,
 )
 from naturalistic_simulation.models.tokens import (
@@ -28,6 +32,7 @@ from naturalistic_simulation.models.tokens import (
     RANGES,
     SIZES,
     SPANS,
+    Score,
     decode,
     read_header,
 )
@@ -43,7 +48,7 @@ WIDTH = SIZES[1] * RANKS
 
 
 @torch.inference_mode()
-def write_scores(network, vectors, seeds, duration):
+def write_scores(network: ScoreModel, vectors: torch.Tensor, seeds: Sequence[int], duration: float) -> list[Score]:
     """Return a score for each vector and seed.
 
     Parameters
@@ -83,7 +88,9 @@ def write_scores(network, vectors, seeds, duration):
     return [decode(header, events[:n], duration) for header, events, n in zip(headers, writing.events, writing.n)]
 
 
-def write_headers(network, condition, chances):
+def write_headers(
+    network: ScoreModel, condition: torch.Tensor, chances: list[np.random.Generator]
+) -> tuple[list[NDArray], torch.Tensor]:
     """Draw a header for each condition.
 
     Parameters
@@ -127,7 +134,7 @@ def write_headers(network, condition, chances):
     return [np.array(header) for header in headers], last
 
 
-def draw(logits, allowed, luck):
+def draw(logits: NDArray, allowed: NDArray, luck: NDArray) -> NDArray:
     """Return a token of each row: nucleus sampling from what is allowed, by a number of 0 to 1 of the row's own.
 
     Parameters
@@ -164,7 +171,7 @@ class Writing:
         s.
     """
 
-    def __init__(self, headers, duration):
+    def __init__(self, headers: list[tuple], duration: float) -> None:
         n = len(headers)
         most = int(np.ceil(MOST_A_SECOND * duration))
         self.duration = duration
@@ -179,7 +186,7 @@ class Writing:
         self.n = np.zeros(n, dtype=int)
         self.step, self.voice, self.pitch = (np.zeros(n, dtype=int) for _ in range(3))
 
-    def known(self, rows):
+    def known(self, rows: NDArray) -> NDArray:
         """Return the input of the next event of rows, as of `score_model.known_before` (n, 26)."""
         known = np.zeros((len(rows), 2 + N_FIELDS * (1 + len(LAGS))), dtype=np.int64)
         step = self.step[rows]
@@ -200,7 +207,7 @@ class Writing:
             known[there, 2 + k * N_FIELDS : 2 + (k + 1) * N_FIELDS] = recalled(self.events[at, found], advance, k)
         return known
 
-    def allowed(self, rows, drawn, k):
+    def allowed(self, rows: NDArray, drawn: NDArray, k: int) -> NDArray:
         """Return the tokens of a field that may follow, given the fields before it.
 
         Parameters
@@ -241,11 +248,11 @@ class Writing:
             allowed[voice >= N_PITCHED, 1:] = False
         return allowed
 
-    def pitches(self, rows, voice, tokens):
+    def pitches(self, rows: NDArray, voice: NDArray, tokens: NDArray) -> NDArray:
         """Return the MIDI pitches of tokens, (n, n_tokens) or (n_tokens,), for the voice of each row."""
         return tokens + LOWEST + np.where(voice < N_PITCHED, self.key[rows], 0)[:, None]
 
-    def add(self, rows, drawn):
+    def add(self, rows: NDArray, drawn: NDArray) -> NDArray:
         """Add an event to each row, and return the rows that go on.
 
         Parameters

@@ -8,6 +8,7 @@ as MusicLM is conditioned on MuLan (Agostinelli et al. 2023, arXiv 2301.11325).
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from naturalistic_simulation.models.tokens import FIELDS, HEADER_STARTS, SIZES
@@ -27,7 +28,7 @@ N_KNOWN = NOW + (1 + len(LAGS)) * int(STARTS[-1])
 BEGIN = HEADER_STARTS[-1]  # what a header's first token is predicted from
 
 
-def keys_of(events):
+def keys_of(events: NDArray) -> NDArray:
     """Return where events are in order: step, voice, and rank among those of the voice at once, as one number (n,)."""
     steps = np.cumsum(events[:, 0].astype(np.int64))
     voices = events[:, 1].astype(np.int64)
@@ -36,7 +37,7 @@ def keys_of(events):
     return place * RANKS + np.minimum(np.arange(len(place)) - first, RANKS - 1)
 
 
-def known_before(events, bar_steps):
+def known_before(events: NDArray, bar_steps: int) -> NDArray:
     """Return what is known before each event, as rows of the network's table.
 
     Parameters
@@ -68,7 +69,7 @@ def known_before(events, bar_steps):
     return known
 
 
-def recalled(events, advance, k):
+def recalled(events: NDArray, advance: NDArray, k: int) -> NDArray:
     """Return rows of the table for events of the ``k``-th lag, their advance counted from the present place."""
     events = np.array(events, dtype=np.int64)
     events[:, 0] = np.minimum(advance, SIZES[0] - 1)
@@ -90,7 +91,7 @@ class ScoreModel(nn.Module):
         Of what one field is predicted from.
     """
 
-    def __init__(self, dim=128, width=192, header_width=128, field_width=96):
+    def __init__(self, dim: int = 128, width: int = 192, header_width: int = 128, field_width: int = 96) -> None:
         super().__init__()
         self.condition = nn.Sequential(nn.Linear(dim, width), nn.GELU(), nn.Dropout(0.1), nn.Linear(width, width))
         self.token = nn.Embedding(BEGIN + 1, header_width)
@@ -111,11 +112,13 @@ class ScoreModel(nn.Module):
         for table in self.earlier:
             nn.init.normal_(table.weight, std=0.3)
 
-    def conditions(self, vectors):
+    def conditions(self, vectors: torch.Tensor) -> torch.Tensor:
         """Map vectors of length 1 (n, dim) to conditions (n, width)."""
         return self.condition(vectors * vectors.shape[1] ** 0.5)
 
-    def read_header(self, tokens, condition, state=None):
+    def read_header(
+        self, tokens: torch.Tensor, condition: torch.Tensor, state: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Map header tokens (n, n_tokens), the first `BEGIN`, to logits of the next (n, n_tokens, 119) and a state."""
         if state is None:
             state = torch.tanh(self.header_start(condition))[None]
@@ -123,15 +126,15 @@ class ScoreModel(nn.Module):
         around = condition[:, None].expand(-1, tokens.shape[1], -1)
         return self.header_out(torch.cat([states, around], dim=2)), states, last
 
-    def plans(self, states, condition):
+    def plans(self, states: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """Map the states after whole headers (n, header_width) to the plan given at each event (n, width)."""
         return self.plan(torch.cat([states, condition], dim=1))
 
-    def heard(self, known, plan):
+    def heard(self, known: torch.Tensor, plan: torch.Tensor) -> torch.Tensor:
         """Map rows of the table (n, 26) and plans (n, width) to the inputs of the events' network (n, width)."""
         return nn.functional.gelu(self.known(known) + plan)
 
-    def next_state(self, gates, state):
+    def next_state(self, gates: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
         """Return the next state of a gated recurrent unit (Cho et al. 2014, EMNLP), all of width (n, width)."""
         width = state.shape[1]
         (open_in, new_in), (open_again, new_again) = (
@@ -140,7 +143,7 @@ class ScoreModel(nn.Module):
         reset, keep = torch.sigmoid(open_in + open_again).chunk(2, dim=1)
         return torch.lerp(torch.tanh(new_in + reset * new_again), state, keep)
 
-    def all_states(self, inputs, state, sizes):
+    def all_states(self, inputs: torch.Tensor, state: torch.Tensor, sizes: list[int]) -> torch.Tensor:
         """Return the states of packed inputs (n_events, width); `torch.nn.GRU` takes quadratic time in their number."""
         states = []
         for gates in self.into(inputs).split(sizes):
@@ -148,11 +151,11 @@ class ScoreModel(nn.Module):
             states.append(state)
         return torch.cat(states)
 
-    def branches(self, states, inputs):
+    def branches(self, states: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Map states and inputs (n, width) to what each field is predicted from (n, 6, field_width)."""
         return self.split(torch.cat([states, inputs], dim=1)).unflatten(1, (N_FIELDS, -1))
 
-    def field(self, k, branches, earlier, known):
+    def field(self, k: int, branches: torch.Tensor, earlier: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         """Return logits of a field, given the fields before it.
 
         What the field was at each lag becomes more likely by as much as the network learned (a gate, as in See et al.
@@ -185,7 +188,15 @@ class ScoreModel(nn.Module):
         more = torch.where(same, again, otherwise) * (rows[:, :, 0] > 0)
         return self.fields[k](x).scatter_add(1, ago[:, :, k], more)
 
-    def forward(self, vectors, headers, known, events, rows, sizes):
+    def forward(
+        self,
+        vectors: torch.Tensor,
+        headers: torch.Tensor,
+        known: torch.Tensor,
+        events: torch.Tensor,
+        rows: torch.Tensor,
+        sizes: list[int],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the losses of n scores.
 
         Parameters

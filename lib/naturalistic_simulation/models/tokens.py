@@ -12,10 +12,11 @@ class), tempo (whole steps of `PACE` beats a minute) and swing (tenths).
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic_simulation.music.harmony import INTERVALS
 from naturalistic_simulation.music.instruments import DRUM_VOICES, PITCHED, VOICES
-from naturalistic_simulation.music.piece import NOTE_DTYPE, STEPS_PER_BEAT, step_seconds
+from naturalistic_simulation.music.piece import NOTE_DTYPE, STEPS_PER_BEAT, Piece, step_seconds
 
 FIELDS = ("advance", "voice", "pitch", "shape", "length", "velocity")
 LOUDNESS = 8
@@ -82,12 +83,12 @@ class Score:
     notes: np.ndarray
 
     @property
-    def bar_steps(self):
+    def bar_steps(self) -> int:
         """Sixteenths of a bar."""
         return self.metre * STEPS_PER_BEAT
 
 
-def excerpt(piece, start=0.0, duration=15.0):
+def excerpt(piece: Piece, start: float = 0.0, duration: float = 15.0) -> Score:
     """Return the score of some seconds of a piece, from the first bar line at or after ``start``.
 
     Parameters
@@ -108,7 +109,7 @@ def excerpt(piece, start=0.0, duration=15.0):
     return Score(piece.tempo, piece.swing, piece.metre, piece.key, float(duration), notes)
 
 
-def encode(score):
+def encode(score: Score) -> tuple[NDArray, NDArray]:
     """Return the tokens of a score.
 
     Parameters
@@ -150,7 +151,7 @@ def encode(score):
     return header_of(score), events.astype(np.int16)
 
 
-def header_of(score):
+def header_of(score: Score) -> NDArray:
     """Return the header of a score: int16 array (n_tokens,)."""
     values = (METRES.index(score.metre), round((score.tempo - SLOWEST) / PACE), round(score.swing * 10), score.key)
     voices = np.unique(score.notes["instrument"])
@@ -158,14 +159,14 @@ def header_of(score):
     return np.array([*first, *(voices + HEADER_STARTS[4]), END], dtype=np.int16)
 
 
-def read_header(header):
+def read_header(header: NDArray) -> tuple[int, float, float, int, NDArray]:
     """Return metre, tempo, swing, key and the voices (int array) of a header."""
     values = [int(token) - start for token, start in zip(header[:4], HEADER_STARTS)]
     voices = np.asarray(header[4:-1], dtype=int) - HEADER_STARTS[4]
     return METRES[values[0]], float(TEMPI[values[1]]), SWINGS[values[2]], values[3], voices
 
 
-def decode(header, events, duration=15.0):
+def decode(header: NDArray, events: NDArray, duration: float = 15.0) -> Score:
     """Return the score of tokens.
 
     Parameters

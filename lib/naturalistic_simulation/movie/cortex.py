@@ -7,10 +7,14 @@ EMNLP). A drive is the features that a language model gives for a level's text i
 level's own, through a random mixture of few columns of the region's own; the brain follows it through its HRF.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from naturalistic.regions import FILM_LANDMARKS, nearest
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic_simulation.brain.cortex import SHARED, _field, _waves, hrf
+from naturalistic_simulation.movie.screenplay import Film
 
 TR = 1.0  # s
 RANK = 8  # columns of a mixture
@@ -31,7 +35,9 @@ PLAN = {
 NAMES = tuple(FILM_LANDMARKS)
 
 
-def level_features(seconds, embed, layer):
+def level_features(
+    seconds: list[list[str]], embed: Callable[[list[str], int], ArrayLike], layer: int
+) -> tuple[NDArray, NDArray]:
     """Return the features of each second: the mean over the vectors of its texts, 0 where there are none.
 
     Parameters
@@ -63,7 +69,9 @@ def level_features(seconds, embed, layer):
     return features, np.array([bool(second) for second in seconds])
 
 
-def drives_of(films, embed, layers, seed):
+def drives_of(
+    films: dict[str, Film], embed: Callable[[list[str], int], ArrayLike], layers: dict[str, int], seed: int
+) -> tuple[dict, dict[str, NDArray]]:
     """Return the possible drives of a brain by run, and the mixtures of features that they are.
 
     Parameters
@@ -118,7 +126,7 @@ class MovieBrain:
         Of the whole data set: what subjects share depends on it alone.
     """
 
-    def __init__(self, number, seed):
+    def __init__(self, number: int, seed: int) -> None:
         rng = np.random.default_rng([seed, 1, number])
         self.shift = rng.normal(0, 2.5, 3)  # mm, of the landmarks
         self.gain = rng.uniform(0.85, 1.05)
@@ -132,7 +140,7 @@ class MovieBrain:
         self._shared = _waves(np.random.default_rng([seed, 2]), n_columns)
         self._own = _waves(rng, n_columns)
 
-    def strength(self, coordinates):
+    def strength(self, coordinates: NDArray) -> tuple[NDArray, NDArray]:
         """Return the region (index into `NAMES`, -1 for none) and the signal-to-noise ratio at coordinates."""
         labels, distance = nearest(coordinates, self.shift, FILM_LANDMARKS)
         ratio = np.zeros(len(coordinates))
@@ -141,19 +149,19 @@ class MovieBrain:
             ratio[here] = self.gain * peak * np.exp(-0.5 * (distance[here] / 0.8) ** 2)
         return np.where(ratio > 0, labels, -1), ratio
 
-    def preferences(self, region, drive, coordinates):
+    def preferences(self, region: str, drive: str, coordinates: NDArray) -> NDArray:
         """Return preferences for the columns of a drive at coordinates: (n_columns, n_coordinates)."""
         own = np.sqrt(1 - SHARED**2)
         key = region, drive
         field = SHARED * _field(self._shared[key], coordinates) + own * _field(self._own[key], coordinates)
         return 1 + 0.3 * field if drive in SOUND_AND_LIGHT else field
 
-    def respond(self, region, drive):
+    def respond(self, region: str, drive: NDArray) -> NDArray:
         """Return a drive through the region's HRF: (n_seconds, n_columns) of one run."""
         response = hrf(self.peaks[region], step=TR)
         return np.apply_along_axis(lambda column: np.convolve(column, response)[: len(drive)], 0, drive)
 
-    def mixture(self, region, followed, coordinates):
+    def mixture(self, region: str, followed: dict[str, NDArray], coordinates: NDArray) -> dict[str, NDArray]:
         """Return weights of a region's drives at coordinates, for a response of variance 1 in a run.
 
         Parameters

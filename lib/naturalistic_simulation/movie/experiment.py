@@ -6,12 +6,14 @@ shown twice: it tests. The same seed and the same embedding give the same bytes.
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import joblib
 import numpy as np
 from naturalistic import regions
 from naturalistic.parameters import check_jobs, whole
+from numpy.typing import ArrayLike
 
 from naturalistic_simulation.folders import recipe_of, write_whole
 from naturalistic_simulation.movie import files, scanner
@@ -36,7 +38,17 @@ is, where it is cut, and how many words are spoken in it.
 """
 
 
-def simulate_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=DRAMAS, n_jobs=None, progress=True):
+def simulate_movie(
+    folder: Path | str,
+    seed: int = 5531,
+    subjects: int = 6,
+    *,
+    embed: Callable[[list[str], int], ArrayLike],
+    embed_name: str,
+    dramas: Sequence[Path | str] = DRAMAS,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
     """Write the movie experiment, or leave it alone if it exists; one of an older recipe is replaced.
 
     Parameters
@@ -86,14 +98,14 @@ def simulate_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=D
     return write_whole(folder, readme, n_bytes, write)
 
 
-def recipe(stories):
+def recipe(stories: dict[str, dict]) -> str:
     """Return a short hash of the code and the dramas: when it changes, the files may."""
     here = Path(__file__).parent
     sources = [*sorted(here.glob("*.py")), *sorted((here.parent / "brain").glob("*.py")), Path(regions.__file__)]
     return recipe_of(sources, json.dumps(stories, sort_keys=True).encode())
 
 
-def run_table(stories):
+def run_table(stories: dict[str, dict]) -> list[dict]:
     """Return the rows of ``runs.tsv``, a run each: the last of a title repeats the one before it.
 
     Parameters

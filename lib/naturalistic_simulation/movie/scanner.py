@@ -7,12 +7,13 @@ correlation in time brought from a TR of 1.5 s to one of 1 s; the head does not 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.signal import lfilter
 
 from naturalistic_simulation.brain import scanner as music
 from naturalistic_simulation.brain.head import SHAPE, brightness, coordinates, gray_matter
-from naturalistic_simulation.movie.cortex import NAMES, PLAN, TR
+from naturalistic_simulation.movie.cortex import NAMES, PLAN, TR, MovieBrain
 
 CORRELATED = music.CORRELATED ** (TR / music.TR)  # lag-1 autocorrelation of physiological noise
 DRIFT_LEFT = 0.3  # %, sd of what a running median leaves of the drift
@@ -42,12 +43,12 @@ class Truth:
     weights: dict
 
 
-def in_mask():
+def in_mask() -> NDArray:
     """Return a mask of the cortex on the grid: bool array (n_all,)."""
     return gray_matter(np.eye(4)) >= CORTEX
 
 
-def ground_truth(brain, drives, overlaps):
+def ground_truth(brain: MovieBrain, drives: dict[str, dict], overlaps: dict[str, int]) -> Truth:
     """Return the ground truth of a brain.
 
     Parameters
@@ -79,7 +80,9 @@ def ground_truth(brain, drives, overlaps):
     return Truth(region, explainable, weights)
 
 
-def scan(brain, truth, drives, rng):
+def scan(
+    brain: MovieBrain, truth: Truth, drives: dict[tuple[str, str], NDArray], rng: np.random.Generator
+) -> tuple[NDArray, NDArray]:
     """Return the preprocessed volumes of one run.
 
     Parameters

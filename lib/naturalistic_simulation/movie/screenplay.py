@@ -63,7 +63,7 @@ class Film:
         """Return the number of seconds."""
         return len(self.luminance)
 
-    def part(self, first, last):
+    def part(self, first: int, last: int) -> "Film":
         """Return the film from second ``first`` to before second ``last``."""
         wanted = slice(first, last)
         arrays = (self.luminance, self.loudness, self.cuts, self.n_words)
@@ -71,7 +71,7 @@ class Film:
         return Film(texts, self.speakers[wanted], *(array[wanted] for array in arrays))
 
 
-def read_drama(name):
+def read_drama(name: Path | str) -> dict:
     """Return a drama as its file has it, checked.
 
     Parameters
@@ -95,7 +95,7 @@ def read_drama(name):
     return drama
 
 
-def check_drama(drama, where):
+def check_drama(drama: dict, where: str) -> None:
     """Stop at the first scene that is not as it should be.
 
     Parameters
@@ -119,19 +119,19 @@ def check_drama(drama, where):
             raise ValueError(f"{where}, run {k} lasts {length} s, expected {RUN} s")
 
 
-def line_length(text):
+def line_length(text: str) -> float:
     """Return how long a line is spoken, in s."""
     return 0.4 * len(text.split()) + 0.3
 
 
-def films(drama):
+def films(drama: dict) -> list[Film]:
     """Return a `Film` for each run of a drama: a run begins with the last 20 s of the one before."""
     scenes = [scene for run in drama["runs"] for scene in run["scenes"]]
     whole = joined([_of_scene(scene) for scene in scenes])
     return [whole.part(max(k * RUN - OVERLAP, 0), (k + 1) * RUN) for k in range(len(drama["runs"]))]
 
 
-def rows(film, level):
+def rows(film: Film, level: str) -> list[str]:
     """Return the rows of an annotation file in the format of ds005531, one a second."""
     if level == "Speech":
         said = [
@@ -224,7 +224,7 @@ def _of_scene(scene):
     return Film(texts, speakers, light[of_shot], np.hypot(scene["sound"], VOICE * spoken), cuts, n_words)
 
 
-def joined(parts):
+def joined(parts: list[Film]) -> Film:
     """Return films one after another as one."""
     texts = {level: [second for part in parts for second in part.texts[level]] for level in LEVELS}
     speakers = [second for part in parts for second in part.speakers]

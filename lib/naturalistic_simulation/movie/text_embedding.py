@@ -4,18 +4,22 @@
 """
 
 import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from naturalistic.features.language_model import MINILM, load_model
+from naturalistic.features.language_model import MINILM, LanguageModel, load_model
 from naturalistic.features.passes import Row, run_rows
 from naturalistic.features.spans import check_texts
+from numpy.typing import NDArray
 
 from naturalistic_simulation.movie import experiment
 
 NAME = "MiniLM, mean over the tokens of a text"
 
 
-def embed(texts, layer, model=None):
+def embed(texts: Sequence[str], layer: int, model: LanguageModel | None = None) -> NDArray:
     """Return one vector for each text: the mean of a hidden state over its tokens, special tokens left out.
 
     Parameters
@@ -52,7 +56,7 @@ def embed(texts, layer, model=None):
     return run_rows(model, rows, len(rows), [layer])[0]
 
 
-def simulate_movie(folder, seed=5531, subjects=6, **options):
+def simulate_movie(folder: Path | str, seed: int = 5531, subjects: int = 6, **options: Any) -> Path:
     """Write the movie experiment, with responses through MiniLM: see `movie.experiment.simulate_movie`."""
     return experiment.simulate_movie(folder, seed, subjects, embed=embed, embed_name=NAME, **options)
 

@@ -6,6 +6,7 @@ each clip, ``<folder>/truth`` the ground truth. The same seed gives the same byt
 
 import csv
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import joblib
@@ -14,6 +15,7 @@ import soundfile
 from naturalistic import regions, sound
 from naturalistic.parameters import check_jobs, whole
 from naturalistic.sound import as_played
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from naturalistic_simulation.brain import bids
@@ -45,7 +47,16 @@ Written by naturalistic_simulation.music.experiment (recipe {recipe}, seed {seed
 """
 
 
-def simulate_music(folder, seed=3720, subjects=5, *, n_training=12, n_test=6, n_jobs=None, progress=True):
+def simulate_music(
+    folder: Path | str,
+    seed: int = 3720,
+    subjects: int = 5,
+    *,
+    n_training: int = 12,
+    n_test: int = 6,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
     """Write the music experiment, or leave it alone if it exists; one of an older recipe is replaced.
 
     Parameters
@@ -94,14 +105,14 @@ def simulate_music(folder, seed=3720, subjects=5, *, n_training=12, n_test=6, n_
     return write_whole(folder, readme, n_bytes, write)
 
 
-def recipe():
+def recipe() -> str:
     """Return a short hash of the code: when it changes, the files may."""
     here = Path(__file__).parent
     sources = [*sorted(here.glob("*.py")), *sorted((here.parent / "brain").glob("*.py"))]
     return recipe_of([*sources, Path(sound.__file__), Path(regions.__file__)])
 
 
-def plan(seed, n_training=12, n_test=6):
+def plan(seed: int, n_training: int = 12, n_test: int = 6) -> tuple[list[tuple], dict[str, list[int]]]:
     """Draw the clips and the order of play.
 
     Returns
@@ -205,7 +216,7 @@ def _simulate_subject(folder, number, clips, played, drives, seed, progress):
     )  # fmt: skip
 
 
-def pose_of(number, seed):
+def pose_of(number: int, seed: int) -> NDArray:
     """Return the pose of a subject's head: the affine from scanner mm to MNI mm in the first volume."""
     rng = np.random.default_rng([seed, 4, number])
     size = np.diag([*rng.uniform(0.97, 1.03, 3), 1.0])
@@ -223,7 +234,7 @@ def _on_trs(x):
     return x.reshape(N_TRS, round(TR / STEP), -1).mean(axis=1)
 
 
-def in_parallel(function, jobs, name, progress):
+def in_parallel(function: Callable, jobs: Sequence[tuple], name: str, progress: bool) -> list:
     """Return the function's results over jobs, in order, with a progress bar."""
     results = joblib.Parallel(return_as="generator")(joblib.delayed(function)(*job) for job in jobs)
     return list(tqdm(results, total=len(jobs), desc=f"simulation: {name}", disable=not progress))

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from naturalistic_simulation.music.genres import Style
 from naturalistic_simulation.music.harmony import PENTATONIC, SCALES, scale_pitches
-from naturalistic_simulation.music.instruments import PITCHED, VOICE_INDEX
+from naturalistic_simulation.music.instruments import PITCHED, VOICE_INDEX, Instrument
+from naturalistic_simulation.music.parts import Plan
 
 __all__ = ["melody_part"]
 
@@ -23,7 +26,7 @@ class Motif:
     moves: np.ndarray
 
 
-def draw_motif(rng, bar_steps, density, syncopation):
+def draw_motif(rng: np.random.Generator, bar_steps: int, density: float, syncopation: float) -> Motif:
     """Draw a motif: rhythm weighted to the beats, mostly small moves, a breath at the end."""
     n_steps = MOTIF_BARS * bar_steps
     step = np.arange(n_steps)
@@ -37,7 +40,7 @@ def draw_motif(rng, bar_steps, density, syncopation):
     return Motif(steps, np.minimum(lengths, min(8, bar_steps)), moves)
 
 
-def varied_ending(rng, motif):
+def varied_ending(rng: np.random.Generator, motif: Motif) -> Motif:
     """Return a motif whose second half moves elsewhere."""
     moves = motif.moves.copy()
     half = len(moves) // 2
@@ -45,7 +48,7 @@ def varied_ending(rng, motif):
     return Motif(motif.steps, motif.lengths, moves)
 
 
-def melody_part(plan, instrument, style, balance=1.0):
+def melody_part(plan: Plan, instrument: str, style: Style, balance: float = 1.0) -> list[tuple]:
     """Return the notes of a melody on an instrument.
 
     Motifs of two bars make phrases of four, which come back as the style repeats; every note is of the scale,
@@ -85,13 +88,13 @@ def melody_part(plan, instrument, style, balance=1.0):
     return notes
 
 
-def melody_range(spec, rng):
+def melody_range(spec: Instrument, rng: np.random.Generator) -> tuple[int, int]:
     """Return the octave and a half that a melody keeps to inside its instrument's range."""
     middle = np.clip(rng.normal(71, 3), spec.low + 9, spec.high - 9)
     return max(spec.low, int(middle) - 9), min(spec.high, int(middle) + 10)
 
 
-def nearest_chord_tone(ladder, here, chord):
+def nearest_chord_tone(ladder: NDArray, here: int, chord: tuple) -> int:
     """Return the rung of the ladder nearest to one that belongs to the chord; the same one if none does."""
     root, intervals = chord
     rungs = np.flatnonzero(np.isin((ladder - root) % 12, np.array(intervals) % 12))

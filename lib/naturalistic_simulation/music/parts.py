@@ -1,11 +1,13 @@
 """Parts of bass, chords and drums: one-bar patterns laid over a plan of chords, with variations and fills."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic_simulation.music.harmony import voicing
-from naturalistic_simulation.music.instruments import DRUM_VOICES, KITS, PITCHED, VOICE_INDEX
+from naturalistic_simulation.music.instruments import DRUM_VOICES, KITS, PITCHED, VOICE_INDEX, Instrument
 from naturalistic_simulation.music.patterns import RHYTHMS
 
 __all__ = ["Plan", "bass_part", "chord_part", "drum_part", "fit"]
@@ -27,13 +29,13 @@ class Plan:
     loudness: np.ndarray  # (n_bars,), about 1
     playing: dict  # role -> bool array (n_bars,)
 
-    def velocity(self, bar, accent=1.0):
+    def velocity(self, bar: int, accent: float = 1.0) -> int:
         """Return a velocity for a note of a bar: by energy, the bar's loudness, an accent and a little chance."""
         value = (48 + 52 * self.energy) * self.loudness[bar] * accent * self.rng.uniform(0.92, 1.08)
         return int(np.clip(value, 12, 127))
 
 
-def fit(pitch, low, high):
+def fit(pitch: int, low: int, high: int) -> int:
     """Return a pitch moved by octaves into a range of at least an octave."""
     while pitch < low:
         pitch += 12
@@ -42,7 +44,7 @@ def fit(pitch, low, high):
     return int(pitch)
 
 
-def strokes(pattern):
+def strokes(pattern: str) -> Iterator[tuple[int, str, int]]:
     """Yield each stroke of a pattern: its step, its character, and its length with the ``-`` after it."""
     for step, character in enumerate(pattern):
         if character not in ".-":
@@ -50,7 +52,7 @@ def strokes(pattern):
             yield step, character, 1 + held
 
 
-def bass_part(plan, instrument, lines, balance=1.0):
+def bass_part(plan: Plan, instrument: str, lines: tuple[str, ...], balance: float = 1.0) -> list[tuple]:
     """Return the notes of the bass; ``lines`` are variants of a pattern, or ``("walk",)`` for a walking bass."""
     voice = VOICE_INDEX[instrument]
     spec = PITCHED[instrument]
@@ -77,7 +79,7 @@ def bass_part(plan, instrument, lines, balance=1.0):
     return notes
 
 
-def walk(plan, voice, spec, floor, bar, balance):
+def walk(plan: Plan, voice: int, spec: Instrument, floor: int, bar: int, balance: float) -> list[tuple]:
     """Return a bar of walking bass: the root, tones of the chord, and a step into the next bar's root."""
     notes = []
     first = bar * plan.bar_steps
@@ -103,7 +105,9 @@ def walk(plan, voice, spec, floor, bar, balance):
     return notes
 
 
-def chord_part(plan, role, instrument, comps, center, n_tones=4, accent=0.8):
+def chord_part(
+    plan: Plan, role: str, instrument: str, comps: tuple[str, ...], center: int, n_tones: int = 4, accent: float = 0.8
+) -> list[tuple]:
     """Return the notes of a comping instrument; a bar keeps its pattern for two or four bars."""
     voice = VOICE_INDEX[instrument]
     spec = PITCHED[instrument]
@@ -143,13 +147,13 @@ def chord_part(plan, role, instrument, comps, center, n_tones=4, accent=0.8):
     return notes
 
 
-def tone(pitches, index, high):
+def tone(pitches: NDArray, index: int, high: int) -> int:
     """Return one tone of a chord counted from its lowest, going on an octave higher where there are no more."""
     pitch = pitches[index % len(pitches)] + 12 * (index // len(pitches))
     return pitch if pitch <= high else pitch - 12
 
 
-def drum_part(plan, kit, rhythm, fills, balance=1.0):
+def drum_part(plan: Plan, kit: str, rhythm: str, fills: float, balance: float = 1.0) -> list[tuple]:
     """Return the notes of the drums: the pattern, small changes every fourth bar, fills, and a cymbal after them."""
     rng = plan.rng
     notes = []
@@ -175,13 +179,13 @@ def drum_part(plan, kit, rhythm, fills, balance=1.0):
     return notes
 
 
-def drum(plan, kit, slot, step, bar, accent, pitch=None):
+def drum(plan: Plan, kit: str, slot: str, step: int, bar: int, accent: float, pitch: int | None = None) -> tuple:
     """Return one drum note; its length of one step is nominal, drums ring as long as they do."""
     name = KITS[kit][slot]
     return step, 1, DRUM_VOICES[name].low if pitch is None else pitch, plan.velocity(bar, accent), VOICE_INDEX[name]
 
 
-def fill_bar(plan, kit, bar, start, balance):
+def fill_bar(plan: Plan, kit: str, bar: int, start: int, balance: float) -> list[tuple]:
     """Return a fill from a step to the end of its bar: snare and falling toms, growing louder."""
     end = (bar + 1) * plan.bar_steps
     notes = []
@@ -198,7 +202,7 @@ def fill_bar(plan, kit, bar, start, balance):
     return notes
 
 
-def vary(rng, line):
+def vary(rng: np.random.Generator, line: str) -> str:
     """Return a pattern with one stroke moved off or added, accents kept."""
     strokes_ = list(line)
     step = int(rng.integers(1, len(line) // 2)) * 2

@@ -4,14 +4,18 @@ import csv
 import hashlib
 import inspect
 import json
-import os
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from naturalistic.datasets import gtzan, music_genre
+from naturalistic.datasets.music_genre import MusicGenre
 from naturalistic.features.acoustic import acoustic
+from numpy.typing import NDArray
 
 from naturalistic_simulation import truth
+from naturalistic_simulation.folders import write_file
 from naturalistic_simulation.models.embedders import load_mulan, load_ssl
 from naturalistic_simulation.models.generator import EMBEDDER, embedder_hash
 from naturalistic_simulation.training import composed, pieces
@@ -36,7 +40,7 @@ LIMITS = (
 )
 
 
-def train(name, path, seed=0, progress=True, **size):
+def train(name: str, path: Path | str, seed: int = 0, progress: bool = True, **size: int) -> dict:
     """Train a small model, measure it on the 540 simulated clips, and write weights and card.
 
     Parameters
@@ -67,9 +71,10 @@ def train(name, path, seed=0, progress=True, **size):
         raise ValueError(f"{sorted(unknown)[0]} is no size of a training, expected some of {', '.join(SIZES)}")
     fit, load, about = TRAINABLE[name]
     size = {key: p.default for key, p in inspect.signature(fit).parameters.items() if key in SIZES} | size
-    path, numbers = check_training(path, seed=seed, **size)
-    seed = numbers["seed"]
-    size = {key: numbers[key] for key in size}
+    request = check_training(path, seed=seed, **size)
+    path = request.path
+    seed = request.seed
+    size = {key: getattr(request, key) for key in size}
     compose, seconds_to_compose = _music_for(load)
     compose(size["n_pieces"], seed, progress)
     start = time.perf_counter()
@@ -77,7 +82,7 @@ def train(name, path, seed=0, progress=True, **size):
     minutes = (seconds_to_compose(size["n_pieces"], seed) + time.perf_counter() - start) / 60
     options = "".join(f" --{key.removeprefix('n_')} {value}" for key, value in size.items())
     command = f"naturalistic train {name} --to FILE --seed {seed}{options}"
-    card = {"name": name, "about": about, "limits": LIMITS, "command": command}
+    card: dict = {"name": name, "about": about, "limits": LIMITS, "command": command}
     card |= {
         "size": size,
         "seed": seed,
@@ -88,9 +93,8 @@ def train(name, path, seed=0, progress=True, **size):
         card["embedder"] = {"name": EMBEDDER, "sha256": embedder_hash()}
     scores = measure(name, path) if load else measure_generator(path, size["n_pieces"], seed)
     card |= {"last_loss": losses[-1] if losses else None, "scores": scores}
-    part = path.with_suffix(".json.part")
-    part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path.with_suffix(".json"))
+    text = json.dumps(card, indent=1) + "\n"
+    write_file(path.with_suffix(".json"), lambda part: part.write_text(text, encoding="utf-8"))
     return card
 
 
@@ -101,7 +105,7 @@ def _music_for(load):
     return pieces.training_music, pieces.seconds_to_compose
 
 
-def properties(experiment, waveforms):
+def properties(experiment: MusicGenre, waveforms: Sequence[NDArray]) -> dict[str, NDArray]:
     """Return properties of simulated clips for probes: low-level ones measured, the others composed.
 
     Parameters
@@ -127,7 +131,7 @@ def properties(experiment, waveforms):
     }
 
 
-def measure(name, weights=None):
+def measure(name: str, weights: Path | str | None = None) -> dict:
     """Return the scores of an embedder on the 540 simulated clips, none of which it was trained on.
 
     Parameters
@@ -154,7 +158,7 @@ def measure(name, weights=None):
     return scores
 
 
-def measure_generator(weights, n_pieces, seed=0):
+def measure_generator(weights: Path | str, n_pieces: int, seed: int = 0) -> dict:
     """Return the scores of a generator on the 60 simulated test clips, none of which it was trained on.
 
     Parameters

@@ -1,6 +1,5 @@
 """Scores to train the generator on, and the vectors of their sound, from seeds that nothing else uses."""
 
-import os
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -10,15 +9,17 @@ import numpy as np
 import torch
 from naturalistic import sound
 from naturalistic.cache import cache_dir
+from naturalistic.features.embedder import Embedder
 from naturalistic.intact import open_arrays
 from naturalistic.sound import as_played
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from naturalistic_simulation.folders import recipe_of
+from naturalistic_simulation.folders import recipe_of, write_file
 from naturalistic_simulation.models import mel, tokens
 from naturalistic_simulation.models.embedders import load_mulan, path_of
 from naturalistic_simulation.models.mel import SAMPLE_RATE
-from naturalistic_simulation.models.tokens import encode, excerpt
+from naturalistic_simulation.models.tokens import Score, encode, excerpt
 from naturalistic_simulation.music.composer import GENRES, compose
 from naturalistic_simulation.music.synthesizer import render
 
@@ -32,7 +33,9 @@ CLIP = 15.0
 LATEST = 14.0
 
 
-def training_scores(n_pieces, seed=0, progress=True):
+def training_scores(
+    n_pieces: int, seed: int = 0, progress: bool = True
+) -> tuple[list[NDArray], list[NDArray], NDArray]:
     """Return tokens and vectors of simulated clips, from the cache where they are in it.
 
     Parameters
@@ -58,18 +61,18 @@ def training_scores(n_pieces, seed=0, progress=True):
     return *split, stored["vectors"]
 
 
-def seconds_to_compose(n_pieces, seed=0):
+def seconds_to_compose(n_pieces: int, seed: int = 0) -> float:
     """Return the time that composing the scores of `training_scores` took, s."""
     return float(open_arrays(_path(n_pieces, seed), _AGAIN)["seconds"])
 
 
-def clip_of(genre, seed):
+def clip_of(genre: str, seed: int) -> Score:
     """Return the score of a clip of a simulated track, from a bar line that the seed draws."""
     start = np.random.default_rng((seed, 1)).uniform(0, LATEST)
     return excerpt(compose(genre, seed), start, CLIP)
 
 
-def vector_of(score, embedder):
+def vector_of(score: Score, embedder: Embedder) -> NDArray:
     """Return the vector of a score as played: the mean over windows, of length 1 (dim,)."""
     heard = embedder.embed(as_played(render(score, SAMPLE_RATE), SAMPLE_RATE), SAMPLE_RATE, cache=False, progress=False)
     mean = heard.mean(axis=0)
@@ -90,17 +93,15 @@ def _compose_all(path, names, progress):
         samples = joblib.Parallel(return_as="generator", batch_size=4)(joblib.delayed(_sample)(*name) for name in names)
         bar = tqdm(samples, total=len(names), desc="scores to train on", disable=not progress)
         headers, events, vectors = zip(*bar)
-    part = path.with_suffix(".part.npz")
-    np.savez(
-        part,
-        headers=np.concatenate(headers),
-        n_headers=[len(header) for header in headers],
-        events=np.concatenate(events),
-        n_events=[len(event) for event in events],
-        vectors=np.stack(vectors),
-        seconds=time.perf_counter() - start,
-    )
-    os.replace(part, path)
+    arrays = {
+        "headers": np.concatenate(headers),
+        "n_headers": [len(header) for header in headers],
+        "events": np.concatenate(events),
+        "n_events": [len(event) for event in events],
+        "vectors": np.stack(vectors),
+        "seconds": time.perf_counter() - start,
+    }
+    write_file(path, lambda part: np.savez(part, **arrays))
 
 
 @lru_cache(maxsize=1)

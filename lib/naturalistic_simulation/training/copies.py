@@ -1,6 +1,9 @@
 """Overlap of a piece with others: whole bars, and notes under the best shift and transposition."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic_simulation.models.tokens import N_PITCHED
 
@@ -11,7 +14,7 @@ STEPS = 4096
 PITCHES = 512
 
 
-def bars_of(header, events, apart=False):
+def bars_of(header: NDArray, events: NDArray, apart: bool = False) -> list[bytes]:
     """Return the bars of a piece as texts that are equal where bars are, transposed or not, whatever their loudness.
 
     Parameters
@@ -44,7 +47,7 @@ def bars_of(header, events, apart=False):
     return bars
 
 
-def shared_bars(pieces, learned, apart=False):
+def shared_bars(pieces: Sequence[tuple], learned: Sequence[tuple], apart: bool = False) -> tuple[NDArray, NDArray]:
     """Return the overlap of pieces with others, in bars.
 
     Parameters
@@ -74,7 +77,9 @@ def shared_bars(pieces, learned, apart=False):
     return known, closest
 
 
-def shared_notes(pieces, learned, reach=REACH, transposed=TRANSPOSED):
+def shared_notes(
+    pieces: Sequence[tuple], learned: Sequence[tuple], reach: int = REACH, transposed: int = TRANSPOSED
+) -> NDArray:
     """Return the share of each piece's notes that one learned piece has as well: 1 is a copy, 0.9 one with changes.
 
     Notes are alike if the same voice plays the same pitch at the same step (length, loudness and chord shape do not

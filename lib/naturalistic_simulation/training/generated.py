@@ -1,8 +1,12 @@
 """Scores of the generator on clips that it never saw, and a check for copies: the numbers of its card."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from naturalistic.scoring import correlation_matrix
 from naturalistic.sound import as_played
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic_simulation.models.embedders import load_mulan, load_ssl
 from naturalistic_simulation.models.generator import MiniGenerator, network_of
@@ -15,7 +19,9 @@ from naturalistic_simulation.training.scores import clip_vectors
 HELD_OUT = 2_900_000_000  # seeds of pieces that are neither trained on nor among the 540 clips
 
 
-def generator_scores(weights, waveforms, sample_rate, n_pieces, seed=0):
+def generator_scores(
+    weights: Path | str, waveforms: Sequence[NDArray], sample_rate: int, n_pieces: int, seed: int = 0
+) -> dict:
     """Return identification of sound generated from true vectors, and its overlap with the training pieces.
 
     Parameters
@@ -54,7 +60,7 @@ def generator_scores(weights, waveforms, sample_rate, n_pieces, seed=0):
     return scores
 
 
-def identified(predicted, target):
+def identified(predicted: ArrayLike, target: ArrayLike) -> NDArray:
     """Return the share of other targets that each prediction is less correlated with than with its own.
 
     Denk et al. (2023, arXiv 2307.11078); a tie counts half.

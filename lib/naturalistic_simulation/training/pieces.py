@@ -1,7 +1,6 @@
 """Music to train the embedders on, from seeds that nothing else uses."""
 
 import hashlib
-import os
 import time
 from pathlib import Path
 
@@ -14,13 +13,15 @@ from naturalistic.features.sentences import sentence_vectors
 from naturalistic.intact import open_array
 from naturalistic.probes import SPOKEN
 from naturalistic.sound import as_played
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from naturalistic_simulation.folders import recipe_of
+from naturalistic_simulation.folders import recipe_of, write_file
 from naturalistic_simulation.models import mel
 from naturalistic_simulation.models.mel import FRAMES_PER_S, N_MELS, SAMPLE_RATE, log_mel
 from naturalistic_simulation.music.captions import caption
 from naturalistic_simulation.music.composer import GENRES, compose, facts
+from naturalistic_simulation.music.piece import Piece
 from naturalistic_simulation.music.synthesizer import render
 
 FIRST_SEED = 1_000_000_000  # the experiment's seeds are below (its seed x 1000 + track)
@@ -28,7 +29,7 @@ CLIP = 15  # s; a piece of 30 s gives two clips
 N_CAPTIONS = 2  # wordings of each piece; two lists of tags stand beside them, as MuLan had short labels too
 
 
-def training_music(n_pieces, seed=0, progress=True):
+def training_music(n_pieces: int, seed: int = 0, progress: bool = True) -> tuple[NDArray, NDArray, list[dict]]:
     """Return frames, captions and facts of simulated pieces, from the cache where they are in it.
 
     Parameters
@@ -55,7 +56,7 @@ def training_music(n_pieces, seed=0, progress=True):
     return frames, open_array(folder / "sentences.npy", again), [facts(compose(*name)) for name in names]
 
 
-def seconds_to_compose(n_pieces, seed=0):
+def seconds_to_compose(n_pieces: int, seed: int = 0) -> float:
     """Return the time that composing the pieces of `training_music` took, s."""
     return float((_folder(n_pieces, seed) / "done").read_text())
 
@@ -86,12 +87,11 @@ def _compose_all(folder, names, progress):
     frames.flush()
     texts = [text for name in names for text in texts_of(compose(*name))]
     vectors = sentence_vectors(texts).reshape(len(names), N_CAPTIONS + 2, -1)
-    np.save(folder / "sentences.tmp.npy", vectors)
-    os.replace(folder / "sentences.tmp.npy", folder / "sentences.npy")
+    write_file(folder / "sentences.npy", lambda part: np.save(part, vectors))
     (folder / "done").write_text(f"{time.perf_counter() - start:.0f}")  # s
 
 
-def texts_of(piece):
+def texts_of(piece: Piece) -> list[str]:
     """Return texts on a piece: captions, a list of tags, its genre."""
     fact = facts(piece)
     genre = SPOKEN.get(piece.genre, piece.genre)

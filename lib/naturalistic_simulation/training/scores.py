@@ -1,12 +1,17 @@
 """Scores of the small models on clips that they never saw: the numbers of their cards."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from naturalistic.features.embedder import Embedder
 from naturalistic.probes import probe, ranks, unit, zero_shot
+from numpy.typing import ArrayLike, NDArray
 
 GAIN = 0.1  # -20 dB
 
 
-def clip_vectors(embedder, waveforms, sample_rate, **how):
+def clip_vectors(embedder: Embedder, waveforms: Sequence[NDArray], sample_rate: int, **how: Any) -> NDArray:
     """Return one vector a clip, the mean over its windows.
 
     Parameters
@@ -25,7 +30,9 @@ def clip_vectors(embedder, waveforms, sample_rate, **how):
     return embedder.embed(waveforms, sample_rate, **how).mean(axis=1)
 
 
-def joint_scores(embedder, waveforms, sample_rate, sentences, genres):
+def joint_scores(
+    embedder: Embedder, waveforms: Sequence[NDArray], sample_rate: int, sentences: list[str], genres: list[str]
+) -> dict[str, float]:
     """Return retrieval ranks, zero-shot accuracy and the effect of loudness.
 
     Parameters
@@ -56,7 +63,7 @@ def joint_scores(embedder, waveforms, sample_rate, sentences, genres):
     }
 
 
-def probe_scores(vectors, facts):
+def probe_scores(vectors: NDArray, facts: dict[str, ArrayLike]) -> dict[str, float]:
     """Return scores of linear probes of clip vectors: accuracy for names, r for numbers.
 
     Parameters
