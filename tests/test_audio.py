@@ -5,7 +5,7 @@ import pytest
 import torch
 from naturalistic.cache import cache_dir
 from naturalistic.features import stored
-from naturalistic.features.embedder import Embedder
+from naturalistic.features.audio.embedder import Embedder
 
 RATE = 16000
 

@@ -7,8 +7,9 @@ import types
 import numpy as np
 import pytest
 import torch
-from naturalistic.features import audio, checkpoint
-from naturalistic.features.embedder import Embedder
+from naturalistic.features import audio
+from naturalistic.features.audio import checkpoint
+from naturalistic.features.audio.embedder import Embedder
 from safetensors.torch import save_file
 
 

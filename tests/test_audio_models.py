@@ -237,7 +237,7 @@ def test_models_that_do_not_read(folders, name):
 
 
 def test_an_adapter_names_the_class_that_it_got(folders):
-    from naturalistic.features import clap, encodec, wav2vec
+    from naturalistic.features.audio import clap, encodec, wav2vec
 
     with pytest.raises(ValueError, match=r"'encodec' \(EncodecModel\), expected model_type 'clap' \(ClapModel\)"):
         clap.load(folders["encodec"])

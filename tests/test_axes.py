@@ -2,14 +2,19 @@
 
 import numpy as np
 import pytest
+from naturalistic.encoding.axes import extremes, mean_over_delays, project, text_scores, weight_axes
+from naturalistic.encoding.axes_null import (
+    as_ridge_sees,
+    matched_cosines,
+    permuted_axes,
+    refitted,
+    share_in_span,
+    stability,
+)
 from naturalistic.inference import draw_shifts
+from naturalistic.models.ridge import RidgeCV
+from naturalistic.models.scoring import correlation
 from naturalistic.plotting.axes import axis_maps, explained_by_axis
-from naturalistic.ridge import RidgeCV
-from naturalistic.scoring import correlation
-from naturalistic.variance.axes import mean_over_delays, project, weight_axes
-from naturalistic.variance.axes_null import permuted_axes, refitted
-from naturalistic.variance.axes_stability import as_ridge_sees, matched_cosines, share_in_span, stability
-from naturalistic.variance.axes_texts import extremes, text_scores
 from scipy.linalg import subspace_angles
 from scipy.signal import lfilter
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from naturalistic.banded import BandedRidgeCV, draw_gammas
-from naturalistic.engine.sets import fit_sets
-from naturalistic.folds import check_folds
-from naturalistic.ridge import RidgeCV
+from naturalistic.models.banded import BandedRidgeCV, draw_gammas
+from naturalistic.models.engine.sets import fit_sets
+from naturalistic.models.folds import check_folds
+from naturalistic.models.ridge import RidgeCV
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -142,9 +142,9 @@ def test_batches_and_kept_products_do_not_change_the_result(sizes, monkeypatch):
     X, Y, groups = make_spaces(SIZES[sizes], n_targets=23)
     fits = [BandedRidgeCV(ALPHAS, 4, n_draws=5).fit(X, Y, groups)]
     fits.append(BandedRidgeCV(ALPHAS, 4, n_draws=5, n_targets_batch=4).fit(X, Y, groups))
-    monkeypatch.setattr("naturalistic.engine.bands.CACHE_BYTES", 0)
-    monkeypatch.setattr("naturalistic.engine.bands.JUDGES_BYTES", 0)  # one draw at a time
-    monkeypatch.setattr("naturalistic.engine.full_fit.FITS_BYTES", 0)
+    monkeypatch.setattr("naturalistic.models.engine.bands.CACHE_BYTES", 0)
+    monkeypatch.setattr("naturalistic.models.engine.bands.JUDGES_BYTES", 0)  # one draw at a time
+    monkeypatch.setattr("naturalistic.models.engine.full_fit.FITS_BYTES", 0)
     fits.append(BandedRidgeCV(ALPHAS, 4, n_draws=5, n_targets_batch=4).fit(X, Y, groups))
     for other in fits[1:]:
         np.testing.assert_array_equal(other.gammas_, fits[0].gammas_)

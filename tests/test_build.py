@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from naturalistic import results
+from naturalistic.reporting import results
 
 ROOT = Path(__file__).resolve().parents[1]
 

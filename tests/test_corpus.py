@@ -18,10 +18,10 @@ from naturalistic.datasets import fetch as fetching
 from naturalistic.datasets import fma, fma_files, place
 from naturalistic.datasets.fetch import fetch
 from naturalistic.datasets.plan import RemoteFile, RequestError, describe
+from naturalistic.datasets.presentation import as_played
 from naturalistic.datasets.transfer import DownloadError, Manner
 from naturalistic.decoding import corpus as indexing
-from naturalistic.features.embedder import Embedder
-from naturalistic.sound import as_played
+from naturalistic.features.audio.embedder import Embedder
 from naturalistic_simulation import corpus as made
 from naturalistic_simulation import folders as whole
 from naturalistic_simulation import make_corpus

@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 import pytest
 from naturalistic import decoding
-from naturalistic.folds import GroupGapKFold
-from naturalistic.ridge import RidgeCV, cross_val_predict
-from naturalistic.scoring import correlation
+from naturalistic.models.folds import GroupGapKFold
+from naturalistic.models.ridge import RidgeCV, cross_val_predict
+from naturalistic.models.scoring import correlation
 from scipy.optimize import nnls
 
 N_CLIPS, N_WINDOWS, DIM, N_VOXELS = 60, 3, 6, 80

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from naturalistic import decoding
+from naturalistic import anatomy, decoding
 from naturalistic.datasets import music_genre
 from naturalistic.decoding.windows import Windows
 
@@ -202,41 +202,41 @@ def cortex(n=3000, seed=0):
 @pytest.mark.parametrize("n_parcels", [2, 7, 150, 1000, 3000])
 def test_parcels_are_equal_and_keep_to_a_hemisphere(n_parcels):
     places = cortex()
-    parcels = decoding.equal_area_parcels(places, n_parcels)
+    parcels = anatomy.equal_area_parcels(places, n_parcels)
     sizes = np.bincount(parcels)
     assert len(sizes) == n_parcels and sizes.min() >= 1 and sizes.max() <= 2 * sizes.min()
     for parcel in range(n_parcels):
         assert len(set(places[parcels == parcel, 0] < 0)) == 1
-    np.testing.assert_array_equal(parcels, decoding.equal_area_parcels(places, n_parcels))
+    np.testing.assert_array_equal(parcels, anatomy.equal_area_parcels(places, n_parcels))
 
 
 def test_parcels_are_compact():
     places = cortex()
-    parcels = decoding.equal_area_parcels(places, 150)
+    parcels = anatomy.equal_area_parcels(places, 150)
     spread = [
         np.linalg.norm(places[parcels == k] - places[parcels == k].mean(axis=0), axis=1).max() for k in range(150)
     ]
     assert np.median(spread) < 20 and max(spread) < 45
-    one_side = decoding.equal_area_parcels(places[places[:, 0] < 0], 10)
+    one_side = anatomy.equal_area_parcels(places[places[:, 0] < 0], 10)
     assert len(np.unique(one_side)) == 10
 
 
 def test_columns_of_parcels():
-    columns = decoding.parcel_columns(np.array([1, -1, 0, 1, -1, 0, 0]), 7)
+    columns = anatomy.parcel_columns(np.array([1, -1, 0, 1, -1, 0, 0]), 7)
     assert [c.tolist() for c in columns] == [[2, 5, 6], [0, 3]]
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: decoding.equal_area_parcels(cortex(100), 101), "n_parcels is 101, expected a whole number.* to 100"),
-        (lambda: decoding.equal_area_parcels(cortex(100), 1), "n_parcels is 1, expected a whole number from 2"),
-        (lambda: decoding.equal_area_parcels(np.ones((5, 2)), 2), r"shape \(5, 2\), expected \(n_voxels, 3\), mm"),
-        (lambda: decoding.equal_area_parcels(np.full((5, 3), np.nan), 2), "coordinates holds 15 value"),
-        (lambda: decoding.parcel_columns(np.array([0, 2, 2]), 3), r"parcel 1 is empty \(1 of 0 .. 2 are\)"),
-        (lambda: decoding.parcel_columns(np.array([-1, -1]), 2), "has no parcel: all voxels are -1"),
-        (lambda: decoding.parcel_columns(np.array([0, 1]), 3), r"shape \(2,\) .* expected \(3,\) whole numbers"),
-        (lambda: decoding.parcel_columns(np.array([0.0, 1.0]), 2), "type float64"),
+        (lambda: anatomy.equal_area_parcels(cortex(100), 101), "n_parcels is 101, expected a whole number.* to 100"),
+        (lambda: anatomy.equal_area_parcels(cortex(100), 1), "n_parcels is 1, expected a whole number from 2"),
+        (lambda: anatomy.equal_area_parcels(np.ones((5, 2)), 2), r"shape \(5, 2\), expected \(n_voxels, 3\), mm"),
+        (lambda: anatomy.equal_area_parcels(np.full((5, 3), np.nan), 2), "coordinates holds 15 value"),
+        (lambda: anatomy.parcel_columns(np.array([0, 2, 2]), 3), r"parcel 1 is empty \(1 of 0 .. 2 are\)"),
+        (lambda: anatomy.parcel_columns(np.array([-1, -1]), 2), "has no parcel: all voxels are -1"),
+        (lambda: anatomy.parcel_columns(np.array([0, 1]), 3), r"shape \(2,\) .* expected \(3,\) whole numbers"),
+        (lambda: anatomy.parcel_columns(np.array([0.0, 1.0]), 2), "type float64"),
     ],
 )
 def test_bad_parcels(call, message):

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from naturalistic import design, encoding
+from naturalistic import encoding
+from naturalistic.encoding import design
 from naturalistic.features.delays import fir
-from naturalistic.folds import contiguous_groups
 from naturalistic.inference import circular_shift_null, draw_shifts, p_values
+from naturalistic.models.folds import contiguous_groups
+from naturalistic.models.ridge import RidgeCV
 from naturalistic.preprocessing import zscore
-from naturalistic.ridge import RidgeCV
 from scipy.signal import lfilter
 from sklearn.linear_model import Ridge
 

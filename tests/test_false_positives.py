@@ -8,10 +8,10 @@ that of the test runs by circular shifts.
 
 import numpy as np
 import pytest
-from naturalistic import variance
+from naturalistic import encoding
 from naturalistic.inference import circular_shift_null, max_statistic, t_test_over_subjects
-from naturalistic.ridge import RidgeCV
-from naturalistic.scoring import correlation
+from naturalistic.models.ridge import RidgeCV
+from naturalistic.models.scoring import correlation
 from scipy import stats
 from scipy.signal import lfilter
 
@@ -77,11 +77,11 @@ def nominal(p):
 @pytest.mark.parametrize("correlated", [False, True])
 def test_one_layer(features, correlated):
     bold = people(np.random.default_rng(1 + correlated), correlated)
-    held_out, runs = variance.predict_test_runs(features[:, 2], bold, MODEL, **HOW)
+    held_out, runs = encoding.predict_test_runs(features[:, 2], bold, MODEL, **HOW)
     p, n_found, family = [], [], []
     for measured, predicted in zip(*map(by_subject, held_out)):
         pair = type(held_out)(measured, predicted)
-        scored = variance.score(pair, runs, seed=len(p))
+        scored = encoding.score(pair, runs, seed=len(p))
         p.append(scored.p)
         n_found.append(scored.significant.sum())
         family.append(max_statistic(scored.r, circular_shift_null(*pair, runs, 1000, 1, len(p))).min())
@@ -96,11 +96,11 @@ def test_one_layer(features, correlated):
 
 def test_the_layer_that_the_training_runs_choose(features):
     bold = people(np.random.default_rng(5), correlated=True)
-    subjects = variance.SideBySide(dict(enumerate(by_subject(bold))))
-    layers = variance.sweep(features, subjects, MODEL, n_permutations=1000, **HOW)
+    subjects = encoding.SideBySide(dict(enumerate(by_subject(bold))))
+    layers = encoding.sweep(features, subjects, MODEL, n_permutations=1000, **HOW)
     cv, p, p_max = (subjects.apart(x) for x in (layers.cv, layers.p, layers.p_max))
-    choices = variance.choose_each(cv, 50)
-    chosen, family = (np.array(list(variance.at_layer(x, choices).values())) for x in (p, p_max))
+    choices = encoding.choose_each(cv, 50)
+    chosen, family = (np.array(list(encoding.at_layer(x, choices).values())) for x in (p, p_max))
     print("layers chosen", np.bincount([c.layer for c in choices.values()], minlength=N_LAYERS))
     assert len({c.layer for c in choices.values()}) > 1  # chance chooses another one in another person
     assert nominal(chosen)
@@ -120,10 +120,10 @@ def test_a_group_that_shares_a_film(features):
     p, found, student = [], [], []
     for seed in range(8):
         bold = watchers(np.random.default_rng(20 + seed))
-        held_out, runs = variance.predict_test_runs(features[:, 2], bold, MODEL, **HOW)
-        scored = variance.score(held_out, runs, n_permutations=400, seed=seed, keep_null=True)
+        held_out, runs = encoding.predict_test_runs(features[:, 2], bold, MODEL, **HOW)
+        scored = encoding.score(held_out, runs, n_permutations=400, seed=seed, keep_null=True)
         r, null = by_subject(scored.r), by_subject(scored.null)
-        group = variance.group_map([{"left": x} for x in r], ({"left": x} for x in null))
+        group = encoding.group_map([{"left": x} for x in r], ({"left": x} for x in null))
         p.append(group.p["left"])
         found.append([group.significant["left"].any(), np.nanmin(group.p_family["left"]) <= LEVEL])
         student.append(t_test_over_subjects(np.array(r), tail="greater").p)

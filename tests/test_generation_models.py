@@ -11,7 +11,7 @@ import pytest
 import torch
 from naturalistic import generation
 from naturalistic.features import audio
-from naturalistic.features.embedder import Embedder
+from naturalistic.features.audio.embedder import Embedder
 from naturalistic.generation import musicgen, musicldm, sources
 from safetensors.torch import load_file, save_file
 from test_audio_models import save_clap, save_encodec, save_tokenizer

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from naturalistic.encoding.comparison import shared_map
+from naturalistic.encoding.group import map_over_subjects, stacked
 from naturalistic.inference import fdr
 from naturalistic.inference.prevalence import prevalence
-from naturalistic.variance.compare import shared_map
-from naturalistic.variance.group import map_over_subjects, stacked
 from scipy import stats
 
 N = {"left": 40, "right": 30}

@@ -4,7 +4,8 @@ import types
 
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
-from naturalistic.features import checkpoint, language_model
+from naturalistic.features.audio import checkpoint
+from naturalistic.features.text import language_model
 from naturalistic.generation import sources
 
 MODULES = {"embedders": checkpoint, "generators": sources}

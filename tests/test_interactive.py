@@ -8,9 +8,9 @@ from html import unescape
 import numpy as np
 import pytest
 from browser import CHROMIUM, opened
+from naturalistic.anatomy.surface import SIDES, meshes
 from naturalistic.plotting.interactive import NONE, UNIT, surface_page
 from naturalistic.plotting.style import LEVEL_COLOURS
-from naturalistic.surface import SIDES, meshes
 
 TITLE = 'Simulated data (layout of ds005531): <which> "level"?'
 

@@ -4,19 +4,19 @@ import itertools
 
 import numpy as np
 import pytest
-from naturalistic import scoring
-from naturalistic.banded import BandedRidgeCV
-from naturalistic.design import design
-from naturalistic.engine.sets import fit_sets, nested_gammas
-from naturalistic.ridge import RidgeCV
-from naturalistic.variance import joint as joint_models
-from naturalistic.variance.held_out import fit_training_runs, predict_test_runs
-from naturalistic.variance.rows import split_rows
-from naturalistic.variance.scores import score
-from naturalistic.variance.side_by_side import SideBySide
-from naturalistic.variance.split import split_r, split_r2
-from naturalistic.variance.stacking import residual_products, stack_weights, stacked_model
-from naturalistic.variance.sums import BlockSums, draw_counts, interval
+from naturalistic.encoding import joint as joint_models
+from naturalistic.encoding.bootstrap import BlockSums, draw_counts, interval
+from naturalistic.encoding.design import design
+from naturalistic.encoding.held_out import fit_training_runs, predict_test_runs
+from naturalistic.encoding.multi_subject import SideBySide
+from naturalistic.encoding.partition import split_r, split_r2
+from naturalistic.encoding.rows import split_rows
+from naturalistic.encoding.scores import score
+from naturalistic.encoding.stacking import residual_products, stack_weights, stacked_model
+from naturalistic.models import scoring
+from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.engine.sets import fit_sets, nested_gammas
+from naturalistic.models.ridge import RidgeCV
 
 ALPHAS = np.logspace(0, 4, 7)
 SPLITS = {"r": (split_r, scoring.correlation), "r2": (split_r2, scoring.r2)}
@@ -176,7 +176,7 @@ def test_intervals_of_sets_of_voxels_are_those_of_their_means(monkeypatch):
     assert np.isnan(bounds[:, [1, 3]]).all()
     alone = interval(sums, terms, n_boot=200, seed=1)
     np.testing.assert_allclose(alone, np.quantile(drawn, [0.025, 0.975], axis=0), atol=1e-12)
-    monkeypatch.setattr("naturalistic.scoring.BLOCK", 400)
+    monkeypatch.setattr("naturalistic.models.scoring.BLOCK", 400)
     np.testing.assert_allclose(interval(sums, terms, n_boot=200, seed=1), alone, atol=1e-12)
     again = interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
     np.testing.assert_allclose(again, bounds, atol=1e-12)
@@ -247,7 +247,7 @@ def test_repeats_are_merged_and_blocks_of_voxels_change_nothing(film, fitted, mo
         return x.reshape(2, -1, x.shape[1]), runs[: len(runs) // 2]
 
     held_out, ids = predict_test_runs(spaces, bold, banded(), merge=merge, **how)
-    monkeypatch.setattr("naturalistic.scoring.BLOCK", 3 * test.sum() * 5)
+    monkeypatch.setattr("naturalistic.models.scoring.BLOCK", 3 * test.sum() * 5)
     mapped = np.memmap(tmp_path / "bold", np.float32, "w+", shape=bold.shape)
     mapped[:] = bold
     merged = joint_models.joint_model(spaces, mapped, banded(), merge=merge, **how, block=10)
@@ -269,7 +269,7 @@ def test_a_rival_is_taken_in_a_block_of_voxels_at_a_time(film, fitted, monkeypat
     whole.add("plain", *rival.held_out())
     read = []
     watched = rival._replace(rows=rival.rows._replace(measured=lambda c: read.append(c) or rival.rows.measured(c)))
-    monkeypatch.setattr("naturalistic.variance.sums.column_blocks", lambda *_: [slice(0, 7), slice(7, 12)])
+    monkeypatch.setattr("naturalistic.encoding.bootstrap.column_blocks", lambda *_: [slice(0, 7), slice(7, 12)])
     parts = BlockSums(rival.rows.test_runs, bold.shape[1], 10)
     parts.add_fitted("plain", watched)
     assert read == [slice(0, 7), slice(7, 12)]
@@ -608,7 +608,7 @@ def test_products_of_residuals_are_of_time_courses_inside_runs(monkeypatch):
     rng = np.random.default_rng(0)
     runs, e = np.repeat([0, 1], [20, 30]), rng.standard_normal((3, 50, 7))
     centred = np.concatenate([x - x.mean(axis=1, keepdims=True) for x in (e[:, :20], e[:, 20:])], axis=1)
-    monkeypatch.setattr("naturalistic.scoring.BLOCK", 200)
+    monkeypatch.setattr("naturalistic.models.scoring.BLOCK", 200)
     found = residual_products(e + 3 * runs[:, None], runs)  # what a run's level adds is no error
     np.testing.assert_allclose(found, np.einsum("itv,jtv->vij", centred, centred), atol=1e-9)
 

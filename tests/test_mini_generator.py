@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from naturalistic.datasets.presentation import as_played
 from naturalistic.decoding import identification
 from naturalistic.features import audio
-from naturalistic.sound import as_played
 from naturalistic_simulation.models import generator as mini
 from naturalistic_simulation.models import sampling, tokens
 from naturalistic_simulation.models import score_model as model

@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import soundfile
-from naturalistic import regions
+from naturalistic.anatomy import regions
 from naturalistic.datasets import gtzan, music_genre, scans
 from naturalistic.datasets.events import GENRES
 from naturalistic_simulation import folders as whole

@@ -7,9 +7,9 @@ import re
 
 import numpy as np
 import pytest
+from naturalistic.anatomy.regions import FILM_LANDMARKS, LANDMARKS, label, nearest
 from naturalistic.datasets import narrative_movie, stimulus
 from naturalistic.datasets.annotations import LEVELS, read_annotation
-from naturalistic.regions import FILM_LANDMARKS, LANDMARKS, label, nearest
 from naturalistic_simulation import folders, truth
 from naturalistic_simulation.brain.cortex import hrf
 from naturalistic_simulation.brain.head import SHAPE, places

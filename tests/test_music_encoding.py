@@ -3,18 +3,18 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from naturalistic import plotting, variance
-from naturalistic.banded import BandedRidgeCV
+from naturalistic import encoding, plotting
 from naturalistic.datasets import music_genre
-from naturalistic.design import design
 from naturalistic.encoding import HeldOut
-from naturalistic.features import on_trs
-from naturalistic.features.acoustic import acoustic_frames
+from naturalistic.encoding.design import design
+from naturalistic.features.audio import on_trs
+from naturalistic.features.audio.acoustic import acoustic_frames
 from naturalistic.features.delays import fir
 from naturalistic.inference import circular_shift_null, explainable_variance, p_values
+from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.ridge import RidgeCV
+from naturalistic.models.scoring import correlation
 from naturalistic.plotting.surface import commonest
-from naturalistic.ridge import RidgeCV
-from naturalistic.scoring import correlation
 from naturalistic_simulation.false_positives import false_positives
 from scipy.signal import lfilter
 from sklearn.linear_model import Ridge
@@ -131,7 +131,7 @@ def test_bad_vectors_are_named(case):
 
 def test_predictions_equal_a_plain_ridge_and_a_loop_over_repeats():
     spaces, bold, how = simulate()
-    held_out, ids = variance.predict_test_runs(spaces, bold, RidgeCV(alphas=[10.0], cv=3), **how)
+    held_out, ids = encoding.predict_test_runs(spaces, bold, RidgeCV(alphas=[10.0], cv=3), **how)
     test, runs = how["test"], how["runs"]
     X = design(spaces, LAGS, TR, runs, ~test).astype(float)
     fitted = Ridge(alpha=10.0).fit(X[~test], bold[~test].astype(float))
@@ -144,7 +144,7 @@ def test_predictions_equal_a_plain_ridge_and_a_loop_over_repeats():
 
 def test_without_repeats_every_test_tr_is_predicted():
     spaces, bold, how = simulate()
-    held_out, ids = variance.predict_test_runs(spaces["a"], bold, RidgeCV(cv=3), **how | {"merge": None})
+    held_out, ids = encoding.predict_test_runs(spaces["a"], bold, RidgeCV(cv=3), **how | {"merge": None})
     assert held_out.measured.shape == (480, 6)
     np.testing.assert_array_equal(ids, how["runs"][how["test"]])
 
@@ -152,10 +152,10 @@ def test_without_repeats_every_test_tr_is_predicted():
 @pytest.mark.parametrize("model", [RidgeCV(cv=3), BandedRidgeCV(cv=3, n_draws=3, progress=False)])
 def test_the_test_runs_move_nothing_that_was_fitted(model):
     spaces, bold, how = simulate()
-    before = variance.predict_test_runs(spaces, bold, model, **how)[0]
+    before = encoding.predict_test_runs(spaces, bold, model, **how)[0]
     changed = bold.copy()
     changed[how["test"]] += 50 * np.random.default_rng(6).standard_normal((480, 6)).astype(np.float32)
-    after = variance.predict_test_runs(spaces, changed, model, **how)[0]
+    after = encoding.predict_test_runs(spaces, changed, model, **how)[0]
     np.testing.assert_array_equal(after.predicted, before.predicted)
     assert not np.allclose(after.measured, before.measured)
 
@@ -164,7 +164,7 @@ def test_a_memory_map_gives_the_same(tmp_path):
     spaces, bold, how = simulate()
     np.save(tmp_path / "bold.npy", bold)
     mapped = np.load(tmp_path / "bold.npy", mmap_mode="r")
-    for a, b in zip(*(variance.predict_test_runs(spaces, x, RidgeCV(cv=3), **how)[0] for x in (bold, mapped))):
+    for a, b in zip(*(encoding.predict_test_runs(spaces, x, RidgeCV(cv=3), **how)[0] for x in (bold, mapped))):
         np.testing.assert_array_equal(a, b)
 
 
@@ -173,11 +173,11 @@ def test_the_planted_space_is_found_and_its_own_variance():
     model = RidgeCV(alphas=np.logspace(0, 4, 5), cv=3)
     weights = [[1, 0], [0.9, 0.1], [0.5, 0.5], [0.1, 0.9], [0, 1]]  # either space alone is among them
     banded = BandedRidgeCV(alphas=np.logspace(0, 4, 5), cv=3, n_draws=weights, progress=False)
-    scores = {k: variance.score(*variance.predict_test_runs(x, bold, model, **how)) for k, x in spaces.items()}
-    both = variance.score(*variance.predict_test_runs(spaces, bold, banded, **how))
+    scores = {k: encoding.score(*encoding.predict_test_runs(x, bold, model, **how)) for k, x in spaces.items()}
+    both = encoding.score(*encoding.predict_test_runs(spaces, bold, banded, **how))
     assert scores["a"].significant[:10].all() and scores["b"].significant[10:20].all()
     assert np.mean([s.significant[20:].mean() for s in scores.values()]) <= 0.1
-    parts = variance.divide(scores["a"].r2, scores["b"].r2, both.r2)
+    parts = encoding.divide(scores["a"].r2, scores["b"].r2, both.r2)
     only_a, only_b = (x.reshape(3, 10).mean(axis=1) for x in parts[:2])
     assert only_a[0] > 0.4 and only_b[1] > 0.4
     assert np.abs([only_a[1], only_b[0], only_a[2], only_b[2]]).max() < 0.06
@@ -188,7 +188,7 @@ def test_repeats_are_told_from_noise():
     _, bold, how = simulate(n_voxels=60, noise=1.0)
     test = how["test"]
     repeats, ids = music_genre.repeats(bold[test], how["runs"][test])
-    reliable = variance.repeats_itself(repeats, ids, seed=1)
+    reliable = encoding.repeats_itself(repeats, ids, seed=1)
     assert reliable[:40].mean() > 0.95 and reliable[40:].mean() <= 0.1
     assert np.median(explainable_variance(repeats, ids)[:40]) > 0.2
 
@@ -203,19 +203,19 @@ def test_the_null_holds_its_level_with_constant_predictions_of_clips():
         measured = lfilter([1], [1, -0.5], rng.standard_normal((600, 100)), axis=0)
         measured, predicted = (x.reshape(6, 100, -1) for x in (measured, predicted))
         pair = [(x - x.mean(axis=1, keepdims=True)).reshape(600, -1) for x in (measured, predicted)]
-        share.append(np.mean(variance.score(HeldOut(*pair), runs, n_permutations=199).p <= 0.05))
+        share.append(np.mean(encoding.score(HeldOut(*pair), runs, n_permutations=199).p <= 0.05))
     assert abs(np.mean(share) - 0.05) < 0.02
 
 
 def test_score_is_of_the_pieces_it_is_made_of():
     spaces, bold, how = simulate()
-    held_out, ids = variance.predict_test_runs(spaces, bold, RidgeCV(cv=3), **how)
-    found = variance.score(held_out, ids, n_permutations=50, seed=9)
+    held_out, ids = encoding.predict_test_runs(spaces, bold, RidgeCV(cv=3), **how)
+    found = encoding.score(held_out, ids, n_permutations=50, seed=9)
     np.testing.assert_array_equal(found.r, correlation(*held_out))
     null = circular_shift_null(*held_out, ids, 50, 1, 9)
     np.testing.assert_array_equal(found.p, p_values(found.r, null))
     constant = HeldOut(np.where(np.arange(6) == 2, 0, held_out.measured).astype(np.float32), held_out.predicted)
-    lost = variance.score(constant, ids, n_permutations=50)
+    lost = encoding.score(constant, ids, n_permutations=50)
     assert np.isnan([lost.r[2], lost.r2[2], lost.p[2]]).all() and not lost.significant[2]
 
 
@@ -226,26 +226,26 @@ def test_the_best_space_must_beat_each_of_the_others():
     )
     null = rng.normal(0, 0.02, (3, 999, 5, 4))
     scores[:, 4, 3] = np.nan  # four subjects
-    best = variance.best_space(scores, null)
+    best = encoding.best_space(scores, null)
     assert best.space[0] == 0 and best.space[2] == 1 and best.p[[0, 2]].max() == 3 / 1000
     assert best.p[1] > 0.05  # two are alike
     lost = scores.copy()
     lost[:, 1:, 0] = np.nan
-    assert variance.best_space(lost, null).space[0] == 0
+    assert encoding.best_space(lost, null).space[0] == 0
     pairs = [p_values((scores[0] - scores[k]).mean(axis=0)[1], (null[0] - null[k]).mean(axis=1)[:, 1]) for k in (1, 2)]
     np.testing.assert_allclose(best.p[1], min(1, 3 * max(pairs)))
-    assert np.isnan(variance.best_space(scores).p).all()  # without a null nothing is tested
+    assert np.isnan(encoding.best_space(scores).p).all()  # without a null nothing is tested
 
 
 def test_the_best_space_of_equals_is_seldom_significant():
     rng = np.random.default_rng(9)
     scores, null = rng.standard_normal((5, 5, 400)), rng.standard_normal((5, 199, 5, 400))
-    assert (variance.best_space(scores, null).p < 0.05).mean() < 0.05
+    assert (encoding.best_space(scores, null).p < 0.05).mean() < 0.05
 
 
 def test_means_by_region():
     values = [np.array([1, 2, np.nan, 4, 7.0]), np.array([True, False])]
-    found = variance.by_region(values, [np.array([0, 0, 0, 2, -1]), np.array([1, 1])], ["x", "y", "z"])
+    found = encoding.by_region(values, [np.array([0, 0, 0, 2, -1]), np.array([1, 1])], ["x", "y", "z"])
     expected = {"x": [1.5, np.nan], "y": [np.nan, 0.5], "z": [4, np.nan], "elsewhere": [7, np.nan]}
     assert list(found) == list(expected)
     for name, means in expected.items():
@@ -256,7 +256,7 @@ def test_parts_by_region_keep_their_names_and_sum():
     rng = np.random.default_rng(11)
     labels = [np.array([0, 1, 1, -1, 0]), np.array([1, 1, 0])]
     whole = [rng.random((3, len(x))) for x in labels]
-    found = variance.parts_by_region([variance.divide(*x) for x in whole], labels, ["x", "y"], ["joint", "acoustic"])
+    found = encoding.parts_by_region([encoding.divide(*x) for x in whole], labels, ["x", "y"], ["joint", "acoustic"])
     assert list(found) == ["only joint", "only acoustic", "shared"] and list(found["shared"]) == ["x", "y"]
     total = sum(part["x"] for part in found.values())
     np.testing.assert_allclose(total, [x[2][y == 0].mean() for x, y in zip(whole, labels)])
@@ -266,31 +266,31 @@ def test_parts_by_region_keep_their_names_and_sum():
 
 def test_one_subject_has_a_best_space_and_a_p_of_its_own():
     scores = np.array([[[0.1, 0.4, np.nan]], [[0.3, 0.2, 0.1]]])
-    best = variance.best_space(scores, np.zeros((2, 19, 1, 3)))
+    best = encoding.best_space(scores, np.zeros((2, 19, 1, 3)))
     np.testing.assert_array_equal(best.space, [1, 0, -1])
     np.testing.assert_allclose(best.p, [2 / 20, 2 / 20, np.nan])
 
 
 def test_means_by_label_are_those_of_each_row():
     values = np.array([[1, 2, np.nan, 4, 7.0], [0, 1, 5, 2, 9]])
-    found = variance.mean_by_label(values, np.array([0, 0, 1, 2, -1]), 4)
+    found = encoding.mean_by_label(values, np.array([0, 0, 1, 2, -1]), 4)
     np.testing.assert_array_equal(found, [[1.5, np.nan, 4, np.nan], [0.5, 5, 2, np.nan]])
     with pytest.raises(ValueError, match=r"labels float64 of shape \(5,\), expected .*whole numbers"):
-        variance.mean_by_label(values, np.zeros(5), 2)
+        encoding.mean_by_label(values, np.zeros(5), 2)
 
 
 def test_a_map_is_shared_by_most_of_those_who_have_a_voxel_there():
     maps = [{"left": np.array([0.2, 0.4, np.nan, np.nan])}, {"left": np.array([0.4, 0.2, 0.3, np.nan])}]
     marks = [{"left": np.array([1, 1, np.nan, np.nan])}, {"left": np.array([1, 0, 1, np.nan])}]
-    np.testing.assert_allclose(variance.shared_map(maps, marks)["left"], [0.3, np.nan, 0.3, np.nan])
+    np.testing.assert_allclose(encoding.shared_map(maps, marks)["left"], [0.3, np.nan, 0.3, np.nan])
     with pytest.raises(ValueError, match="maps are of 2 subjects and significant of 1"):
-        variance.shared_map(maps, marks[:1])
+        encoding.shared_map(maps, marks[:1])
 
 
 def test_false_positives_are_counted_by_distance():
     places = np.array([[x, 0.0, 0.0] for x in (0, 1, 2, 30, 40, 50, 60)])
     p = np.array([0.001, 0.02, 0.5, 0.01, 0.3, 0.9, np.nan])
-    score = variance.Score(r=p, r2=p, p=p, significant=np.array([True, True, False, True, False, False, False]))
+    score = encoding.Score(r=p, r2=p, p=p, significant=np.array([True, True, False, True, False, False, False]))
     found = false_positives(score, np.array([True] + [False] * 6), places, reach=5)
     np.testing.assert_allclose(found, [1 / 3, 1 / 2, 1 / 3])
     with pytest.raises(ValueError, match="score is of 7 voxels, planted of 3, coordinates of 7"):
@@ -311,18 +311,18 @@ def test_bad_runs_are_named(case):
     wrong, message = BAD_RUNS[case]
     spaces, bold, how = simulate()
     with pytest.raises(ValueError, match=message):
-        variance.predict_test_runs(spaces, bold, RidgeCV(cv=3), **how | wrong)
+        encoding.predict_test_runs(spaces, bold, RidgeCV(cv=3), **how | wrong)
 
 
 def test_other_bad_input_is_named():
     with pytest.raises(ValueError, match=r"first, second and both have shapes \(2,\), \(3,\), \(2,\)"):
-        variance.divide(np.ones(2), np.ones(3), np.ones(2))
+        encoding.divide(np.ones(2), np.ones(3), np.ones(2))
     with pytest.raises(ValueError, match="two spaces or more"):
-        variance.best_space(np.ones((1, 5, 3)))
+        encoding.best_space(np.ones((1, 5, 3)))
     with pytest.raises(ValueError, match="repeats has shape"):
-        variance.repeats_itself(np.ones((1, 30, 3)))
+        encoding.repeats_itself(np.ones((1, 30, 3)))
     with pytest.raises(ValueError, match=r"values are of 1 subjects and labels of 1, of shapes \[\(\(3,\), \(2,\)\)\]"):
-        variance.by_region([np.ones(3)], [np.zeros(2, int)], ["x"])
+        encoding.by_region([np.ones(3)], [np.zeros(2, int)], ["x"])
     with pytest.raises(ValueError, match="labels has shape"):
         on_trs.one_hot([])
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from chapters import MARKS, ROOT, run
-from naturalistic import results
+from naturalistic.reporting import results
 from naturalistic_simulation import make_corpus, make_music
 
 pytestmark = [*MARKS, pytest.mark.long]

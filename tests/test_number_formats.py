@@ -3,10 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from naturalistic import decoding, design, encoding, geometry, inference, probes, scoring, variance
-from naturalistic.banded import BandedRidgeCV
-from naturalistic.features import delays, on_trs, reduce, timing
-from naturalistic.ridge import RidgeCV, cross_val_predict, fit_many, solve_ridge_cv
+from naturalistic import decoding, encoding, inference
+from naturalistic.arrays import mean_and_sd
+from naturalistic.encoding import design
+from naturalistic.features import delays, geometry, pca, probes, timing
+from naturalistic.features.audio import on_trs
+from naturalistic.models import scoring
+from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many, solve_ridge_cv
 
 FORMATS = {
     "float16": lambda x: x.astype(np.float16),
@@ -70,7 +74,7 @@ PAIRS = {
     "shift_average": lambda x, y: delays.shift_average(x, [2.0, 4.0, 6.0], 2.0),
     "to_trs": lambda x, y: timing.to_trs(x, np.arange(N), np.arange(0, N, 2), 2.0),
     "to_trs, sum": lambda x, y: timing.to_trs(x, np.arange(N), np.arange(0, N, 60), 60.0, "sum"),
-    "components": lambda x, y: reduce.fit_components(x, ~TEST, 2).transform(x),
+    "components": lambda x, y: pca.fit_components(x, ~TEST, 2).transform(x),
     "correlation": lambda x, y: scoring.correlation(y, X[:, :3]),
     "r2": lambda x, y: scoring.r2(y, y),
     "correlation_matrix": scoring.correlation_matrix,
@@ -109,18 +113,18 @@ PAIRS = {
     "principal_components": lambda x, y: decoding.principal_components(x, 2)(x),
     "align": lambda x, y: decoding.align(x, y, GROUPS, n_components=2, model=MODEL)(x),
     "pool": lambda x, y: decoding.pool({"a": x, "b": x}, y, GROUPS, "a", n_components=2, model=MODEL).bold,
-    "predict_test_runs": lambda x, y: variance.predict_test_runs({"a": x}, y, MODEL, **TESTED)[0].predicted,
-    "score": lambda x, y: variance.score((y, y), GROUPS, n_permutations=20).p,
-    "sweep": lambda x, y: variance.sweep(x, y, MODEL, **TESTED, n_permutations=20).r,
-    "joint_model": lambda x, y: variance.joint_model({"a": x, "b": y}, y, BANDED, block=5, **TESTED).split_r2,
-    "side by side": lambda x, y: fitted(MODEL, x, variance.SideBySide({"a": y, "b": y})[:, :]),
-    "split_r2": lambda x, y: variance.split_r2(y, {"a": y, "b": y}),
-    "half_data": lambda x, y: variance.half_data({"a": x}, y, MODEL, **TESTED, gap=0).first,
-    "learning_curve": lambda x, y: variance.learning_curve({"a": x}, y, MODEL, **TESTED, gap=0, minutes=[6.0]).r,
-    "weight_axes": lambda x, y: variance.weight_axes([x], 2).explained,
-    "project": lambda x, y: variance.project(x, np.eye(4)),
-    "mean_over_delays": lambda x, y: variance.mean_over_delays(x, 2),
-    "text_scores": lambda x, y: variance.text_scores(x, np.eye(4), x),
+    "predict_test_runs": lambda x, y: encoding.predict_test_runs({"a": x}, y, MODEL, **TESTED)[0].predicted,
+    "score": lambda x, y: encoding.score((y, y), GROUPS, n_permutations=20).p,
+    "sweep": lambda x, y: encoding.sweep(x, y, MODEL, **TESTED, n_permutations=20).r,
+    "joint_model": lambda x, y: encoding.joint_model({"a": x, "b": y}, y, BANDED, block=5, **TESTED).split_r2,
+    "side by side": lambda x, y: fitted(MODEL, x, encoding.SideBySide({"a": y, "b": y})[:, :]),
+    "split_r2": lambda x, y: encoding.split_r2(y, {"a": y, "b": y}),
+    "half_data": lambda x, y: encoding.half_data({"a": x}, y, MODEL, **TESTED, gap=0).first,
+    "learning_curve": lambda x, y: encoding.learning_curve({"a": x}, y, MODEL, **TESTED, gap=0, minutes=[6.0]).r,
+    "weight_axes": lambda x, y: encoding.weight_axes([x], 2).explained,
+    "project": lambda x, y: encoding.project(x, np.eye(4)),
+    "mean_over_delays": lambda x, y: encoding.mean_over_delays(x, 2),
+    "text_scores": lambda x, y: encoding.text_scores(x, np.eye(4), x),
 }
 
 # the same of an array (n_subjects or n_repeats, N, n_voxels)
@@ -129,8 +133,8 @@ STACKS = {
     "own confounds": lambda z: encoding.group_accuracy(X, z, MODEL, n_permutations=0, confounds=z, **HOW).r,
     "leave_one_out": lambda z: inference.leave_one_out_correlation(z, GROUPS),
     "explainable_variance": lambda z: inference.explainable_variance(z, GROUPS),
-    "repeats_itself": lambda z: variance.repeats_itself(z, GROUPS, n_permutations=20).astype(float),
-    "reduced": lambda z: reduce.reduced(np.moveaxis(np.asarray(z), 0, 1), ~TEST, 1),
+    "repeats_itself": lambda z: encoding.repeats_itself(z, GROUPS, n_permutations=20).astype(float),
+    "reduced": lambda z: pca.reduced(np.moveaxis(np.asarray(z), 0, 1), ~TEST, 1),
     "clips_on_trs": lambda z: on_trs.clips_on_trs(z, np.repeat([0, 1, 2], 10), None, 1.5, 1.5, tr=36.0, clip=360.0),
     "to_trs of layers": lambda z: timing.to_trs(z, np.arange(N), np.arange(0, N, 2), 2.0),
 }
@@ -140,14 +144,14 @@ LONG_CALLS = {
     "residuals": lambda x: design.residuals(x, x[:, :1] if isinstance(x, np.ndarray) else LONG[:, :1]),
     "correlation": lambda x: scoring.correlation(x, LONG + whole_numbers(9, N_LONG, 3)),
     "r2": lambda x: scoring.r2(x, LONG + 1),
-    "components": lambda x: reduce.fit_components(x, np.ones(N_LONG, bool), 2).explained,
+    "components": lambda x: pca.fit_components(x, np.ones(N_LONG, bool), 2).explained,
     "leave_one_out": lambda x: inference.leave_one_out_correlation([x, LONG + whole_numbers(9, N_LONG, 3)]),
     "t_test": lambda x: np.stack(inference.t_test_over_subjects(x)),
     "autocorrelation": lambda x: geometry.autocorrelation(x, [1, 2]),
     "average_clips": lambda x: decoding.average_clips(x, np.zeros(N_LONG, int))[0],
     "calibrate": lambda x: np.stack(decoding.calibrate(x, LONG)),
     "RidgeCV": lambda x: RidgeCV([1.0], 3, progress=False).fit(x, LONG).coef_,
-    "sums of blocks": lambda x: variance.repeats_itself([x, x], n_permutations=2).astype(float),
+    "sums of blocks": lambda x: encoding.repeats_itself([x, x], n_permutations=2).astype(float),
 }
 
 
@@ -241,7 +245,7 @@ def test_what_is_no_number(value, message):
 @pytest.mark.parametrize("baseline", [0.0, 1e4])
 def test_mean_and_sd(baseline):
     x = np.concatenate([LONG + baseline, np.full((N_LONG, 1), 0.1)], axis=1).astype(np.float32)
-    mean, sd = scoring.mean_and_sd(x)
+    mean, sd = mean_and_sd(x)
     np.testing.assert_allclose(mean, x.astype(float).mean(axis=0), rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(sd[:3], x[:, :3].astype(float).std(axis=0), rtol=1e-12)
     assert sd[3] == 0 and mean[3] == np.float32(0.1)

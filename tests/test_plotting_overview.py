@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from naturalistic.anatomy.surface import N_VERTICES
 from naturalistic.plotting import overview
-from naturalistic.surface import N_VERTICES
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

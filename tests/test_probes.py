@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from naturalistic.probes import chance, probe, ranks
+from naturalistic.features.probes import chance, probe, ranks
 
 
 def test_a_linear_property_is_found_and_noise_is_not():

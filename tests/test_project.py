@@ -20,16 +20,15 @@ MEETING = "simulated.py"  # the one module of the library that knows the simulat
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # from low to high; a module imports from its own layer or a lower one
 LAYERS = [
-    {"runs", "cache", "intact", "parameters", "regions", "renamed", "simulated", "sound", "surface", "text_files"},
+    {"arrays", "runs", "cache", "intact", "parameters", "renamed", "simulated", "text_files"},
+    {"models"},
     {"datasets"},
-    {"scoring", "folds"},
+    {"anatomy"},
     {"inference", "preprocessing", "features"},
-    {"engine", "ridge", "banded"},
-    {"design", "geometry", "probes"},
     {"generation"},
-    {"encoding", "variance"},
+    {"encoding"},
     {"decoding"},
-    {"plotting", "results", "summaries"},
+    {"plotting", "reporting"},
     {"doctor"},
     {"cli", "__main__"},
 ]

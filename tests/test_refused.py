@@ -7,17 +7,19 @@ import warnings
 import numpy as np
 import pytest
 from made_head import grid, image
-from naturalistic import decoding, results, ridge
+from naturalistic import decoding
+from naturalistic.anatomy.surface import meshes
 from naturalistic.datasets import viewings
-from naturalistic.engine import device
-from naturalistic.features import windows
+from naturalistic.encoding.multi_subject import SideBySide
+from naturalistic.features.audio import windows
 from naturalistic.generation.generator import check_dim
 from naturalistic.inference import nulls
+from naturalistic.models import ridge
+from naturalistic.models.engine import device
 from naturalistic.plotting import interactive
 from naturalistic.preprocessing import cortex_mask, estimate_motion, registration, to_mni
 from naturalistic.preprocessing.prepared import Prepared
-from naturalistic.surface import meshes
-from naturalistic.variance.side_by_side import SideBySide
+from naturalistic.reporting import results
 
 A = np.random.default_rng(0).standard_normal((20, 15))
 SHAPE, AFFINE = grid(8.0)

@@ -2,15 +2,12 @@
 
 import numpy as np
 import pytest
-from naturalistic import variance
-from naturalistic.banded import BandedRidgeCV
+from naturalistic import encoding
 from naturalistic.datasets.annotations import Annotations
-from naturalistic.ridge import RidgeCV
-from naturalistic.runs import run_slices
-from naturalistic.scoring import correlation
-from naturalistic.variance.held_out import predict_test_runs
-from naturalistic.variance.learning import blocked_folds, learning_curve, predict_from
-from naturalistic.variance.reliability import (
+from naturalistic.encoding.held_out import predict_test_runs
+from naturalistic.encoding.learning import blocked_folds, learning_curve, predict_from
+from naturalistic.encoding.multi_subject import SideBySide
+from naturalistic.encoding.reliability import (
     annotator_halves,
     data_halves,
     half_annotators,
@@ -18,7 +15,10 @@ from naturalistic.variance.reliability import (
     of_annotators,
     spearman_brown,
 )
-from naturalistic.variance.side_by_side import SideBySide
+from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.ridge import RidgeCV
+from naturalistic.models.scoring import correlation
+from naturalistic.runs import run_slices
 from scipy.signal import lfilter
 from sklearn.linear_model import Ridge
 
@@ -308,9 +308,9 @@ def test_halves_of_noise_agree_where_training_chose_and_not_where_the_test_did()
     rng = np.random.default_rng(5)
     X = rng.standard_normal((len(RUNS), 12)).astype(np.float32)
     Y = rng.standard_normal((len(RUNS), 800)).astype(np.float32)
-    fitted = variance.fit_training_runs(X, Y, MODEL, **HOW)
+    fitted = encoding.fit_training_runs(X, Y, MODEL, **HOW)
     agreement = half_data(X, Y, MODEL, **HOW).agreement
-    by_training = variance.choose(fitted.model.cv_scores_.max(axis=0)[None], 60).voxels
-    by_test = variance.choose(correlation(*fitted.held_out())[None], 60).voxels
+    by_training = encoding.choose(fitted.model.cv_scores_.max(axis=0)[None], 60).voxels
+    by_test = encoding.choose(correlation(*fitted.held_out())[None], 60).voxels
     assert agreement[by_training].mean() > 0.1
     assert abs(agreement[by_test].mean()) < 0.1 and abs(agreement.mean()) < 0.03

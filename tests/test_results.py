@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from naturalistic import results
+from naturalistic.reporting import results
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_figure_titles_of_results_say_that_the_data_are_made(dataset, shown):
 
 
 def test_layers_are_those_of_the_same_data(tmp_path, monkeypatch):
-    from naturalistic import summaries
+    from naturalistic.reporting import summaries
 
     monkeypatch.setenv("NATURALISTIC_RESULTS", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="run the chapter 09-language-encoding first"):

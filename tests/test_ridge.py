@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from naturalistic.engine.filters import compress, shrinkage
-from naturalistic.engine.moments import Direct, Rotated
-from naturalistic.engine.rows import fold_products, make_rows
-from naturalistic.folds import GroupGapKFold, check_folds
-from naturalistic.ridge import RidgeCV, cross_val_predict, fit_many, make_folds, solve_ridge_cv
+from naturalistic.models.engine.filters import compress, shrinkage
+from naturalistic.models.engine.moments import Direct, Rotated
+from naturalistic.models.engine.rows import fold_products, make_rows
+from naturalistic.models.folds import GroupGapKFold, check_folds
+from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many, make_folds, solve_ridge_cv
 from ridge_reference import brute_force, make_problem, score_columns
 from sklearn.model_selection import PredefinedSplit, TimeSeriesSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -303,7 +303,7 @@ def test_cross_val_predict_is_a_loop_over_folds():
 @pytest.mark.parametrize("way", [Direct, Rotated])
 @pytest.mark.parametrize("shape", ["tall", "wide", "as many features as training samples"])
 def test_both_ways_to_the_moments_agree(way, shape, monkeypatch):
-    monkeypatch.setattr("naturalistic.engine.moments.direct_is_cheaper", lambda *_: way is Direct)
+    monkeypatch.setattr("naturalistic.models.engine.moments.direct_is_cheaper", lambda *_: way is Direct)
     X, Y, groups = make_problem(*SHAPES[shape])
     for scoring in ("correlation", "r2"):
         model = RidgeCV(ALPHAS, 4, scoring=scoring).fit(X, Y, groups)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from naturalistic import scoring
-from naturalistic.scoring import correlation, correlation_matrix, r2
+from naturalistic.models import scoring
+from naturalistic.models.scoring import correlation, correlation_matrix, r2
 from scipy import stats
 from sklearn.metrics import r2_score
 

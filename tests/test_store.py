@@ -7,9 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 from naturalistic import inference, preprocessing
+from naturalistic.anatomy.surface import N_VERTICES
 from naturalistic.datasets import gtzan, music_genre, scans
 from naturalistic.preprocessing import store
-from naturalistic.surface import N_VERTICES
 from naturalistic_simulation import truth
 from naturalistic_simulation.brain import cortex, head
 from naturalistic_simulation.music.composer import GENRES, INSTRUMENTS, MOODS
@@ -264,7 +264,7 @@ def test_the_planted_delays_are_found(experiment, person):
     drives = {kind: np.repeat(x[:, None], heard.shape[1], axis=1) for kind, x in drives.items()}
     drives["acoustics"] = cortex.unit_variance(flat / flat.std(axis=0)).reshape(heard.shape)
     planted, region = known.of_voxels(person.mask, "Test")
-    from naturalistic.regions import NAMES
+    from naturalistic.anatomy.regions import NAMES
 
     for name, (follows, *_) in cortex.PLAN.items():
         voxels = (region == NAMES.index(name)) & (planted > 0.5 * planted[region == NAMES.index(name)].max())

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from naturalistic import results
 from naturalistic.datasets import by_voxel
 from naturalistic.decoding.retrieval import Index, build_index
 from naturalistic.preprocessing.prepared import open_prepared
+from naturalistic.reporting import results
 from naturalistic_simulation.training import composed, loop, pieces
 
 NAMES = [f"n{k}" for k in range(40)]

@@ -3,7 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from naturalistic import plotting, surface
+from naturalistic import plotting
+from naturalistic.anatomy import surface
 
 
 def grid(step):

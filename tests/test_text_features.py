@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from naturalistic.features import language_model, spans, text
-from naturalistic.features.contexts import cut_starts, plan_chunks
-from naturalistic.features.passes import Row, run_rows
-from naturalistic.features.rows import _count_tokens, exact_rows
+from naturalistic.features import text
+from naturalistic.features.text import language_model, spans
+from naturalistic.features.text.contexts import cut_starts, plan_chunks
+from naturalistic.features.text.passes import Row, run_rows
+from naturalistic.features.text.rows import _count_tokens, exact_rows
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 SAMPLE = (
@@ -371,7 +372,7 @@ def test_equal_contexts_run_once(minilm):
 def test_batches_change_nothing(minilm, method, monkeypatch):
     starts = sliding(len(SAMPLE), 6)
     found = extract(minilm, SAMPLE, starts, method=method)
-    monkeypatch.setattr("naturalistic.features.passes._BATCH_TOKENS", {"cpu": 1})
+    monkeypatch.setattr("naturalistic.features.text.passes._BATCH_TOKENS", {"cpu": 1})
     close(extract(minilm, SAMPLE, starts, method=method), found)
 
 

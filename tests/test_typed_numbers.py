@@ -12,10 +12,11 @@ import naturalistic_simulation as simulation
 import numpy as np
 import pytest
 from chapters import ROOT
-from naturalistic import plotting, results
+from naturalistic import plotting
+from naturalistic.anatomy import atlas
 from naturalistic.datasets import fma_files
-from naturalistic.decoding import atlas
 from naturalistic.plotting import ROI_NAMES, overview
+from naturalistic.reporting import results
 from naturalistic_simulation import story
 from naturalistic_simulation.movie import screenplay
 from naturalistic_simulation.music import experiment as music

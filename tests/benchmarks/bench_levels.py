@@ -17,8 +17,8 @@ from importlib import resources
 
 import numpy as np
 import torch
-from naturalistic.features import levels, text_models
-from naturalistic.features.text_vectors import text_vectors
+from naturalistic.features.text import levels, text_models
+from naturalistic.features.text.text_vectors import text_vectors
 
 
 def dramas():

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from naturalistic.features import text
-from naturalistic.features.rows import chunked_rows, exact_rows
+from naturalistic.features.text.rows import chunked_rows, exact_rows
 
 
 def made_words(n_words=2109, n_vocabulary=600):

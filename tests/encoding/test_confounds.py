@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from naturalistic.design import check_confounds, design, residuals
 from naturalistic.encoding import group_accuracy, held_out_predictions
-from naturalistic.ridge import RidgeCV
+from naturalistic.encoding.design import check_confounds, design, residuals
+from naturalistic.models.ridge import RidgeCV
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((80, 6))

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from naturalistic.features import audio, text, text_models
-from naturalistic.features.sentences import sentence_vectors
-from naturalistic.features.spans import check_texts
-from naturalistic.features.text_vectors import text_vectors
+from naturalistic.features import audio, text
+from naturalistic.features.text import text_models
+from naturalistic.features.text.sentences import sentence_vectors
+from naturalistic.features.text.spans import check_texts
+from naturalistic.features.text.text_vectors import text_vectors
 from naturalistic_simulation.models import embedders as mini
 from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -67,7 +68,7 @@ def test_a_folder_without_a_tokenizer(tmp_path, name, static):
 
 
 LOAD = """
-from naturalistic.features import text_models
+from naturalistic.features.text import text_models
 for name in ("some/whole", "some/bare", "some/pointer"):
     try:
         print(text_models.load(name))
@@ -282,7 +283,7 @@ def test_embeddings_smaller_than_the_layers(tmp_path, name):
     ],
 )
 def test_states_that_are_not_one_vector_of_a_token(shapes, says):
-    from naturalistic.features.language_model import _count_layers
+    from naturalistic.features.text.language_model import _count_layers
 
     with pytest.raises(ValueError, match=says):
         _count_layers([torch.zeros(shape) for shape in shapes], "some/one")

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from naturalistic.features import text_models
-from naturalistic.features.controls import speech_on, word_rate
-from naturalistic.features.spans import check_words
-from naturalistic.features.word_vectors import open_word_vectors
+from naturalistic.features.audiovisual import speech_on, word_rate
+from naturalistic.features.text import text_models
+from naturalistic.features.text.spans import check_words
+from naturalistic.features.text.word_vectors import open_word_vectors
 
 RNG = np.random.default_rng(0)
 WORDS = [

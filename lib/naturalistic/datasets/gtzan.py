@@ -10,7 +10,7 @@ import soundfile
 import soxr
 
 from naturalistic.datasets.events import CLIP, GENRES
-from naturalistic.sound import as_played
+from naturalistic.datasets.presentation import as_played
 
 SAMPLE_RATE = 22050  # Hz, as published
 SUFFIXES = (".wav", ".au", ".flac")

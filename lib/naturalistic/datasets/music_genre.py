@@ -12,14 +12,7 @@ import numpy as np
 
 from naturalistic.datasets import gtzan
 from naturalistic.datasets.events import CLIP, N_REPEATS
-from naturalistic.datasets.music_files import (
-    SUBJECTS,
-    known_runs,
-    known_subjects,
-    locate,
-    runs_there,
-    same_for_all,
-)
+from naturalistic.datasets.music_files import SUBJECTS, known_runs, known_subjects, locate, runs_there, same_for_all
 from naturalistic.datasets.scans import find
 from naturalistic.runs import run_slices
 from naturalistic.simulated import Titled, is_simulated, name_of

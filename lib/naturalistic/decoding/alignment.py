@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import clone
 
+from naturalistic.arrays import as_floats, check_finite
 from naturalistic.decoding.decoder import ridge
 from naturalistic.parameters import whole
-from naturalistic.scoring import as_floats, check_finite
 
 METHODS = ("ridge", "procrustes")
 

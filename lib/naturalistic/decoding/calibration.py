@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from naturalistic.arrays import as_floats, as_real, check_finite, float_type
 from naturalistic.decoding.metrics import check_vectors, correlate
 from naturalistic.parameters import whole
-from naturalistic.scoring import as_floats, as_real, check_finite, float_type
 
 
 class Calibration(NamedTuple):

@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from naturalistic.arrays import as_real, check_finite
 from naturalistic.parameters import whole
-from naturalistic.scoring import as_real, check_finite
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def tagger(features, labels, names=None, C=0.1):
     Parameters
     ----------
     features : array (n_clips, n_features)
-        Such as `naturalistic.features.acoustic`, of clips that are neither in the experiment's test set nor rebuilt.
+        Such as `naturalistic.features.audio.acoustic`, of clips neither in the test set nor rebuilt.
     labels : sequence of str (n_clips,), or array (n_clips, n_classes) of 0 and 1
         One class a clip (genre, mood), or any number of them (instruments).
     names : sequence of str, optional

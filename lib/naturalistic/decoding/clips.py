@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import sparse
 
+from naturalistic.arrays import as_floats, as_real
 from naturalistic.inference import bootstrap_interval
-from naturalistic.scoring import as_floats, as_real
 
 
 def clip_codes(clips, n_rows):

@@ -15,10 +15,10 @@ import numpy as np
 from naturalistic.cache import cache_dir
 from naturalistic.datasets.fma import first_seconds
 from naturalistic.datasets.place import claimed
+from naturalistic.datasets.presentation import as_played
 from naturalistic.decoding.files import read_json, write_json
 from naturalistic.decoding.retrieval import build_index
 from naturalistic.parameters import whole
-from naturalistic.sound import as_played
 
 REASONS, CONTENTS = "unreadable.json", "corpus.json"  # beside the index
 RECIPE = 1  # raise it when tracks are heard otherwise: an index of before is then another one

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from naturalistic.arrays import as_floats, check_finite, float_type, mean_and_sd
 from naturalistic.decoding.strategies import STRATEGIES
-from naturalistic.folds import check_folds, check_groups
-from naturalistic.ridge import RidgeCV
-from naturalistic.scoring import as_floats, check_finite, float_type, mean_and_sd
+from naturalistic.models.folds import check_folds, check_groups
+from naturalistic.models.ridge import RidgeCV
 
 ALPHAS = tuple(np.logspace(0, 7, 15))
 
@@ -23,7 +23,7 @@ def ridge(alphas=ALPHAS, cv=5, **options):
     Parameters
     ----------
     alphas, cv, options
-        As of `naturalistic.ridge.RidgeCV`.
+        As of `naturalistic.models.ridge.RidgeCV`.
 
     Returns
     -------

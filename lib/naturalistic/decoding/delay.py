@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import clone
 
+from naturalistic.arrays import as_stored
 from naturalistic.decoding.decoder import ridge, scaling
 from naturalistic.decoding.windows import Windows, pair, plan_windows, window_bold
 from naturalistic.runs import check_runs
-from naturalistic.scoring import as_stored
 
 
 class Delay(NamedTuple):

@@ -14,10 +14,11 @@ import math
 import numpy as np
 from scipy.stats import rankdata
 
+from naturalistic.arrays import as_real, check_finite
 from naturalistic.decoding.clips import clip_codes
+from naturalistic.features.probes import ranks
+from naturalistic.models.scoring import correlation, correlation_matrix
 from naturalistic.parameters import whole
-from naturalistic.probes import ranks
-from naturalistic.scoring import as_real, check_finite, correlation, correlation_matrix
 
 DECIMALS = 10
 

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from naturalistic.arrays import as_real, check_finite
 from naturalistic.decoding.clips import clip_layout
 from naturalistic.decoding.metrics import check_vectors, correlate, likeness_of_pairs, shares
 from naturalistic.inference import p_values
+from naturalistic.models.scoring import unit_columns
 from naturalistic.parameters import check_seed, whole
-from naturalistic.scoring import as_real, check_finite, unit_columns
 
 
 class Tested(NamedTuple):

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from naturalistic.arrays import as_real, check_finite
 from naturalistic.decoding.files import AGAIN, read_json, write_json
 from naturalistic.intact import open_array
 from naturalistic.parameters import whole
-from naturalistic.scoring import as_real, check_finite
 
 BLOCK = 8192  # vectors in float32 at once
 CLOSE = 1e-5  # float32 products nearer than this are told apart in float64

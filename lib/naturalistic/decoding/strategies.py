@@ -10,11 +10,12 @@ import numpy as np
 from scipy.optimize import nnls
 from sklearn.base import clone
 
-from naturalistic.decoding.parcels import parcel_columns
-from naturalistic.folds import check_folds
+from naturalistic.anatomy.parcels import parcel_columns
+from naturalistic.arrays import column_blocks
+from naturalistic.models.folds import check_folds
+from naturalistic.models.ridge import cross_val_predict, fit_many
+from naturalistic.models.scoring import correlation
 from naturalistic.parameters import whole
-from naturalistic.ridge import cross_val_predict, fit_many
-from naturalistic.scoring import column_blocks, correlation
 
 
 class Part(NamedTuple):

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from naturalistic.arrays import as_floats, as_stored, check_finite
 from naturalistic.decoding.clips import clip_codes
-from naturalistic.features.windows import n_windows
+from naturalistic.features.audio.windows import n_windows
 from naturalistic.runs import check_runs, run_slices
-from naturalistic.scoring import as_floats, as_stored, check_finite
 
 
 class Windows(NamedTuple):

@@ -9,7 +9,7 @@ from naturalistic.doctor.hardware import cache, machine
 from naturalistic.doctor.hub import models
 from naturalistic.doctor.installed import differ, lacking, packages, python
 from naturalistic.doctor.runnable import chapters
-from naturalistic.results import repository
+from naturalistic.reporting.results import repository
 
 __all__ = ["examine", "report"]
 

@@ -6,15 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from naturalistic.cache import cache_dir
-from naturalistic.datasets import (
-    alice_files,
-    captions,
-    fma_files,
-    gtzan,
-    music_genre,
-    openneuro,
-    studyforrest,
-)
+from naturalistic.datasets import alice_files, captions, fma_files, gtzan, music_genre, openneuro, studyforrest
 from naturalistic.datasets.events import GENRES, Clip
 from naturalistic.datasets.plan import RequestError, amount, bytes_there, target_of
 from naturalistic.datasets.verified import Verified

@@ -7,9 +7,9 @@ their mean.
 
 import numpy as np
 
+from naturalistic.arrays import as_floats
 from naturalistic.parameters import whole
 from naturalistic.runs import run_slices
-from naturalistic.scoring import as_floats
 
 
 def delays_in_trs(delays, tr):

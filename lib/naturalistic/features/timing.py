@@ -7,9 +7,9 @@ from times alone and inside one run, so that nothing leaks from one run into ano
 import numpy as np
 from scipy import sparse
 
+from naturalistic.arrays import as_floats
 from naturalistic.parameters import whole
 from naturalistic.runs import check_runs, run_slices
-from naturalistic.scoring import as_floats
 
 METHODS = ("lanczos", "mean", "last", "sum")
 

@@ -8,8 +8,8 @@ import inspect
 from safetensors import SafetensorError
 from transformers import ClapFeatureExtractor, ClapModel, SpeechT5HifiGan
 
-from naturalistic.features import checkpoint
-from naturalistic.features.language_model import quiet
+from naturalistic.features.audio import checkpoint
+from naturalistic.features.text.language_model import quiet
 from naturalistic.features.weight_files import check_weights
 from naturalistic.intact import read_json
 

@@ -14,8 +14,9 @@ import torch
 from tqdm import tqdm
 from transformers import MusicgenForConditionalGeneration
 
-from naturalistic.features import audio, checkpoint, devices
-from naturalistic.features.spans import check_texts
+from naturalistic.features import audio, devices
+from naturalistic.features.audio import checkpoint
+from naturalistic.features.text.spans import check_texts
 from naturalistic.generation import sources
 from naturalistic.generation.generator import check_embeddings
 

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
+from naturalistic.arrays import column_blocks, float_type
 from naturalistic.inference.nulls import check_null_input, in_threads
+from naturalistic.models.scoring import correlation, unit_columns
 from naturalistic.parameters import check_seed, whole
-from naturalistic.scoring import column_blocks, correlation, float_type, unit_columns
 
 
 def block_permutation_null(Y, Y_hat, runs, block, n_permutations, seed=0, score=correlation):

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from naturalistic.arrays import as_real, check_finite, column_blocks, float_type
 from naturalistic.inference.group import check_confidence, mean_interval
 from naturalistic.parameters import check_seed, whole
 from naturalistic.runs import run_slices, shift_inside_runs
-from naturalistic.scoring import as_real, check_finite, column_blocks, float_type
 
 
 def leave_one_out_correlation(bold, runs=None):

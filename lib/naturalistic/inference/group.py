@@ -19,9 +19,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
+from naturalistic.arrays import as_real, column_blocks, float_type
 from naturalistic.inference.multiple import check_tail, max_statistic, p_values
 from naturalistic.parameters import check_seed, whole
-from naturalistic.scoring import as_real, column_blocks, float_type
 
 
 class SharedStimulusResult(NamedTuple):

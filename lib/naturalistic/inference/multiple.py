@@ -6,7 +6,7 @@ p-values are float64 whatever the scores are, so that a threshold means what it 
 import numpy as np
 from scipy import stats
 
-from naturalistic.scoring import as_real, column_blocks
+from naturalistic.arrays import as_real, column_blocks
 
 TAILS = ("greater", "less", "two-sided")
 TIE = 64  # scores within this many roundings of each other are ties; ties count against the effect

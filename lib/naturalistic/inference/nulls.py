@@ -27,7 +27,7 @@ with p < 0.05 among 20,000 or more, to about 0.1 %:
 Both are for one model and data that it was not fitted on. Predictions by cross-validation are another case:
 the model of each fold was fitted on the other folds' responses, so the folds' scores go up and down together,
 which a null of fixed predictions does not show (10 to 14 % false positives instead of 5). There, shift first
-and fit again: `naturalistic.encoding.group_accuracy` does.
+and fit again: `naturalistic.encoding.fit.group_accuracy` does.
 """
 
 import math
@@ -38,9 +38,10 @@ import numpy as np
 from scipy import fft
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from naturalistic.arrays import column_blocks, float_type
+from naturalistic.models.scoring import check_pair, correlation, unit_columns
 from naturalistic.parameters import check_seed, whole
 from naturalistic.runs import run_slices, shift_inside_runs
-from naturalistic.scoring import check_pair, column_blocks, correlation, float_type, unit_columns
 
 LEFT_WITHOUT_WARNING = 0.8  # share of a run's rotations
 

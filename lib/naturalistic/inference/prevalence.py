@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from naturalistic.arrays import as_real
 from naturalistic.inference.group import check_confidence
-from naturalistic.scoring import as_real
 
 
 class Prevalence(NamedTuple):

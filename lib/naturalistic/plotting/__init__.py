@@ -19,15 +19,7 @@ from naturalistic.plotting.movie import alignment, by_layer, change_curves, leve
 from naturalistic.plotting.music import play_list, run_time_line, spectrograms
 from naturalistic.plotting.rebuilt import agreement, play_table, rebuilt_scores, triples
 from naturalistic.plotting.scans import ceiling_by_region, head_motion, planted_and_found, voxel_by_step
-from naturalistic.plotting.style import (
-    COLOURS,
-    GENRE_COLOURS,
-    LEVEL_COLOURS,
-    ROI_NAMES,
-    colour_of,
-    space_colour,
-    style,
-)
+from naturalistic.plotting.style import COLOURS, GENRE_COLOURS, LEVEL_COLOURS, ROI_NAMES, colour_of, space_colour, style
 from naturalistic.plotting.surface import brain_map
 
 __all__ = [

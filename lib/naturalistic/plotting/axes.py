@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from naturalistic.anatomy.surface import SIDES
 from naturalistic.plotting.encoding import maps_of_spaces
 from naturalistic.plotting.style import COLOURS, LEVEL_COLOURS, spread
-from naturalistic.surface import SIDES
 
 DIVERGING = "PuOr"  # orange and purple are told apart by colour-blind readers too; white is 0
 

@@ -7,9 +7,9 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.patches import Patch
 from nilearn import plotting as nilearn_plotting
 
+from naturalistic.anatomy.surface import SIDES, meshes, relief
 from naturalistic.plotting.style import COLOURS, space_colour, spread
 from naturalistic.plotting.surface import commonest, draw_flat
-from naturalistic.surface import SIDES, meshes, relief
 
 
 def maps_of_spaces(maps, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):

@@ -14,8 +14,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from naturalistic.anatomy.surface import N_VERTICES, SIDES, meshes, relief
 from naturalistic.plotting.style import space_colour
-from naturalistic.surface import N_VERTICES, SIDES, meshes, relief
 
 PAGE = Path(__file__).with_name("interactive.html")
 NONE = 255  # byte of a vertex that has no value

@@ -7,10 +7,10 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import FancyArrowPatch
 from nilearn import plotting as nilearn_plotting
 
+from naturalistic.anatomy.surface import meshes, relief
 from naturalistic.plotting.rebuilt import WAYS
 from naturalistic.plotting.spectrum import draw_level, power_of
 from naturalistic.plotting.style import COLOURS
-from naturalistic.surface import meshes, relief
 
 # from panel to panel, clockwise, in parts of the figure
 ARROWS = (((0.45, 0.72), (0.51, 0.72)), ((0.92, 0.515), (0.92, 0.435)), ((0.53, 0.22), (0.47, 0.22)))

@@ -6,7 +6,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from nilearn import plotting as nilearn_plotting
 
-from naturalistic.surface import SIDES, meshes, relief
+from naturalistic.anatomy.surface import SIDES, meshes, relief
 
 
 def brain_map(values, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):

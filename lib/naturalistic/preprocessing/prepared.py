@@ -6,8 +6,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from naturalistic.anatomy.surface import SPACING, mid_coordinates
 from naturalistic.intact import open_array, open_arrays, read_json
-from naturalistic.surface import SPACING, mid_coordinates
 
 
 @dataclass(frozen=True)

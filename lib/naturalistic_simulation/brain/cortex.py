@@ -7,7 +7,7 @@ later chapters decode is found through the brain's own mixture, not planted.
 """
 
 import numpy as np
-from naturalistic.regions import NAMES, nearest
+from naturalistic.anatomy.regions import NAMES, nearest
 from scipy.signal import ShortTimeFFT
 from scipy.stats import gamma
 

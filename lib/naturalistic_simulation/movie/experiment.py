@@ -10,7 +10,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from naturalistic import regions
+from naturalistic.anatomy import regions
 from naturalistic.parameters import check_jobs, whole
 
 from naturalistic_simulation.folders import made_whole, recipe_of

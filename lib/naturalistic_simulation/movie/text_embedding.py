@@ -6,9 +6,9 @@
 import functools
 
 import numpy as np
-from naturalistic.features.language_model import MINILM, load_model
-from naturalistic.features.passes import Row, run_rows
-from naturalistic.features.spans import check_texts
+from naturalistic.features.text.language_model import MINILM, load_model
+from naturalistic.features.text.passes import Row, run_rows
+from naturalistic.features.text.spans import check_texts
 
 from naturalistic_simulation.movie import experiment
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 import soundfile
-from naturalistic import regions, sound
+from naturalistic.anatomy import regions
+from naturalistic.datasets import presentation
+from naturalistic.datasets.presentation import as_played
 from naturalistic.parameters import check_jobs, whole
-from naturalistic.sound import as_played
 from tqdm import tqdm
 
 from naturalistic_simulation.brain import bids
@@ -90,7 +91,7 @@ def recipe():
     """Return a short hash of the code that makes the miniature: when it changes, the files may."""
     here = Path(__file__).parent
     sources = [*sorted(here.glob("*.py")), *sorted((here.parent / "brain").glob("*.py"))]
-    return recipe_of([*sources, Path(sound.__file__), Path(regions.__file__)])
+    return recipe_of([*sources, Path(presentation.__file__), Path(regions.__file__)])
 
 
 def plan(seed, n_training=12, n_test=6):
@@ -159,9 +160,9 @@ def _make_track(folder, clip, seed):
 
 def _drives(sound, of_clip, played):
     """Return what could drive a brain, by run and kind: (n_steps of 41 clips, n_columns)."""
-    n_steps = sound.shape[1]
-    flat = sound.reshape(-1, sound.shape[2])
-    by_kind = {"acoustics": unit_variance(flat / flat.std(axis=0)).reshape(sound.shape)}
+    n_steps = presentation.shape[1]
+    flat = presentation.reshape(-1, presentation.shape[2])
+    by_kind = {"acoustics": unit_variance(flat / flat.std(axis=0)).reshape(presentation.shape)}
     vocabulary = {"genre": GENRES, "instruments": INSTRUMENTS, "mood": MOODS}
     for kind, x in description(of_clip, vocabulary).items():
         by_kind[kind] = np.repeat(x[:, None], n_steps, axis=1)

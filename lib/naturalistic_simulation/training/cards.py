@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 from naturalistic.datasets import gtzan, music_genre
-from naturalistic.features.acoustic import acoustic
+from naturalistic.features.audio.acoustic import acoustic
 
 from naturalistic_simulation import truth
 from naturalistic_simulation.models.embedders import load_mulan, load_ssl

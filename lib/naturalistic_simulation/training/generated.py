@@ -1,8 +1,8 @@
 """What the generator can do, measured on clips that it never saw, and whether it copies: the numbers of its card."""
 
 import numpy as np
-from naturalistic.scoring import correlation_matrix
-from naturalistic.sound import as_played
+from naturalistic.datasets.presentation import as_played
+from naturalistic.models.scoring import correlation_matrix
 
 from naturalistic_simulation.models.embedders import load_mulan, load_ssl
 from naturalistic_simulation.models.generator import MiniGenerator, network_of

@@ -1,7 +1,7 @@
 """What the small models can do, measured on clips that they never saw: the numbers of their cards."""
 
 import numpy as np
-from naturalistic.probes import probe, ranks, unit, zero_shot
+from naturalistic.features.probes import probe, ranks, unit, zero_shot
 
 GAIN = 0.1  # -20 dB
 

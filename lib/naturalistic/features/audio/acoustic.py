@@ -1,0 +1,230 @@
+"""What can be measured in sound without a trained model: loudness by band, timbre, pitch classes, onsets, tempo.
+
+By librosa (McFee et al. 2015, doi 10.25080/Majora-7b98e3ed-003). Sound is first brought to 22,050 Hz, so that numbers
+of sounds of different rates can be compared; frames of 2,048 samples come every 441 (50 a second).
+
+**Loudness.** A gain g adds 20 log10 g dB to ``mel_mean`` and ``mel`` and changes ``mfcc_mean[0]``; nothing else depends
+on it: what is more than 80 dB below the loudest band of the clip counts as 80 dB below it.
+
+The first call in a process compiles or loads a few functions (numba), which takes some seconds.
+"""
+
+import itertools
+from fractions import Fraction
+
+import joblib
+import librosa
+import numpy as np
+from tqdm import tqdm
+
+from naturalistic.features import stored
+from naturalistic.features.audio.windows import check_times, check_waveforms, n_windows, resample
+
+RATE = 22050  # Hz
+STEP = 441  # samples between frames, 20 ms
+_FFT = 2048
+_MELS, _MFCCS, _BANDS = 64, 20, 6
+_RANGE = 80.0  # dB below the loudest band that are told apart
+_TINY = 1e-20  # power
+_RECIPE = 1  # part of the cache's key: raise it when the same call gives other numbers
+# name and size of each descriptor of a clip, in the order in which a clip's numbers are kept
+SIZES = {
+    "mel_mean": _MELS,
+    "mel_sd": _MELS,
+    "mfcc_mean": _MFCCS,
+    "mfcc_sd": _MFCCS,
+    "chroma": 12,
+    "onset": 3,
+    "tempo": 1,
+    "spectral_mean": 4,
+    "spectral_sd": 4,
+    "contrast": _BANDS + 1,
+}
+
+
+def acoustic(waveforms, sample_rate, *, cache=True, progress=True, n_jobs=1, allow_low_rate=False):
+    """Return descriptors of clips.
+
+    Parameters
+    ----------
+    waveforms : array (n_clips, n_samples) or (n_samples,), or list of arrays (n_samples,)
+        Mono floats of full scale 1, equally long, 1 s or more.
+    sample_rate : float
+        Hz.
+    cache : bool
+        Keep the numbers of each clip, found again by its samples.
+    progress : bool
+        Show a bar if it takes more than 3 s.
+    n_jobs : int
+        Processes.
+    allow_low_rate : bool
+        Take sound below 16,000 Hz.
+
+    Returns
+    -------
+    descriptors : dict of float32 arrays (n_clips, n), or (n,) of one clip by itself
+        ``mel_mean``, ``mel_sd`` (64 bands, dB); ``mfcc_mean``, ``mfcc_sd`` (20); ``chroma`` (12, C to B, mean of
+        frames whose strongest class is 1; tuned to A = 440 Hz); ``onset`` (mean and SD of onset strength, onsets a
+        second); ``tempo`` (beats a minute, up to a factor of two: clicks at 180 are heard as 90); ``spectral_mean``,
+        ``spectral_sd`` (centroid, bandwidth, 85-% roll-off in Hz, flatness from 0 to 1); ``contrast`` (7 bands, dB
+        between peaks and valleys).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If clips are not as expected (see `windows.check_waveforms`) or shorter than 1 s.
+    """
+    clips, single = check_waveforms(waveforms, sample_rate, allow_low_rate=allow_low_rate)
+    _check_duration(clips, sample_rate, 1.0)
+    numbers = np.empty((len(clips), sum(SIZES.values())), np.float32)
+    keys = [stored.key("acoustic", _RECIPE, float(sample_rate), clip) for clip in clips] if cache else []
+    todo = list(range(len(clips)))
+    for k, key in enumerate(keys):
+        if (found := stored.read("acoustic", key, numbers.shape[1:])) is not None:
+            numbers[k] = found
+            todo.remove(k)
+    work = (joblib.delayed(_describe)(clips[k], sample_rate) for k in todo)
+    made = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
+    bar = tqdm(made, total=len(todo), desc="acoustic", unit="clip", delay=3, leave=False, disable=not progress)
+    for values, k in zip(bar, todo):  # the generator first, so that it runs to its end
+        numbers[k] = values
+        if cache:
+            stored.write("acoustic", keys[k], numbers[k])
+    parts = np.split(numbers, np.cumsum(list(SIZES.values()))[:-1], axis=1)
+    return {name: part[0] if single else part for name, part in zip(SIZES, parts)}
+
+
+def log_mel(waveform, sample_rate, n_mels=_MELS, step=0.02):
+    """Return the log-mel spectrogram of a clip.
+
+    Parameters
+    ----------
+    waveform : array (n_samples,)
+    sample_rate : float
+        Hz.
+    n_mels : int
+        Bands, up to 11,025 Hz.
+    step : float
+        s between frames, the first of which is centred on the first sample.
+
+    Returns
+    -------
+    frames : float32 array (n_frames, n_mels)
+        dB of power, not more than 80 below the loudest.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the clip is not as expected, or ``step`` is no positive number of seconds.
+    """
+    check_times(1.0, step)
+    sound = _sound(waveform, sample_rate)
+    hop = max(1, round(step * RATE))
+    power = np.abs(librosa.stft(sound, n_fft=_FFT, hop_length=hop)) ** 2
+    return np.ascontiguousarray(_decibel(librosa.feature.melspectrogram(S=power, sr=RATE, n_mels=n_mels)).T)
+
+
+def acoustic_frames(waveform, sample_rate, step=1.5):
+    """Return features of a clip on a grid of time steps, for encoding models.
+
+    Parameters
+    ----------
+    waveform : array (n_samples,)
+    sample_rate : float
+        Hz.
+    step : float
+        s, such as a TR. Only whole steps count.
+
+    Returns
+    -------
+    features : dict of float32 arrays (n_steps, n)
+        Means over the frames whose centres are in a step: ``mel`` (64, dB), ``chroma`` (12), ``onset`` (1, strength),
+        ``spectral`` (4: centroid, bandwidth, roll-off in Hz, flatness), ``contrast`` (7, dB).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the clip is not as expected, or shorter than a step, or ``step`` is shorter than a frame (0.02 s).
+    """
+    check_times(1.0, step)
+    if step < STEP / RATE:
+        raise ValueError(f"step is {step:g} s, expected at least the {STEP / RATE:g} s between frames")
+    sound = _sound(waveform, sample_rate)
+    n_steps = n_windows(np.size(waveform), sample_rate, step, step)
+    if not n_steps:
+        raise ValueError(f"waveform lasts {np.size(waveform) / sample_rate:g} s, expected {step:g} s or more")
+    frames = _frames(sound)
+    n_frames = len(frames["mel"])
+    # the first frame that is not before each step's beginning, counted in whole numbers
+    edges = [-int(-k * Fraction(str(step)) * RATE // STEP) for k in range(n_steps + 1)]
+    edges = [min(edge, n_frames) for edge in edges]
+    kept = ("mel", "chroma", "onset", "spectral", "contrast")
+    return {
+        name: np.stack([frames[name][a:b].mean(0) for a, b in itertools.pairwise(edges)]).astype(np.float32)
+        for name in kept
+    }
+
+
+def _sound(waveform, sample_rate):
+    """Return one clip, checked, at `RATE`."""
+    clips, single = check_waveforms(waveform, sample_rate)
+    if not single:
+        raise ValueError(f"waveform has shape {np.shape(waveform)}, expected one clip, (n_samples,)")
+    return resample(clips[0], sample_rate, RATE)
+
+
+def _check_duration(clips, sample_rate, least):
+    if (n_samples := min(map(len, clips))) < least * sample_rate:
+        raise ValueError(
+            f"waveforms has clips of {n_samples / sample_rate:g} s, expected at least {least:g} s: onsets and "
+            "tempo need that much"
+        )
+
+
+def _decibel(power):
+    """Return power in dB, float32."""
+    return librosa.power_to_db(power, ref=1.0, amin=_TINY, top_db=_RANGE).astype(np.float32)
+
+
+def _frames(sound):
+    """Return features of each frame, a dict of arrays (n_frames, n), from one spectrogram."""
+    size = np.abs(librosa.stft(sound, n_fft=_FFT, hop_length=STEP))
+    power, how = size**2, {"sr": RATE}
+    mel = _decibel(librosa.feature.melspectrogram(S=power, n_mels=_MELS, **how))
+    features = {
+        "mel": mel,
+        "mfcc": librosa.feature.mfcc(S=mel, n_mfcc=_MFCCS, **how),
+        "chroma": librosa.feature.chroma_stft(S=power, tuning=0.0, **how),
+        "onset": librosa.onset.onset_strength(S=mel, hop_length=STEP, n_fft=_FFT, **how)[None],
+        "spectral": np.concatenate(
+            [
+                librosa.feature.spectral_centroid(S=size, **how),
+                librosa.feature.spectral_bandwidth(S=size, **how),
+                librosa.feature.spectral_rolloff(S=size, **how),
+                librosa.feature.spectral_flatness(S=size, amin=_TINY),
+            ]
+        ),
+        "contrast": librosa.feature.spectral_contrast(S=size, n_bands=_BANDS, **how),
+    }
+    return {name: values.T for name, values in features.items()}
+
+
+def _describe(clip, sample_rate):
+    """Return the numbers of a clip in the order of `SIZES`."""
+    sound = resample(clip, sample_rate, RATE)
+    frames = _frames(sound)
+    strength = frames["onset"][:, 0]
+    onsets = librosa.onset.onset_detect(onset_envelope=strength, sr=RATE, hop_length=STEP)
+    values = {
+        "mel_mean": frames["mel"].mean(0),
+        "mel_sd": frames["mel"].std(0),
+        "mfcc_mean": frames["mfcc"].mean(0),
+        "mfcc_sd": frames["mfcc"].std(0),
+        "chroma": frames["chroma"].mean(0),
+        "onset": [strength.mean(), strength.std(), len(onsets) / (len(sound) / RATE)],
+        "tempo": librosa.feature.tempo(onset_envelope=strength, sr=RATE, hop_length=STEP),
+        "spectral_mean": frames["spectral"].mean(0),
+        "spectral_sd": frames["spectral"].std(0),
+        "contrast": frames["contrast"].mean(0),
+    }
+    return np.concatenate([np.asarray(values[name], np.float32) for name in SIZES])

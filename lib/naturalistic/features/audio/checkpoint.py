@@ -1,0 +1,237 @@
+"""Checkpoints of audio models: found on the hub or in a folder, told apart, loaded without running code, hashed."""
+
+import contextlib
+import hashlib
+import json
+import pickle
+from pathlib import Path
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.utils import validate_repo_id
+from safetensors import SafetensorError
+
+from naturalistic.features.devices import check_device, precision
+from naturalistic.features.text.language_model import hash_parameters, quiet
+from naturalistic.features.text.tokenizer_files import load_tokenizer
+from naturalistic.features.weight_files import check_weights
+from naturalistic.intact import read_json
+
+_FILES = ("*.json", "*.txt", "*.safetensors")
+_PICKLED = ("pytorch_model*.bin",)  # read by torch.load(weights_only=True), which builds tensors and nothing else
+_EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the second as of transformers 5, for a processor
+
+
+def locate(name, revision=None):
+    """Return the folder of a checkpoint, downloaded if it is a hub id that is not in the local cache.
+
+    Parameters
+    ----------
+    name : str or Path
+        A folder, or an id such as "facebook/encodec_24khz".
+    revision : str, optional
+        Branch, tag or commit on the hub.
+
+    Returns
+    -------
+    folder : Path
+        With ``config.json`` and weights.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, no such model, no network, or files are missing; naming them, and how to get them.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _check_files(folder)
+    try:
+        validate_repo_id(str(name))
+    except ValueError:
+        raise FileNotFoundError(
+            f"{str(name)!r} is not a folder, nor can it be the id of a model on the hub: pass a folder written by "
+            "save_pretrained, or an id such as 'facebook/encodec_24khz'"
+        ) from None
+    with contextlib.suppress(LocalEntryNotFoundError, FileNotFoundError):
+        return _check_files(Path(snapshot_download(str(name), revision=revision, local_files_only=True)))
+    return _check_files(_download(str(name), revision))
+
+
+def _download(name, revision):
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
+        if not _weights(folder):
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES + _PICKLED))
+        return folder
+    except RepositoryNotFoundError:
+        raise FileNotFoundError(
+            f"{name!r} is not a folder, and the hub has no model of that name (or it is a gated one: log in with "
+            "`hf auth login`)"
+        ) from None
+    except RevisionNotFoundError:
+        raise FileNotFoundError(f"the model {name!r} has no revision {revision!r} on the hub") from None
+    except Exception as error:
+        # whichever library carries the request has its own errors; all mean that there was no answer
+        raise FileNotFoundError(
+            f"{name!r} is not a folder, not in the local cache, and the hub could not be reached "
+            f"({type(error).__name__}). It needs config.json, model.safetensors, preprocessor_config.json and, to read "
+            f"text, the tokenizer's files: where there is a network, run `hf download {name} --local-dir FOLDER`, "
+            "then pass that folder. The miniature's models ('mini-mulan', 'mini-ssl') need no download"
+        ) from error
+
+
+def _weights(folder):
+    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob(_PICKLED[0]))
+
+
+def _check_files(folder):
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} has no config.json, expected a folder written by save_pretrained")
+    if not _weights(folder):
+        raise FileNotFoundError(f"{folder} has no weights (model.safetensors), expected them beside config.json")
+    return folder
+
+
+def kind(folder):
+    """Return the ``model_type`` of a checkpoint and a description of it for messages; None and it if there is none.
+
+    Raises
+    ------
+    ValueError
+        If its ``config.json`` is a pointer or not JSON.
+    """
+    config = read_json(folder / "config.json")
+    if "model_type" not in config and "mulan" in config:
+        return "muq-mulan", "a MuQ-MuLan"
+    classes = ", ".join(config.get("architectures") or []) or "no architecture stated"
+    return config.get("model_type"), f"a checkpoint of model_type {config.get('model_type')!r} ({classes})"
+
+
+def prepare(source, name, revision, device, dtype, wanted, class_name):
+    """Check what a loader was given and fetch its checkpoint.
+
+    Returns
+    -------
+    folder : Path
+    name, device, number_format : str
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        See `check_device`, `precision`, `locate`, `check_kind`.
+    """
+    device = check_device(device)
+    number_format = precision(device, dtype)
+    folder, name = locate(source, revision), str(name or source)
+    check_kind(folder, name, wanted, class_name)
+    return folder, name, device, number_format
+
+
+def check_kind(folder, name, wanted, class_name):
+    """Check that a folder holds a checkpoint of the ``model_type`` ``wanted``.
+
+    Raises
+    ------
+    ValueError
+        Saying what it is and what was expected.
+    """
+    found, description = kind(folder)
+    if found != wanted:
+        raise ValueError(
+            f"{str(name)!r} is {description}, expected model_type {wanted!r} ({class_name}): pass it to "
+            "features.audio.load, which picks the model by its config.json, or choose another checkpoint"
+        )
+
+
+def load_network(folder, cls, name, device):
+    """Return a network of the class ``cls`` in evaluation mode, float32, from weights only.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If weights were cut short or cannot be read, parameters are missing (anything in their place would be random
+        numbers), or a pickle holds code.
+    """
+    check_weights(folder)
+    safe = bool(list(folder.glob("*.safetensors")))
+    try:
+        with quiet():
+            network, info = cls.from_pretrained(
+                folder, use_safetensors=safe, dtype=torch.float32, local_files_only=True, output_loading_info=True
+            )
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{str(name)!r}: pytorch_model.bin in {folder} holds more than tensors and would run code, so it is not "
+            "loaded. Take a checkpoint with model.safetensors"
+        ) from error
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ValueError(f"{str(name)!r} cannot be read in {folder}, its weights are damaged: {error}") from error
+    if missing := sorted(info["missing_keys"]):
+        raise ValueError(
+            f"{str(name)!r} lacks {len(missing)} parameters of {cls.__name__} ({missing[0]}, ...): the checkpoint is "
+            "of another class, or not complete"
+        )
+    return network.eval().requires_grad_(False).to(device)
+
+
+def tokenizer_of(folder, name):
+    """Return the tokenizer of a folder, silently; see `tokenizer_files.load_tokenizer`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If its files are missing (transformers makes an empty tokenizer of nothing), or cannot be read.
+    """
+    with quiet():
+        return load_tokenizer(folder, str(name))
+
+
+def extractor_of(folder, cls, name):
+    """Return the feature extractor of a folder, which says how sound is turned into what a network hears.
+
+    Parameters
+    ----------
+    folder : Path
+    cls : type
+        Of transformers.
+    name : str
+        Of the checkpoint, for messages.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing describes it.
+    ValueError
+        If its description was cut short, or lacks what transformers would replace by a default.
+    """
+    path = next((folder / file for file in _EXTRACTORS if (folder / file).is_file()), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"{str(name)!r} has no {' or '.join(_EXTRACTORS)}, expected it in {folder} beside the weights"
+        )
+    about = read_json(path)
+    about = about.get("feature_extractor", {}) if path.name == _EXTRACTORS[1] else about
+    if "sampling_rate" not in about:
+        raise ValueError(
+            f"{path} states no sampling_rate, expected one as {cls.__name__}.save_pretrained writes it: transformers "
+            "would make up this and all other options; fetch the file again"
+        )
+    with quiet():
+        return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def digest(network, *extra):
+    """Return a hash (hex) of a network's parameters and configuration, and of anything else that JSON can write.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    *extra
+        Options, and configurations of a feature extractor or tokenizer.
+    """
+    config = network.config.to_dict() if hasattr(getattr(network, "config", None), "to_dict") else {}
+    config = {key: value for key, value in config.items() if key not in ("_name_or_path", "transformers_version")}
+    sha = hashlib.sha256(json.dumps([config, extra], sort_keys=True, default=str).encode())
+    hash_parameters(sha, network)
+    return sha.hexdigest()

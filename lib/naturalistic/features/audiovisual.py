@@ -1,0 +1,173 @@
+"""What a film does to ears and eyes apart from meaning, second by second: features to hold semantic ones against.
+
+From the annotations: how many words are said, and whether anybody speaks. From the film: luminance, loudness and cuts,
+measured elsewhere and brought to seconds by `on_seconds` and `count_events`, or read from
+tables by `datasets.stimulus.stimulus_features`.
+"""
+
+import numpy as np
+
+from naturalistic.datasets.words import without_marks
+from naturalistic.features.text.word_vectors import words_of
+from naturalistic.runs import run_slices
+
+_SECONDS = 1e-6  # s; times are written with a few digits
+
+
+def word_rate(texts, runs=None, unit="words"):
+    """Return how many words are said in each second.
+
+    An utterance stands in all seconds in which it is heard, and its words are spread over them evenly. Bracketed marks
+    of sounds and gaps, such as ``[laughs]`` or ``<unk>``, are no words: see `datasets.words`.
+
+    Parameters
+    ----------
+    texts : Annotations of speech, or list of n_seconds lists of str
+        Utterances.
+    runs : array-like (n_seconds,), optional
+        Those of the annotations by default, else one run.
+    unit : {"words", "characters"}
+        "characters" for languages without blanks between words, such as Japanese; letters and digits count.
+
+    Returns
+    -------
+    rate : float32 array (n_seconds,)
+
+    Raises
+    ------
+    ValueError
+        On another unit.
+    """
+    if unit not in ("words", "characters"):
+        raise ValueError(f"unit is {unit!r}, expected 'words' or 'characters'")
+    texts, runs = _opened(texts, runs)
+    rate = np.zeros(len(texts))
+    for run in run_slices(runs, len(texts)):
+        for first, end, text in _stretches(texts[run]):
+            n = len(words_of(text)) if unit == "words" else sum(map(str.isalnum, text))
+            rate[run.start + first : run.start + end] += n / (end - first)
+    return rate.astype(np.float32)
+
+
+def speech_on(texts):
+    """Return 1 for each second in which something is said, else 0: float32 (n_seconds,)."""
+    texts, _ = _opened(texts, None)
+    return np.array([any(text.strip(". ") for text in second) for second in texts], np.float32)
+
+
+def on_seconds(values, rate, n_seconds):
+    """Return the mean of a measured course over each second.
+
+    Parameters
+    ----------
+    values : array (n_samples,)
+        Such as the mean luminance of each frame, or the loudness of each window, from the start of the run.
+    rate : float
+        Samples a second; seconds may hold different numbers of them (29.97 frames).
+    n_seconds : int
+        Of the run.
+
+    Returns
+    -------
+    means : float32 array (n_seconds,)
+
+    Raises
+    ------
+    ValueError
+        If values are not finite, or do not reach from the first to the last second.
+    """
+    values = np.asarray(values, float)
+    if not (np.isfinite(rate) and rate > 0):
+        raise ValueError(f"rate is {rate!r}, expected samples a second, above 0")
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise ValueError(f"values has shape {values.shape}, expected finite numbers (n_samples,)")
+    second = np.floor(np.arange(len(values)) / rate + _SECONDS).astype(int)
+    inside = second < n_seconds
+    counts = np.bincount(second[inside], minlength=n_seconds)
+    if len(counts) == 0 or not counts.all():
+        raise ValueError(
+            f"values has {len(values)} samples at {rate:g} a second ({len(values) / rate:.2f} s), expected one or more "
+            f"in each of the {n_seconds} s of the run"
+        )
+    return (np.bincount(second[inside], values[inside], n_seconds) / counts).astype(np.float32)
+
+
+def count_events(times, n_seconds):
+    """Return how many events, such as cuts from shot to shot, each second has.
+
+    Parameters
+    ----------
+    times : array-like (n_events,)
+        s from the start of the run.
+    n_seconds : int
+
+    Returns
+    -------
+    counts : float32 array (n_seconds,)
+
+    Raises
+    ------
+    ValueError
+        If a time lies outside of the run.
+    """
+    times = np.asarray(times, float).reshape(-1)
+    wrong = times[~((times >= 0) & (times < n_seconds))]
+    if len(wrong):
+        raise ValueError(f"times has {wrong[0]:g} s, expected 0 up to {n_seconds} s of the run")
+    second = np.minimum(np.floor(times + _SECONDS).astype(int), n_seconds - 1)
+    return np.bincount(second, minlength=n_seconds).astype(np.float32)
+
+
+def controls(texts, measured=None, runs=None, unit="words"):
+    """Return the non-semantic features by name.
+
+    Parameters
+    ----------
+    texts : Annotations of speech, or list of n_seconds lists of str
+    measured : dict of str to array (n_seconds,), optional
+        On the grid of seconds, such as ``luminance``, ``loudness`` and ``cuts``. ``n_words``, words spoken by their
+        exact times, takes the place of `word_rate`.
+    runs, unit
+        See `word_rate`.
+
+    Returns
+    -------
+    spaces : dict of str to float32 array (n_seconds, 1)
+        ``word_rate``, ``speech``, and what was measured.
+
+    Raises
+    ------
+    ValueError
+        If what was measured has another number of seconds, or numbers that are not finite.
+    """
+    found = {"word_rate": word_rate(texts, runs, unit), "speech": speech_on(texts)}
+    for name, values in (measured or {}).items():
+        values = np.asarray(values, np.float32)
+        if values.shape != found["speech"].shape or not np.isfinite(values).all():
+            raise ValueError(
+                f"measured[{name!r}] has shape {values.shape}, expected {found['speech'].shape}, finite: one number a "
+                "second, as the text has"
+            )
+        found["word_rate" if name == "n_words" else name] = values
+    return {name: values[:, None] for name, values in found.items()}
+
+
+def as_space(texts, measured=None, runs=None, unit="words"):
+    """Return `controls` side by side, as one feature space: float32 (n_seconds, n_features); parameters as there."""
+    return np.concatenate(list(controls(texts, measured, runs, unit).values()), axis=1)
+
+
+def _opened(texts, runs):
+    runs = getattr(texts, "runs", None) if runs is None else runs
+    seconds = getattr(texts, "texts", texts)
+    return [[without_marks(text) for text in second] for second in seconds], runs
+
+
+def _stretches(seconds):
+    """Return (first, end, text) of each utterance of a run: the seconds running in which it stands."""
+    open_, found = {}, []
+    for k, second in enumerate([*seconds, []]):
+        here = dict.fromkeys(text for text in second if text.strip(". "))  # no set: its order differs from run to run
+        found += [(open_.pop(text), k, text) for text in list(open_) if text not in here]
+        open_.update({text: k for text in here if text not in open_})
+    return found

@@ -1,0 +1,158 @@
+"""How feature spaces lie: how alike two are, how fast one changes, over how many directions it spreads."""
+
+import numpy as np
+
+from naturalistic.arrays import as_real, check_finite
+from naturalistic.parameters import whole
+from naturalistic.runs import run_slices
+
+
+def cka(first, second):
+    r"""Return the linear centred kernel alignment of two spaces over the same samples.
+
+    .. math:: \frac{\lVert Y^\top X \rVert_F^2}{\lVert X^\top X \rVert_F \, \lVert Y^\top Y \rVert_F}
+
+    for centred X and Y (Kornblith et al. 2019, Similarity of neural network representations revisited, ICML): 1 for
+    spaces that differ by a rotation and a scale, near 0 for unrelated ones if there are many more samples than
+    features. With few samples it is high for anything: hold it against one of them shifted in time.
+
+    Parameters
+    ----------
+    first : array (n_samples, n_features)
+    second : array (n_samples, other n_features)
+
+    Returns
+    -------
+    alignment : float
+        From 0 to 1; NaN where a space is constant.
+
+    Raises
+    ------
+    ValueError
+        If the samples of the two differ in number, or a value is not finite.
+    """
+    X, Y = _centred(first, "first"), _centred(second, "second")
+    if len(X) != len(Y):
+        raise ValueError(f"first has {len(X)} samples and second {len(Y)}, expected the same samples in both")
+    if min(X.shape[1], Y.shape[1]) > len(X):
+        K, L = X @ X.T, Y @ Y.T
+        shared, own = (K * L).sum(), np.linalg.norm(K) * np.linalg.norm(L)
+    else:
+        shared = np.linalg.norm(Y.T @ X) ** 2
+        own = np.linalg.norm(X.T @ X) * np.linalg.norm(Y.T @ Y)
+    return float(shared / own) if own > 0 else float("nan")
+
+
+def autocorrelation(features, lags, runs=None):
+    """Return how much of a space is still there some samples later, inside runs.
+
+    Parameters
+    ----------
+    features : array (n_samples, n_features)
+        Centred in each run here.
+    lags : sequence of int
+        Samples; a run that is not longer than a lag has no part in it.
+    runs : array-like (n_samples,), optional
+
+    Returns
+    -------
+    r : array (n_lags,)
+        Sum over runs and features of lagged products, over the sum of squares of the same samples: 1 at lag 0. NaN for
+        a constant space, or a lag that no run is longer than.
+
+    Raises
+    ------
+    ValueError
+        If the shape differs, a value is not finite, or a lag is no whole number of 0 or more.
+    """
+    X, lags = as_real(features, "features"), _check_lags(lags)
+    if X.ndim != 2:
+        raise ValueError(f"features has shape {X.shape}, expected (n_samples, n_features)")
+    check_finite(X, "features")
+    products, squares = np.zeros(len(lags)), np.zeros(len(lags))
+    for rows in run_slices(runs, len(X)):
+        run = X[rows].astype(np.float64)
+        run = run - run.mean(axis=0)
+        power = (run**2).sum(axis=1)
+        for k, lag in enumerate(lags.tolist()):
+            if lag < len(run):
+                early, late = slice(0, len(run) - lag), slice(lag, len(run))
+                products[k] += np.einsum("ij,ij->", run[early], run[late])
+                squares[k] += np.sqrt(power[early].sum() * power[late].sum())
+    return np.divide(products, squares, out=np.full(len(lags), np.nan), where=squares > 0)
+
+
+def persistence(texts, lags, runs=None):
+    """Return how often a second has the very text that it had some seconds before, inside runs.
+
+    Parameters
+    ----------
+    texts : list of hashable (n_seconds,)
+        One annotator's text of each second; "" where there is none, which is left out.
+    lags : sequence of int
+        Seconds.
+    runs : array-like (n_seconds,), optional
+
+    Returns
+    -------
+    share : array (n_lags,)
+        Of the seconds with a text and a second that much later in the same run; NaN where there is none.
+
+    Raises
+    ------
+    ValueError
+        If a lag is no whole number of 0 or more.
+    """
+    lags = _check_lags(lags)
+    names, codes = np.unique(np.array([str(text) for text in texts]), return_inverse=True)
+    codes = np.where(names[codes] == "", -1, codes)
+    same, all_ = np.zeros(len(lags)), np.zeros(len(lags))
+    for rows in run_slices(runs, len(codes)):
+        run = codes[rows]
+        for k, lag in enumerate(lags.tolist()):
+            early, late = run[: max(len(run) - lag, 0)], run[lag:]
+            there = early >= 0
+            same[k] += np.sum(early[there] == late[there])
+            all_[k] += there.sum()
+    return np.divide(same, all_, out=np.full(len(lags), np.nan), where=all_ > 0)
+
+
+def participation(features):
+    r"""Return over how many directions a space spreads, :math:`(\sum_i \lambda_i)^2 / \sum_i \lambda_i^2`.
+
+    With the eigenvalues of its covariance (Gao et al. 2017, bioRxiv 214262): 1 for a line, n_features for a ball.
+
+    Parameters
+    ----------
+    features : array (n_samples, n_features)
+
+    Returns
+    -------
+    dimensions : float
+        NaN for a constant space.
+
+    Raises
+    ------
+    ValueError
+        If there are no samples, or a value is not finite.
+    """
+    X = _centred(features, "features")
+    gram = X.T @ X if X.shape[1] <= len(X) else X @ X.T
+    spread = np.trace(gram)
+    return float(spread**2 / (gram**2).sum()) if spread > 0 else float("nan")
+
+
+def _check_lags(lags):
+    """Return lags as an int array (n_lags,)."""
+    if np.ndim(lags) != 1:
+        raise ValueError(f"lags are {lags!r}, expected a list of whole numbers, 0 or more")
+    return np.array([whole(f"lags[{k}]", lag, 0) for k, lag in enumerate(lags)], dtype=int)
+
+
+def _centred(X, name):
+    X = as_real(X, name)
+    if X.ndim != 2 or not len(X):
+        raise ValueError(f"{name} has shape {X.shape}, expected (n_samples, n_features)")
+    check_finite(X, name)
+    X = X.astype(np.float64)
+    return X - X.mean(axis=0)

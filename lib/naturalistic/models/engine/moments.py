@@ -1,0 +1,171 @@
+"""Scores of every alpha from the moments of few predictions.
+
+Correlation and r2 need of the predictions of an alpha only their squared norm, their product with the targets
+and their mean. All three follow from the predictions of the few ``factors`` that span the filters of all alphas
+(`naturalistic.models.engine.filters`). Two exact ways to get them; `Judge` takes the cheaper:
+
+`Direct`
+    makes the factors' predictions, ``n_test`` rows each. Best for short test sets.
+`Rotated`
+    turns the targets into the eigenbasis once, where the norm needs the triangle R of a QR decomposition of the
+    test features (at most rank rows, half of them zeros) and the product is a sum over eigenvectors.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+from naturalistic.models.engine.filters import TOLERANCE, compress, shrinkage
+
+SLAB = 256  # targets at a time in elementwise steps: their arrays stay in cache
+N_STEPS = 8  # steps of the staircase that stands for a triangle: 9/16 of the square's work
+
+
+class TargetStats(NamedTuple):
+    """Means and sums of squares of the targets over a fold's rows, float64, one value a target."""
+
+    test_mean: torch.Tensor
+    test_ss: torch.Tensor  # about the test mean; 0 exactly where the target is constant
+    train_mean: torch.Tensor  # zeros without intercept
+    train_varies: torch.Tensor  # bool
+
+
+class Direct:
+    """Moments from the predictions of each factor: one product with ``(n_test + 1) * n_factors`` rows."""
+
+    def __init__(self, spectrum, factors, dtype, n_targets):
+        self.n_factors, self.n_test = factors.shape[1], len(spectrum.Z)
+        W = spectrum.W.to(dtype)
+        blocks = [(spectrum.Z * f).to(dtype) @ W for f in factors.T]
+        self.rows = torch.cat(blocks) if blocks else W[:0]
+        self.mean_rows = (factors.T * spectrum.Z_mean).to(dtype) @ W
+
+    def moments(self, B_train, _, Y_test):
+        """Return norms (n_targets, k, k), products (n_targets, k) and means (n_targets, k) of k factors."""
+        norms, products = [], []
+        for start in range(0, B_train.shape[1], SLAB):
+            slab = slice(start, start + SLAB)
+            predicted = (B_train[:, slab].T @ self.rows.T).view(-1, self.n_factors, self.n_test)
+            norms.append(torch.bmm(predicted, predicted.mT))
+            products.append(torch.bmm(predicted, Y_test[:, slab].T.contiguous()[:, :, None])[:, :, 0])
+        return torch.cat(norms), torch.cat(products), B_train.T @ self.mean_rows.T
+
+
+class Rotated:
+    """Moments in the eigenbasis: norm by the triangle of the test features, product by a sum."""
+
+    def __init__(self, spectrum, factors, dtype, n_targets):
+        (n_test, rank), n_factors = spectrum.Z.shape, factors.shape[1]
+        saved = n_factors * (2 * n_test * rank - stair_work(n_test, rank))
+        if n_targets * saved > 16 * n_test * rank**2:  # what the decomposition costs, in float64
+            R, step = torch.linalg.qr(spectrum.Z, mode="r").R, max(64, -(-rank // N_STEPS))
+        else:
+            R, step = spectrum.Z, n_test
+        self.stairs = [(k, R[k : k + step, k:].T.to(dtype).contiguous()) for k in range(0, len(R), step)]
+        self.W, self.W_test = spectrum.W.to(dtype), spectrum.W_test.to(dtype)
+        self.factors = factors.to(dtype)
+        self.mean_factors = (factors * spectrum.Z_mean[:, None]).to(dtype)
+
+    def moments(self, B_train, B_test, _):
+        """Return norms (n_targets, k, k), products (n_targets, k) and means (n_targets, k) of k factors."""
+        norms, products, means = [], [], []
+        factors = self.factors.T.contiguous()
+        for start in range(0, B_train.shape[1], SLAB):
+            slab = slice(start, start + SLAB)
+            w = B_train[:, slab].T @ self.W.T
+            products.append((w * (B_test[:, slab].T @ self.W_test.T)) @ self.factors)
+            means.append(w @ self.mean_factors)
+            filtered = (w[:, None, :] * factors).view(-1, w.shape[1])
+            norm = 0
+            for first, stair in self.stairs:
+                part = (filtered[:, first:] @ stair).view(len(w), len(factors), -1)
+                norm = norm + torch.bmm(part, part.mT)
+            norms.append(norm)
+        return torch.cat(norms), torch.cat(products), torch.cat(means)
+
+
+class Judge:
+    """Scores of all alphas on one fold.
+
+    Parameters
+    ----------
+    spectrum : naturalistic.models.engine.spectrum.Spectrum
+    alphas : tensor (n_alphas,)
+    scoring : {"correlation", "r2"}
+    dtype : torch.dtype
+        Precision of the large products.
+    n_targets : int
+        How many targets will be scored: sets which way is the cheaper.
+    """
+
+    def __init__(self, spectrum, alphas, scoring, dtype, n_targets):
+        self.scoring, self.n_test, self.dual = scoring, len(spectrum.Z), spectrum.dual
+        factors, self.mixing = compress(shrinkage(spectrum.eigenvalues, alphas), TOLERANCE[dtype])
+        self.empty = len(spectrum.eigenvalues) == 0
+        way = Direct if direct_is_cheaper(spectrum, factors.shape[1], n_targets) else Rotated
+        self.way = None if self.empty else way(spectrum, factors, dtype, n_targets)
+
+    @property
+    def n_bytes(self):
+        """Memory that the judge keeps."""
+        kept = [] if self.empty else [x for value in vars(self.way).values() for x in _tensors(value)]
+        return sum(x.numel() * x.element_size() for x in kept)
+
+    def scores(self, B_train, B_test, Y_test, stats):
+        """Return the scores (n_alphas, n_targets), float64; 0 where a score is not defined.
+
+        Parameters
+        ----------
+        B_train : tensor (q, n_targets)
+            ``Q_train' Y_train`` (primal) or ``Y_train`` (dual).
+        B_test : tensor (q, n_targets)
+            ``Q_test' Y_test`` (primal) or ``Y_test`` (dual).
+        Y_test : tensor (n_test, n_targets)
+        stats : TargetStats
+        """
+        if self.empty:
+            ss = cross = mean = torch.zeros(
+                (self.mixing.shape[1], Y_test.shape[1]), dtype=torch.float64, device=Y_test.device
+            )
+        else:
+            norms, products, means = (m.to(torch.float64) for m in self.way.moments(B_train, B_test, Y_test))
+            pairs = (self.mixing[:, None, :] * self.mixing[None, :, :]).flatten(0, 1)
+            ss = (norms.flatten(1) @ pairs).T.clamp(min=0)
+            cross, mean = (products @ self.mixing).T, (means @ self.mixing).T
+        score = (
+            self._correlation(ss, cross, stats) if self.scoring == "correlation" else self._r2(ss, cross, mean, stats)
+        )
+        return torch.nan_to_num(score, nan=0.0, posinf=0.0, neginf=0.0)
+
+    def _correlation(self, ss, cross, stats):
+        defined = (ss > 0) & (stats.test_ss > 0) & stats.train_varies
+        size = (ss * stats.test_ss).sqrt()
+        return torch.where(defined, cross / size, torch.zeros_like(cross)).clamp(-1, 1)
+
+    def _r2(self, ss, cross, mean, stats):
+        shift = stats.test_mean - stats.train_mean - mean * stats.train_varies
+        varies = stats.train_varies.to(ss.dtype)
+        residual = stats.test_ss - (2 * cross - ss) * varies + self.n_test * shift**2
+        return torch.where(stats.test_ss > 0, 1 - residual / stats.test_ss, torch.zeros_like(cross))
+
+
+def _tensors(value):
+    """Return the tensors in a value: itself, or those in (lists of) tuples."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    return [x for part in value for x in _tensors(part)] if isinstance(value, (list, tuple)) else []
+
+
+def direct_is_cheaper(spectrum, n_factors, n_targets):
+    """Say whether `Direct` takes fewer operations than `Rotated` (products in float64 count twice)."""
+    (n_test, rank), q, k = spectrum.Z.shape, spectrum.W.shape[1], n_factors
+    q_test = spectrum.W_test.shape[1]
+    direct = 2 * n_test * q * k * (n_targets + rank)
+    rotated = n_targets * (2 * rank * (q + q_test) + k * stair_work(n_test, rank)) + 8 * n_test * rank**2
+    return direct <= rotated
+
+
+def stair_work(n_test, rank):
+    """Return the operations of one product with the staircase of a triangle of ``min(n_test, rank)`` rows."""
+    rows = min(n_test, rank)
+    return 2 * rows * rank - rows**2 * (1 - 1 / N_STEPS)

@@ -1,0 +1,1 @@
+"""Reporting: results of chapters as files, tables and sentences, and published numbers beside them."""
