@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from naturalistic import anatomy, decoding, encoding, inference, parameters
-from naturalistic.encoding.bootstrap import BlockSums, interval
+from naturalistic.encoding import FoldSplit
+from naturalistic.encoding.bootstrap import BlockSums, score_interval
 from naturalistic.features import delays, geometry, pca, probes, timing
 from naturalistic.models import folds
 from naturalistic.models.banded import BandedRidgeCV
@@ -31,7 +32,7 @@ CALLS = [
     ("n_boot", lambda n: inference.bootstrap_interval(A, n), 20),
     ("seed", lambda n: inference.bootstrap_interval(A, 5, seed=n), 20),
     ("n_averaged", lambda n: inference.noise_ceiling([0.5], n), 2),
-    ("n_permutations", lambda n: encoding.group_accuracy(A, B[None], MODEL, n_permutations=n, **HOW), 2),
+    ("n_permutations", lambda n: encoding.group_accuracy(A, B[None], MODEL, FoldSplit(**HOW), n_permutations=n), 2),
     ("cv", lambda n: RidgeCV([1.0], n).fit(A, B, RUNS), 2),
     ("cv", lambda n: cross_val_predict(MODEL, A, B, RUNS, n), 2),
     ("gap", lambda n: RidgeCV([1.0], 2, gap=n).fit(A, B, RUNS), 1),
@@ -62,14 +63,14 @@ CALLS = [
     ("n_boot", lambda n: decoding.clip_interval(A[:, 0], n_boot=n), 20),
     ("n_best", lambda n: decoding.fit_decoder(A, B, RUNS, parcels=np.array([0, 0, 1]), model=MODEL, n_best=n), 2),
     ("n_voxels", lambda n: decoding.fit_decoder(A, B, RUNS, "voxels", model=MODEL, n_voxels=[n]), 2),
-    ("n_permutations", lambda n: encoding.score((A, B), RUNS, n_permutations=n), 5),
+    ("n_permutations", lambda n: encoding.score(encoding.Prediction(A, B, RUNS), n_permutations=n), 5),
     ("block", lambda n: BlockSums(RUNS, 3, n), 5),
-    ("n_boot", lambda n: interval(SUMS, [(1, ())], n_boot=n), 5),
-    ("seed", lambda n: interval(SUMS, [(1, ())], n_boot=3, seed=n), 5),
+    ("n_boot", lambda n: score_interval(SUMS, [(1, ())], n_boot=n), 5),
+    ("seed", lambda n: score_interval(SUMS, [(1, ())], n_boot=3, seed=n), 5),
     ("n_delays", lambda n: encoding.mean_over_delays(A, n), 3),
     ("n_axes", lambda n: encoding.weight_axes([A], n), 2),
-    ("n_axes", lambda n: encoding.stability([A, B], n), 2),
-    ("n", lambda n: encoding.extremes([str(k) for k in range(100)], A, n), 2),
+    ("n_axes", lambda n: encoding.axes_stability([A, B], n), 2),
+    ("n", lambda n: encoding.extreme_texts([str(k) for k in range(100)], A, n), 2),
 ]
 
 
@@ -133,8 +134,11 @@ RAGGED = {
     "t_test": (lambda: inference.t_test_over_subjects([A[0], A[0, :2]]), r"subject 2 has shape \(2,\)"),
     "sign_flip": (lambda: inference.sign_flip_over_subjects([A[0], A[0, :2]]), r"values: subject 2 has shape \(2,\)"),
     "bootstrap": (lambda: inference.bootstrap_interval([A[0], A[0, :2]]), r"values: subject 2 has shape \(2,\)"),
-    "group": (lambda: encoding.group_accuracy(A, SUBJECTS, MODEL, **HOW), r"bold: subject 2 .* as subject 1"),
-    "repeats_itself": (lambda: encoding.repeats_itself(SUBJECTS), r"repeats: repeat 2 has shape \(90, 3\)"),
+    "group": (
+        lambda: encoding.group_accuracy(A, SUBJECTS, MODEL, FoldSplit(**HOW)),
+        r"bold: subject 2 .* as subject 1",
+    ),
+    "reliable_voxels": (lambda: encoding.reliable_voxels(SUBJECTS), r"repeats: repeat 2 has shape \(90, 3\)"),
     "scores": (lambda: encoding.best_space([[1.0, 2], [1.0]]), r"scores: element 2 has shape \(1,\)"),
 }
 
@@ -159,7 +163,7 @@ GROUPS = {
     [
         lambda groups: RidgeCV([1], 2).fit(A, B, groups),
         lambda groups: cross_val_predict(MODEL, A, B, groups, 2),
-        lambda groups: encoding.held_out_predictions(A, B, MODEL, **HOW | {"groups": groups}),
+        lambda groups: encoding.fit_predict(A, B, MODEL, FoldSplit(**HOW | {"groups": groups})),
         lambda groups: list(folds.GroupGapKFold(2).split(A, None, groups)),
         lambda groups: folds.check_folds([([0, 1], [2])], 100, groups),
     ],

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from naturalistic.encoding.comparison import shared_map
+from naturalistic.encoding.comparison import consensus_map
 from naturalistic.encoding.group import map_over_subjects, stacked
 from naturalistic.inference import fdr
 from naturalistic.inference.prevalence import prevalence
@@ -95,12 +95,12 @@ def test_fewer_subjects_than_least_do_not_count(made):
 def test_a_shared_map_is_the_mean_where_most_are_significant(made):
     r, p = made
     marks = np.where(np.isnan(p), np.nan, p <= 0.05)
-    shared = joined(shared_map(sides(r), sides(marks)))
+    shared = joined(consensus_map(sides(r), sides(marks)))
     wide = [np.mean(marks[:, k][~np.isnan(marks[:, k])]) > 0.5 if k != 35 else False for k in range(70)]
     expected = [np.nanmean(r[:, k]) if wide[k] else np.nan for k in range(70)]
     np.testing.assert_allclose(shared, expected)
     with pytest.raises(ValueError, match=r"significant\[0\] has shapes .* expected .*as of the first subject"):
-        shared_map(sides(r), [{"left": m["left"]} for m in sides(marks)])
+        consensus_map(sides(r), [{"left": m["left"]} for m in sides(marks)])
 
 
 GOOD = sides(np.zeros((3, 70)) + np.arange(3)[:, None])

@@ -155,7 +155,7 @@ def test_a_floor_on_the_ceiling_is_no_guard_and_reliability_is():
     noise = np.random.default_rng(2).standard_normal((4, 300, 2000)).astype(np.float32)
     ceiling = noise_ceiling(noise, 4)
     assert np.mean(ceiling > 0.1) > 0.4
-    reliable = encoding.repeats_itself(noise, n_permutations=200)
+    reliable = encoding.reliable_voxels(noise, n_permutations=200)
     share = normalize(np.full(2000, 0.05), ceiling, reliable)
     assert np.mean(np.isfinite(share)) < 0.01
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from naturalistic import encoding, plotting
 from naturalistic.datasets import music_genre
-from naturalistic.encoding import HeldOut
+from naturalistic.encoding import Prediction, Split
 from naturalistic.encoding.design import design
 from naturalistic.features.audio import on_trs
 from naturalistic.features.audio.acoustic import acoustic_frames
@@ -13,7 +13,6 @@ from naturalistic.features.delays import fir
 from naturalistic.inference import circular_shift_null, explainable_variance, p_values
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.ridge import RidgeCV
-from naturalistic.models.scoring import correlation
 from naturalistic.plotting.surface import commonest
 from naturalistic_simulation.false_positives import false_positives
 from scipy.signal import lfilter
@@ -56,7 +55,7 @@ def simulate(seed=0, n_voxels=6, noise=1.5):
     signal = [x / x.std(axis=0) for x in signal] + [np.zeros((len(runs), n_voxels // 3))]
     bold = np.concatenate(signal, axis=1)
     bold += noise * lfilter([0.8], [1, -0.6], rng.standard_normal(bold.shape), axis=0)
-    how = {"test": test, "delays": LAGS, "tr": TR, "runs": runs, "merge": music_genre.repeats}
+    how = {"test": test, "delays": LAGS, "tr": TR, "runs": runs, "repeats": music_genre.repeats}
     return spaces, bold.astype(np.float32), how
 
 
@@ -131,7 +130,8 @@ def test_bad_vectors_are_named(case):
 
 def test_predictions_equal_a_plain_ridge_and_a_loop_over_repeats():
     spaces, bold, how = simulate()
-    held_out, ids = encoding.predict_test_runs(spaces, bold, RidgeCV(alphas=[10.0], cv=3), **how)
+    held_out = encoding.fit_predict(spaces, bold, RidgeCV(alphas=[10.0], cv=3), Split(**how))
+    ids = held_out.runs
     test, runs = how["test"], how["runs"]
     X = design(spaces, LAGS, TR, runs, ~test).astype(float)
     fitted = Ridge(alpha=10.0).fit(X[~test], bold[~test].astype(float))
@@ -144,7 +144,8 @@ def test_predictions_equal_a_plain_ridge_and_a_loop_over_repeats():
 
 def test_without_repeats_every_test_tr_is_predicted():
     spaces, bold, how = simulate()
-    held_out, ids = encoding.predict_test_runs(spaces["a"], bold, RidgeCV(cv=3), **how | {"merge": None})
+    held_out = encoding.fit_predict(spaces["a"], bold, RidgeCV(cv=3), Split(**how | {"repeats": None}))
+    ids = held_out.runs
     assert held_out.measured.shape == (480, 6)
     np.testing.assert_array_equal(ids, how["runs"][how["test"]])
 
@@ -152,10 +153,10 @@ def test_without_repeats_every_test_tr_is_predicted():
 @pytest.mark.parametrize("model", [RidgeCV(cv=3), BandedRidgeCV(cv=3, n_draws=3, progress=False)])
 def test_the_test_runs_move_nothing_that_was_fitted(model):
     spaces, bold, how = simulate()
-    before = encoding.predict_test_runs(spaces, bold, model, **how)[0]
+    before = encoding.fit_predict(spaces, bold, model, Split(**how))
     changed = bold.copy()
     changed[how["test"]] += 50 * np.random.default_rng(6).standard_normal((480, 6)).astype(np.float32)
-    after = encoding.predict_test_runs(spaces, changed, model, **how)[0]
+    after = encoding.fit_predict(spaces, changed, model, Split(**how))
     np.testing.assert_array_equal(after.predicted, before.predicted)
     assert not np.allclose(after.measured, before.measured)
 
@@ -164,8 +165,9 @@ def test_a_memory_map_gives_the_same(tmp_path):
     spaces, bold, how = simulate()
     np.save(tmp_path / "bold.npy", bold)
     mapped = np.load(tmp_path / "bold.npy", mmap_mode="r")
-    for a, b in zip(*(encoding.predict_test_runs(spaces, x, RidgeCV(cv=3), **how)[0] for x in (bold, mapped))):
-        np.testing.assert_array_equal(a, b)
+    a, b = (encoding.fit_predict(spaces, x, RidgeCV(cv=3), Split(**how)) for x in (bold, mapped))
+    np.testing.assert_array_equal(a.measured, b.measured)
+    np.testing.assert_array_equal(a.predicted, b.predicted)
 
 
 def test_the_planted_space_is_found_and_its_own_variance():
@@ -173,11 +175,11 @@ def test_the_planted_space_is_found_and_its_own_variance():
     model = RidgeCV(alphas=np.logspace(0, 4, 5), cv=3)
     weights = [[1, 0], [0.9, 0.1], [0.5, 0.5], [0.1, 0.9], [0, 1]]  # either space alone is among them
     banded = BandedRidgeCV(alphas=np.logspace(0, 4, 5), cv=3, n_draws=weights, progress=False)
-    scores = {k: encoding.score(*encoding.predict_test_runs(x, bold, model, **how)) for k, x in spaces.items()}
-    both = encoding.score(*encoding.predict_test_runs(spaces, bold, banded, **how))
+    scores = {k: encoding.score(encoding.fit_predict(x, bold, model, Split(**how))) for k, x in spaces.items()}
+    both = encoding.score(encoding.fit_predict(spaces, bold, banded, Split(**how)))
     assert scores["a"].significant[:10].all() and scores["b"].significant[10:20].all()
     assert np.mean([s.significant[20:].mean() for s in scores.values()]) <= 0.1
-    parts = encoding.divide(scores["a"].r2, scores["b"].r2, both.r2)
+    parts = encoding.variance_partitioning(scores["a"].r2, scores["b"].r2, both.r2)
     only_a, only_b = (x.reshape(3, 10).mean(axis=1) for x in parts[:2])
     assert only_a[0] > 0.4 and only_b[1] > 0.4
     assert np.abs([only_a[1], only_b[0], only_a[2], only_b[2]]).max() < 0.06
@@ -188,7 +190,7 @@ def test_repeats_are_told_from_noise():
     _, bold, how = simulate(n_voxels=60, noise=1.0)
     test = how["test"]
     repeats, ids = music_genre.repeats(bold[test], how["runs"][test])
-    reliable = encoding.repeats_itself(repeats, ids, seed=1)
+    reliable = encoding.reliable_voxels(repeats, ids, seed=1)
     assert reliable[:40].mean() > 0.95 and reliable[40:].mean() <= 0.1
     assert np.median(explainable_variance(repeats, ids)[:40]) > 0.2
 
@@ -203,19 +205,20 @@ def test_the_null_holds_its_level_with_constant_predictions_of_clips():
         measured = lfilter([1], [1, -0.5], rng.standard_normal((600, 100)), axis=0)
         measured, predicted = (x.reshape(6, 100, -1) for x in (measured, predicted))
         pair = [(x - x.mean(axis=1, keepdims=True)).reshape(600, -1) for x in (measured, predicted)]
-        share.append(np.mean(encoding.score(HeldOut(*pair), runs, n_permutations=199).p <= 0.05))
+        share.append(np.mean(encoding.score(Prediction(*pair, runs), n_permutations=199).p <= 0.05))
     assert abs(np.mean(share) - 0.05) < 0.02
 
 
 def test_score_is_of_the_pieces_it_is_made_of():
     spaces, bold, how = simulate()
-    held_out, ids = encoding.predict_test_runs(spaces, bold, RidgeCV(cv=3), **how)
-    found = encoding.score(held_out, ids, n_permutations=50, seed=9)
-    np.testing.assert_array_equal(found.r, correlation(*held_out))
-    null = circular_shift_null(*held_out, ids, 50, 1, 9)
+    held_out = encoding.fit_predict(spaces, bold, RidgeCV(cv=3), Split(**how))
+    ids = held_out.runs
+    found = encoding.score(held_out, n_permutations=50, seed=9)
+    np.testing.assert_array_equal(found.r, held_out.correlation())
+    null = circular_shift_null(held_out.measured, held_out.predicted, ids, 50, 1, 9)
     np.testing.assert_array_equal(found.p, p_values(found.r, null))
-    constant = HeldOut(np.where(np.arange(6) == 2, 0, held_out.measured).astype(np.float32), held_out.predicted)
-    lost = encoding.score(constant, ids, n_permutations=50)
+    measured = np.where(np.arange(6) == 2, 0, held_out.measured).astype(np.float32)
+    lost = encoding.score(Prediction(measured, held_out.predicted, ids), n_permutations=50)
     assert np.isnan([lost.r[2], lost.r2[2], lost.p[2]]).all() and not lost.significant[2]
 
 
@@ -245,7 +248,7 @@ def test_the_best_space_of_equals_is_seldom_significant():
 
 def test_means_by_region():
     values = [np.array([1, 2, np.nan, 4, 7.0]), np.array([True, False])]
-    found = encoding.by_region(values, [np.array([0, 0, 0, 2, -1]), np.array([1, 1])], ["x", "y", "z"])
+    found = encoding.mean_by_region(values, [np.array([0, 0, 0, 2, -1]), np.array([1, 1])], ["x", "y", "z"])
     expected = {"x": [1.5, np.nan], "y": [np.nan, 0.5], "z": [4, np.nan], "elsewhere": [7, np.nan]}
     assert list(found) == list(expected)
     for name, means in expected.items():
@@ -256,7 +259,8 @@ def test_parts_by_region_keep_their_names_and_sum():
     rng = np.random.default_rng(11)
     labels = [np.array([0, 1, 1, -1, 0]), np.array([1, 1, 0])]
     whole = [rng.random((3, len(x))) for x in labels]
-    found = encoding.parts_by_region([encoding.divide(*x) for x in whole], labels, ["x", "y"], ["joint", "acoustic"])
+    parts = [encoding.variance_partitioning(*x) for x in whole]
+    found = encoding.partition_by_region(parts, labels, ["x", "y"], ["joint", "acoustic"])
     assert list(found) == ["only joint", "only acoustic", "shared"] and list(found["shared"]) == ["x", "y"]
     total = sum(part["x"] for part in found.values())
     np.testing.assert_allclose(total, [x[2][y == 0].mean() for x, y in zip(whole, labels)])
@@ -282,9 +286,9 @@ def test_means_by_label_are_those_of_each_row():
 def test_a_map_is_shared_by_most_of_those_who_have_a_voxel_there():
     maps = [{"left": np.array([0.2, 0.4, np.nan, np.nan])}, {"left": np.array([0.4, 0.2, 0.3, np.nan])}]
     marks = [{"left": np.array([1, 1, np.nan, np.nan])}, {"left": np.array([1, 0, 1, np.nan])}]
-    np.testing.assert_allclose(encoding.shared_map(maps, marks)["left"], [0.3, np.nan, 0.3, np.nan])
+    np.testing.assert_allclose(encoding.consensus_map(maps, marks)["left"], [0.3, np.nan, 0.3, np.nan])
     with pytest.raises(ValueError, match="maps are of 2 subjects and significant of 1"):
-        encoding.shared_map(maps, marks[:1])
+        encoding.consensus_map(maps, marks[:1])
 
 
 def test_false_positives_are_counted_by_distance():
@@ -301,7 +305,7 @@ BAD_RUNS = {
     "no test run": ({"test": np.zeros(1200, bool)}, "test marks 0 of 1200 TRs.*has the subject test runs"),
     "no training run": ({"test": np.ones(1200, bool)}, "test marks 1200 of 1200 TRs"),
     "half a run": ({"test": np.arange(1200) >= 780}, "a part of the run at TRs 720 to 839: mark it whole"),
-    "numbers": ({"test": np.arange(480)}, r"test is int64 of shape \(480,\), expected bool \(1200,\)"),
+    "numbers": ({"test": np.arange(480)}, r"test is int64 of shape \(480,\) and runs has shape \(1200,\)"),
     "runs too short": ({"runs": np.zeros(7)}, r"runs has shape \(7,\)"),
 }
 
@@ -311,18 +315,18 @@ def test_bad_runs_are_named(case):
     wrong, message = BAD_RUNS[case]
     spaces, bold, how = simulate()
     with pytest.raises(ValueError, match=message):
-        encoding.predict_test_runs(spaces, bold, RidgeCV(cv=3), **how | wrong)
+        encoding.fit_predict(spaces, bold, RidgeCV(cv=3), Split(**how | wrong))
 
 
 def test_other_bad_input_is_named():
     with pytest.raises(ValueError, match=r"first, second and both have shapes \(2,\), \(3,\), \(2,\)"):
-        encoding.divide(np.ones(2), np.ones(3), np.ones(2))
+        encoding.variance_partitioning(np.ones(2), np.ones(3), np.ones(2))
     with pytest.raises(ValueError, match="two spaces or more"):
         encoding.best_space(np.ones((1, 5, 3)))
     with pytest.raises(ValueError, match="repeats has shape"):
-        encoding.repeats_itself(np.ones((1, 30, 3)))
+        encoding.reliable_voxels(np.ones((1, 30, 3)))
     with pytest.raises(ValueError, match=r"values are of 1 subjects and labels of 1, of shapes \[\(\(3,\), \(2,\)\)\]"):
-        encoding.by_region([np.ones(3)], [np.zeros(2, int)], ["x"])
+        encoding.mean_by_region([np.ones(3)], [np.zeros(2, int)], ["x"])
     with pytest.raises(ValueError, match="labels has shape"):
         on_trs.one_hot([])
 

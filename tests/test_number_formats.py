@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from naturalistic import decoding, encoding, inference
 from naturalistic.arrays import mean_and_sd
-from naturalistic.encoding import design
+from naturalistic.encoding import FoldSplit, Split, design
 from naturalistic.features import delays, geometry, pca, probes, timing
 from naturalistic.features.audio import on_trs
 from naturalistic.models import scoring
@@ -83,8 +83,8 @@ PAIRS = {
     "BandedRidgeCV": lambda x, y: fitted(BANDED, {"x": x}, y),
     "fit_many": lambda x, y: fit_many(MODEL, [x], y, GROUPS)[0].coef_,
     "cross_val_predict": lambda x, y: cross_val_predict(MODEL, x, y, GROUPS, 3),
-    "held_out_predictions": lambda x, y: encoding.held_out_predictions(x, y, MODEL, **HOW).predicted,
-    "held_out, confounds": lambda x, y: encoding.held_out_predictions(x, y, MODEL, confounds=y, **HOW).measured,
+    "fit_predict, folds": lambda x, y: encoding.fit_predict(x, y, MODEL, FoldSplit(**HOW)).predicted,
+    "held_out, confounds": lambda x, y: encoding.fit_predict(x, y, MODEL, FoldSplit(**HOW), confounds=y).measured,
     "circular_shift_null": lambda x, y: inference.circular_shift_null(y, y, GROUPS, 20, 1),
     "block_permutation_null": lambda x, y: inference.block_permutation_null(y, y, GROUPS, 9, 20),
     "t_test": lambda x, y: np.stack(inference.t_test_over_subjects(y)),
@@ -113,27 +113,27 @@ PAIRS = {
     "principal_components": lambda x, y: decoding.principal_components(x, 2)(x),
     "align": lambda x, y: decoding.align(x, y, GROUPS, n_components=2, model=MODEL)(x),
     "pool": lambda x, y: decoding.pool({"a": x, "b": x}, y, GROUPS, "a", n_components=2, model=MODEL).bold,
-    "predict_test_runs": lambda x, y: encoding.predict_test_runs({"a": x}, y, MODEL, **TESTED)[0].predicted,
-    "score": lambda x, y: encoding.score((y, y), GROUPS, n_permutations=20).p,
-    "sweep": lambda x, y: encoding.sweep(x, y, MODEL, **TESTED, n_permutations=20).r,
-    "joint_model": lambda x, y: encoding.joint_model({"a": x, "b": y}, y, BANDED, block=5, **TESTED).split_r2,
-    "side by side": lambda x, y: fitted(MODEL, x, encoding.SideBySide({"a": y, "b": y})[:, :]),
-    "split_r2": lambda x, y: encoding.split_r2(y, {"a": y, "b": y}),
-    "half_data": lambda x, y: encoding.half_data({"a": x}, y, MODEL, **TESTED, gap=0).first,
-    "learning_curve": lambda x, y: encoding.learning_curve({"a": x}, y, MODEL, **TESTED, gap=0, minutes=[6.0]).r,
+    "fit_predict": lambda x, y: encoding.fit_predict({"a": x}, y, MODEL, Split(**TESTED)).predicted,
+    "score": lambda x, y: encoding.score(encoding.Prediction(y, y, GROUPS), n_permutations=20).p,
+    "sweep": lambda x, y: encoding.sweep_layers(x, y, MODEL, Split(**TESTED), n_permutations=20).r,
+    "joint_model": lambda x, y: encoding.joint_model({"a": x, "b": y}, y, BANDED, Split(**TESTED), block=5).r2_by_space,
+    "side by side": lambda x, y: fitted(MODEL, x, encoding.MultiSubjectBold({"a": y, "b": y})[:, :]),
+    "r2_by_space": lambda x, y: encoding.r2_by_space(y, {"a": y, "b": y}),
+    "split_half_data": lambda x, y: encoding.split_half_data({"a": x}, y, MODEL, Split(**TESTED), gap=0).first,
+    "learning_curve": lambda x, y: encoding.learning_curve({"a": x}, y, MODEL, Split(**TESTED), gap=0, minutes=[6.0]).r,
     "weight_axes": lambda x, y: encoding.weight_axes([x], 2).explained,
-    "project": lambda x, y: encoding.project(x, np.eye(4)),
+    "project": lambda x, y: encoding.project_weights(x, np.eye(4)),
     "mean_over_delays": lambda x, y: encoding.mean_over_delays(x, 2),
-    "text_scores": lambda x, y: encoding.text_scores(x, np.eye(4), x),
+    "text_scores": lambda x, y: encoding.project_texts(x, np.eye(4), x),
 }
 
 # the same of an array (n_subjects or n_repeats, N, n_voxels)
 STACKS = {
-    "group_accuracy": lambda z: encoding.group_accuracy(X, z, MODEL, n_permutations=2, **HOW).r,
-    "own confounds": lambda z: encoding.group_accuracy(X, z, MODEL, n_permutations=0, confounds=z, **HOW).r,
+    "group_accuracy": lambda z: encoding.group_accuracy(X, z, MODEL, FoldSplit(**HOW), n_permutations=2).r,
+    "own confounds": lambda z: encoding.group_accuracy(X, z, MODEL, FoldSplit(**HOW), n_permutations=0, confounds=z).r,
     "leave_one_out": lambda z: inference.leave_one_out_correlation(z, GROUPS),
     "explainable_variance": lambda z: inference.explainable_variance(z, GROUPS),
-    "repeats_itself": lambda z: encoding.repeats_itself(z, GROUPS, n_permutations=20).astype(float),
+    "reliable_voxels": lambda z: encoding.reliable_voxels(z, GROUPS, n_permutations=20).astype(float),
     "reduced": lambda z: pca.reduced(np.moveaxis(np.asarray(z), 0, 1), ~TEST, 1),
     "clips_on_trs": lambda z: on_trs.clips_on_trs(z, np.repeat([0, 1, 2], 10), None, 1.5, 1.5, tr=36.0, clip=360.0),
     "to_trs of layers": lambda z: timing.to_trs(z, np.arange(N), np.arange(0, N, 2), 2.0),
@@ -151,7 +151,7 @@ LONG_CALLS = {
     "average_clips": lambda x: decoding.average_clips(x, np.zeros(N_LONG, int))[0],
     "calibrate": lambda x: np.stack(decoding.calibrate(x, LONG)),
     "RidgeCV": lambda x: RidgeCV([1.0], 3, progress=False).fit(x, LONG).coef_,
-    "sums of blocks": lambda x: encoding.repeats_itself([x, x], n_permutations=2).astype(float),
+    "sums of blocks": lambda x: encoding.reliable_voxels([x, x], n_permutations=2).astype(float),
 }
 
 
@@ -201,7 +201,7 @@ def test_half_precision_predicts_as_well():
     y = (x / x.std(0, dtype=float)) @ rng.standard_normal((20, 5)) + rng.standard_normal((3000, 5)) * 3
     how = {"groups": np.repeat(np.arange(10), 300), "cv": 5, "delays": [0], "tr": 1.0}
     half, full = (
-        encoding.correlation_inside(encoding.held_out_predictions(each, y, MODEL, **how), how["groups"])
+        encoding.correlation_inside(encoding.fit_predict(each, y, MODEL, FoldSplit(**how)))
         for each in (x, x.astype(float))
     )
     np.testing.assert_allclose(half, full, atol=1e-5)

@@ -10,7 +10,7 @@ from made_head import grid, image
 from naturalistic import decoding
 from naturalistic.anatomy.surface import meshes
 from naturalistic.datasets import viewings
-from naturalistic.encoding.multi_subject import SideBySide
+from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.features.audio import windows
 from naturalistic.generation.generator import check_dim
 from naturalistic.inference import nulls
@@ -129,7 +129,7 @@ def test_shifts_of_so_many_runs_that_they_cannot_be_counted():
 
 def test_columns_side_by_side_are_neighbours():
     with pytest.raises(IndexError, match="columns are taken every 2, expected neighbours"):
-        SideBySide({"a": A})[:, ::2]
+        MultiSubjectBold({"a": A})[:, ::2]
 
 
 def test_an_anatomy_that_lies_elsewhere():

@@ -83,3 +83,19 @@ def test_old_names_say_what_they_are_called_now(name):
     package, _, module = name.rpartition(".")
     with pytest.raises(ImportError, match="is called"):
         exec(f"from {package} import {module}")
+
+
+@pytest.mark.parametrize("name", renamed.RENAMED_NAMES)
+def test_old_functions_say_what_they_are_called_now(name):
+    new = renamed.RENAMED_NAMES[name]
+    package, _, function = name.rpartition(".")
+    with pytest.raises(AttributeError, match=f"{name} is called {new} now"):
+        getattr(importlib.import_module(package), function)
+    with pytest.raises(ImportError, match="is called"):
+        exec(f"from {package} import {function}")
+    module, _, attribute = new.rpartition(".")
+    package, _, owner = module.rpartition(".")
+    if owner[0].isupper():  # a method
+        assert hasattr(getattr(importlib.import_module(package), owner), attribute)
+    else:
+        assert hasattr(importlib.import_module(module), attribute)

@@ -56,26 +56,49 @@ RENAMED = {
     "naturalistic.surface": "naturalistic.anatomy.surface",
     "naturalistic.training": "naturalistic_simulation.training",
     "naturalistic.variance": "naturalistic.encoding",
-    "naturalistic.variance.axes": "naturalistic.encoding.axes",
-    "naturalistic.variance.axes_null": "naturalistic.encoding.axes_null",
-    "naturalistic.variance.axes_stability": "naturalistic.encoding.axes_null",
-    "naturalistic.variance.axes_texts": "naturalistic.encoding.axes",
-    "naturalistic.variance.blocks": "naturalistic.encoding.layers",
-    "naturalistic.variance.chosen": "naturalistic.encoding.layers",
-    "naturalistic.variance.compare": "naturalistic.encoding.comparison",
-    "naturalistic.variance.group": "naturalistic.encoding.group",
-    "naturalistic.variance.held_out": "naturalistic.encoding.held_out",
-    "naturalistic.variance.joint": "naturalistic.encoding.joint",
-    "naturalistic.variance.learning": "naturalistic.encoding.learning",
-    "naturalistic.variance.planted": "naturalistic_simulation.false_positives",
-    "naturalistic.variance.reliability": "naturalistic.encoding.reliability",
-    "naturalistic.variance.rows": "naturalistic.encoding.rows",
-    "naturalistic.variance.scores": "naturalistic.encoding.scores",
-    "naturalistic.variance.side_by_side": "naturalistic.encoding.multi_subject",
-    "naturalistic.variance.split": "naturalistic.encoding.partition",
-    "naturalistic.variance.stacking": "naturalistic.encoding.stacking",
-    "naturalistic.variance.sums": "naturalistic.encoding.bootstrap",
-    "naturalistic.variance.sweep": "naturalistic.encoding.layers",
+}
+
+# functions and classes of packages; an attribute that is not there is looked up here
+RENAMED_NAMES = {
+    "naturalistic.encoding.HeldOut": "naturalistic.encoding.Prediction",
+    "naturalistic.encoding.SideBySide": "naturalistic.encoding.MultiSubjectBold",
+    "naturalistic.encoding.as_ridge_sees": "naturalistic.encoding.shrunken_weights",
+    "naturalistic.encoding.at_layer": "naturalistic.encoding.Selections.at_layer",
+    "naturalistic.encoding.by_region": "naturalistic.encoding.mean_by_region",
+    "naturalistic.encoding.ceilings": "naturalistic.encoding.noise_ceilings",
+    "naturalistic.encoding.choose": "naturalistic.encoding.select_layer_and_voxels",
+    "naturalistic.encoding.choose_each": "naturalistic.encoding.select_layer_and_voxels",
+    "naturalistic.encoding.divide": "naturalistic.encoding.variance_partitioning",
+    "naturalistic.encoding.extremes": "naturalistic.encoding.extreme_texts",
+    "naturalistic.encoding.fit_training_runs": "naturalistic.encoding.fit",
+    "naturalistic.encoding.half_annotators": "naturalistic.encoding.split_half_annotators",
+    "naturalistic.encoding.half_data": "naturalistic.encoding.split_half_data",
+    "naturalistic.encoding.held_out_predictions": "naturalistic.encoding.fit_predict",
+    "naturalistic.encoding.interval": "naturalistic.encoding.score_interval",
+    "naturalistic.encoding.of_annotators": "naturalistic.encoding.select_annotators",
+    "naturalistic.encoding.over_voxels": "naturalistic.encoding.Selections.mean_over_voxels",
+    "naturalistic.encoding.pair_parts": "naturalistic.encoding.commonality",
+    "naturalistic.encoding.parts_by_region": "naturalistic.encoding.partition_by_region",
+    "naturalistic.encoding.permuted_axes": "naturalistic.encoding.weight_axes_null",
+    "naturalistic.encoding.predict_from": "naturalistic.encoding.fit_predict_part",
+    "naturalistic.encoding.predict_test_runs": "naturalistic.encoding.fit_predict",
+    "naturalistic.encoding.project": "naturalistic.encoding.project_weights",
+    "naturalistic.encoding.refitted": "naturalistic.encoding.refit_weight_axes",
+    "naturalistic.encoding.repeats_itself": "naturalistic.encoding.reliable_voxels",
+    "naturalistic.encoding.share_in_span": "naturalistic.encoding.variance_in_subspace",
+    "naturalistic.encoding.shared_interval": "naturalistic.encoding.commonality_interval",
+    "naturalistic.encoding.shared_map": "naturalistic.encoding.consensus_map",
+    "naturalistic.encoding.split_r": "naturalistic.encoding.r_by_space",
+    "naturalistic.encoding.split_r2": "naturalistic.encoding.r2_by_space",
+    "naturalistic.encoding.stability": "naturalistic.encoding.axes_stability",
+    "naturalistic.encoding.sweep": "naturalistic.encoding.sweep_layers",
+    "naturalistic.encoding.sweep_blocks": "naturalistic.encoding.sweep_layers_in_folds",
+    "naturalistic.encoding.text_scores": "naturalistic.encoding.project_texts",
+    "naturalistic.encoding.unique": "naturalistic.encoding.unique_variance",
+    "naturalistic.encoding.unique_interval": "naturalistic.encoding.unique_variance_interval",
+    "naturalistic.inference.normalise": "naturalistic.inference.normalize",
+    "naturalistic.inference.sign_flip": "naturalistic.inference.sign_flip_over_subjects",
+    "naturalistic.inference.t_test": "naturalistic.inference.t_test_over_subjects",
 }
 
 
@@ -91,11 +114,38 @@ class Explainer:
         ImportError
             Naming the module that it is now.
         """
-        if name in RENAMED:
-            raise ImportError(f"{name} is called {RENAMED[name]} now", name=name)
+        new = RENAMED.get(name) or RENAMED_NAMES.get(name)
+        if new:
+            raise ImportError(f"{name} is called {new} now", name=name)
 
 
 def explain_old_names():
     """Have imports of old names explained."""
     if not any(isinstance(finder, type) and finder.__name__ == Explainer.__name__ for finder in sys.meta_path):
         sys.meta_path.append(Explainer)
+
+
+def explain_old_attributes(package, getattr_=None):
+    """Return a package's ``__getattr__`` that raises an error on the old name of a function or class.
+
+    Parameters
+    ----------
+    package : str
+        Name of the package.
+    getattr_ : callable, optional
+        Its own ``__getattr__``, asked first.
+
+    Returns
+    -------
+    getattr_ : callable
+    """
+
+    def explaining(name):
+        new = RENAMED_NAMES.get(f"{package}.{name}")
+        if new:
+            raise AttributeError(f"{package}.{name} is called {new} now", name=name)
+        if getattr_ is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
+        return getattr_(name)
+
+    return explaining

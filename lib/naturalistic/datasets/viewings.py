@@ -16,7 +16,7 @@ def viewings(movie):
     -------
     merge : callable or None
         ``merge(values, runs) -> (n_viewings, n_trs of one viewing, n), runs of those``, for values (n_trs, n) of all
-        test runs in the order of the experiment, and their runs; made for `variance.predict_test_runs`. None where
+        test runs in the order of the experiment, and their runs; made for `encoding.fit_predict`. None where
         everything was shown once, as in ds005531.
 
     Raises

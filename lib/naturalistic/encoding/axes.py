@@ -6,10 +6,10 @@ What was decided, where the papers leave it open:
 
 - **Each voxel's weights are divided by a size**, as ridge weights are the longer the less a voxel was shrunk, and a few
   voxels would make the axes. That is their own length here; or, better, the length that they have when responses are
-  shifted in time (`axes_null.permuted_axes`): then a voxel counts by how far it stands out of chance. With either,
+  shifted in time (`axes_null.weight_axes_null`): then a voxel counts by how far it stands out of chance. With either,
   choose voxels first, by their correlation in other runs (`axes_null` says why).
 - **No centring over voxels.** A weight of 0 is a voxel that follows nothing; what all voxels follow alike is an axis
-  like any other, and centring would hide it. ``centre=True`` subtracts each subject's mean, as a plain PCA does.
+  like any other, and centring would hide it. ``center=True`` subtracts each subject's mean, as a plain PCA does.
 - **Subjects weigh alike**: each one's scatter :math:`W_s^\top W_s` is divided by the number of voxels.
 
 Ridge weights of pure noise have strong axes too, for they follow the covariance of the features: believe no axis
@@ -70,7 +70,7 @@ def mean_over_delays(weights, n_delays):
     return weights.reshape(len(weights), n_delays, -1).mean(axis=1)
 
 
-def weight_axes(weights, n_axes=5, sizes=None, *, centre=False):
+def weight_axes(weights, n_axes=5, sizes=None, *, center=False):
     """Return the principal axes of the weights of some subjects, each subject weighing alike.
 
     Parameters
@@ -80,8 +80,8 @@ def weight_axes(weights, n_axes=5, sizes=None, *, centre=False):
         (`mean_over_delays`). A voxel whose weights are all 0 counts for nothing.
     n_axes : int
     sizes : list of array (n_voxels,), optional
-        By what the weights of each voxel are divided; their length by default. `axes_null.permuted_axes` gives better.
-    centre : bool
+        Divisors of the weights of each voxel; their length by default. `axes_null.weight_axes_null` gives better.
+    center : bool
         Subtract each subject's mean over voxels.
 
     Returns
@@ -95,7 +95,7 @@ def weight_axes(weights, n_axes=5, sizes=None, *, centre=False):
         finite, or the weights vary in fewer directions than axes.
     """
     weights, n_axes = check_weights(weights, n_axes), int(n_axes)
-    return axes_of(scatters(weights, lengths(weights) if sizes is None else sizes, centre=centre), n_axes)
+    return axes_of(scatters(weights, lengths(weights) if sizes is None else sizes, center=center), n_axes)
 
 
 def lengths(weights):
@@ -103,7 +103,7 @@ def lengths(weights):
     return [np.linalg.norm(as_real(w, "weights").astype(np.float64), axis=1) for w in weights]
 
 
-def scatters(weights, sizes, *, centre=False):
+def scatters(weights, sizes, *, center=False):
     """Return the mean product of each subject's weights, divided by their sizes.
 
     Parameters
@@ -112,7 +112,7 @@ def scatters(weights, sizes, *, centre=False):
         One a subject.
     sizes : list of array (n_voxels,)
         A voxel of size 0 counts for nothing.
-    centre : bool
+    center : bool
         Subtract each subject's mean over voxels.
 
     Returns
@@ -133,7 +133,7 @@ def scatters(weights, sizes, *, centre=False):
     for w, size in zip(weights, sizes):
         size = np.asarray(size, dtype=w.dtype)[:, None]
         scaled = np.divide(w, size, out=np.zeros_like(w), where=size > 0)
-        if centre:
+        if center:
             scaled = scaled - scaled.mean(axis=0, dtype=np.float64).astype(w.dtype)
         found.append((scaled.T @ scaled).astype(np.float64) / len(w))
     return np.stack(found)
@@ -163,7 +163,7 @@ def axes_of(scatter, n_axes):
     totals = np.trace(scatter, axis1=1, axis2=2)
     if not (totals > 1e-12 * totals.max()).all():
         empty = int(totals.argmin())
-        raise ValueError(f"weights[{empty}] leave nothing: all 0, or the same in all voxels and centred; leave it out")
+        raise ValueError(f"weights[{empty}] leave nothing: all 0, or the same in all voxels and centered; leave it out")
     if values[-1] <= 1e-12 * values[0]:
         rank = int((values > 1e-12 * values[0]).sum())
         raise ValueError(f"n_axes is {n_axes}, but the weights vary in {rank} direction(s) alone: are they constant?")
@@ -190,7 +190,7 @@ def check_weights(weights, n_axes=1):
     Raises
     ------
     ValueError
-        As of `weight_axes`.
+        As in `weight_axes`.
     """
     weights = [as_real(w, f"weights[{k}]") for k, w in enumerate(weights)]
     if not weights:
@@ -210,7 +210,7 @@ def check_weights(weights, n_axes=1):
     return [w.astype(float_type(w), copy=False) for w in weights]
 
 
-def project(weights, directions):
+def project_weights(weights, directions):
     """Return how far each voxel's weights reach along each axis.
 
     For maps of all voxels: there weights are not brought to unit length, so that a voxel that nothing predicts, which
@@ -239,7 +239,7 @@ def project(weights, directions):
     return weights @ directions.T.astype(weights.dtype)
 
 
-def text_scores(vectors, directions, training):
+def project_texts(vectors, directions, training):
     """Return where texts lie on each axis.
 
     Parameters
@@ -248,7 +248,7 @@ def text_scores(vectors, directions, training):
         Features of each text, not scaled; such as ``text_vectors(model, texts, [layer]).vectors[:, 0]``.
     directions : array (n_axes, n_features)
     training : array (n_trs, n_features)
-        Features of the training TRs, not delayed; texts are centred and scaled by them, as `design.design` did.
+        Features of the training TRs, not delayed; texts are centered and scaled by them, as `design.design` did.
 
     Returns
     -------
@@ -267,10 +267,10 @@ def text_scores(vectors, directions, training):
         )
     both = np.concatenate([training, vectors])
     scaled = design(both, [0.0], 1.0, train=slice(len(training)))  # one place says how features are scaled
-    return project(scaled[len(training) :], directions)
+    return project_weights(scaled[len(training) :], directions)
 
 
-def extremes(texts, scores, n=5):
+def extreme_texts(texts, scores, n=5):
     """Return the different texts at either end of each axis.
 
     Parameters

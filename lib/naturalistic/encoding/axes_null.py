@@ -3,7 +3,7 @@
 Ridge weights of pure noise are not without direction: they follow the covariance of the features, so the first axis
 of noise explains much, and shuffled weights are no null. Here responses are shifted circularly inside each run (all
 subjects alike, as they share the stimulus) and fitted again with the penalties that the true responses chose. That
-keeps the features' covariance, the penalties, and what voxels and neighbouring TRs have in common; it breaks only the
+keeps the features' covariance, the penalties, and what voxels and neighboring TRs have in common; it breaks only the
 link with the stimulus.
 
 What is compared is variance, not its share: signal along many directions has a smaller share along its first than
@@ -70,7 +70,7 @@ class AxesTest(NamedTuple):
         return int((self.p <= alpha).sum())
 
 
-def refitted(X, bold, alphas, shifts=None, *, runs=None, n_delays=1):
+def refit_weight_axes(X, bold, alphas, shifts=None, *, runs=None, n_delays=1):
     """Yield the ridge weights of each subject, fitted with given penalties to responses shifted in time.
 
     All shifts share one decomposition of the features; each costs one product with the responses.
@@ -118,7 +118,7 @@ def refitted(X, bold, alphas, shifts=None, *, runs=None, n_delays=1):
         yield np.split(inner @ turn, stops)
 
 
-def permuted_axes(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permutations=100, seed=0, centre=False):
+def weight_axes_null(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permutations=100, seed=0, center=False):
     """Return the axes of encoding weights, tested against responses shifted in time, one after another.
 
     The first axis is held against the first of shifted weights. For each next one, the axes before it are taken out of
@@ -128,8 +128,8 @@ def permuted_axes(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permuta
     Parameters
     ----------
     X, bold, alphas, runs, n_delays
-        As in `refitted`.
-    n_axes, centre
+        As in `refit_weight_axes`.
+    n_axes, center
         As in `axes.weight_axes`.
     n_permutations, seed
         As in `inference.draw_shifts`.
@@ -141,7 +141,7 @@ def permuted_axes(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permuta
     Raises
     ------
     ValueError
-        As of `refitted` and `axes.weight_axes`.
+        As in `refit_weight_axes` and `axes.weight_axes`.
     """
     X, bold, alphas = _checked(X, bold, alphas, n_delays)
     n_axes, n_delays = whole("n_axes", n_axes), int(n_delays)
@@ -149,7 +149,7 @@ def permuted_axes(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permuta
     shifts = np.concatenate([np.zeros_like(drawn[:1]), drawn])  # the first is none: the observed alignment
 
     def fits():
-        made = refitted(X, bold, alphas, shifts, runs=runs, n_delays=n_delays)
+        made = refit_weight_axes(X, bold, alphas, shifts, runs=runs, n_delays=n_delays)
         return tqdm(made, "shifts", len(shifts), leave=False, delay=3)
 
     n_voxels = [y.shape[1] for y in bold]
@@ -160,7 +160,7 @@ def permuted_axes(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permuta
     sizes = np.split(np.sqrt(sizes), np.cumsum(n_voxels)[:-1])
     null = []
     for k, weights in enumerate(kept or fits()):
-        scatter = scatters(weights, sizes, centre=centre)
+        scatter = scatters(weights, sizes, center=center)
         if not k:
             axes, total = axes_of(scatter, n_axes), np.trace(scatter.mean(axis=0))
         else:
@@ -209,7 +209,7 @@ def _checked(X, bold, alphas, n_delays):
     return X, bold, alphas
 
 
-class Stability(NamedTuple):
+class AxesStability(NamedTuple):
     """How well the axes of the other subjects serve a subject who was left out.
 
     Attributes
@@ -236,21 +236,21 @@ class Stability(NamedTuple):
     null_cosines: np.ndarray
 
 
-def stability(weights, n_axes=5, sizes=None, null=(), *, centre=False):
+def axes_stability(weights, n_axes=5, sizes=None, null=(), *, center=False):
     """Return how well the axes of all other subjects serve each subject.
 
     Parameters
     ----------
     weights : list of array (n_voxels, n_features)
         One a subject, two or more.
-    n_axes, sizes, centre
+    n_axes, sizes, center
         As in `axes.weight_axes`.
     null : iterable of such lists
-        Weights of shifted responses, from `refitted`; without any, p is NaN.
+        Weights of shifted responses, from `refit_weight_axes`; without any, p is NaN.
 
     Returns
     -------
-    stability : Stability
+    stability : AxesStability
 
     Raises
     ------
@@ -261,11 +261,11 @@ def stability(weights, n_axes=5, sizes=None, null=(), *, centre=False):
     if len(weights) < 2:
         raise ValueError("weights are of 1 subject, expected two or more: one is left out, the others make the axes")
     sizes = lengths(weights) if sizes is None else sizes
-    true = scatters(weights, sizes, centre=centre)
+    true = scatters(weights, sizes, center=center)
     others, own = _left_out(true, n_axes), _each(true, n_axes)
     shares, cosines = [], []
     for shifted_weights in null:
-        scatter = scatters(shifted_weights, sizes, centre=centre)
+        scatter = scatters(shifted_weights, sizes, center=center)
         null_others = _left_out(scatter, n_axes)
         shares.append(_along(true, null_others))
         cosines.append(_cosines(null_others, _each(scatter, n_axes)))
@@ -273,7 +273,7 @@ def stability(weights, n_axes=5, sizes=None, null=(), *, centre=False):
     shares = np.array(shares).reshape(-1, len(true))
     p = float(p_values(found.mean(), shares.mean(axis=1))) if len(shares) else float("nan")
     cosines = np.array(cosines).reshape(-1, len(true), n_axes)
-    return Stability(found, _along(true, own), shares, p, _cosines(others, own), cosines)
+    return AxesStability(found, _along(true, own), shares, p, _cosines(others, own), cosines)
 
 
 def _left_out(scatter, n_axes):
@@ -295,7 +295,7 @@ def _cosines(others, own):
     return np.array([matched_cosines(a, b) for a, b in zip(others, own)])
 
 
-def as_ridge_sees(directions, X, alpha):
+def shrunken_weights(directions, X, alpha):
     r"""Return what ridge leaves, in expectation, of true weights: :math:`w X^\top X (X^\top X + \alpha)^{-1}`.
 
     Of directions in which the features hardly vary nothing is left, so planted weights must go through this before
@@ -317,7 +317,7 @@ def as_ridge_sees(directions, X, alpha):
     return (np.asarray(directions) @ turn.T * (scale**2 / (scale**2 + alpha))) @ turn
 
 
-def share_in_span(weights, span):
+def variance_in_subspace(weights, span):
     """Return the mean share of a voxel's squared weights that lies in a span: 1 if the span holds all of them.
 
     By chance it is n_directions / n_features, or more where ridge has shrunk both: compare random spans.

@@ -16,7 +16,7 @@ KINDS = ("r2", "r")
 class BlockSums:
     """Sums over contiguous blocks of test TRs, of several models' predictions.
 
-    Everything is centred in each run before it comes here, so means over a resample are taken as 0.
+    Everything is centered in each run before it comes here, so means over a resample are taken as 0.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ class BlockSums:
         ----------
         model : tuple of str, or any other name
         fitted : Fitted
-            Of `variance.fit_training_runs`, tested on the TRs of these sums.
+            Of `encoding.fit`, tested on the TRs of these sums.
         """
-        for columns in column_blocks(len(fitted.rows.test_runs), self._shape[1]):
-            measured, predicted = fitted.held_out(columns)
-            self.add(model, measured, predicted, columns)
+        for columns in column_blocks(len(fitted.data.test_runs), self._shape[1]):
+            prediction = fitted.predict(columns)
+            self.add(model, prediction.measured, prediction.predicted, columns)
 
     def join(self, other):
         """Take in the models of other sums of the same test data.
@@ -186,7 +186,7 @@ def draw_counts(runs, n_boot=1000, seed=0):
     return np.concatenate(counts, axis=1)
 
 
-def interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confidence=0.95, n_boot=1000, seed=0):
+def score_interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confidence=0.95, n_boot=1000, seed=0):
     """Return the bootstrap interval (percentiles) of a sum of scores: of each voxel, or of means over sets of voxels.
 
     It says how far the number would move with other stretches of film of this kind, for the models as fitted: neither
@@ -196,14 +196,14 @@ def interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confidence=0
     ----------
     sums : BlockSums
     terms, kind
-        As of `BlockSums.resampled`.
+        As in `BlockSums.resampled`.
     labels : int array (n_voxels,), optional
         Set of each voxel, such as its region or person; -1 is in none. Then the interval is of the mean over a set.
     n_labels : int, optional
         Number of sets; one more than the largest label by default.
     confidence : float
     n_boot, seed
-        As of `draw_counts`: one seed draws the same blocks for all models and voxels.
+        As in `draw_counts`: one seed draws the same blocks for all models and voxels.
 
     Returns
     -------

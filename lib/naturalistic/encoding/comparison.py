@@ -9,7 +9,7 @@ from naturalistic.encoding.group import stacked
 from naturalistic.inference import shared_stimulus_test
 
 
-class Parts(NamedTuple):
+class VariancePartition(NamedTuple):
     """Variance explained by two feature spaces, divided: three arrays that sum to that of both together."""
 
     only_first: np.ndarray
@@ -17,7 +17,7 @@ class Parts(NamedTuple):
     shared: np.ndarray
 
 
-def divide(first, second, both):
+def variance_partitioning(first, second, both):
     """Divide the explained variance of two feature spaces (commonality analysis, Newton & Spurrell 1967).
 
     Parameters
@@ -27,7 +27,7 @@ def divide(first, second, both):
 
     Returns
     -------
-    parts : Parts
+    parts : VariancePartition
         ``only_first = both - second``, ``only_second = both - first``, ``shared = first + second - both``.
 
     Raises
@@ -40,10 +40,10 @@ def divide(first, second, both):
         raise ValueError(
             f"first, second and both have shapes {first.shape}, {second.shape}, {both.shape}, expected one"
         )
-    return Parts(both - second, both - first, first + second - both)
+    return VariancePartition(both - second, both - first, first + second - both)
 
 
-class Best(NamedTuple):
+class BestSpace(NamedTuple):
     """Which space predicts best, by place.
 
     Attributes
@@ -75,7 +75,7 @@ def best_space(scores, null=None):
 
     Returns
     -------
-    best : Best
+    best : BestSpace
 
     Raises
     ------
@@ -102,7 +102,7 @@ def best_space(scores, null=None):
             against = [shared_stimulus_test(scores[first] - scores[k], null[first] - null[k]).p for k in others]
             p = np.where(space == first, np.minimum(1, len(scores) * np.max(against, axis=0)), p)
         p = np.where(lost, np.nan, p)
-    return Best(np.where(lost, -1, space), p)
+    return BestSpace(np.where(lost, -1, space), p)
 
 
 def mean_by_label(values, labels, n_labels):
@@ -142,7 +142,7 @@ def mean_by_label(values, labels, n_labels):
     return means
 
 
-def shared_map(maps, significant, least=0.5):
+def consensus_map(maps, significant, least=0.5):
     """Return the mean of a map over subjects where it is significant in more than a share of them.
 
     Parameters
@@ -174,7 +174,7 @@ def shared_map(maps, significant, least=0.5):
     return shared
 
 
-def by_region(values, labels, names, elsewhere="elsewhere"):
+def mean_by_region(values, labels, names, elsewhere="elsewhere"):
     """Return each subject's mean of a value over the voxels of each region, NaN left out.
 
     Parameters
@@ -208,15 +208,15 @@ def by_region(values, labels, names, elsewhere="elsewhere"):
     return dict(zip(regions, np.array(means).T))
 
 
-def parts_by_region(parts, labels, names, spaces):
+def partition_by_region(parts, labels, names, spaces):
     """Return the mean of each part of the variance over the voxels of each region.
 
     Parameters
     ----------
-    parts : list of Parts
-        One a subject, from `divide`.
+    parts : list of VariancePartition
+        One a subject, from `variance_partitioning`.
     labels, names
-        As in `by_region`.
+        As in `mean_by_region`.
     spaces : sequence of str
         Names of the first and of the second space.
 
@@ -227,5 +227,5 @@ def parts_by_region(parts, labels, names, spaces):
     """
     first, second = spaces
     columns = zip((f"only {first}", f"only {second}", "shared"), zip(*parts, strict=True))
-    means = {part: by_region(values, labels, names) for part, values in columns}
+    means = {part: mean_by_region(values, labels, names) for part, values in columns}
     return {part: {name: row[name] for name in names} for part, row in means.items()}

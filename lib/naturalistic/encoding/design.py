@@ -15,7 +15,7 @@ def design(spaces, delays, tr, runs=None, train=slice(None)):
     Parameters
     ----------
     spaces, delays, tr, runs
-        As in `naturalistic.encoding.fit.held_out_predictions`.
+        As in `naturalistic.encoding.prediction.fit_predict`.
     train : index array or slice
         TRs from which mean and standard deviation are taken; a feature that is constant there becomes 0.
 

@@ -1,33 +1,37 @@
 """The joint model: several feature spaces at once by banded ridge, with and without each, tested on test runs.
 
-What a space explains on its own (`unique`) is the score of all spaces less that of all others: signed, as on data that
-no model has seen a space may also take away. It is not the space's part of the score (`variance.split`), and not the
-score of the space alone: what several spaces share is in neither of their unique parts.
+What a space explains on its own (`unique_variance`) is the score of all spaces less that of all others: signed, as on
+data that no model has seen a space may also take away. It is not the space's part of the score (`r2_by_space`), and not
+the score of the space alone: what several spaces share is in neither of their unique parts.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic.arrays import column_blocks
-from naturalistic.encoding.bootstrap import BlockSums, interval
-from naturalistic.encoding.comparison import divide, mean_by_label
-from naturalistic.encoding.partition import split_r, split_r2
-from naturalistic.encoding.rows import as_responses, split_rows
+from naturalistic.encoding.bootstrap import BlockSums, score_interval
+from naturalistic.encoding.comparison import VariancePartition, mean_by_label, variance_partitioning
+from naturalistic.encoding.partition import r2_by_space, r_by_space
+from naturalistic.encoding.prediction import Prediction
 from naturalistic.encoding.scores import shifted_scores
+from naturalistic.encoding.split import Split, as_responses, split_data
 from naturalistic.inference import p_values
+from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.engine.sets import fit_sets
 from naturalistic.parameters import whole
 
 
-class Joint(NamedTuple):
+class JointModel(NamedTuple):
     """A joint model of all spaces, and models of some of them, on test runs.
 
     Attributes
     ----------
     spaces : tuple of str
         In the order of the first axis of all below; also the name of the model of all spaces in ``sums``.
-    split_r, split_r2 : array (n_spaces, n_voxels)
+    r_by_space, r2_by_space : array (n_spaces, n_voxels)
         Part of each space in the score of all.
     gammas : array (n_spaces, n_voxels)
         Weights chosen on the training runs; each voxel's sum to 1.
@@ -44,8 +48,8 @@ class Joint(NamedTuple):
     """
 
     spaces: tuple
-    split_r: np.ndarray
-    split_r2: np.ndarray
+    r_by_space: np.ndarray
+    r2_by_space: np.ndarray
     gammas: np.ndarray
     cv_scores: np.ndarray
     p: np.ndarray
@@ -84,73 +88,70 @@ class Joint(NamedTuple):
 
 
 def joint_model(
-    spaces,
-    bold,
-    model,
+    features: dict[str, NDArray],
+    bold: Any,
+    model: BandedRidgeCV,
+    split: Split,
     *,
-    test,
-    delays,
-    tr,
-    runs,
-    merge=None,
-    pairs=(),
-    block=30,
-    n_permutations=0,
-    seed=0,
-    keep_null=False,
-):
+    pairs: Sequence[tuple[str, str]] = (),
+    block: int = 30,
+    n_permutations: int = 0,
+    seed: int = 0,
+    keep_null: bool = False,
+) -> JointModel:
     """Fit the model of all spaces and those without each, on the training runs, and test them.
 
     One model is held at a time, and predictions of one block of voxels.
 
     Parameters
     ----------
-    spaces : dict of array (n_trs, n_features)
+    features : dict of array (n_trs, n_features)
         Two or more; controls are a space like others.
-    bold : array, memory map or SideBySide (n_trs, n_voxels)
+    bold : array, memory map or MultiSubjectBold (n_trs, n_voxels)
     model : BandedRidgeCV
         Best with ``n_draws=nested_gammas(n_spaces)`` (see `engine.sets`): with random draws, models with and without a
         space also differ by the luck of their searches.
-    test, delays, tr, runs, merge
-        As of `variance.held_out.predict_test_runs`.
+    split : Split
     pairs : sequence of (str, str)
-        Also fit what `pair_parts` needs: each of the two alone, both alone, and all without both.
+        Also fit what `commonality` needs: each of the two alone, both alone, and all without both.
     block : int
         TRs in a block of the bootstrap.
     n_permutations, seed : int
-        Circular shifts for p, as in `variance.score`.
+        Circular shifts for p, as in `encoding.score`.
     keep_null : bool
-        Whether to keep the null of the model of all spaces, as in `variance.score`.
+        Whether to keep the null of the model of all spaces, as in `encoding.score`.
 
     Returns
     -------
-    joint : Joint
+    joint : JointModel
 
     Raises
     ------
     ValueError
-        As of `variance.rows.split_rows`, and if there are fewer than two spaces or a pair is not of two of them.
+        As in `fit_predict`, and if there are fewer than two spaces or a pair is not of two of them.
     """
-    bold, n_permutations = as_responses(bold), whole("n_permutations", n_permutations, 0)
-    rows = split_rows(spaces, bold, test=test, delays=delays, tr=tr, runs=runs, merge=merge)
-    names = tuple(rows.train)
+    bold = as_responses(bold)
+    n_permutations = whole("n_permutations", n_permutations, 0)
+    data = split_data(features, bold, split)
+    names = tuple(data.train)
     sets = sets_of(names, pairs)
     n_voxels = bold.shape[1]
-    sums = BlockSums(rows.test_runs, n_voxels, block, bold.dtype)
-    fits = fit_sets(model, rows.train, rows.bold, sets, rows.train_runs)
+    sums = BlockSums(data.test_runs, n_voxels, block, bold.dtype)
+    fits = fit_sets(model, data.train, data.bold, sets, data.train_runs)
     parts, p = np.empty((2, len(names), n_voxels), bold.dtype), np.full(n_voxels, np.nan)
     kept_null = np.empty((n_permutations, n_voxels), bold.dtype) if keep_null and n_permutations else None
     for kept, fitted in zip(sets, fits):
-        for columns in column_blocks(len(rows.test_runs), n_voxels):
-            of_space = {n: rows.test[n] @ fitted.coef_[columns, fitted.spaces_[n]].T for n in kept}
-            measured, predicted = rows.measured(columns), sum(of_space.values())
+        for columns in column_blocks(len(data.test_runs), n_voxels):
+            of_space = {n: data.test[n] @ fitted.coef_[columns, fitted.spaces_[n]].T for n in kept}
+            measured, predicted = data.measured(columns), sum(of_space.values())
             sums.add(kept, measured, predicted, columns)
             if kept == names:
-                parts[0][:, columns], parts[1][:, columns] = split_r(measured, of_space), split_r2(measured, of_space)
+                parts[0][:, columns] = r_by_space(measured, of_space)
+                parts[1][:, columns] = r2_by_space(measured, of_space)
                 for name, part in of_space.items():
                     sums.add(_less(name), measured, predicted - part, columns)
             if kept == names and n_permutations:
-                r, null = shifted_scores([(measured, predicted)], rows.test_runs, n_permutations, seed=seed)
+                r, null = shifted_scores([Prediction(measured, predicted, data.test_runs)], n_permutations, seed=seed)
                 p[columns] = p_values(r, null)
                 if keep_null:
                     kept_null[: len(null), columns] = null
@@ -159,7 +160,7 @@ def joint_model(
             gammas, cv_scores = fitted.gammas_ / fitted.gammas_.sum(axis=0), np.nanmax(fitted.cv_scores_, axis=0)
         del fitted
     kept_null = None if kept_null is None else kept_null[:n_drawn]  # short runs have fewer shifts than were asked for
-    return Joint(names, parts[0], parts[1], gammas, cv_scores, p, sums, kept_null)
+    return JointModel(names, parts[0], parts[1], gammas, cv_scores, p, sums, kept_null)
 
 
 def _less(name):
@@ -174,7 +175,7 @@ def sets_of(names, pairs=()):
     ----------
     names : sequence of str
     pairs : sequence of (str, str)
-        As of `joint_model`.
+        As in `joint_model`.
 
     Returns
     -------
@@ -198,12 +199,12 @@ def sets_of(names, pairs=()):
     return [kept for kept in dict.fromkeys(sets) if kept]
 
 
-def unique(joint, kind="r2"):
+def unique_variance(joint: JointModel, kind: Literal["r2", "r"] = "r2") -> NDArray:
     """Return what each space explains that the others do not: the score of all less that of all but it.
 
     Parameters
     ----------
-    joint : Joint
+    joint : JointModel
     kind : {"r2", "r"}
         Of explained variance, or of correlations (as Nakagi et al. 2024).
 
@@ -217,13 +218,13 @@ def unique(joint, kind="r2"):
     )
 
 
-def unique_interval(joint, kind="r2", **options):
-    """Return intervals of `unique` that hold against the luck of a search and where the model of all spaces predicts.
+def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2", **options: Any) -> NDArray:
+    """Return intervals of `unique_variance`, guarded against the luck of a search, where all spaces together predict.
 
     Each model's weights are searched on training folds, and the model without a space may find others that fit more
-    noise. Then it is worse on test runs though the space adds nothing: bootstrap intervals of `unique` alone lie above
-    0 in 5 to 7 % of voxels where 2.5 % may, for a space of 1 feature beside two of 10 (its size is the cause, not how
-    slowly it changes), whether or not another space predicts. Two guards:
+    noise. Then it is worse on test runs though the space adds nothing: plain bootstrap intervals lie above 0 in 5 to
+    7 % of voxels where 2.5 % may, for a space of 1 feature beside two of 10 (its size is the cause, not how slowly it
+    changes), whether or not another space predicts. Two guards:
 
     - The lower end is the lower one of two: of the score less that of the model fitted without the space, and of the
       score less that of the same model when the space's part of the prediction is taken out. The second needs no second
@@ -235,10 +236,10 @@ def unique_interval(joint, kind="r2", **options):
 
     Parameters
     ----------
-    joint : Joint
+    joint : JointModel
     kind : {"r2", "r"}
     options
-        ``labels``, ``n_labels``, ``confidence``, ``n_boot``, ``seed`` of `variance.sums.interval`.
+        ``labels``, ``n_labels``, ``confidence``, ``n_boot``, ``seed`` of `encoding.interval`.
 
     Returns
     -------
@@ -248,7 +249,7 @@ def unique_interval(joint, kind="r2", **options):
     bounds = []
     for name in joint.spaces:
         refitted, removed = (
-            interval(joint.sums, [(1, joint.spaces), (-1, other)], kind=kind, **options)
+            score_interval(joint.sums, [(1, joint.spaces), (-1, other)], kind=kind, **options)
             for other in (joint.without(name), _less(name))
         )
         bounds.append([np.minimum(refitted[0], removed[0]), refitted[1]])
@@ -264,10 +265,10 @@ def _predicts(joint, model, options):
     return mean_by_label(r2, labels, options.get("n_labels") or int(np.max(labels)) + 1) > 0
 
 
-def pair_parts(joint, first, second, beyond=False):
+def commonality(joint: JointModel, first: str, second: str, beyond: bool = False) -> VariancePartition:
     r"""Divide what two spaces explain: only the first, only the second, and what both explain alike.
 
-    By default of the two alone, :math:`R^2_a + R^2_b - R^2_{ab}` shared (`variance.compare.divide`); what other spaces
+    By default of the two alone, :math:`R^2_a + R^2_b - R^2_{ab}` shared (`encoding.divide`); what other spaces
     explain too is in it. With ``beyond`` the same is asked of what the two add to all others, rest for short:
     every score is less that of the rest, and
 
@@ -278,41 +279,43 @@ def pair_parts(joint, first, second, beyond=False):
 
     Parameters
     ----------
-    joint : Joint
+    joint : JointModel
         Fitted with ``pairs`` that hold these two.
     first, second : str
     beyond : bool
 
     Returns
     -------
-    parts : Parts
+    parts : VariancePartition
         Arrays (n_voxels,), which sum to what both explain: alone, or beyond the rest.
     """
     rest = joint.without(first, second)
     rest = rest if beyond else ()
     base = joint.sums.score(rest)
     scores = [joint.sums.score(joint.only(*rest, *names)) for names in ((first,), (second,), (first, second))]
-    return divide(*(score - base for score in scores))
+    return variance_partitioning(*(score - base for score in scores))
 
 
-def shared_interval(joint, first, second, beyond=False, **options):
-    """Return the bootstrap interval of the shared part of `pair_parts`, where the models that it is made of predict.
+def commonality_interval(
+    joint: JointModel, first: str, second: str, beyond: bool = False, **options: Any
+) -> NDArray:
+    """Return the bootstrap interval of the shared part of `commonality`, where the models that it is made of predict.
 
     Parameters
     ----------
     joint, first, second, beyond
-        As of `pair_parts`.
+        As in `commonality`.
     options
-        As of `unique_interval`.
+        As in `unique_variance_interval`.
 
     Returns
     -------
     bounds : array (2, n_voxels) or (2, n_labels)
-        NaN, as of `unique_interval`, where R2 of both spaces (with ``beyond``: of all) is not above 0.
+        NaN, as of `unique_variance_interval`, where R2 of both spaces (with ``beyond``: of all) is not above 0.
     """
     rest = joint.without(first, second)
     rest = rest if beyond else ()
     terms = [(1, joint.only(*rest, first)), (1, joint.only(*rest, second))]
     terms += [(-1, joint.only(*rest, first, second)), (-1, rest)]
-    bounds = interval(joint.sums, terms, **options)
+    bounds = score_interval(joint.sums, terms, **options)
     return np.where(_predicts(joint, joint.only(*rest, first, second), options), bounds, np.nan)

@@ -4,28 +4,28 @@ Which layer and which voxels are looked at is chosen by cross-validation inside 
 (2024); the test runs only judge.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from naturalistic.arrays import as_real, as_stored
 from naturalistic.encoding.design import shifted
-from naturalistic.encoding.fit import shift_batches
-from naturalistic.encoding.held_out import fit_training_runs
-from naturalistic.encoding.multi_subject import SideBySide
-from naturalistic.encoding.rows import as_responses, marked_rows
-from naturalistic.encoding.scores import repeats_itself, shifted_p
-from naturalistic.inference import circular_shift_null, noise_ceiling
-from naturalistic.models.folds import GroupGapKFold, check_groups
-from naturalistic.models.scoring import correlation
+from naturalistic.encoding.multi_subject import MultiSubjectBold
+from naturalistic.encoding.prediction import fit, shift_batches
+from naturalistic.encoding.scores import reliable_voxels, shifted_p, shifted_scores
+from naturalistic.encoding.split import FoldSplit, Split, as_responses, check_length, marked_rows
+from naturalistic.inference import noise_ceiling
+from naturalistic.models.folds import GroupGapKFold
 from naturalistic.parameters import whole
-from naturalistic.runs import check_runs
 
 _BLOCK = 8192  # voxels tested at once: 0.25 GB of responses for two hours of test film
 
 
-class Layers(NamedTuple):
+class LayerScores(NamedTuple):
     """How well each layer predicts each voxel.
 
     Attributes
@@ -46,16 +46,24 @@ class Layers(NamedTuple):
     p_max: np.ndarray
 
 
-def sweep(features, bold, model, *, test, delays, tr, runs, merge=None, n_permutations=0, seed=0, name="layers"):
+def sweep_layers(
+    features: ArrayLike,
+    bold: Any,
+    model: Any,
+    split: Split,
+    *,
+    n_permutations: int = 0,
+    seed: int = 0,
+    name: str = "layers",
+) -> LayerScores:
     """Fit and test one model for each layer of a feature space.
 
     Parameters
     ----------
     features : array (n_trs, n_layers, dim) or (n_trs, dim)
-    bold : array (n_trs, n_voxels) or SideBySide
+    bold : array (n_trs, n_voxels) or MultiSubjectBold
     model : RidgeCV
-    test, delays, tr, runs, merge
-        As in `predict_test_runs`.
+    split : Split
     n_permutations : int
         Circular shifts of the null, see `score`; 0 for none.
     seed : int
@@ -65,37 +73,38 @@ def sweep(features, bold, model, *, test, delays, tr, runs, merge=None, n_permut
 
     Returns
     -------
-    layers : Layers
+    layers : LayerScores
 
     Raises
     ------
     ValueError
-        As `predict_test_runs`; if a layer does not vary.
+        As `fit_predict`; if a layer does not vary.
     """
     bold = as_responses(bold)
-    features, n_permutations = as_stored(features, "features"), whole("n_permutations", n_permutations, 0)
+    features = as_stored(features, "features")
+    n_permutations = whole("n_permutations", n_permutations, 0)
     features = features[:, None] if features.ndim == 2 else features
     if features.ndim != 3:
         raise ValueError(f"features has shape {features.shape}, expected (n_trs, n_layers, dim) or (n_trs, dim)")
-    how = {"test": test, "delays": delays, "tr": tr, "runs": runs, "merge": merge}
-    subjects = bold.columns.values() if isinstance(bold, SideBySide) else [slice(0, bold.shape[1])]
-    size = features.shape[1], bold.shape[1]  # p in float64: rounded up, one at the level itself would not count
-    (cv, r), (p, p_max) = np.full((2, *size), np.nan, np.float32), np.full((2, *size), np.nan)
+    subjects = bold.columns.values() if isinstance(bold, MultiSubjectBold) else [slice(0, bold.shape[1])]
+    size = features.shape[1], bold.shape[1]
+    cv, r = np.full((2, *size), np.nan, np.float32)
+    p, p_max = np.full((2, *size), np.nan)  # in float64: rounded up, one at the level itself would not count
     for k in tqdm(range(features.shape[1]), desc=name, delay=3, leave=False):
-        fitted = fit_training_runs({f"{name}, layer {k}": features[:, k]}, bold, model, **how)
+        fitted = fit({f"{name}, layer {k}": features[:, k]}, bold, model, split)
         cv[k] = fitted.model.cv_scores_.max(axis=0)
         for own in subjects:  # the best voxel of a shift is that of a subject
-            blocks = (fitted.held_out(slice(v, min(v + _BLOCK, own.stop))) for v in range(own.start, own.stop, _BLOCK))
+            blocks = (fitted.predict(slice(v, min(v + _BLOCK, own.stop))) for v in range(own.start, own.stop, _BLOCK))
             if n_permutations:
-                ids = fitted.rows.test_runs
-                r[k, own], p[k, own], p_max[k, own] = shifted_p(blocks, ids, n_permutations, seed=seed)
+                r[k, own], p[k, own], p_max[k, own] = shifted_p(blocks, n_permutations, seed=seed)
             else:
-                r[k, own] = np.concatenate([correlation(*held_out) for held_out in blocks])
-    return Layers(cv, r, p, p_max)
+                r[k, own] = np.concatenate([block.correlation() for block in blocks])
+    return LayerScores(cv, r, p, p_max)
 
 
-class Choice(NamedTuple):
-    """What the training runs chose for one subject.
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Layer and voxels that the training runs selected for one subject.
 
     Attributes
     ----------
@@ -107,30 +116,92 @@ class Choice(NamedTuple):
     """
 
     layer: int
-    voxels: np.ndarray
-    cv: np.ndarray
+    voxels: NDArray
+    cv: NDArray
+
+    def __repr__(self) -> str:
+        return f"Selection(layer {self.layer} of {len(self.cv)}, {len(self.voxels)} voxels)"
 
 
-def choose(cv, n_best):
-    """Choose a layer, and the voxels that it predicts best, by scores from inside the training runs.
+class Selections(Mapping):
+    """Layer and voxels of each subject: a mapping of subjects to `Selection`, that is applied to their values.
+
+    Parameters
+    ----------
+    by_subject : dict of str to Selection
+    """
+
+    def __init__(self, by_subject: Mapping[str, Selection]) -> None:
+        self._by_subject = dict(by_subject)
+
+    def __getitem__(self, subject: str) -> Selection:
+        return self._by_subject[subject]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_subject)
+
+    def __len__(self) -> int:
+        return len(self._by_subject)
+
+    def __repr__(self) -> str:
+        return f"Selections({self._by_subject})"
+
+    def at_layer(self, values: Mapping[str, NDArray]) -> dict[str, NDArray]:
+        """Return values at the selected layer.
+
+        Parameters
+        ----------
+        values : dict of str to array (n_layers, n_voxels)
+            By subject.
+
+        Returns
+        -------
+        values : dict of str to array (n_voxels,)
+        """
+        return {subject: x[self[subject].layer] for subject, x in values.items()}
+
+    def mean_over_voxels(self, values: Mapping[str, NDArray]) -> NDArray:
+        """Return the mean of each subject's values over the selected voxels, NaN left out.
+
+        Parameters
+        ----------
+        values : dict of str to array (n_voxels,)
+            By subject.
+
+        Returns
+        -------
+        means : array (n_subjects,)
+        """
+        return np.array([np.nanmean(x[self[subject].voxels]) for subject, x in values.items()])
+
+
+@overload
+def select_layer_and_voxels(cv: Mapping[str, NDArray], n_best: int) -> Selections: ...
+@overload
+def select_layer_and_voxels(cv: NDArray, n_best: int) -> Selection: ...
+def select_layer_and_voxels(cv: Any, n_best: int) -> Selection | Selections:
+    """Select a layer, and the voxels that it predicts best, by scores from inside the training runs.
 
     A layer is judged by the mean over its own best voxels (Nakagi et al. 2024: 5,000 of about 70,000).
 
     Parameters
     ----------
-    cv : array (n_layers, n_voxels)
-        Of one subject, from `sweep`.
+    cv : array (n_layers, n_voxels), or dict of such by subject
+        From `sweep_layers`.
     n_best : int
+        Voxels of a subject.
 
     Returns
     -------
-    choice : Choice
+    selection : Selection, or Selections of a dict
 
     Raises
     ------
     ValueError
         If ``n_best`` is not from 1 to the number of voxels.
     """
+    if isinstance(cv, Mapping):
+        return Selections({subject: select_layer_and_voxels(x, n_best) for subject, x in cv.items()})
     cv = as_real(cv, "cv")
     if cv.ndim != 2:
         raise ValueError(f"cv has shape {cv.shape}, expected (n_layers, n_voxels)")
@@ -138,73 +209,32 @@ def choose(cv, n_best):
     best = np.argsort(-cv, axis=1, kind="stable")[:, :n_best]
     means = np.take_along_axis(cv, best, axis=1).mean(axis=1)
     layer = int(np.argmax(means))
-    return Choice(layer, best[layer], means)
-
-
-def choose_each(cv, n_best):
-    """Return the `Choice` of each subject.
-
-    Parameters
-    ----------
-    cv : dict of str to array (n_layers, n_voxels)
-        By subject.
-    n_best : int
-        As of `choose`.
-
-    Returns
-    -------
-    choices : dict of str to Choice
-    """
-    return {subject: choose(x, n_best) for subject, x in cv.items()}
-
-
-def at_layer(values, choices):
-    """Return each subject's values at the layer that was chosen.
-
-    Parameters
-    ----------
-    values : dict of str to array (n_layers, n_voxels)
-        By subject.
-    choices : dict of str to Choice
-
-    Returns
-    -------
-    values : dict of str to array (n_voxels,)
-    """
-    return {subject: x[choices[subject].layer] for subject, x in values.items()}
-
-
-def over_voxels(values, choices):
-    """Return the mean of each subject's values over the voxels that were chosen, NaN left out.
-
-    Parameters
-    ----------
-    values : dict of str to array (n_voxels,)
-        By subject.
-    choices : dict of str to Choice
-
-    Returns
-    -------
-    means : array (n_subjects,)
-    """
-    return np.array([np.nanmean(x[choices[subject].voxels]) for subject, x in values.items()])
+    return Selection(layer, best[layer], means)
 
 
 def null_over_voxels(
-    features, bold, model, choices, voxels, *, test, delays, tr, runs, merge=None, n_permutations=1000, seed=0
-):
-    """Return the null of a subject's mean r over some voxels at the layer that was chosen: the same shifts for all.
+    features: ArrayLike,
+    bold: MultiSubjectBold,
+    model: Any,
+    split: Split,
+    selections: "Selections",
+    voxels: dict[str, NDArray],
+    *,
+    n_permutations: int = 1000,
+    seed: int = 0,
+) -> NDArray:
+    """Return the null of a subject's mean r over some voxels at the selected layer: the same shifts for all.
 
-    For a test of subjects who share the stimulus (`inference.shared_stimulus_test`). Layers are chosen after a `sweep`,
-    and the null of every layer and voxel would not fit into memory; so the chosen layer is fitted once more, to these
-    voxels alone.
+    For a test of subjects who share the stimulus (`inference.shared_stimulus_test`). Layers are selected after
+    `sweep_layers`, and the null of every layer and voxel would not fit into memory; so the selected layer is fitted
+    once more, to these voxels alone.
 
     Parameters
     ----------
-    features, bold, model, test, delays, tr, runs, merge
-        As in `sweep`; ``bold`` is a `SideBySide`.
-    choices : dict of str to Choice
-        By subject, of which the layer is taken.
+    features, bold, model, split
+        As in `sweep_layers`; ``bold`` is a `MultiSubjectBold`.
+    selections : Selections
+        Of which the layer is taken.
     voxels : dict of str to int array (n,)
         By subject, chosen without the test runs.
     n_permutations, seed
@@ -218,45 +248,46 @@ def null_over_voxels(
     features = features[:, None] if features.ndim == 2 else features
     subjects = list(bold.bold)
     null = {}
-    for layer in sorted({choices[s].layer for s in subjects}):
-        members = [s for s in subjects if choices[s].layer == layer]
-        picked = type(bold)({s: bold.bold[s] for s in members}).pick({s: voxels[s] for s in members})
-        fitted = fit_training_runs(
-            {"layer": features[:, layer]}, picked, model, test=test, delays=delays, tr=tr, runs=runs, merge=merge
-        )
-        for s, columns in picked.columns.items():
-            measured, predicted = fitted.held_out(columns)
-            shifted = circular_shift_null(measured, predicted, fitted.rows.test_runs, n_permutations, 1, seed)
+    for layer in sorted({selections[s].layer for s in subjects}):
+        members = [s for s in subjects if selections[s].layer == layer]
+        selected = MultiSubjectBold({s: bold.bold[s] for s in members}).select_voxels({s: voxels[s] for s in members})
+        fitted = fit({"layer": features[:, layer]}, selected, model, split)
+        for s, columns in selected.columns.items():
+            shifted = shifted_scores([fitted.predict(columns)], n_permutations, seed=seed)[1]
             null[s] = np.nanmean(shifted, axis=1, dtype=np.float64)
     return np.stack([null[s] for s in subjects], axis=1)
 
 
-def ceilings(bold, *, test, runs, merge, seed=0):
+def noise_ceilings(
+    bold: MultiSubjectBold, split: Split, *, seed: int = 0
+) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
     """Return each subject's noise ceiling in test runs that were shown more than once, and where it is more than noise.
 
     Parameters
     ----------
-    bold : SideBySide
-    test, runs, merge
-        As in `predict_test_runs`.
+    bold : MultiSubjectBold
+    split : Split
     seed : int
-        Of the shifts that say where responses repeat, see `repeats_itself`.
+        Of the shifts that say where responses repeat, see `reliable_voxels`.
 
     Returns
     -------
     ceiling : dict of str to array (n_voxels,)
-        By subject: r of a perfect model with the mean of all viewings; empty if ``merge`` is None.
+        By subject: r of a perfect model with the mean of all viewings; empty if ``split.repeats`` is None.
     reliable : dict of str to bool array (n_voxels,)
     """
-    ceiling, reliable = {}, {}
-    for subject, x in bold.bold.items() if merge else ():
-        repeats, ids = merge(marked_rows(x, test), np.asarray(runs)[test])
+    ceiling = {}
+    reliable = {}
+    if split.repeats is None:
+        return ceiling, reliable
+    for subject, x in bold.bold.items():
+        repeats, ids = split.repeats(marked_rows(x, split.test), split.runs[split.test])
         ceiling[subject] = noise_ceiling(repeats, len(repeats), ids)
-        reliable[subject] = repeats_itself(repeats, ids, seed=seed)
+        reliable[subject] = reliable_voxels(repeats, ids, seed=seed)
     return ceiling, reliable
 
 
-class BlockSweep(NamedTuple):
+class FoldedLayerScores(NamedTuple):
     """How well blocks are predicted at the layer that was chosen without them.
 
     Attributes
@@ -274,7 +305,9 @@ class BlockSweep(NamedTuple):
     null: np.ndarray
 
 
-def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=None, n_permutations=0, seed=0):
+def sweep_layers_in_folds(
+    features: ArrayLike, bold: ArrayLike, model: Any, split: FoldSplit, *, n_permutations: int = 0, seed: int = 0
+) -> FoldedLayerScores:
     """Choose a layer without each fold, and test it on the fold.
 
     Unlike runs, blocks of one run touch each other: TRs within ``gap`` of a fold are neither trained nor tested on, and
@@ -289,15 +322,8 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
         Voxels of all subjects who share the stimulus side by side: a shift moves all alike.
     model : RidgeCV
         Its own ``cv`` splits what is left of the training TRs by piece.
-    groups : array-like (n_trs,)
-        Contiguous blocks, left out whole.
-    cv : int
-        Outer folds.
-    gap : int
-        TRs.
-    delays, tr
-        As in `predict_test_runs`.
-    runs : array-like (n_trs,), optional
+    split : FoldSplit
+        Groups are contiguous blocks; ``cv`` is a number of folds.
     n_permutations : int
         Rows of the null; 0 for none.
     seed : int
@@ -305,31 +331,37 @@ def sweep_blocks(features, bold, model, *, groups, cv, gap, delays, tr, runs=Non
 
     Returns
     -------
-    found : BlockSweep
+    scores : FoldedLayerScores
         The layer is the one with the best mean CV score over all voxels.
 
     Raises
     ------
     ValueError
-        As of `sweep`, `folds.GroupGapKFold` and `runs.check_runs`.
+        As in `sweep_layers` and `models.folds.GroupGapKFold`.
     """
-    bold, n_permutations = as_responses(bold), whole("n_permutations", n_permutations, 0)
-    groups, runs = check_groups(groups, len(bold)), check_runs(runs, len(bold))
+    bold = as_responses(bold)
+    n_permutations = whole("n_permutations", n_permutations, 0)
+    check_length(split, len(bold))
+    groups = split.groups
+    runs = split.runs
+    n_folds = whole("cv", split.cv, 2)
     n_voxels = bold.shape[1]
     batches = shift_batches(runs, len(bold), n_voxels, n_permutations, seed)
-    jobs = [(fold, batch) for fold in GroupGapKFold(cv, gap, runs).split(bold, groups=groups) for batch in batches]
-    scores, layers = [], []
+    folds = GroupGapKFold(n_folds, split.gap, runs).split(bold, groups=groups)
+    jobs = [(fold, batch) for fold in folds for batch in batches]
+    scores = []
+    layers = []
     for (train, test), batch in tqdm(jobs, desc="blocks", delay=3, leave=False):
         rows = np.sort(np.concatenate([train, test]))
         cut = (np.diff(rows) > 1) | (groups[rows[1:]] != groups[rows[:-1]]) | (runs[rows[1:]] != runs[rows[:-1]])
         pieces = np.concatenate([[0], np.cumsum(cut)])
         copies = np.concatenate([shifted(bold, row, runs)[rows] for row in batch], axis=1)
-        found = sweep(
-            features[rows], copies, model, test=np.isin(rows, test), runs=pieces, delays=delays, tr=tr, name="layers"
-        )
+        inner = Split(np.isin(rows, test), pieces, split.tr, split.delays)
+        fold_scores = sweep_layers(features[rows], copies, model, inner)
         for k in range(len(batch)):
             own = slice(k * n_voxels, (k + 1) * n_voxels)
-            layers.append(choose(found.cv[:, own], n_voxels).layer)
-            scores.append(found.r[layers[-1], own])
-    scores = np.nan_to_num(scores).reshape(cv, -1, n_voxels).mean(axis=0)
-    return BlockSweep(scores[0], np.array(layers).reshape(cv, -1)[:, 0], scores[1:])
+            selection = select_layer_and_voxels(fold_scores.cv[:, own], n_voxels)
+            layers.append(selection.layer)
+            scores.append(fold_scores.r[selection.layer, own])
+    scores = np.nan_to_num(scores).reshape(n_folds, -1, n_voxels).mean(axis=0)
+    return FoldedLayerScores(scores[0], np.array(layers).reshape(n_folds, -1)[:, 0], scores[1:])

@@ -1,20 +1,22 @@
 """Test runs predicted from less data than there is: models of parts of the training runs, and learning curves."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from naturalistic.encoding.design import check_spaces
-from naturalistic.encoding.held_out import predict_test_runs
-from naturalistic.encoding.multi_subject import SideBySide
-from naturalistic.encoding.rows import as_responses
+from naturalistic.encoding.multi_subject import MultiSubjectBold
+from naturalistic.encoding.prediction import Prediction, fit_predict
+from naturalistic.encoding.split import Split, as_responses, check_length
 from naturalistic.features.delays import as_delays
 from naturalistic.models.folds import GroupGapKFold, contiguous_groups
-from naturalistic.models.scoring import correlation
+from naturalistic.models.ridge import RidgeCV
 from naturalistic.parameters import is_whole, whole
-from naturalistic.runs import check_runs, run_slices
+from naturalistic.runs import run_slices
 
 LEAST = 10  # TRs that each fold must test and keep
 
@@ -35,8 +37,16 @@ class LearningCurve(NamedTuple):
 
 
 def learning_curve(
-    spaces, bold, model, *, test, delays, tr, runs, minutes=None, order=None, voxels=None, gap=10, merge=None
-):
+    features: Any,
+    bold: Any,
+    model: RidgeCV,
+    split: Split,
+    *,
+    minutes: Sequence[float] | None = None,
+    order: Sequence | None = None,
+    voxels: Any = None,
+    gap: int = 10,
+) -> LearningCurve:
     """Predict the test runs from the first minutes of the training runs, for more and more minutes.
 
     The minutes of one point are among those of the next: one run after another, each from its start, so that more
@@ -45,15 +55,15 @@ def learning_curve(
 
     Parameters
     ----------
-    spaces, bold, model, test, delays, tr, runs, merge
-        As in `predict_test_runs`. Of the model's ``cv`` only the number of folds is kept.
+    features, bold, model, split
+        As in `fit_predict`. Of the model's ``cv`` only the number of folds is kept.
     minutes : sequence of float, optional
         An eighth, a quarter, a half and all of the training runs by default.
     order : sequence, optional
         Ids of training runs in the order in which they are taken; all, as they come, by default. Runs that are not
         named are left out.
     voxels : index array or slice, or dict of str to index array, optional
-        Columns of ``bold``, chosen without the test runs; by subject of a `SideBySide`.
+        Columns of ``bold``, chosen without the test runs; by subject of a `MultiSubjectBold`.
     gap : int
         TRs left out of training on either side of a block that a fold tests.
 
@@ -65,12 +75,14 @@ def learning_curve(
     Raises
     ------
     ValueError
-        As `predict_test_runs`; if the minutes are more than there are or too few for the folds, or a run of ``order``
+        As `fit_predict`; if the minutes are more than there are or too few for the folds, or a run of ``order``
         is no training run.
     """
-    bold, gap = as_responses(bold), whole("gap", gap, 0)
-    runs, test = check_runs(runs, len(bold)), np.asarray(test)
-    pieces = _pieces(runs, test, order)
+    bold = as_responses(bold)
+    gap = whole("gap", gap, 0)
+    check_length(split, len(bold))
+    tr = split.tr
+    pieces = _pieces(split.runs, split.test, order)
     total = sum(len(piece) for piece in pieces)
     most = total * tr / 60
     minutes = most / np.array([8, 4, 2, 1]) if minutes is None else np.atleast_1d(np.asarray(minutes, dtype=float))
@@ -78,55 +90,49 @@ def learning_curve(
     if not counts or min(counts) < 1:
         raise ValueError(f"minutes are {minutes.tolist()}, expected one or more, above 0 and up to {most:.4g}")
     if voxels is not None:
-        bold = bold.pick(voxels) if isinstance(bold, SideBySide) else bold[:, voxels]
-    how = {"test": test, "delays": delays, "tr": tr, "runs": runs, "merge": merge, "gap": gap}
-    took, r = [], []
+        bold = bold.select_voxels(voxels) if isinstance(bold, MultiSubjectBold) else bold[:, voxels]
+    longest = _longest(features, split.delays, len(bold), tr)
+    took = []
+    r = []
     for n in counts:
-        keep = _first(pieces, n, _longest(spaces, delays, len(bold), tr), len(bold))
+        keep = _first(pieces, n, longest, len(bold))
         took.append(keep.sum() * tr / 60)
-        r.append(correlation(*predict_from(keep, spaces, bold, model, **how)[0]))
+        r.append(fit_predict_part(keep, features, bold, model, split, gap=gap).correlation())
     return LearningCurve(np.array(took), np.stack(r))
 
 
-def predict_from(keep, spaces, bold, model, *, test, delays, tr, runs, gap=10, merge=None):
+def fit_predict_part(
+    keep: NDArray, features: Any, bold: Any, model: RidgeCV, split: Split, *, gap: int = 10
+) -> Prediction:
     """Predict the test runs from some of the training TRs; features are scaled, and alphas chosen, by these alone.
 
     Parameters
     ----------
     keep : bool array (n_trs,)
         Training TRs to fit on, in one stretch of a run. Features before it count as none, as before a run's start.
-    spaces, bold, model, test, delays, tr, runs, merge
-        As in `predict_test_runs`. Of the model's ``cv`` only the number of folds is kept.
+    features, bold, model, split
+        As in `fit_predict`. Of the model's ``cv`` only the number of folds is kept.
     gap : int
         As in `blocked_folds`.
 
     Returns
     -------
-    held_out : HeldOut
-    runs : array (n_samples,)
+    prediction : Prediction
     """
     bold = as_responses(bold)
-    spaces, delays = check_spaces(spaces, delays, len(bold))
-    runs, test = check_runs(runs, len(bold)), np.asarray(test)
-    folds = blocked_folds(runs[keep], _n_folds(model.cv), gap)
-    rows = keep | test
-    return predict_test_runs(
-        {name: x[rows] for name, x in spaces.items()},
-        bold[rows],
-        clone(model).set_params(cv=folds, gap=0),
-        test=test[rows],
-        delays=delays,
-        tr=tr,
-        runs=runs[rows],
-        merge=merge,
-    )
+    spaces, _ = check_spaces(features, split.delays, len(bold))
+    check_length(split, len(bold))
+    folds = blocked_folds(split.runs[keep], _n_folds(model.cv), gap)
+    kept = keep | split.test
+    part = {name: x[kept] for name, x in spaces.items()}
+    return fit_predict(part, bold[kept], clone(model).set_params(cv=folds, gap=0), split.select(kept))
 
 
 def blocked_folds(runs, n_folds, gap=10):
     """Return folds that exist for any length: whole runs where they are many, else contiguous blocks of them.
 
     Runs are cut into blocks of about equal length, three a fold (one a run, where runs are three times as many as folds
-    or more); a fold tests neighbouring blocks, and TRs near to them in the same run are left out of training.
+    or more); a fold tests neighboring blocks, and TRs near to them in the same run are left out of training.
 
     Parameters
     ----------

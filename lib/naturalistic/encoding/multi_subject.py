@@ -1,13 +1,14 @@
 """Voxels of several subjects side by side, read only where they are needed."""
 
 import mmap
+import operator
 
 import numpy as np
 
-from naturalistic.encoding.rows import as_responses, marked_rows
+from naturalistic.encoding.split import as_responses, marked_rows
 
 
-class SideBySide:
+class MultiSubjectBold:
     """The responses of subjects who saw the same, as one array (n_trs, n_voxels of all) that is never put together.
 
     A regression on it makes the inner products of the features once for all subjects, and reads the voxels of each
@@ -50,12 +51,13 @@ class SideBySide:
     def __getitem__(self, index):
         """Return rows (a slice or marks) of all subjects, still apart; or the array of rows and a slice of columns."""
         if not isinstance(index, tuple):
-            marks = isinstance(index, np.ndarray) and index.dtype == bool  # neighbours stay a view
-            return SideBySide({name: marked_rows(x, index) if marks else x[index] for name, x in self.bold.items()})
+            marks = isinstance(index, np.ndarray) and index.dtype == bool  # neighbors stay a view
+            select = marked_rows if marks else operator.getitem
+            return MultiSubjectBold({name: select(x, index) for name, x in self.bold.items()})
         rows, columns = index
         first, last, step = columns.indices(self.shape[1])
         if step != 1:
-            raise IndexError(f"columns are taken every {step}, expected neighbours")
+            raise IndexError(f"columns are taken every {step}, expected neighbors")
         parts = [
             _read(x, (rows, slice(max(first - own.start, 0), last - own.start)))
             for x, own in zip(self.bold.values(), self.columns.values())
@@ -63,7 +65,7 @@ class SideBySide:
         ]
         return np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
 
-    def apart(self, values):
+    def split(self, values):
         """Return values by subject, as views.
 
         Parameters
@@ -76,7 +78,7 @@ class SideBySide:
         """
         return {name: values[..., columns] for name, columns in self.columns.items()}
 
-    def pick(self, voxels):
+    def select_voxels(self, voxels):
         """Return some voxels of each subject, read into memory.
 
         Parameters
@@ -86,9 +88,10 @@ class SideBySide:
 
         Returns
         -------
-        picked : SideBySide
+        selected : MultiSubjectBold
         """
-        return SideBySide({name: np.ascontiguousarray(_read(x, (..., voxels[name]))) for name, x in self.bold.items()})
+        read = {name: np.ascontiguousarray(_read(x, (..., voxels[name]))) for name, x in self.bold.items()}
+        return MultiSubjectBold(read)
 
 
 def _read(x, index):

@@ -2,7 +2,7 @@
 
 The product measure (Hoffman 1960; of encoding models St-Laurent et al. 2023 and Dupre la Tour et al. 2022, NeuroImage
 264:119728): what two spaces predict alike is halved between them. A part may be negative, where a space predicts
-against what was measured and another makes up for it. Unique variance (`variance.unique`) asks another question: what
+against what was measured and another makes up for it. Unique variance (`encoding.unique`) asks another question: what
 would be lost without the space.
 """
 
@@ -12,18 +12,18 @@ from naturalistic.arrays import column_blocks, float_type
 from naturalistic.models.scoring import check_pair, unit_columns
 
 
-def split_r(measured, parts):
+def r_by_space(measured, parts):
     r"""Divide the correlation of a prediction over the parts that it is the sum of.
 
     .. math:: r_s = \frac{\sum_t y_t p_{st}}{\|y\| \, \|\sum_k p_k\|}, \qquad \sum_s r_s = r,
 
-    all centred over samples.
+    all centered over samples.
 
     Parameters
     ----------
     measured : array (n_samples, n_voxels)
     parts : dict of array (n_samples, n_voxels)
-        By space, such as from ``BandedRidgeCV.predict(X, split=True)``; centred in each run if scores are to be of
+        By space, such as from ``BandedRidgeCV.predict(X, split=True)``; centered in each run if scores are to be of
         time courses inside runs.
 
     Returns
@@ -50,7 +50,7 @@ def split_r(measured, parts):
     return split
 
 
-def split_r2(measured, parts):
+def r2_by_space(measured, parts):
     r"""Divide the explained variance of a prediction over the parts that it is the sum of.
 
     .. math:: R^2_s = \frac{\sum_t p_{st} (2 y_t - \sum_k p_{kt})}{\sum_t y_t^2}, \qquad \sum_s R^2_s = R^2,
@@ -61,7 +61,7 @@ def split_r2(measured, parts):
     ----------
     measured : array (n_samples, n_voxels)
     parts : dict of array (n_samples, n_voxels)
-        As of `split_r`.
+        As in `r_by_space`.
 
     Returns
     -------

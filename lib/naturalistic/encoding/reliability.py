@@ -1,20 +1,21 @@
 """Would the same be found with other data, or with other annotators: two halves, and how far they agree."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from naturalistic.arrays import as_real, float_type
-from naturalistic.encoding.held_out import predict_test_runs
-from naturalistic.encoding.learning import LEAST, predict_from
-from naturalistic.encoding.rows import as_responses
+from naturalistic.encoding.learning import LEAST, fit_predict_part
+from naturalistic.encoding.prediction import Prediction, fit_predict
+from naturalistic.encoding.split import Split, as_responses, check_length
+from naturalistic.models.ridge import RidgeCV
 from naturalistic.models.scoring import correlation
 from naturalistic.parameters import whole
 from naturalistic.runs import check_runs, run_slices
 
 
-class Halves(NamedTuple):
+class SplitHalves(NamedTuple):
     """Two models that predict the same test runs.
 
     Attributes
@@ -33,7 +34,7 @@ class Halves(NamedTuple):
     second: np.ndarray
 
 
-def half_data(spaces, bold, model, *, test, delays, tr, runs, gap=10, merge=None):
+def split_half_data(features: Any, bold: Any, model: RidgeCV, split: Split, *, gap: int = 10) -> SplitHalves:
     """Fit a model on each half of the training runs, and compare what the two predict in the test runs.
 
     Two halves share no response, so that their predictions agree by what is in both: a voxel without signal has an
@@ -42,29 +43,32 @@ def half_data(spaces, bold, model, *, test, delays, tr, runs, gap=10, merge=None
 
     Parameters
     ----------
-    spaces, bold, model, test, delays, tr, runs, merge
-        As in `predict_test_runs`. Of the model's ``cv`` only the number of folds is kept: folds are blocks of each half
+    features, bold, model, split
+        As in `fit_predict`. Of the model's ``cv`` only the number of folds is kept: folds are blocks of each half
         (`learning.blocked_folds`). Responses z-scored by whole runs are taken as they are.
     gap : int
         TRs left out between halves of one run, and between the folds of a half.
 
     Returns
     -------
-    halves : Halves
+    halves : SplitHalves
 
     Raises
     ------
     ValueError
-        As `predict_test_runs` and `data_halves`.
+        As `fit_predict` and `data_halves`.
     """
     bold = as_responses(bold)
-    how = {"test": test, "delays": delays, "tr": tr, "runs": runs, "gap": gap, "merge": merge}
-    found = [predict_from(half, spaces, bold, model, **how)[0] for half in data_halves(runs, test, gap)]
-    halves = _compared(*found)
+    check_length(split, len(bold))
+    first, second = (
+        fit_predict_part(half, features, bold, model, split, gap=gap)
+        for half in data_halves(split.runs, split.test, gap)
+    )
+    halves = _compared(first, second)
     return halves._replace(full_length=spearman_brown(halves.agreement))
 
 
-def half_annotators(first, second, bold, model, **how):
+def split_half_annotators(first: Any, second: Any, bold: Any, model: RidgeCV, split: Split) -> SplitHalves:
     """Compare models of the features from two groups of annotators, fitted on the same responses.
 
     How accurate each half is, beside all annotators, says what the others were good for. The agreement of the two does
@@ -75,17 +79,15 @@ def half_annotators(first, second, bold, model, **how):
     ----------
     first, second : dict of str to array (n_trs, n_features), or one array
         Feature spaces from the texts of two groups, see `annotator_halves`.
-    bold, model
-        As in `predict_test_runs`.
-    **how
-        ``test``, ``delays``, ``tr``, ``runs`` and ``merge`` of `predict_test_runs`.
+    bold, model, split
+        As in `fit_predict`.
 
     Returns
     -------
-    halves : Halves
+    halves : SplitHalves
     """
     bold = as_responses(bold)
-    return _compared(*(predict_test_runs(spaces, bold, model, **how)[0] for spaces in (first, second)))
+    return _compared(fit_predict(first, bold, model, split), fit_predict(second, bold, model, split))
 
 
 def spearman_brown(r):
@@ -169,7 +171,7 @@ def annotator_halves(annotations):
     Parameters
     ----------
     annotations : Annotations
-        Of a level that was annotated, see `of_annotators`.
+        Of a level that was annotated, see `select_annotators`.
 
     Returns
     -------
@@ -178,15 +180,15 @@ def annotator_halves(annotations):
     Raises
     ------
     ValueError
-        If there is one annotator alone; as of `of_annotators`.
+        If there is one annotator alone; as of `select_annotators`.
     """
     n = _n_annotators(annotations)
     if n < 2:
         raise ValueError(f"{annotations.level} has one annotator, expected two or more to divide")
-    return of_annotators(annotations, range(0, n, 2)), of_annotators(annotations, range(1, n, 2))
+    return select_annotators(annotations, range(0, n, 2)), select_annotators(annotations, range(1, n, 2))
 
 
-def of_annotators(annotations, which):
+def select_annotators(annotations, which):
     """Return the texts of some of the annotators.
 
     Parameters
@@ -229,6 +231,11 @@ def _n_annotators(annotations):
     return next(iter(counts))
 
 
-def _compared(first, second):
-    """Return agreement and accuracies of two HeldOut of the same test runs."""
-    return Halves(correlation(first.predicted, second.predicted), None, correlation(*first), correlation(*second))
+def _compared(first: Prediction, second: Prediction) -> SplitHalves:
+    """Return agreement and accuracies of two predictions of the same test runs."""
+    return SplitHalves(
+        correlation(first.predicted, second.predicted),
+        None,
+        first.correlation(),
+        second.correlation(),
+    )

@@ -6,16 +6,17 @@ set of weights for all features at once, stacking trusts each space as fitted al
 """
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from naturalistic.arrays import as_real, check_finite, column_blocks
 from naturalistic.encoding.bootstrap import BlockSums
-from naturalistic.encoding.rows import as_responses, split_rows
+from naturalistic.encoding.split import Split, as_responses, split_data
 from naturalistic.models.folds import check_folds
-from naturalistic.models.ridge import cross_val_predict
+from naturalistic.models.ridge import RidgeCV, cross_val_predict
 from naturalistic.parameters import is_whole, whole
 from naturalistic.runs import run_slices
 
@@ -23,7 +24,7 @@ HELD_BYTES = 2**31
 JITTER = 1e-12  # of the mean squared residual: decides between spaces that predict the same
 
 
-class Stacked(NamedTuple):
+class StackedModel(NamedTuple):
     """Single-space models and their stack, on test runs.
 
     Attributes
@@ -40,13 +41,22 @@ class Stacked(NamedTuple):
     sums: BlockSums
 
 
-def stacked_model(spaces, bold, model, *, test, delays, tr, runs, merge=None, cv=None, block=30, n_voxels_at_once=None):
+def stacked_model(
+    features: dict[str, NDArray],
+    bold: Any,
+    model: RidgeCV,
+    split: Split,
+    *,
+    cv: Any = None,
+    block: int = 30,
+    n_voxels_at_once: int | None = None,
+) -> StackedModel:
     """Fit each space alone, weigh their predictions on the training runs, and test the single ones and the stack.
 
     Parameters
     ----------
-    spaces, bold, test, delays, tr, runs, merge, block
-        As of `variance.joint.joint_model`.
+    features, bold, split, block
+        As in `naturalistic.encoding.joint_model`.
     model : RidgeCV
         Of a single space.
     cv : int, splitter or list of (train, test), optional
@@ -57,39 +67,40 @@ def stacked_model(spaces, bold, model, *, test, delays, tr, runs, merge=None, cv
 
     Returns
     -------
-    stacked : Stacked
+    stacked : StackedModel
 
     Raises
     ------
     ValueError
-        As of `variance.rows.split_rows`; if ``cv`` makes fewer than three folds.
+        As in `fit_predict`; if ``cv`` makes fewer than three folds.
     """
     bold = as_responses(bold)
-    rows = split_rows(spaces, bold, test=test, delays=delays, tr=tr, runs=runs, merge=merge)
-    names, n_voxels = tuple(rows.train), bold.shape[1]
-    sums = BlockSums(rows.test_runs, n_voxels, block, bold.dtype)
+    data = split_data(features, bold, split)
+    names = tuple(data.train)
+    n_voxels = bold.shape[1]
+    sums = BlockSums(data.test_runs, n_voxels, block, bold.dtype)
     weights = np.empty((len(names), n_voxels), bold.dtype)
-    folds, fold_of = _outer_folds(model, rows, cv)
+    folds, fold_of = _outer_folds(model, data, cv)
     inside = clone(model).set_params(cv=len(folds) - 1)
-    size = len(names) * len(rows.bold) * bold.dtype.itemsize  # bytes a voxel
+    size = len(names) * len(data.bold) * bold.dtype.itemsize  # bytes a voxel
     step = whole("n_voxels_at_once", n_voxels_at_once, optional=True) or max(1, HELD_BYTES // size)
     for start in range(0, n_voxels, step):
         columns = slice(start, min(start + step, n_voxels))
-        Y = np.asarray(rows.bold[:, columns])
+        Y = np.asarray(data.bold[:, columns])
         residuals = np.empty((len(names), *Y.shape), Y.dtype)
         for k, name in enumerate(names):
-            np.subtract(cross_val_predict(inside, rows.train[name], Y, fold_of, folds), Y, out=residuals[k])
-        weights[:, columns] = stack_weights(residual_products(residuals, rows.train_runs))
+            np.subtract(cross_val_predict(inside, data.train[name], Y, fold_of, folds), Y, out=residuals[k])
+        weights[:, columns] = stack_weights(residual_products(residuals, data.train_runs))
         del residuals
-        measured = rows.measured(columns)
+        measured = data.measured(columns)
         stack = np.zeros_like(measured)
         for name, weight in zip(names, weights[:, columns]):
-            fitted = clone(model).fit(rows.train[name], Y, groups=rows.train_runs)
-            predicted = rows.test[name] @ fitted.coef_.T
+            fitted = clone(model).fit(data.train[name], Y, groups=data.train_runs)
+            predicted = data.test[name] @ fitted.coef_.T
             sums.add((name,), measured, predicted, columns)
             stack += weight * predicted
         sums.add("stacked", measured, stack, columns)
-    return Stacked(names, weights, sums)
+    return StackedModel(names, weights, sums)
 
 
 def stack_weights(products):
@@ -135,11 +146,11 @@ def stack_weights(products):
     return weights.T
 
 
-def _outer_folds(model, rows, cv):
+def _outer_folds(model, data, cv):
     """Return folds of the training rows, and the number of the fold that tests each row."""
-    n_trs = len(rows.train_runs)
+    n_trs = len(data.train_runs)
     cv = model.cv if cv is None else cv
-    folds = check_folds(cv, n_trs, rows.train_runs, model.gap if is_whole(cv) else 0, once=True)
+    folds = check_folds(cv, n_trs, data.train_runs, model.gap if is_whole(cv) else 0, once=True)
     if len(folds) < 3:
         raise ValueError(f"cv makes {len(folds)} folds, expected three or more: alphas are chosen by those left in")
     number = np.empty(n_trs, dtype=int)
@@ -149,7 +160,7 @@ def _outer_folds(model, rows, cv):
 
 
 def residual_products(residuals, runs):
-    """Return sums over time of products of residuals, centred in each run.
+    """Return sums over time of products of residuals, centered in each run.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Inference: the ceiling that data allow, what chance gives, and what holds over targets and people."""
 
 from naturalistic.inference.multiple import fdr, max_statistic, p_values
+from naturalistic.renamed import explain_old_attributes
 
 from .blocks import block_permutation_null
 from .ceilings import (
@@ -46,3 +47,5 @@ __all__ = [
     "sign_flip_over_subjects",
     "t_test_over_subjects",
 ]
+
+__getattr__ = explain_old_attributes(__name__)

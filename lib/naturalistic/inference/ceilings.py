@@ -264,7 +264,7 @@ def normalize(r, ceiling, reliable):
     ceiling : array (n_voxels,)
         From `noise_ceiling`.
     reliable : bool array (n_voxels,)
-        Voxels whose responses repeat by a test, such as `variance.repeats_itself`.
+        Voxels whose responses repeat by a test, such as `encoding.reliable_voxels`.
 
     Returns
     -------
@@ -286,7 +286,7 @@ def normalize(r, ceiling, reliable):
     if reliable.dtype != bool or reliable.shape != ceiling.shape:
         raise ValueError(
             f"reliable is {reliable.dtype} of shape {reliable.shape}, expected bool {ceiling.shape}: where responses "
-            "repeat, such as variance.repeats_itself says"
+            "repeat, such as variance.reliable_voxels says"
         )
     dtype = float_type(r, ceiling)
     return (r / np.where(reliable & (ceiling > 0), ceiling, np.nan)).astype(dtype)[()]

@@ -27,7 +27,7 @@ with p < 0.05 among 20,000 or more, to about 0.1 %:
 Both are for one model and data that it was not fitted on. Predictions by cross-validation are another case:
 the model of each fold was fitted on the other folds' responses, so the folds' scores go up and down together,
 which a null of fixed predictions does not show (10 to 14 % false positives instead of 5). There, shift first
-and fit again: `naturalistic.encoding.fit.group_accuracy` does.
+and fit again: `naturalistic.encoding.prediction.group_accuracy` does.
 """
 
 import math

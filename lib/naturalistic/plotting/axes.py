@@ -16,7 +16,7 @@ def explained_by_axis(test, title, *, alpha=0.05, colour=LEVEL_COLOURS["Story"])
     Parameters
     ----------
     test : AxesTest
-        From `variance.axes_null.permuted_axes`; its null is drawn from the lowest value to the (1 - alpha) quantile.
+        From `encoding.weight_axes_null`; its null is drawn from the lowest value to the (1 - alpha) quantile.
     title : str
     alpha : float
         Of significance.
