@@ -18,7 +18,8 @@ def measured_music(tmp_path_factory):
     )
     (folder / "ds003720/README").write_text("README of a data set that was measured")
     shutil.rmtree(folder / "truth")
-    corpus = make_corpus(folder.parent / "corpus", n_tracks=40, progress=False)
+    corpus = make_corpus(folder.parent / "corpus", n_tracks=40, render_all=True, progress=False)
+    (corpus / "README").write_text("README of a corpus that was recorded")
     sorted(corpus.rglob("*.mp3"))[7].write_bytes(b"not music")
     return {"dataset": str(folder), "n_permutations": 200}, str(corpus)
 

@@ -90,14 +90,29 @@ def _simulation(module=""):
 
 def run_train(asked):
     """Train a small model of simulated music, and say what it can do."""
+    if asked.name == "corpus-vectors":
+        return _train_corpus_vectors(asked)
     train = _simulation("training.cards").train
-
     size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(asked, key)) is not None}
     try:
         card = train(asked.name, asked.to, asked.seed, **size)
     except ValueError as error:
         raise RequestError(str(error)) from error
     print(json.dumps(card, indent=1))
+
+
+def _train_corpus_vectors(asked):
+    """Compute the vectors of the simulated corpus again, in a corpus that is kept in the cache."""
+    from naturalistic.cache import cache_dir
+
+    module, path = _simulation("corpus_vectors"), Path(asked.to).expanduser()
+    check_writable(path.parent)
+    n_tracks = asked.n_pieces or 2000
+    try:
+        module.write_vectors(path, cache_dir() / "training" / f"corpus-{asked.seed}-{n_tracks}", asked.seed, n_tracks)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    print(f"vectors of {n_tracks:,} tracks: {path}")
 
 
 def run_doctor(asked):
@@ -159,12 +174,14 @@ FETCHABLE = {
         _fma_options, "--subset small --to data/fma",
     ),
 }  # fmt: skip
-# name -> what it is, options (all whole numbers)
+# name -> what it is, options (whole numbers, but for those of SWITCHES)
+SWITCHES = ("render-all",)
 SIMULATED = {
     "music": ("the music experiment in simulated brains, in the layout of ds003720",
               {"seed": "of all that is drawn at random", "subjects": "how many"}),
     "corpus": ("2,000 pieces of simulated music to retrieve from, in the layout of the Free Music Archive",
-               {"seed": "another seed, other pieces"}),
+               {"seed": "another seed, other pieces",
+                "render-all": "render all tracks now, not when they are first heard"}),
     "movie": ("the movie experiment in simulated brains, in the layout of ds005531",
               {"seed": "of all that is drawn at random", "subjects": "how many"}),
     "story": ("a story in 27 simulated brains, in the layout of the Alice data",
@@ -177,6 +194,7 @@ TRAINABLE = {
     "mini-mulan": "the joint model of simulated music and its captions",
     "mini-ssl": "the model of simulated music that reads no captions",
     "mini-generator": "the generator of simulated music from vectors of mini-mulan",
+    "corpus-vectors": "no model, but the vectors of the simulated corpus by mini-mulan, which its index is built from",
 }
 
 
@@ -238,8 +256,10 @@ def _add_simulate(parser):
                    epilog=f"example:\n  naturalistic simulate {name} --to data/{name} --seed 1")  # fmt: skip
         one.add_argument("--to", required=True, metavar="DIR", help="folder to make")
         for option, meaning in options.items():
-            one.add_argument(f"--{option}", type=int, metavar="N", help=meaning)
-        one.set_defaults(run=run_simulate, kind=name, options=tuple(options), kept="nothing half made is left")
+            kind = {"action": "store_true", "default": None} if option in SWITCHES else {"type": int, "metavar": "N"}
+            one.add_argument(f"--{option}", help=meaning, **kind)
+        names = tuple(option.replace("-", "_") for option in options)
+        one.set_defaults(run=run_simulate, kind=name, options=names, kept="nothing half written is left")
 
 
 def _add_train(parser):
@@ -247,10 +267,14 @@ def _add_train(parser):
     for name, what in TRAINABLE.items():
         one = _new(models.add_parser, name, help=what, description=what,
                    epilog=f"example:\n  naturalistic train {name} --to models/{name}.safetensors")  # fmt: skip
-        one.add_argument("--to", required=True, metavar="FILE", help="weights; the card is written beside them")
+        is_model = name != "corpus-vectors"
+        what = "weights; the card is written beside them" if is_model else "of the vectors (safetensors)"
+        one.add_argument("--to", required=True, metavar="FILE", help=what)
         one.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn at random (default: 0)")
-        one.add_argument("--pieces", type=int, dest="n_pieces", metavar="N", help="pieces of music to train on")
-        one.add_argument("--epochs", type=int, metavar="N", help="passes over them")
+        what = "pieces of music to train on" if is_model else "tracks of the corpus (default: 2000)"
+        one.add_argument("--pieces", type=int, dest="n_pieces", metavar="N", help=what)
+        if is_model:
+            one.add_argument("--epochs", type=int, metavar="N", help="passes over them")
         one.set_defaults(run=run_train, name=name, kept="the last epoch is kept")
 
 

@@ -3,6 +3,7 @@
 ``naturalistic_simulation`` is found by name and imported when it is asked for. Nothing else in the library imports it.
 """
 
+import hashlib
 import importlib
 import warnings
 from pathlib import Path
@@ -132,6 +133,56 @@ def simulate(kind, folder=None, **options):
     folder = Path(folder) if folder is not None else data_folder(kind)
     getattr(simulation(wanted=f'dataset="{NAME}"'), f"make_{kind}")(folder, **options)
     return folder
+
+
+def recipe_of(folder):
+    """Return what the files of a simulated data set depend on, as its README states it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Root of the data set.
+
+    Returns
+    -------
+    recipe : str
+        A hash.
+    """
+    return hashlib.sha256((Path(folder) / "README").read_bytes()).hexdigest()[:12]
+
+
+def render_tracks(paths, n_jobs=1, progress=False):
+    """Render tracks of a simulated corpus that are not there yet; leave those of other folders alone.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Of one corpus.
+    n_jobs : int, optional
+        Processes; as many as there are cores if None.
+    progress : bool
+        Show a progress bar.
+    """
+    if missing := [path for path in paths if not path.is_file() and is_simulated(path.parent.parent.parent)]:
+        simulation("corpus", "a track of the simulated corpus").render_tracks(missing, n_jobs=n_jobs, progress=progress)
+
+
+def known_vectors(corpus, identity):
+    """Return the vectors of a simulated corpus that come with the simulation.
+
+    Parameters
+    ----------
+    corpus : datasets.fma.Corpus
+    identity : str
+        Of the embedder, as of `decoding.corpus.index_identity`.
+
+    Returns
+    -------
+    vectors : float32 array (n_tracks, dim) or None
+        None if there are none of this corpus and embedder.
+    """
+    module = simulation("corpus_vectors", "the simulated corpus")
+    return module.known_vectors(corpus.folder.parent, [track.id for track in corpus.tracks], identity)
 
 
 def simulation(module="", wanted="simulated data"):

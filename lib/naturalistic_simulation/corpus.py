@@ -1,53 +1,55 @@
-"""The miniature's corpus: made pieces to retrieve from, in the layout of the Free Music Archive.
+"""Simulated corpus: pieces to retrieve from, in the layout of the Free Music Archive.
 
-``<folder>/fma_made/000/000001.mp3`` ... and ``<folder>/fma_metadata/tracks.csv``. None of the pieces is played to the
-made brains, and no model was trained on them. The same seed gives the same bytes.
+``<folder>/fma_simulated/000/000001.mp3`` ... and ``<folder>/fma_metadata/tracks.csv``. The table is written at once, a
+track when it is first heard. None of the pieces is played to the simulated brains, and no model was trained on them.
+The same seed gives the same bytes.
 """
 
 import csv
+import functools
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import joblib
-import numpy as np
-import soundfile
-import soxr
 from naturalistic.parameters import check_jobs, whole
 from tqdm import tqdm
 
-from naturalistic_simulation.folders import made_whole, recipe_of
-from naturalistic_simulation.music.composer import GENRES, compose, facts
-from naturalistic_simulation.music.synthesizer import render
+from naturalistic_simulation.corpus_tracks import COLUMNS, SEEDS, recipe, render_track, row_of
+from naturalistic_simulation.folders import check_room, made_whole
 
-# the clips' seeds end at 1e9, those of training music lie from 1e9 on, those of training scores from 3e9 on
-FIRST_SEED, SEEDS = 2_000_000_000, 1_000_000
-SECONDS = 15.0
-# Rendered as the clips are, but packed at 32 kHz: the encoder cuts the top of a file of 22,050 Hz off at 9 kHz, and the
-# embeddings of the small models move (mean cosine 0.98, 0.999 so).
-RENDERED, SAMPLE_RATE = 22050, 32000
-PACKING = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "VARIABLE", "compression_level": 0.4}
 BYTES_PER_TRACK = 150_000  # at most in the mean, measured: 112,000
-ARTIST = "The miniature's composer (made)"
-# FMA's header has three rows: group, column, and the name of the index
-COLUMNS = (("artist", "name"), ("set", "split"), ("set", "subset"), ("track", "duration"), ("track", "genre_top"),
-           ("track", "title"))  # fmt: skip
+BYTES_PER_ROW = 150  # of the table, at most
+TRACKS = "fma_simulated"
 README = """SIMULATED DATA. No one played this music.
 
-Written by naturalistic_simulation.corpus (recipe {recipe}, seed {seed}, {n_tracks} tracks): made music to retrieve
-from, in the layout of the Free Music Archive (fma_made/, fma_metadata/tracks.csv).
+Written by naturalistic_simulation.corpus (recipe {recipe}, seed {seed}, {n_tracks} tracks): simulated music to retrieve
+from, in the layout of the Free Music Archive (fma_simulated/, fma_metadata/tracks.csv). A track is rendered when it is
+first heard.
 """
 
 
-def make_corpus(folder, n_tracks=2000, seed=0, *, n_jobs=None, progress=True):
-    """Write the corpus, or leave it alone if it is there already; one of an older recipe is made anew.
+def make_corpus(
+    folder: Path | str,
+    n_tracks: int = 2000,
+    seed: int = 0,
+    *,
+    render_all: bool = False,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Write the corpus, or leave it alone if it is there already; one of an older recipe is replaced.
 
     Parameters
     ----------
     folder : str or Path
-        Made whole or not at all.
+        Written whole or not at all.
     n_tracks : int
         As many of each genre as the number allows.
     seed : int
         Another seed, other pieces.
+    render_all : bool
+        Render all tracks now; by default a track is rendered when it is first heard.
     n_jobs : int, optional
         Processes; as many as there are cores by default. The bytes do not depend on it.
     progress : bool
@@ -69,46 +71,90 @@ def make_corpus(folder, n_tracks=2000, seed=0, *, n_jobs=None, progress=True):
     readme = README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks)
 
     def write(part):
-        _write(part, n_tracks, seed, n_jobs or joblib.cpu_count(), progress)
+        _write_table(part, n_tracks, seed)
         (part / "README").write_text(readme, encoding="utf-8")
 
-    return made_whole(folder, readme, n_tracks * BYTES_PER_TRACK, write, "corpus")
+    n_bytes = n_tracks * (BYTES_PER_ROW + BYTES_PER_TRACK * render_all)
+    folder = made_whole(folder, readme, n_bytes, write, "corpus")
+    if render_all:
+        tracks = (path_of(folder, track) for track in range(1, n_tracks + 1))
+        render_tracks(tracks, n_jobs=n_jobs, progress=progress)
+    return folder
 
 
-def recipe():
-    """Return a short hash of the code that makes the corpus: when it changes, the files may."""
-    unheard = ("caption_words.py", "captions.py", "clip_facts.py", "experiment.py")
-    sources = sorted(path for path in (Path(__file__).parent / "music").glob("*.py") if path.name not in unheard)
-    return recipe_of([*sources, Path(__file__)])
+def render_tracks(paths: Iterable[Path | str], *, n_jobs: int | None = 1, progress: bool = False) -> None:
+    """Render those tracks of a corpus that are not there yet, each whole or not at all.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        Of tracks of one corpus.
+    n_jobs : int, optional
+        Processes; as many as there are cores if None.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the corpus has no such track, or was written by an older recipe, whose tracks were others.
+    OSError
+        If the folder cannot be written, or the disk has too little room.
+    """
+    missing = sorted(path for path in map(Path, paths) if not path.is_file())
+    if not missing:
+        return
+    folder = missing[0].parents[2]
+    seed, n_tracks = numbers_of(folder)
+    jobs = [(path, int(path.stem), seed) for path in missing if path.stem.isdecimal()]
+    if strange := set(missing) - {path_of(folder, k) for _, k, _ in jobs if 1 <= k <= n_tracks}:
+        raise FileNotFoundError(f"{min(strange)} is missing, and none of the {n_tracks} tracks of {folder}")
+    check_room(folder / TRACKS, len(jobs) * BYTES_PER_TRACK, "corpus")
+    n_jobs = min(n_jobs or joblib.cpu_count(), len(jobs))
+    with joblib.parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1 if n_jobs > 1 else None):
+        rendered = joblib.Parallel(return_as="generator", batch_size=8)(joblib.delayed(render_track)(*j) for j in jobs)
+        for _ in tqdm(rendered, total=len(jobs), desc="simulation: corpus", unit="track", disable=not progress):
+            pass
 
 
-def piece_of(track, seed=0):
-    """Return the `Piece` of a track (1 or more): what is to be heard in its file."""
-    return compose(GENRES[(track - 1) % len(GENRES)], FIRST_SEED + SEEDS * seed + track, SECONDS)
+def path_of(folder: Path | str, track: int) -> Path:
+    """Return where a track lies, or will lie once it was heard."""
+    return Path(folder) / TRACKS / f"{track // 1000:03d}" / f"{track:06d}.mp3"
 
 
-def _write(folder, n_tracks, seed, n_jobs, progress):
+def numbers_of(folder: Path | str) -> tuple[int, int]:
+    """Return seed and number of tracks of a corpus, by its README.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it was written by another recipe.
+    """
+    path = Path(folder) / "README"
+    numbers = _numbers_in(path.read_text(encoding="utf-8") if path.is_file() else "")
+    if numbers is None:
+        raise FileNotFoundError(
+            f"{folder} was not written by this version of the simulation, which cannot render tracks that it lacks; "
+            f"write it again: naturalistic simulate corpus --to {folder}"
+        )
+    return numbers
+
+
+@functools.lru_cache(maxsize=8)  # the recipe takes a tenth of a second, and is asked for with every track
+def _numbers_in(readme):
+    """Return seed and number of tracks that a README states, None if it is not of this recipe."""
+    found = re.search(r"seed (\d+), (\d+) tracks", readme)
+    seed, n_tracks = map(int, found.groups()) if found else (0, 0)
+    return (seed, n_tracks) if readme == README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks) else None
+
+
+def _write_table(folder, n_tracks, seed):
     tracks = range(1, n_tracks + 1)
     (folder / "fma_metadata").mkdir()
     for thousand in {track // 1000 for track in tracks}:
-        (folder / "fma_made" / f"{thousand:03d}").mkdir(parents=True)
-    with joblib.parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
-        parallel = joblib.Parallel(return_as="generator", batch_size=8)
-        made = parallel(joblib.delayed(_make_track)(folder, track, seed) for track in tracks)
-        rows = list(tqdm(made, total=n_tracks, desc="simulation: corpus", unit="track", disable=not progress))
+        (folder / TRACKS / f"{thousand:03d}").mkdir(parents=True)
     with open(folder / "fma_metadata" / "tracks.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerows([("", *group) for group in zip(*COLUMNS)])
         table.writerow(["track_id"] + [""] * len(COLUMNS))
-        table.writerows(rows)
-
-
-def _make_track(folder, track, seed):
-    """Compose, render and pack a track; return its row of the table."""
-    piece = piece_of(track, seed)
-    sound = soxr.resample(render(piece, RENDERED), RENDERED, SAMPLE_RATE)
-    sound *= 0.9 / max(np.abs(sound).max(), 0.9)  # packing may raise peaks
-    soundfile.write(folder / "fma_made" / f"{track // 1000:03d}" / f"{track:06d}.mp3", sound, SAMPLE_RATE, **PACKING)
-    fact = facts(piece)
-    title = f"{fact['mood']} {piece.genre}, {piece.tempo:.0f} beats a minute (made)"
-    return track, ARTIST, "training", "made", round(SECONDS), piece.genre, title
+        table.writerows(row_of(track, seed) for track in tracks)

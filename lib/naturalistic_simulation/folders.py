@@ -42,7 +42,7 @@ def made_whole(folder, readme, n_bytes, write, what="simulated data set"):
         return folder
     if folder.exists() and _without_recipe(there) != _without_recipe(readme):
         raise FileExistsError(f"{folder} exists and is not this {what}; remove it, or name another folder")
-    _check_room(folder, n_bytes, what)
+    check_room(folder, n_bytes, what)
     part = Path(tempfile.mkdtemp(prefix=folder.name + ".part-", dir=folder.parent))
     try:
         write(part)
@@ -59,7 +59,9 @@ def made_whole(folder, readme, n_bytes, write, what="simulated data set"):
 
 
 def recipe_of(sources, *more):
-    """Return a short hash of the code that makes files: when it changes, the files may. Docstrings do not count.
+    """Return a short hash of the code that writes files: when it changes, the files may.
+
+    Docstrings, imports and annotations do not count: they change no file.
 
     Parameters
     ----------
@@ -75,14 +77,38 @@ def recipe_of(sources, *more):
     """
     total = hashlib.sha256()
     for path in sources:
-        tree = ast.parse(path.read_bytes())
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-                del node.body[0]
+        tree = _Bare().visit(ast.parse(path.read_bytes()))
         total.update(ast.dump(tree).encode())
     for part in more:
         total.update(part)
     return total.hexdigest()[:8]
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes out of code what changes nothing that it computes."""
+
+    def generic_visit(self, node):
+        """Take out docstrings."""
+        documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        if documented and ast.get_docstring(node) is not None:
+            del node.body[0]
+        return super().generic_visit(node)
+
+    def visit_FunctionDef(self, node):
+        """Take out the annotation of what is returned."""
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node):
+        """Take out the annotation of a parameter."""
+        node.annotation = None
+        return node
+
+    def visit_Import(self, node):
+        """Take out an import."""
+        return None
+
+    visit_ImportFrom = visit_Import
 
 
 def _readme_of(folder):
@@ -94,8 +120,22 @@ def _without_recipe(text):
     return re.sub(r"recipe \w+", "", text)
 
 
-def _check_room(folder, n_bytes, what):
-    """Make the folder's parent; stop if it cannot be written or has too little room."""
+def check_room(folder: Path, n_bytes: int, what: str) -> None:
+    """Make a folder's parent; stop if it cannot be written or has too little room.
+
+    Parameters
+    ----------
+    folder : Path
+    n_bytes : int
+        Room that is needed.
+    what : str
+        What needs it, for the message.
+
+    Raises
+    ------
+    OSError
+        If the parent cannot be made or written, or the disk has too little room.
+    """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

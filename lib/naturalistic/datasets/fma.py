@@ -62,6 +62,8 @@ class Corpus:
         In the order of their ids.
     notes : tuple of str
         What is missing; to be shown.
+    recipe : str
+        Of simulated tracks, which are rendered when they are first heard: what they depend on. "" of others.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Corpus:
     folder: Path
     tracks: tuple
     notes: tuple
+    recipe: str = ""
 
     @functools.cached_property
     def _by_id(self):
@@ -116,17 +119,20 @@ def load(folder="simulated", subset=None):
     tracks = _choose(place, subset)
     listed = [path for path in sorted(tracks.glob("[0-9]*/[0-9]*")) if path.suffix.lower() in SUFFIXES]
     paths = {_track_id(path): path for path in listed}
-    if not paths:
-        raise FileNotFoundError(f"{tracks} has no tracks; expected the layout of FMA, such as {tracks}/000/000002.mp3")
     table = tracks.parent / "fma_metadata" / "tracks.csv"
     known, notes = (_read_table(table), []) if table.is_file() else ({}, [f"{table} is not there: no titles"])
+    is_simulated = simulated.is_simulated(tracks.parent)
+    if is_simulated:  # its tracks are rendered when they are first heard
+        paths = {name: tracks / name[:3] / f"{name}.mp3" for name in known} | paths
+    if not paths:
+        raise FileNotFoundError(f"{tracks} has no tracks; expected the layout of FMA, such as {tracks}/000/000002.mp3")
     unknown = [name for name in paths if name not in known]
     if known and unknown:
         notes.append(f"{len(unknown)} of {len(paths)} tracks are not in {table.name}, such as {unknown[0]}: no titles")
-    is_simulated = simulated.is_simulated(tracks.parent)
     name = simulated.name_of("FMA") if is_simulated else f"Free Music Archive, {tracks.name}"
     found = tuple(Track(k, path, *known.get(k, ())) for k, path in paths.items())
-    return Corpus(name, is_simulated, tracks, found, tuple(notes))
+    recipe = simulated.recipe_of(tracks.parent) if is_simulated else ""
+    return Corpus(name, is_simulated, tracks, found, tuple(notes), recipe)
 
 
 def first_seconds(path, seconds=15.0, sample_rate=22050):
@@ -151,6 +157,7 @@ def first_seconds(path, seconds=15.0, sample_rate=22050):
         Naming the file: missing, unreadable, too short, not finite, silent.
     """
     path = Path(path)
+    simulated.render_tracks([path])
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
     if not path.stat().st_size:

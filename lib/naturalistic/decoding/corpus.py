@@ -11,7 +11,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
+from naturalistic import simulated
 from naturalistic.cache import cache_dir
 from naturalistic.datasets.fma import first_seconds
 from naturalistic.datasets.place import claimed
@@ -39,7 +41,7 @@ def index_folder(corpus, embedder, seconds=15.0):
     -------
     folder : Path
     """
-    sizes = sorted((track.id, os.stat(track.path).st_size) for track in corpus.tracks)
+    sizes = sorted(_contents(corpus).items())
     what = json.dumps([index_identity(embedder, seconds), str(corpus.folder.resolve()), sizes])
     return cache_dir() / "index" / hashlib.sha256(what.encode()).hexdigest()[:16]
 
@@ -81,9 +83,14 @@ def index_corpus(corpus, embedder, folder, *, seconds=15.0, batch_size=64, progr
 
 def _index(corpus, embedder, folder, seconds, batch_size, progress):
     paths = {track.id: track.path for track in corpus.tracks}
-    _check_unchanged(folder, paths)
+    _check_unchanged(folder, _contents(corpus))
     reasons = unreadable(folder)
     identity = index_identity(embedder, seconds)
+    if getattr(corpus, "recipe", "") and not (folder / "index.json").is_file():
+        known = simulated.known_vectors(corpus, identity)
+        if known is not None:
+            return build_index(folder, list(paths), known, identity, batch_size=len(paths), progress=False)
+        simulated.render_tracks(list(paths.values()), n_jobs=None, progress=progress)
     with ThreadPoolExecutor(LOADERS) as pool:
         ahead = _Ahead(pool, paths, seconds, embedder.sample_rate, batch_size)
 
@@ -138,6 +145,29 @@ def _hear(path, seconds, rate):
         return str(error)
 
 
+def track_vectors(corpus, embedder, seconds=15.0, *, batch_size=64, progress=True):
+    """Return the vectors of the tracks of a corpus, as `index_corpus` computes them.
+
+    Parameters
+    ----------
+    corpus, embedder, seconds, batch_size, progress
+        As of `index_corpus`.
+
+    Returns
+    -------
+    vectors : float32 array (n_tracks, dim)
+        Mean over windows; rows of NaN for tracks that cannot be read.
+    """
+    paths = {track.id: track.path for track in corpus.tracks}
+    names, vectors = list(paths), []
+    with ThreadPoolExecutor(LOADERS) as pool:
+        ahead = _Ahead(pool, paths, seconds, embedder.sample_rate, batch_size)
+        for first in tqdm(range(0, len(names), batch_size), unit="batch", delay=3, disable=not progress):
+            sounds = ahead.sounds(names[first : first + batch_size])
+            vectors.append(_means(embedder, [None if isinstance(sound, str) else sound for sound in sounds]))
+    return np.concatenate(vectors)
+
+
 def unreadable(folder):
     """Return the tracks that an index leaves out, and why.
 
@@ -185,9 +215,15 @@ def _means(embedder, sounds):
     return rows
 
 
-def _check_unchanged(folder, paths):
-    """Note ids and sizes of a corpus; stop if an index was begun with others."""
-    now = {name: os.stat(path).st_size for name, path in paths.items()}
+def _contents(corpus):
+    """Return by id what changes when a track does: the size of its file, or the recipe of a simulated one."""
+    if recipe := getattr(corpus, "recipe", ""):
+        return {track.id: recipe for track in corpus.tracks}
+    return {track.id: os.stat(track.path).st_size for track in corpus.tracks}
+
+
+def _check_unchanged(folder, now):
+    """Note ids and contents of a corpus; stop if an index was begun with others."""
     note = folder / CONTENTS
     then = read_json(note)
     if then is None:

@@ -123,7 +123,8 @@ def _places_of_text(text, device, sentences):
 
 
 def _mean_states(network, device, layer, windows):
-    return network.states(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))[layer].mean(dim=1)
+    frames = log_mel(torch.from_numpy(np.asarray(windows)).to(device))
+    return network.states(frames, n_layers=layer + 1)[-1].mean(dim=1)  # higher layers would be of no use
 
 
 def _fill(modules, path, model):

@@ -67,20 +67,23 @@ class MaskedSound(nn.Module):
         self.last = Block(dim, dim, 1)
         self.fill = nn.Conv1d(dim, 2 * N_MELS, 1)
 
-    def states(self, frames, hidden=None):
-        """Map (n, n_frames, 64) to the states of all seven layers, each (n, n_frames, dim).
+    def states(self, frames, hidden=None, n_layers=None):
+        """Map (n, n_frames, 64) to the states of the first layers, all seven by default, each (n, n_frames, dim).
 
         Frames that are ``hidden`` (n, n_frames) are replaced by a learnt one.
         """
+        n_layers = len(self.blocks) + 2 if n_layers is None else n_layers
         x = same_loudness(frames) / 4
         if hidden is not None:
             x = torch.where(hidden[..., None], self.gap, x)
         x = self.first(x.transpose(1, 2))
         layers = [x]
-        for block in self.blocks:
+        for block in self.blocks[: n_layers - 1]:
             x = x + block(x)
             layers.append(x)
-        return [layer.transpose(1, 2) for layer in [*layers, self.last(x)]]
+        if n_layers > len(layers):
+            layers.append(self.last(x))
+        return [layer.transpose(1, 2) for layer in layers[:n_layers]]
 
     def forward(self, frames, hidden):
         """Return the squared error (natural logarithm of power) of hidden frames and a third of that of others."""

@@ -1,4 +1,6 @@
-"""Compose a piece of miniature music from a genre and a seed: a stand-in for GTZAN's clips, made, not recorded."""
+"""Composition of simulated music, a piece from a genre and a seed; simulated pieces take the place of GTZAN's clips."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,8 +29,10 @@ __all__ = [
     "NOTE_DTYPE",
     "STEPS_PER_BEAT",
     "VOICES",
+    "Character",
     "Piece",
     "compose",
+    "draw_character",
     "fact_vector",
     "facts",
     "mood_of",
@@ -37,6 +41,42 @@ __all__ = [
 
 BRIGHTNESS = {"major": 1.0, "mixolydian": 0.6, "blues": 0.0, "dorian": -0.2, "minor": -0.8, "harmonic minor": -0.9,
               "phrygian": -1.0}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Character:
+    """Properties of a piece that are drawn before its notes.
+
+    Attributes
+    ----------
+    energy, valence : float
+        0 .. 1 and -1 .. 1.
+    metre : int
+        Beats a bar.
+    mode, harmony : str
+    numerals : tuple
+        Chords of the progression.
+    tempo : float
+        Beats a minute.
+    """
+
+    energy: float
+    valence: float
+    metre: int
+    mode: str
+    harmony: str
+    numerals: tuple
+    tempo: float
+
+    @property
+    def mood(self):
+        """One of `MOODS`."""
+        return mood_of(self.energy, self.valence)
+
+
+def draw_character(genre: str, seed: int) -> Character:
+    """Return the character of the piece that `compose` writes, without its notes."""
+    return _draw_character(_generator_of(genre, seed), STYLES[genre])
 
 
 def compose(genre, seed, duration=30.0):
@@ -59,13 +99,9 @@ def compose(genre, seed, duration=30.0):
         raise ValueError(f"genre is {genre!r}, expected one of {', '.join(GENRES)}")
     if not 0 < duration < np.inf:
         raise ValueError(f"duration is {duration!r}, expected a positive number of seconds")
-    rng, style = np.random.default_rng((seed, GENRES.index(genre))), STYLES[genre]
-    energy = float(rng.uniform(*style.energy))
-    valence = float(rng.uniform(*style.valence))
-    metre = 3 if rng.random() < style.waltz else 4
-    mode = draw_mode(rng, style, valence)
-    harmony, numerals = style.harmony[mode][rng.integers(len(style.harmony[mode]))]
-    tempo = draw_tempo(rng, style, energy)
+    rng, style = _generator_of(genre, seed), STYLES[genre]
+    character = _draw_character(rng, style)
+    energy, metre, tempo = character.energy, character.metre, character.tempo
     swing = float(rng.uniform(*style.swing)) if rng.random() < 0.9 else 0.0
     players = draw_players(rng, style, metre, energy)
     rhythm = players["drums"][1] if "drums" in players else "none"
@@ -73,15 +109,28 @@ def compose(genre, seed, duration=30.0):
     bar_steps = metre * STEPS_PER_BEAT
     n_bars = int(np.ceil(duration * tempo / 60 / metre)) + 1
     playing, loudness, change = draw_form(rng, style, list(players), n_bars)
-    chords = progression(numerals, key, n_bars, bar_steps)
-    plan = Plan(rng, n_bars, bar_steps, chords, key, mode, energy, loudness, playing)
+    chords = progression(character.numerals, key, n_bars, bar_steps)
+    plan = Plan(rng, n_bars, bar_steps, chords, key, character.mode, energy, loudness, playing)
     notes = score(plan, players, style, duration, tempo, swing)
     return Piece(
-        genre=genre, seed=int(seed), tempo=tempo, metre=metre, key=key, mode=mode, swing=round(swing, 3),
-        instruments={role: player[0] for role, player in players.items()}, rhythm=rhythm, harmony=harmony,
-        change=change, energy=energy, valence=valence, mood=mood_of(energy, valence), duration=float(duration),
-        notes=notes,
+        genre=genre, seed=int(seed), tempo=tempo, metre=metre, key=key, mode=character.mode, swing=round(swing, 3),
+        instruments={role: player[0] for role, player in players.items()}, rhythm=rhythm,
+        harmony=character.harmony, change=change, energy=energy, valence=character.valence, mood=character.mood,
+        duration=float(duration), notes=notes,
     )  # fmt: skip
+
+
+def _generator_of(genre, seed):
+    return np.random.default_rng((seed, GENRES.index(genre)))
+
+
+def _draw_character(rng, style):
+    energy = float(rng.uniform(*style.energy))
+    valence = float(rng.uniform(*style.valence))
+    metre = 3 if rng.random() < style.waltz else 4
+    mode = draw_mode(rng, style, valence)
+    harmony, numerals = style.harmony[mode][rng.integers(len(style.harmony[mode]))]
+    return Character(energy, valence, metre, mode, harmony, numerals, draw_tempo(rng, style, energy))
 
 
 def mood_of(energy, valence):
