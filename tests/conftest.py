@@ -55,6 +55,13 @@ def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
+@pytest.fixture
+def chapters_cache(tmp_path_factory, own_cache, monkeypatch):
+    """Give chapters one cache in a whole run of the tests, as those of the book have: what one computed another finds."""
+    folder = made_once(tmp_path_factory, "cache of chapters", lambda folder: folder.mkdir(exist_ok=True) or folder)
+    monkeypatch.setenv("NATURALISTIC_CACHE", str(folder))
+
+
 @pytest.fixture(scope="session")
 def stand_in(tmp_path_factory):
     """Folder of the made story in 27 made brains."""
