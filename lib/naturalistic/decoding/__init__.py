@@ -1,4 +1,4 @@
-"""Decoding: from the brain to the embedding of what was heard, and from there to music that exists."""
+"""Decoding of music from BOLD: windows, decoders, metrics, nulls, calibration, alignment and retrieval."""
 
 import lazy_loader
 
