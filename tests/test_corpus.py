@@ -508,13 +508,13 @@ def test_the_index_is_of_the_mean_window_of_the_first_seconds(archive, tmp_path,
         sound = as_played(fma.first_seconds(corpus[name].path, 15.0, 16000), 16000)
         vector = model.embed(sound, 16000, cache=False).mean(axis=0)
         np.testing.assert_allclose(stored, vector / np.linalg.norm(vector), atol=1e-3)
-    assert index.named(index.search(index.vectors[2].astype(float), 1)[0]) == [["000010"]]
+    assert index.names_of(index.search(index.vectors[2].astype(float), 1)[0]) == [["000010"]]
 
 
 def test_what_cannot_be_read_is_left_out_counted_and_named(archive, tmp_path, capsys):
     index = decoding.index_corpus(fma.load(archive), embedder(), tmp_path / "i", batch_size=3)
     assert index.skipped == tuple(REASONS)
-    found = decoding.unreadable(tmp_path / "i")
+    found = decoding.unreadable_tracks(tmp_path / "i")
     assert list(found) == list(REASONS)
     for name, reason in REASONS.items():
         assert re.search(reason, found[name]) and f"{name}.mp3" in found[name]
@@ -540,7 +540,7 @@ def test_an_interrupted_index_goes_on_and_forgets_no_reason(archive, tmp_path, m
     more = []
     index = decoding.index_corpus(corpus, embedder(passes=more), tmp_path / "i", batch_size=4)
     assert sum(more) == 4, "only the track that was not done"
-    assert index.names == tuple(IDS) and list(decoding.unreadable(tmp_path / "i")) == list(REASONS)
+    assert index.names == tuple(IDS) and list(decoding.unreadable_tracks(tmp_path / "i")) == list(REASONS)
     whole = decoding.index_corpus(corpus, embedder(), tmp_path / "whole")
     np.testing.assert_array_equal(index.vectors, whole.vectors)
 
@@ -588,7 +588,7 @@ def test_a_corpus_in_which_nothing_can_be_read(archive, tmp_path):
     broken = tuple(track for track in corpus.tracks if track.id in REASONS)
     with pytest.raises(ValueError, match="none of the 5 recordings could be read"):
         decoding.index_corpus(fma.Corpus("x", False, corpus.folder, broken, ()), embedder(), tmp_path / "i")
-    assert len(decoding.unreadable(tmp_path / "i")) == 5
+    assert len(decoding.unreadable_tracks(tmp_path / "i")) == 5
 
 
 def test_the_small_models_hear_the_simulated_corpus(small_corpus, tmp_path):

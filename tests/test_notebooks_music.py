@@ -65,6 +65,6 @@ def test_music_is_read_from_the_small_miniature(tmp_path, monkeypatch, small_mus
     assert "15 of 18 runs are not there" in printed and n_figures == 6
     assert numbers["n_test_clips"] == 20 and numbers["n_subjects"] == 1
     joint = numbers["repairs"]["mini-mulan"]
-    assert joint["centred"][0] > 0.65 and numbers["scores"]["mini-mulan"]["p"][0] < 0.05
+    assert joint["centered"][0] > 0.65 and numbers["scores"]["mini-mulan"]["p"][0] < 0.05
     assert abs(numbers["scores"]["mini-mulan"]["chance"] - 0.5) < 0.03
     assert list(numbers["across"]) == ["own"]  # nobody else to learn from

@@ -54,10 +54,14 @@ def solved(x, y):
     return solve_ridge_cv(x, np.asarray(y, dtype=float), [1.0, 10.0], folds).coef
 
 
+def stacked(calibration):
+    return np.stack([calibration.scale, calibration.shift])
+
+
 def windows(x, y):
     """Return the windows of BOLD with their targets, of clips of 10 TRs."""
     made = decoding.window_bold(y, CLIPS, None, 5.0, 5.0, 0.0, tr=1.0, clip=10.0)
-    return decoding.pair(made, vectors_of(x))
+    return decoding.pair_windows(made, vectors_of(x))
 
 
 def vectors_of(x):
@@ -97,22 +101,24 @@ PAIRS = {
     "unit": lambda x, y: probes.unit(x),
     "windows": lambda x, y: windows(x, y).bold,
     "targets of windows": lambda x, y: windows(x, y).targets,
-    "choose_delay": lambda x, y: (
-        decoding.choose_delay(y, CLIPS, None, vectors_of(x), 5, 5, [0, 1], model=MODEL, tr=1, clip=10).scores
+    "select_delay": lambda x, y: (
+        decoding.select_delay(y, CLIPS, None, vectors_of(x), 5, 5, [0, 1], model=MODEL, tr=1, clip=10).scores
     ),
     "fit_decoder": lambda x, y: decoding.fit_decoder(x, y, GROUPS, "voxels", model=MODEL, n_voxels=[2]).predict(x),
-    "decoding.held_out": lambda x, y: decoding.held_out(lambda a, b, c: MODEL.fit(a, b, c), x, y, GROUPS, 3),
+    "decoding.held_out_predictions": lambda x, y: decoding.held_out_predictions(
+        lambda a, b, c: MODEL.fit(a, b, c), x, y, GROUPS, 3
+    ),
     "identification": lambda x, y: decoding.identification(y, y, GROUPS),
     "correlation_by_dimension": lambda x, y: decoding.correlation_by_dimension(y, y),
     "correlation_test": lambda x, y: decoding.correlation_test(y, y, n_permutations=20).null,
     "identification_test": lambda x, y: decoding.identification_test(y, y, n_permutations=20).null,
-    "calibrate": lambda x, y: np.stack(decoding.calibrate(y, y)),
+    "calibrate": lambda x, y: stacked(decoding.calibrate(y, y)),
     "csls": lambda x, y: decoding.csls(x, 2),
-    "centred": lambda x, y: decoding.centred([1.0, 2, 3])(y, y),
+    "centered_similarity": lambda x, y: decoding.centered_similarity([1.0, 2, 3])(y, y),
     "average_clips": lambda x, y: decoding.average_clips(x, CLIPS)[0],
     "principal_components": lambda x, y: decoding.principal_components(x, 2)(x),
     "align": lambda x, y: decoding.align(x, y, GROUPS, n_components=2, model=MODEL)(x),
-    "pool": lambda x, y: decoding.pool({"a": x, "b": x}, y, GROUPS, "a", n_components=2, model=MODEL).bold,
+    "pool": lambda x, y: decoding.pool_subjects({"a": x, "b": x}, y, GROUPS, "a", n_components=2, model=MODEL).bold,
     "fit_predict": lambda x, y: encoding.fit_predict({"a": x}, y, MODEL, Split(**TESTED)).predicted,
     "score": lambda x, y: encoding.score(encoding.Prediction(y, y, GROUPS), n_permutations=20).p,
     "sweep": lambda x, y: encoding.sweep_layers(x, y, MODEL, Split(**TESTED), n_permutations=20).r,
@@ -149,7 +155,7 @@ LONG_CALLS = {
     "t_test": lambda x: np.stack(inference.t_test_over_subjects(x)),
     "autocorrelation": lambda x: geometry.autocorrelation(x, [1, 2]),
     "average_clips": lambda x: decoding.average_clips(x, np.zeros(N_LONG, int))[0],
-    "calibrate": lambda x: np.stack(decoding.calibrate(x, LONG)),
+    "calibrate": lambda x: stacked(decoding.calibrate(x, LONG)),
     "RidgeCV": lambda x: RidgeCV([1.0], 3, progress=False).fit(x, LONG).coef_,
     "sums of blocks": lambda x: encoding.reliable_voxels([x, x], n_permutations=2).astype(float),
 }

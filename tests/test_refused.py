@@ -75,7 +75,7 @@ REFUSED = {
         r"targets has 1 row\(s\), expected 2 or more: a scale needs variation",
     ),
     "features of a tagger in one dimension": (
-        lambda: decoding.tagger(A[0], ["a"] * 15),
+        lambda: decoding.fit_tagger(A[0], ["a"] * 15),
         r"features has shape \(15,\), expected \(n_clips, n_features\)",
     ),
     "batches of nothing": (
@@ -175,14 +175,14 @@ def test_numbers_that_nobody_published_or_measured(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="no benchmark 'speed': work inside a checkout, and run make bench"):
         results.load_benchmark("speed")
     monkeypatch.chdir(tmp_path)
-    assert results.repository() is None
+    assert results.find_repository() is None
     with pytest.raises(FileNotFoundError, match="no benchmark 'ridge': work inside a checkout"):
         results.load_benchmark("ridge")
 
 
-def test_the_likeliest_class():
+def test_the_most_probable_class():
     """That of the largest probability, whatever the order of the names."""
     features = np.repeat(np.eye(3), 20, axis=0) + 0.01 * np.random.default_rng(1).standard_normal((60, 3))
     genres = np.repeat(["rock", "blues", "jazz"], 20)
-    tagger = decoding.tagger(features, genres)
-    assert tagger.likeliest(np.eye(3)).tolist() == ["rock", "blues", "jazz"]
+    tagger = decoding.fit_tagger(features, genres)
+    assert tagger.predict(np.eye(3)).tolist() == ["rock", "blues", "jazz"]

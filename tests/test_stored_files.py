@@ -56,7 +56,7 @@ def test_numbers_and_arrays_of_a_chapter(tmp_path, monkeypatch):
             load("01-a")
     (tmp_path / "build.json").write_text('{"machine": ')
     with pytest.raises(ValueError, match=r"build\.json is not JSON.*run make book again"):
-        results.costs()
+        results.build_costs()
 
 
 def prepared(folder):

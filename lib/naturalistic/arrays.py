@@ -1,5 +1,7 @@
 """Arrays of numbers: checked types, and sums in float64 on blocks of columns, whatever format comes in."""
 
+from dataclasses import fields
+
 import numpy as np
 
 BLOCK = 2**21  # numbers held in float64 at once: 16 MiB an array
@@ -128,3 +130,23 @@ def check_finite(X, name):
             f"{name} holds {int(bad.sum())} value(s) that are NaN or infinite, the first at "
             f"index {first}: leave out or repair those samples or targets first"
         )
+
+
+class ShapesRepr:
+    """Representation of a dataclass by its names and the shapes of its arrays, never by their values.
+
+    Subclasses are decorated with ``@dataclass(frozen=True, eq=False, repr=False)``.
+    """
+
+    def __repr__(self) -> str:
+        parts = [f"{field.name}={_shape_of(getattr(self, field.name))}" for field in fields(self)]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _shape_of(value):
+    """Return a short description of a value: type and shape of an array, number of elements of a container."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}"
+    if isinstance(value, (dict, list, tuple)):
+        return f"{type(value).__name__} of {len(value)}"
+    return repr(value)

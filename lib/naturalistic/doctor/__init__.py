@@ -9,7 +9,7 @@ from naturalistic.doctor.hardware import cache, machine
 from naturalistic.doctor.hub import models
 from naturalistic.doctor.installed import differ, lacking, packages, python
 from naturalistic.doctor.runnable import chapters
-from naturalistic.reporting.results import repository
+from naturalistic.reporting.results import find_repository
 
 __all__ = ["examine", "report"]
 
@@ -33,7 +33,7 @@ def examine(data=(), gpu=False):
         ``python``, ``packages``, ``machine``, ``cache``, ``data``, ``models``, ``chapters``; ``checkout``, the folder
         of the repository or None; ``problems``, what keeps the default book from being built: none if it can.
     """
-    root = repository()
+    root = find_repository()
     found = {"checkout": str(root) if root else None, "python": python()}
     found["packages"] = packages(root)
     found |= {"machine": machine(gpu), "cache": cache(), "data": data_sets(places(data, root)), "models": models()}

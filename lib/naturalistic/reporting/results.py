@@ -1,62 +1,65 @@
-"""The numbers of a chapter, written once to a JSON file and read from there by prose, tables and pages."""
+"""Results of chapters as files, and tables of them."""
 
 import json
 import math
 import os
 import platform
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic import simulated
 from naturalistic.intact import open_arrays, read_json
+from naturalistic.renamed import explain_old_attributes
 
 PACKAGES = ("naturalistic", "numpy", "scipy", "torch", "transformers")
 
 
-def results_dir():
+def results_dir() -> Path:
     """Return the folder of results: ``$NATURALISTIC_RESULTS``, or ``_build/results`` of the repository.
 
     Outside a checkout it is ``_build/results`` under the current folder.
     """
     if os.environ.get("NATURALISTIC_RESULTS"):
         return Path(os.environ["NATURALISTIC_RESULTS"]).expanduser()
-    return (repository() or Path.cwd()) / "_build" / "results"
+    return (find_repository() or Path.cwd()) / "_build" / "results"
 
 
-def repository():
+def find_repository() -> Path | None:
     """Return the root of the repository that the current folder is in, or None."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    current = Path.cwd()
+    for folder in (current, *current.parents):
         if (folder / "lib" / "naturalistic").is_dir() and (folder / "pyproject.toml").is_file():
             return folder
     return None
 
 
-def save(chapter, numbers, *, dataset, seed):
-    """Write a chapter's numbers, whole or not at all.
+def save(chapter: str, numbers: Mapping, *, dataset: str, seed: int) -> dict:
+    """Write the numbers of a chapter, whole or not at all.
 
     Parameters
     ----------
     chapter : str
         Such as ``"01-first-model"``; the file is ``<results_dir>/<chapter>.json``.
     numbers : dict
-        Plain names; values are numbers, strings, arrays, or lists and dicts of such. NaN becomes null.
+        By name; values are numbers, strings, arrays, or lists and dicts of them. NaN becomes null.
     dataset : str
     seed : int
 
     Returns
     -------
     numbers : dict
-        What was written, as `load` returns it.
+        As `load` returns them.
 
     Raises
     ------
     TypeError, ValueError
-        If a value cannot be held by JSON, or is infinite.
+        If a value has no form in JSON, or is infinite.
     """
     about = {"dataset": dataset, "seed": seed, "versions": {p: version(p) for p in PACKAGES}}
     about["versions"]["python"] = platform.python_version()
@@ -65,19 +68,19 @@ def save(chapter, numbers, *, dataset, seed):
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
         file.write(text + "\n")
-    os.chmod(file.name, 0o644)  # temporary files are their maker's alone
+    os.chmod(file.name, 0o644)  # temporary files are readable by their owner alone
     os.replace(file.name, path)
     return json.loads(text)
 
 
-def load(chapter, dataset=None):
-    """Return the numbers that a chapter wrote.
+def load(chapter: str, dataset: str | None = None) -> dict:
+    """Read the numbers of a chapter.
 
     Parameters
     ----------
     chapter : str
     dataset : str, optional
-        The name of the data set that they must be of.
+        Name of the data set that the chapter must have been run on.
 
     Returns
     -------
@@ -86,32 +89,32 @@ def load(chapter, dataset=None):
     Raises
     ------
     FileNotFoundError, ValueError
-        If the chapter has not been run, or on other data.
+        If the chapter has not been run, or was run on other data.
     """
     path = results_dir() / f"{chapter}.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: run the chapter {chapter} first (make book)")
-    numbers = read_json(path, _again(chapter))
+    numbers = read_json(path, _repair(chapter))
     if dataset is not None and numbers["dataset"] != dataset:
         raise ValueError(f"{path} is of {numbers['dataset']}, expected {dataset}: run the chapter {chapter} on it")
     return numbers
 
 
-def costs():
-    """Return what ``make book`` measured of each chapter that it ran: seconds, and the peak of memory in MB.
+def build_costs() -> dict | None:
+    """Read time and peak memory of each chapter, as measured by ``make book``.
 
     Returns
     -------
     costs : dict or None
-        ``machine``, and ``chapters``: by name ``seconds``, ``peak_mb`` (None where it could not be seen) and
-        ``dataset``. None where the chapters were run in another way.
+        ``machine``, and ``chapters``: by name ``seconds``, ``peak_mb`` (None where it was not measured) and
+        ``dataset``. None where the chapters were run without ``make book``.
     """
     path = results_dir() / "build.json"
     return read_json(path, "run make book again") if path.is_file() else None
 
 
-def save_arrays(chapter, arrays):
-    """Write the arrays of a chapter that other pages draw or play, whole or not at all.
+def save_arrays(chapter: str, arrays: Mapping[str, ArrayLike]) -> None:
+    """Write the arrays of a chapter for other pages, whole or not at all.
 
     Parameters
     ----------
@@ -122,9 +125,10 @@ def save_arrays(chapter, arrays):
     Raises
     ------
     ValueError
-        If one is of objects, which could not be read again.
+        If an array holds objects, which cannot be read without pickle.
     """
-    if objects := [name for name, x in arrays.items() if np.asarray(x).dtype == object]:
+    objects = [name for name, x in arrays.items() if np.asarray(x).dtype == object]
+    if objects:
         raise ValueError(f"{objects[0]} is an array of objects, expected numbers")
     path = results_dir() / f"{chapter}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,8 +138,8 @@ def save_arrays(chapter, arrays):
     os.replace(file.name, path)
 
 
-def load_arrays(chapter):
-    """Return the arrays that a chapter wrote, by name.
+def load_arrays(chapter: str) -> dict[str, NDArray]:
+    """Read the arrays of a chapter, by name.
 
     Raises
     ------
@@ -145,35 +149,36 @@ def load_arrays(chapter):
     path = results_dir() / f"{chapter}.npz"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: run the chapter {chapter} first (make book)")
-    return open_arrays(path, _again(chapter))
+    return open_arrays(path, _repair(chapter))
 
 
-def _again(chapter):
+def _repair(chapter: str) -> str:
+    """Return the advice for a damaged file of a chapter."""
     return f"delete it and run the chapter {chapter} again (make book)"
 
 
-def is_there(chapter):
-    """Say whether a chapter has been run: whether `load` finds its numbers."""
+def has_results(chapter: str) -> bool:
+    """Return whether a chapter has been run."""
     return (results_dir() / f"{chapter}.json").is_file()
 
 
-def title(numbers, text):
-    """Return ``text`` as a figure title, marked if the numbers, as `load` returns them, are of simulated data."""
+def title(numbers: Mapping, text: str) -> str:
+    """Return the title of a figure, with the name of the data if its numbers are of simulated data."""
     return simulated.title(text, numbers["dataset"])
 
 
-def is_simulated(numbers):
-    """Return whether the numbers of a chapter, as `load` returns them, are of simulated data."""
+def is_simulated(numbers: Mapping) -> bool:
+    """Return whether the numbers of a chapter are of simulated data."""
     return simulated.has_simulated_name(numbers["dataset"])
 
 
-def published(work):
-    """Return the numbers that a publication reports, by its key in the book's list of references.
+def published(work: str) -> dict:
+    """Return the numbers that a publication reports.
 
     Parameters
     ----------
     work : str
-        Such as ``"denk2023"``.
+        Key in the list of references of the book, such as ``"denk2023"``.
 
     Returns
     -------
@@ -183,7 +188,7 @@ def published(work):
     Raises
     ------
     KeyError
-        If none of its numbers is known here.
+        If the library holds none of its numbers.
     """
     known = json.loads(files("naturalistic.reporting").joinpath("published.json").read_text(encoding="utf-8"))
     if work not in known:
@@ -191,23 +196,32 @@ def published(work):
     return known[work]
 
 
-def load_benchmark(name):
-    """Return what ``make bench`` measured, by the name of its file in ``book/benchmarks``, such as ``"ridge"``.
+def load_benchmark(name: str) -> dict:
+    """Read the results of a benchmark by ``make bench``.
+
+    Parameters
+    ----------
+    name : str
+        Of its file in ``book/benchmarks``, such as ``"ridge"``.
+
+    Returns
+    -------
+    results : dict
 
     Raises
     ------
     FileNotFoundError
         Outside a checkout of the repository, or if there is no benchmark of that name.
     """
-    root = repository()
+    root = find_repository()
     path = root / "book" / "benchmarks" / f"{name}.json" if root else None
     if path is None or not path.is_file():
         raise FileNotFoundError(f"no benchmark {name!r}: work inside a checkout, and run make bench to measure it")
     return read_json(path, "run make bench to measure it again")
 
 
-def _plain(value):
-    """Turn arrays and numpy numbers into lists and Python numbers that JSON can hold."""
+def _plain(value: object) -> object:
+    """Convert arrays and numpy numbers to lists and Python numbers for JSON."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, np.ndarray):
@@ -225,18 +239,23 @@ def _plain(value):
     raise TypeError(f"a result is of type {type(value).__name__}, expected numbers, strings, lists, dicts or arrays")
 
 
-def table(values, bold=None, digits=2, corner=""):
+def table(
+    values: Mapping[str, Mapping],
+    bold: Mapping[str, Mapping[str, bool]] | None = None,
+    digits: int = 2,
+    corner: str = "",
+) -> str:
     """Return numbers as a Markdown table.
 
     Parameters
     ----------
     values : dict of str to dict of str to float or str
-        Rows of columns, as read from a results file; None is drawn as a dash, words stay as they are.
+        By row, then column, as read from a results file; None is shown as a dash, strings are unchanged.
     bold : dict of str to dict of str to bool, optional
         Cells to print in bold, with the same keys.
     digits : int
     corner : str
-        Head of the column of row names.
+        Header of the column of row names.
 
     Returns
     -------
@@ -244,11 +263,17 @@ def table(values, bold=None, digits=2, corner=""):
     """
     columns = list(next(iter(values.values())))
 
-    def cell(row, column):
+    def cell(row: str, column: str) -> str:
         value = values[row][column]
-        text = "–" if value is None else value if isinstance(value, str) else f"{value:z.{digits}f}"
+        if value is None:
+            text = "–"
+        else:
+            text = value if isinstance(value, str) else f"{value:z.{digits}f}"
         return f"**{text}**" if bold and bold[row][column] else text
 
     lines = [[corner, *columns], ["---"] * (len(columns) + 1)]
     lines += [[row, *(cell(row, column) for column in columns)] for row in values]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+__getattr__ = explain_old_attributes(__name__)

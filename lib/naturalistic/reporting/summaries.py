@@ -1,17 +1,22 @@
-"""Scores of several subjects as numbers for a results file, and as words for a table."""
+"""Summaries of scores of several subjects, for results files and tables."""
+
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from naturalistic.decoding import clip_interval
+from naturalistic.decoding.clips import clip_interval
+from naturalistic.decoding.nulls import DecodingScores, PermutationResult
+from naturalistic.renamed import explain_old_attributes
 from naturalistic.reporting import results
 
 
-def of_scores(by_subject, seed=0):
-    """Return what a chapter keeps of the scores of its subjects.
+def summarize_scores(by_subject: Mapping[str, DecodingScores], seed: int = 0) -> dict:
+    """Summarize the decoding scores of several subjects.
 
     Parameters
     ----------
-    by_subject : dict of str to decoding.Scores
+    by_subject : dict of str to decoding.DecodingScores
     seed : int
         Of the bootstrap over clips.
 
@@ -22,7 +27,7 @@ def of_scores(by_subject, seed=0):
         mean of the nulls; ``low`` and ``high``, the 95 % interval over clips of the mean over subjects.
     """
     scores = list(by_subject.values())
-    low, high = clip_interval(np.mean([one.by_clip for one in scores], axis=0), seed=seed)
+    low, high = clip_interval(np.mean([score.by_clip for score in scores], axis=0), seed=seed)
     return {
         "identification": np.array([one.identification.score for one in scores]),
         "correlation": np.array([one.correlation.score for one in scores]),
@@ -36,16 +41,17 @@ def of_scores(by_subject, seed=0):
     }
 
 
-def of_tests(by_subject):
-    """Return what a chapter keeps of a test of each subject: ``subjects`` and ``p`` (n_subjects,), and ``chance``.
+def summarize_tests(by_subject: Mapping[str, PermutationResult]) -> dict:
+    """Summarize the permutation tests of several subjects.
 
     Parameters
     ----------
-    by_subject : dict of str to decoding.Tested
+    by_subject : dict of str to decoding.PermutationResult
 
     Returns
     -------
     numbers : dict
+        ``subjects``, their scores, and ``p`` (n_subjects,); ``chance``, the mean of the nulls.
     """
     tests = list(by_subject.values())
     return {
@@ -55,8 +61,10 @@ def of_tests(by_subject):
     }
 
 
-def mean_sd(values, digits=3):
-    """Return ``"0.862 ± 0.016"``: mean and standard deviation over subjects; the mean alone of one subject.
+def mean_sd(values: ArrayLike, digits: int = 3) -> str:
+    """Format mean and standard deviation over subjects, such as ``"0.862 ± 0.016"``.
+
+    The standard deviation is left out for one subject.
 
     Parameters
     ----------
@@ -72,13 +80,13 @@ def mean_sd(values, digits=3):
     return f"{values.mean():.{digits}f}{spread}"
 
 
-def score_cells(numbers):
-    """Return the cells of one row of a table of scores, from what `of_scores` returns.
+def score_cells(numbers: Mapping) -> dict[str, str]:
+    """Format the summary of decoding scores as the cells of a table row.
 
     Parameters
     ----------
     numbers : dict
-        Also as `results.load` returns them.
+        From `summarize_scores`, also as `results.load` returns them.
 
     Returns
     -------
@@ -97,13 +105,13 @@ def score_cells(numbers):
     }
 
 
-def test_cells(numbers):
-    """Return the cells of one row of a table of tests, from what `of_tests` returns.
+def test_cells(numbers: Mapping) -> dict[str, str]:
+    """Format the summary of permutation tests as the cells of a table row.
 
     Parameters
     ----------
     numbers : dict
-        Also as `results.load` returns them.
+        From `summarize_tests`, also as `results.load` returns them.
 
     Returns
     -------
@@ -117,8 +125,8 @@ def test_cells(numbers):
     }
 
 
-def level_cells(numbers, level):
-    """Return the cells of one level of meaning in a table of what a language model predicts in films.
+def level_cells(numbers: Mapping, level: str) -> dict[str, str]:
+    """Format the accuracy of a language model at one level of meaning as the cells of a table row.
 
     Parameters
     ----------
@@ -129,25 +137,25 @@ def level_cells(numbers, level):
     Returns
     -------
     cells : dict of str to str
-        By name of the column; the gain over word vectors only where it passes the same shifts for all viewers (p <=
-        .05) and its interval over viewers is above 0.
+        By name of the column; the gain over word vectors only where it is significant under shifts common to all
+        subjects (p <= .05) and its interval over subjects is above 0.
     """
     gain = numbers["gain"][level]
-    passes = gain.get("p", 1) <= 0.05 and gain.get("low", -1) > 0
-    sure = f"{np.mean(gain['subjects']):+.3f} ({gain['low']:+.3f})" if passes else "not reliably"
+    significant = gain.get("p", 1) <= 0.05 and gain.get("low", -1) > 0
+    gain_text = f"{np.mean(gain['subjects']):+.3f} ({gain['low']:+.3f})" if significant else "not reliably"
     accuracy = numbers["accuracy"][numbers["models"][-1]][level]
-    return {"predicted (r)": f"{np.mean(accuracy):.2f}", "better than word vectors by (at least, 95 %)": sure}
+    return {"predicted (r)": f"{np.mean(accuracy):.2f}", "better than word vectors by (at least, 95 %)": gain_text}
 
 
-def chosen_layers(model, dataset):
-    """Return the layer of each level that chapter 9 chose: the median over subjects.
+def chosen_layers(model: str, dataset: str) -> dict[str, int]:
+    """Return the median over subjects of the layer selected in chapter 9, by level.
 
     Parameters
     ----------
     model : str
         One of its language models.
     dataset : str
-        The name of the data set that it must have been run on.
+        Name of the data set that chapter 9 must have been run on.
 
     Returns
     -------
@@ -157,11 +165,14 @@ def chosen_layers(model, dataset):
     Raises
     ------
     FileNotFoundError, ValueError
-        As `results.load`, or if it was run without this model.
+        If the chapter has not been run, or on other data, or without this model.
     """
-    chose = results.load("09-language-encoding", dataset)["layers"]
-    if model not in chose:
+    by_model = results.load("09-language-encoding", dataset)["layers"]
+    if model not in by_model:
         raise ValueError(
-            f"chapter 9 was run with {', '.join(chose)}, expected {model}: run it with that, or give layers"
+            f"chapter 9 was run with {', '.join(by_model)}, expected {model}: run it with that, or give layers"
         )
-    return {level: int(np.median(of_subjects)) for level, of_subjects in chose[model].items()}
+    return {level: int(np.median(layers)) for level, layers in by_model[model].items()}
+
+
+__getattr__ = explain_old_attributes(__name__)

@@ -160,9 +160,9 @@ def _make_track(folder, clip, seed):
 
 def _drives(sound, of_clip, played):
     """Return what could drive a brain, by run and kind: (n_steps of 41 clips, n_columns)."""
-    n_steps = presentation.shape[1]
-    flat = presentation.reshape(-1, presentation.shape[2])
-    by_kind = {"acoustics": unit_variance(flat / flat.std(axis=0)).reshape(presentation.shape)}
+    n_steps = sound.shape[1]
+    flat = sound.reshape(-1, sound.shape[2])
+    by_kind = {"acoustics": unit_variance(flat / flat.std(axis=0)).reshape(sound.shape)}
     vocabulary = {"genre": GENRES, "instruments": INSTRUMENTS, "mood": MOODS}
     for kind, x in description(of_clip, vocabulary).items():
         by_kind[kind] = np.repeat(x[:, None], n_steps, axis=1)
