@@ -7,7 +7,7 @@ import numpy as np
 
 from naturalistic.arrays import as_floats
 from naturalistic.encoding.design import check_spaces, design
-from naturalistic.models.engine.inputs import check_finite
+from naturalistic.models.engine.validation import check_finite
 from naturalistic.runs import check_runs, run_slices
 
 
