@@ -8,8 +8,7 @@ from naturalistic.encoding.bootstrap import BlockSums, score_interval
 from naturalistic.features import delays, geometry, pca, probes, timing
 from naturalistic.models import folds
 from naturalistic.models.banded import BandedRidgeCV
-from naturalistic.models.engine.bands import draw_gammas
-from naturalistic.models.engine.sets import nested_gammas
+from naturalistic.models.engine.banded import draw_gammas, nested_gammas
 from naturalistic.models.ridge import RidgeCV, cross_val_predict
 
 RNG = np.random.default_rng(0)

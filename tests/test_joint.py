@@ -16,7 +16,7 @@ from naturalistic.encoding.split import split_data
 from naturalistic.encoding.stacking import residual_products, stack_weights, stacked_model
 from naturalistic.models import scoring
 from naturalistic.models.banded import BandedRidgeCV
-from naturalistic.models.engine.sets import fit_sets, nested_gammas
+from naturalistic.models.engine.banded import fit_space_sets, nested_gammas
 from naturalistic.models.ridge import RidgeCV
 
 ALPHAS = np.logspace(0, 4, 7)
@@ -484,14 +484,14 @@ def test_what_was_not_fitted_is_said(film):
 def test_sets_are_fitted_one_at_a_time(film):
     spaces, bold, how = film
     rows = split_data(spaces, bold, Split(**how))
-    fits = fit_sets(banded(3), rows.train, rows.bold, [["s1"], ["s2", "s0"]], rows.train_runs)
+    fits = fit_space_sets(banded(3), rows.train, rows.bold, [["s1"], ["s2", "s0"]], rows.train_runs)
     first = next(fits)
     assert list(first.spaces_) == ["s1"] and len(first.draws_) == 1
     assert list(next(fits).spaces_) == ["s0", "s2"]
     with pytest.raises(ValueError, match=r"sets holds \['x'\], expected one or more of the spaces"):
-        next(fit_sets(banded(3), rows.train, rows.bold, [["x"]]))
+        next(fit_space_sets(banded(3), rows.train, rows.bold, [["x"]]))
     with pytest.raises(ValueError, match=r"sets holds \[\]"):
-        next(fit_sets(banded(3), rows.train, rows.bold, [[]]))
+        next(fit_space_sets(banded(3), rows.train, rows.bold, [[]]))
 
 
 @pytest.mark.parametrize(
@@ -522,7 +522,7 @@ def test_sets_among_the_same_weights_are_the_fits_of_those_weights(film):
     spaces, bold, how = film
     rows, gammas = split_data(spaces, bold, Split(**how)), nested_gammas(3, 2)
     sets = [("s0", "s1", "s2"), ("s0", "s2"), ("s1",)]
-    fits = list(fit_sets(banded(gammas), rows.train, rows.bold, sets, rows.train_runs))
+    fits = list(fit_space_sets(banded(gammas), rows.train, rows.bold, sets, rows.train_runs))
     for names, part in zip(sets, fits):
         columns = [k for k, name in enumerate(spaces) if name in names]
         own = gammas[(np.delete(gammas, columns, axis=1) == 0).all(axis=1)][:, columns]

@@ -64,8 +64,8 @@ def nearest(coordinates, shift=(0.0, 0.0, 0.0), landmarks=LANDMARKS):
     for k, spheres in enumerate(landmarks.values()):
         for x, y, z, radius in spheres:
             for side in (1, -1):
-                centre = (np.array([x, y, z]) + shift) * [side, 1, 1]
-                distance = np.linalg.norm(coordinates - centre, axis=1) / radius
+                center = (np.array([x, y, z]) + shift) * [side, 1, 1]
+                distance = np.linalg.norm(coordinates - center, axis=1) / radius
                 closer = (distance <= 1) & (distance < best)
                 labels[closer], best[closer] = k, distance[closer]
     return labels, best

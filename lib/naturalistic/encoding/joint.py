@@ -20,7 +20,7 @@ from naturalistic.encoding.scores import shifted_scores
 from naturalistic.encoding.split import Split, as_responses, split_data
 from naturalistic.inference import p_values
 from naturalistic.models.banded import BandedRidgeCV
-from naturalistic.models.engine.sets import fit_sets
+from naturalistic.models.engine.banded import fit_space_sets
 from naturalistic.parameters import whole
 
 
@@ -137,7 +137,7 @@ def joint_model(
     sets = sets_of(names, pairs)
     n_voxels = bold.shape[1]
     sums = BlockSums(data.test_runs, n_voxels, block, bold.dtype)
-    fits = fit_sets(model, data.train, data.bold, sets, data.train_runs)
+    fits = fit_space_sets(model, data.train, data.bold, sets, data.train_runs)
     parts, p = np.empty((2, len(names), n_voxels), bold.dtype), np.full(n_voxels, np.nan)
     kept_null = np.empty((n_permutations, n_voxels), bold.dtype) if keep_null and n_permutations else None
     for kept, fitted in zip(sets, fits):

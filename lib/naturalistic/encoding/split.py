@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_floats
 from naturalistic.encoding.design import check_confounds, check_spaces, design, residuals
-from naturalistic.models.engine.inputs import check_finite
+from naturalistic.models.engine.validation import check_finite
 from naturalistic.models.folds import check_groups
 from naturalistic.runs import check_runs, run_slices
 

@@ -1,7 +1,7 @@
-"""Delays: the haemodynamic response as shifted copies of the features, inside each run.
+"""Delays: the hemodynamic response as shifted copies of the features, inside each run.
 
 Nothing crosses a run boundary and nothing wraps round: where a shifted copy has no sample (the first
-seconds of a run, or the last for a negative delay) it is zero. Centre features first, so that zero is
+seconds of a run, or the last for a negative delay) it is zero. Center features first, so that zero is
 their mean.
 """
 

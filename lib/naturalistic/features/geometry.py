@@ -8,11 +8,11 @@ from naturalistic.runs import run_slices
 
 
 def cka(first, second):
-    r"""Return the linear centred kernel alignment of two spaces over the same samples.
+    r"""Return the linear centered kernel alignment of two spaces over the same samples.
 
     .. math:: \frac{\lVert Y^\top X \rVert_F^2}{\lVert X^\top X \rVert_F \, \lVert Y^\top Y \rVert_F}
 
-    for centred X and Y (Kornblith et al. 2019, Similarity of neural network representations revisited, ICML): 1 for
+    for centered X and Y (Kornblith et al. 2019, Similarity of neural network representations revisited, ICML): 1 for
     spaces that differ by a rotation and a scale, near 0 for unrelated ones if there are many more samples than
     features. With few samples it is high for anything: hold it against one of them shifted in time.
 
@@ -31,7 +31,7 @@ def cka(first, second):
     ValueError
         If the samples of the two differ in number, or a value is not finite.
     """
-    X, Y = _centred(first, "first"), _centred(second, "second")
+    X, Y = _centered(first, "first"), _centered(second, "second")
     if len(X) != len(Y):
         raise ValueError(f"first has {len(X)} samples and second {len(Y)}, expected the same samples in both")
     if min(X.shape[1], Y.shape[1]) > len(X):
@@ -49,7 +49,7 @@ def autocorrelation(features, lags, runs=None):
     Parameters
     ----------
     features : array (n_samples, n_features)
-        Centred in each run here.
+        Centered in each run here.
     lags : sequence of int
         Samples; a run that is not longer than a lag has no part in it.
     runs : array-like (n_samples,), optional
@@ -136,7 +136,7 @@ def participation(features):
     ValueError
         If there are no samples, or a value is not finite.
     """
-    X = _centred(features, "features")
+    X = _centered(features, "features")
     gram = X.T @ X if X.shape[1] <= len(X) else X @ X.T
     spread = np.trace(gram)
     return float(spread**2 / (gram**2).sum()) if spread > 0 else float("nan")
@@ -149,7 +149,7 @@ def _check_lags(lags):
     return np.array([whole(f"lags[{k}]", lag, 0) for k, lag in enumerate(lags)], dtype=int)
 
 
-def _centred(X, name):
+def _centered(X, name):
     X = as_real(X, name)
     if X.ndim != 2 or not len(X):
         raise ValueError(f"{name} has shape {X.shape}, expected (n_samples, n_features)")

@@ -116,18 +116,18 @@ def _between_features(features, blocks, mean, n_components):
     """Return the largest eigenvalues of the scatter matrix, its eigenvectors (n_features, n_components), its trace."""
     scatter = np.zeros((len(mean), len(mean)))
     for block in blocks:
-        centred = features[block].astype(np.float64) - mean
-        scatter += centred.T @ centred
+        centered = features[block].astype(np.float64) - mean
+        scatter += centered.T @ centered
     values, vectors = _largest(scatter, n_components)
     return values, vectors, np.trace(scatter)
 
 
 def _between_samples(features, blocks, mean, n_components):
     """Return the same from the products of samples: X^T u is an eigenvector of X^T X if u is one of X X^T."""
-    centred = features[np.concatenate(blocks)].astype(np.float64) - mean
-    gram = centred @ centred.T
+    centered = features[np.concatenate(blocks)].astype(np.float64) - mean
+    gram = centered @ centered.T
     values, vectors = _largest(gram, n_components)
-    vectors = centred.T @ vectors
+    vectors = centered.T @ vectors
     return values, vectors / np.maximum(np.linalg.norm(vectors, axis=0), 1e-300), np.trace(gram)
 
 

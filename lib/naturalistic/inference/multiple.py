@@ -65,7 +65,7 @@ def max_statistic(observed, null, tail="greater"):
         Scores of the permuted predictions.
     tail : {"greater", "less", "two-sided"}
         Which scores count as extreme; two-sided takes the largest absolute score, so the score's null should
-        be centred on 0.
+        be centered on 0.
 
     Returns
     -------

@@ -1,15 +1,14 @@
-"""Banded ridge: several feature spaces, each penalised by as much as serves each target best."""
+"""Banded ridge: several feature spaces, each penalized by as much as serves each target best."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from naturalistic.models.engine.bands import draw_gammas, gammas_to_try, solve_banded
+from naturalistic.models.engine.banded import draw_gammas, gammas_to_try, nested_gammas, solve_banded
 from naturalistic.models.engine.device import pick_device
-from naturalistic.models.engine.inputs import as_spaces, as_targets, check_alphas, check_scoring
-from naturalistic.models.engine.sets import nested_gammas
 from naturalistic.models.engine.solve import DTYPES
 from naturalistic.models.engine.spaces import make_spaces
+from naturalistic.models.engine.validation import as_spaces, as_targets, check_alphas, check_scoring
 from naturalistic.models.ridge import make_folds
 from naturalistic.parameters import whole
 
@@ -19,9 +18,9 @@ __all__ = ["BandedRidgeCV", "draw_gammas", "nested_gammas"]
 class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     r"""Ridge regression on several feature spaces; each target gets its own weight for each space.
 
-    Minimises :math:`\|y - \sum_s X_s b_s - c\|^2 + \alpha \sum_s \|b_s\|^2 / \gamma_s` for each target, with
+    Minimizes :math:`\|y - \sum_s X_s b_s - c\|^2 + \alpha \sum_s \|b_s\|^2 / \gamma_s` for each target, with
     :math:`\gamma` the best of random draws from the simplex and :math:`\alpha` the best of ``alphas``, both by
-    cross-validation over whole groups (Dupre la Tour et al. 2022, NeuroImage 264:119728). The parametrisation is
+    cross-validation over whole groups (Dupre la Tour et al. 2022, NeuroImage 264:119728). The parametrization is
     himalaya's: its ``deltas`` are :math:`\log(\gamma_s / \alpha)`.
 
     Parameters

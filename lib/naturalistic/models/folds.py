@@ -1,6 +1,6 @@
 """Folds for autocorrelated data: whole groups, with a gap in time between training and test samples.
 
-Neighbouring TRs share slow noise and the same haemodynamic response. A shuffled K-fold therefore tests on
+Neighboring TRs share slow noise and the same hemodynamic response. A shuffled K-fold therefore tests on
 what it was trained on; folds here are made of whole groups (runs, clips, titles, blocks), and the samples
 next to a test group are left out of training.
 """
@@ -48,7 +48,7 @@ def contiguous_groups(runs, n_groups):
 class GroupGapKFold(BaseCrossValidator):
     """K-fold over whole groups that drops training samples within ``gap`` samples of the test set.
 
-    Groups are taken in the order in which they first come; each fold tests on neighbouring groups, so that
+    Groups are taken in the order in which they first come; each fold tests on neighboring groups, so that
     few samples are lost to gaps. A gap counts rows inside a run; two runs have no gap between them.
 
     Parameters

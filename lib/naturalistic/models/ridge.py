@@ -8,8 +8,8 @@ from tqdm import tqdm
 from naturalistic.arrays import as_stored
 from naturalistic.models.engine import solve_ridge_cv
 from naturalistic.models.engine.device import in_parallel, pick_device
-from naturalistic.models.engine.inputs import as_targets, check_alphas, check_finite, check_scoring
 from naturalistic.models.engine.solve import PROGRESS_DELAY
+from naturalistic.models.engine.validation import as_targets, check_alphas, check_finite, check_scoring
 from naturalistic.models.folds import check_folds, check_groups, contiguous_groups
 from naturalistic.parameters import is_whole, whole
 
@@ -53,7 +53,7 @@ def make_folds(cv, n_samples, groups=None, gap=0, once=False):
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     r"""Ridge regression; each target gets the alpha with the best mean score over folds of whole groups.
 
-    Minimises :math:`\|y - Xb - c\|^2 + \alpha \|b\|^2` for each target. Exact: the same alphas and weights as a
+    Minimizes :math:`\|y - Xb - c\|^2 + \alpha \|b\|^2` for each target. Exact: the same alphas and weights as a
     loop of `sklearn.linear_model.Ridge` over folds, alphas and targets.
 
     Parameters
@@ -67,7 +67,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     scoring : {"correlation", "r2"}
         What makes one alpha better than another.
     fit_intercept : bool
-        Centre X and Y by their training means.
+        Center X and Y by their training means.
     device : str
         "cpu", "cuda" or "cuda:<number>". Arrays are numpy's on the way in and out.
     n_targets_batch : int, optional

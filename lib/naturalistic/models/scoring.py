@@ -113,7 +113,7 @@ def correlation_matrix(A, B):
 
 
 def unit_columns(X):
-    """Centre each column and scale it to length 1, so that correlations become plain products.
+    """Center each column and scale it to length 1, so that correlations become plain products.
 
     Parameters
     ----------

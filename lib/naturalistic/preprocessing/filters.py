@@ -149,7 +149,7 @@ def cosine(bold, tr, cutoff=1 / 128, runs=None):
         drifts = create_cosine_drift(cutoff, np.arange(n_trs) * tr)
         drifts /= np.linalg.norm(drifts, axis=0)  # orthonormal, so the fit is two products
         # the mean first: float32 has too few digits for a drift on top of a thousand
-        centred = bold[s] - bold[s].mean(axis=0, dtype=np.float64)
-        filtered[s] = centred - drifts @ (drifts.T @ centred)
+        centered = bold[s] - bold[s].mean(axis=0, dtype=np.float64)
+        filtered[s] = centered - drifts @ (drifts.T @ centered)
         _silence_constant(filtered[s], bold[s])
     return filtered

@@ -16,7 +16,7 @@ from naturalistic.preprocessing.checks import check_affine, check_mask, check_vo
 
 OPENING = 4.0  # mm taken off and put back: it cuts the optic nerves and veins that tie the eyes to the brain
 BRAIN_SIZE = 300, 3000  # cm3; outside of it no adult's brain was found
-GREY = 0.3  # share of grey matter in the template from which on a place is grey
+GRAY = 0.3  # share of gray matter in the template from which on a place is gray
 NEAR = 4.0  # mm; a place of cortex lies no farther from the surface of the mean cortex
 
 
@@ -29,7 +29,7 @@ def brain_mask(mean_volume, affine):
     Parameters
     ----------
     mean_volume : array (x, y, z)
-        Mean over time, or one volume, as it comes from the scanner: not centred, not filtered.
+        Mean over time, or one volume, as it comes from the scanner: not centered, not filtered.
     affine : array (4, 4)
         Voxel indices to mm: the opening is of 4 mm, whatever the voxel; voxels of 8 mm are not opened at all, for
         one voxel would be a good part of the brain.
@@ -61,7 +61,7 @@ def brain_mask(mean_volume, affine):
 def cortex_mask(shape, affine, to_mni, brain=None, share=0.4):
     """Mark the voxels that are cortex according to the template, on a subject's own grid.
 
-    Cortex is what is grey in the MNI152 template and lies within 4 mm of the mean cortex of 40 people (fsaverage5:
+    Cortex is what is gray in the MNI152 template and lies within 4 mm of the mean cortex of 40 people (fsaverage5:
     white surface, pial surface, and the middle), both of which nilearn ships. That leaves out cerebellum, brain
     stem, thalamus and basal ganglia, and keeps hippocampus and amygdala in part. It is approximate: the fold of a
     single person may lie several mm from the template's. Where a lab has FreeSurfer's ribbon, that is better.
@@ -116,11 +116,11 @@ def cortex_mask(shape, affine, to_mni, brain=None, share=0.4):
 def _template_cortex():
     """Return the cortex of the template, 1 or 0, on a grid of 2 mm, and its affine."""
     template = load_mni152_gm_template(resolution=2)
-    grey = np.asarray(template.dataobj) > GREY
-    places = nib.affines.apply_affine(template.affine, np.argwhere(grey))
+    gray = np.asarray(template.dataobj) > GRAY
+    places = nib.affines.apply_affine(template.affine, np.argwhere(gray))
     distance, _ = cKDTree(_mean_cortex()).query(places, distance_upper_bound=NEAR)
-    cortex = np.zeros(grey.shape, dtype=np.float32)
-    cortex[grey] = np.isfinite(distance)  # inf where nothing is that near
+    cortex = np.zeros(gray.shape, dtype=np.float32)
+    cortex[gray] = np.isfinite(distance)  # inf where nothing is that near
     return cortex, template.affine
 
 

@@ -8,7 +8,7 @@ images, and the solution of their least squares, are computed once for a whole e
 
 Motion is six numbers a volume: x, y, z in **mm** towards right, anterior, superior, then the rotations about
 these axes in **rad**, right-handed. They say where the head went: a point of the head that lies at ``p`` in the
-reference lies at ``R (p - c) + c + t`` in the volume, with ``c`` the centre of the grid and
+reference lies at ``R (p - c) + c + t`` in the volume, with ``c`` the center of the grid and
 ``R = Rz(rot_z) Ry(rot_y) Rx(rot_x)``. (Programs differ: some report the inverse, the correction, with opposite
 signs, and turn about the origin of the scanner. Framewise displacement and regression hardly notice.)
 
@@ -21,7 +21,7 @@ from scipy import ndimage
 from naturalistic.preprocessing.checks import check_affine, check_mask, check_positive, check_volume
 from naturalistic.preprocessing.masks import brain_mask
 from naturalistic.preprocessing.rigid import (
-    grid_centre,
+    grid_center,
     grid_points,
     motion_matrix,
     motion_parameters,
@@ -65,7 +65,7 @@ def estimate_motion(volumes, reference, affine, mask=None, smoothing=5.0):
     matrix, found = np.eye(4), []
     for t, volume in enumerate(stream(volumes, reference.shape)):
         matrix = search(ndimage.spline_filter(volume, 3, output=np.float32), target, matrix, t)
-        found.append(motion_parameters(matrix, target.centre))
+        found.append(motion_parameters(matrix, target.center))
     return np.array(found)
 
 
@@ -101,11 +101,11 @@ def resample(volumes, motion, affine, mask=None):
         if points is None:
             shape = volume.shape
             points = grid_points(np.ones(shape, bool) if mask is None else check_mask(mask, "mask", shape))
-            centre = grid_centre(shape, affine)
+            center = grid_center(shape, affine)
         if t >= len(motion):
             raise ValueError(f"motion has {len(motion)} rows, but there are more volumes: expected one row a volume")
         coefficients = ndimage.spline_filter(volume, 3, output=np.float32)
-        bold.append(sample(coefficients, motion_matrix(motion[t], centre), points, affine, np.float32))
+        bold.append(sample(coefficients, motion_matrix(motion[t], center), points, affine, np.float32))
     if len(bold) != len(motion):
         raise ValueError(f"motion has {len(motion)} rows for {len(bold)} volumes, expected one row a volume")
     bold = np.stack(bold)
@@ -147,7 +147,7 @@ def correct_motion(volumes, affine, mask, reference, smoothing=5.0):
     for t, volume in enumerate(stream(volumes, reference.shape)):
         coefficients = ndimage.spline_filter(volume, 3, output=np.float32)
         matrix = search(coefficients, target, matrix, t)
-        found.append(motion_parameters(matrix, target.centre))
+        found.append(motion_parameters(matrix, target.center))
         bold.append(sample(coefficients, matrix, points, affine, np.float32))
     return np.stack(bold), np.array(found)
 

@@ -30,7 +30,7 @@ def to_mni(mean_volume, affine, brain=None, t1w=None, t1w_affine=None):
 
     The image is compared with nilearn's MNI152 template (T1-weighted, brain only) by mutual information (Mattes et
     al. 2003, IEEE Transactions on Medical Imaging 22:120), which asks only that tissues differ, not which is bright;
-    rigid first, then with 12 parameters, by SimpleITK, coarse to fine. The search starts with the centres of the
+    rigid first, then with 12 parameters, by SimpleITK, coarse to fine. The search starts with the centers of the
     brains on each other and the axes of the scanner: a header that confuses left and right cannot be noticed.
     No random numbers, one thread: the same input gives the same matrix.
 
@@ -62,20 +62,20 @@ def to_mni(mean_volume, affine, brain=None, t1w=None, t1w_affine=None):
     brain = brain_mask(volume, affine) if brain is None else check_mask(brain, "brain", volume.shape)
     template, inside, template_affine = _template()
     fixed = template, template_affine, _with_rim(inside, template_affine)
-    centres = _middle(inside, template_affine), _middle(brain, affine)
+    centers = _middle(inside, template_affine), _middle(brain, affine)
     to_subject = np.eye(4)
     if t1w is not None:
         t1w, t1w_affine = check_volume(t1w, "t1w"), check_affine(t1w_affine, "t1w_affine")
         here = volume * brain, affine, brain
-        to_t1w = _search(here, t1w, t1w_affine, (centres[1], centres[1]), (sitk.Euler3DTransform,))
+        to_t1w = _search(here, t1w, t1w_affine, (centers[1], centers[1]), (sitk.Euler3DTransform,))
         there = _carry(brain, affine, t1w.shape, np.linalg.inv(to_t1w) @ t1w_affine)
         if not there.any():
             raise ValueError("t1w and mean_volume do not overlap, expected the same session and the same mm")
         volume, brain_of_volume, volume_affine = t1w, there, t1w_affine
-        centres, to_subject = (centres[0], _middle(there, t1w_affine)), to_t1w
+        centers, to_subject = (centers[0], _middle(there, t1w_affine)), to_t1w
     else:
         brain_of_volume, volume_affine = brain, affine
-    found = _search(fixed, _even(volume, brain_of_volume), volume_affine, centres)
+    found = _search(fixed, _even(volume, brain_of_volume), volume_affine, centers)
     matrix = np.linalg.inv(found) @ to_subject
     _judge(brain_overlap(brain, affine, matrix))
     return matrix
@@ -125,7 +125,7 @@ def _template():
 
 
 def _middle(mask, affine):
-    """Return the centre of mass (3,) of a mask in mm."""
+    """Return the center of mass (3,) of a mask in mm."""
     return affine[:3, :3] @ np.argwhere(mask).mean(axis=0) + affine[:3, 3]
 
 
@@ -157,10 +157,10 @@ def _even(volume, brain):
     return even
 
 
-def _search(fixed, moving, moving_affine, centres, kinds=(sitk.Euler3DTransform, lambda: sitk.AffineTransform(3))):
+def _search(fixed, moving, moving_affine, centers, kinds=(sitk.Euler3DTransform, lambda: sitk.AffineTransform(3))):
     """Return the matrix (4, 4) from the mm of ``fixed`` to those of ``moving`` with the most mutual information.
 
-    ``fixed`` is an image, its affine and the mask of what is compared; ``centres`` are the two brains' (3,), in mm;
+    ``fixed`` is an image, its affine and the mask of what is compared; ``centers`` are the two brains' (3,), in mm;
     ``kinds`` the transforms fitted one after another.
     """
     image, affine, mask = fixed
@@ -176,9 +176,9 @@ def _search(fixed, moving, moving_affine, centres, kinds=(sitk.Euler3DTransform,
     before = None
     for kind in kinds:
         transform = kind()
-        transform.SetCenter((TO_LPS[:3, :3] @ centres[0]).tolist())
+        transform.SetCenter((TO_LPS[:3, :3] @ centers[0]).tolist())
         if before is None:
-            transform.SetTranslation((TO_LPS[:3, :3] @ (centres[1] - centres[0])).tolist())
+            transform.SetTranslation((TO_LPS[:3, :3] @ (centers[1] - centers[0])).tolist())
         else:
             transform.SetMatrix(before.GetMatrix())
             transform.SetTranslation(before.GetTranslation())
@@ -192,9 +192,9 @@ def _search(fixed, moving, moving_affine, centres, kinds=(sitk.Euler3DTransform,
                 "no match was found: the images hold nothing in common where they lie, expected the mm of one scanner"
             ) from error
         before = transform
-    matrix, centre = np.eye(4), np.array(transform.GetCenter())
+    matrix, center = np.eye(4), np.array(transform.GetCenter())
     matrix[:3, :3] = np.reshape(transform.GetMatrix(), (3, 3))
-    matrix[:3, 3] = np.array(transform.GetTranslation()) + centre - matrix[:3, :3] @ centre
+    matrix[:3, 3] = np.array(transform.GetTranslation()) + center - matrix[:3, :3] @ center
     return TO_LPS @ matrix @ TO_LPS
 
 

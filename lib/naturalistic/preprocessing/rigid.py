@@ -23,19 +23,19 @@ class Target(NamedTuple):
     values: np.ndarray  # (n_points,) what the smoothed reference has there
     solve: np.ndarray  # (7, n_points) turns a difference of values into the small motion and change of scale behind it
     affine: np.ndarray
-    centre: np.ndarray  # mm
+    center: np.ndarray  # mm
     blur: np.ndarray  # standard deviation of the smoothing, in voxels
 
 
-def motion_matrix(motion, centre):
+def motion_matrix(motion, center):
     """Return the matrix (4, 4) that moves a point of the reference head, in mm, to where it lies in the volume.
 
     Parameters
     ----------
     motion : array (6,)
         Three translations in mm, three rotations in rad.
-    centre : array (3,)
-        Centre of rotation in mm: :func:`grid_centre`.
+    center : array (3,)
+        Center of rotation in mm: :func:`grid_center`.
     """
     (sx, sy, sz), (cx, cy, cz) = np.sin(motion[3:]), np.cos(motion[3:])
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
@@ -43,19 +43,19 @@ def motion_matrix(motion, centre):
     about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
     matrix = np.eye(4)
     matrix[:3, :3] = about_z @ about_y @ about_x
-    matrix[:3, 3] = motion[:3] + centre - matrix[:3, :3] @ centre
+    matrix[:3, 3] = motion[:3] + center - matrix[:3, :3] @ center
     return matrix
 
 
-def motion_parameters(matrix, centre):
+def motion_parameters(matrix, center):
     """Return the six parameters of a rigid ``matrix`` (4, 4): the inverse of :func:`motion_matrix`."""
     R = matrix[:3, :3]
     rotations = np.arctan2(R[2, 1], R[2, 2]), -np.arcsin(np.clip(R[2, 0], -1, 1)), np.arctan2(R[1, 0], R[0, 0])
-    return np.concatenate([matrix[:3, 3] - centre + R @ centre, rotations])
+    return np.concatenate([matrix[:3, 3] - center + R @ center, rotations])
 
 
-def grid_centre(shape, affine):
-    """Return the centre (3,) in mm of a grid of ``shape``: the point about which the head is said to turn."""
+def grid_center(shape, affine):
+    """Return the center (3,) in mm of a grid of ``shape``: the point about which the head is said to turn."""
     return affine[:3, :3] @ ((np.array(shape) - 1) / 2) + affine[:3, 3]
 
 
@@ -126,7 +126,7 @@ def prepare(reference, affine, mask, smoothing):
     points = grid_points(_compared(mask, sizes))
     if points.shape[1] < 50:
         raise ValueError(f"mask leaves {points.shape[1]} points to compare, too few to tell how the head moved")
-    centre = grid_centre(reference.shape, affine)
+    center = grid_center(reference.shape, affine)
     values = sample(coefficients, np.eye(4), points, affine)
     half = np.eye(4)
     slopes = []
@@ -137,14 +137,14 @@ def prepare(reference, affine, mask, smoothing):
         slopes.append(ahead - behind)
         half[axis, 3] = 0
     slopes = np.linalg.inv(affine[:3, :3]).T @ slopes  # a voxel -> a mm
-    arms = (affine @ points)[:3] - centre[:, None]
+    arms = (affine @ points)[:3] - center[:, None]
     # a turn by w moves a point by w x arm, and slope . (w x arm) = w . (arm x slope)
     turns = np.cross(arms, slopes, axis=0)
     # the seventh: images differ in scale too (scanner drift, saturation of the first volumes)
     images = np.vstack([slopes, turns, values])
     if np.linalg.matrix_rank(images @ images.T) < 7:
         raise ValueError("reference is too flat inside the mask to tell how the head moved")
-    return Target(points, values, np.linalg.solve(images @ images.T, images), affine, centre, blur)
+    return Target(points, values, np.linalg.solve(images @ images.T, images), affine, center, blur)
 
 
 def _compared(mask, sizes):
@@ -174,7 +174,7 @@ def search(coefficients, target, start, name):
         gain = (values @ target.values) / (target.values @ target.values)
         if gain > 0 and not GAIN[0] <= gain <= GAIN[1]:
             step = step / gain
-        matrix = matrix @ np.linalg.inv(motion_matrix(step, target.centre))
+        matrix = matrix @ np.linalg.inv(motion_matrix(step, target.center))
         if np.abs(step[:3]).max() < PRECISION and 50 * np.abs(step[3:]).max() < PRECISION:
             return matrix
     warnings.warn(

@@ -50,7 +50,7 @@ def prepare(scans, *, n_dropped=0, drift="median", window=240.0, region="cortex"
     window : float
         s: length of the running median, or the longest period that is kept.
     region : {"cortex", "brain"}
-        Voxels of grey matter of the cerebral cortex, or the whole brain mask. All vertices on a surface.
+        Voxels of gray matter of the cerebral cortex, or the whole brain mask. All vertices on a surface.
     folder : Path, optional
         Where prepared subjects are kept; in the cache by default.
     n_jobs : int, optional

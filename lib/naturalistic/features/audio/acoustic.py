@@ -105,7 +105,7 @@ def log_mel(waveform, sample_rate, n_mels=_MELS, step=0.02):
     n_mels : int
         Bands, up to 11,025 Hz.
     step : float
-        s between frames, the first of which is centred on the first sample.
+        s between frames, the first of which is centered on the first sample.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def acoustic_frames(waveform, sample_rate, step=1.5):
     Returns
     -------
     features : dict of float32 arrays (n_steps, n)
-        Means over the frames whose centres are in a step: ``mel`` (64, dB), ``chroma`` (12), ``onset`` (1, strength),
+        Means over the frames whose centers are in a step: ``mel`` (64, dB), ``chroma`` (12), ``onset`` (1, strength),
         ``spectral`` (4: centroid, bandwidth, roll-off in Hz, flatness), ``contrast`` (7, dB).
 
     Raises

@@ -27,7 +27,7 @@ def load(
     window=10,
     hop=1.5,
     revision=None,
-    normalise=True,
+    normalize=True,
 ):
     """Return an embedder with the audio and the text tower of a `transformers.ClapModel`.
 
@@ -44,7 +44,7 @@ def load(
     window, hop : float
         s. A window shorter than 10 s is repeated to fill them; of a longer one the model would take a part at random.
     revision : str, optional
-    normalise : bool
+    normalize : bool
         Vectors of length 1, as ``get_audio_features`` and ``get_text_features`` give them. False: the projections
         before that, whose length varies.
 
@@ -64,7 +64,7 @@ def load(
         raise ValueError(f"window is {window:g} s, expected at most the {extractor.max_length_s:g} s that {name} hears")
     tokenizer = checkpoint.tokenizer_of(folder, name)
     network = checkpoint.load_network(folder, ClapModel, name, device)
-    parts = network, device, number_format, normalise
+    parts = network, device, number_format, normalize
     return Embedder(
         name,
         int(extractor.sampling_rate),
@@ -79,19 +79,19 @@ def load(
     )
 
 
-def _hear(extractor, network, device, number_format, normalise, windows):
+def _hear(extractor, network, device, number_format, normalize, windows):
     """Return the vectors of windows."""
     inputs = extractor(list(windows), sampling_rate=extractor.sampling_rate, return_tensors="pt")
     features = inputs["input_features"].to(device, torch.float32)
     # where no sound is longer than 10 s, the extractor of a fused model calls one of them so, picked at random
     is_longer = torch.zeros(len(windows), 1, dtype=torch.bool, device=device)
     with devices.running(device, number_format):
-        if normalise:
+        if normalize:
             return network.get_audio_features(features, is_longer=is_longer).pooler_output
         return network.audio_projection(network.audio_model(features, is_longer=is_longer).pooler_output)
 
 
-def _read(tokenizer, network, device, number_format, normalise, sentences):
+def _read(tokenizer, network, device, number_format, normalize, sentences):
     """Return the vectors of sentences."""
     check_texts(tokenizer, sentences)
     config = network.config.text_config
@@ -105,13 +105,13 @@ def _read(tokenizer, network, device, number_format, normalise, sentences):
     inputs = tokenizer(sentences, padding=True, truncation=True, max_length=limit, return_tensors="pt").to(device)
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     with devices.running(device, number_format):
-        if normalise:
+        if normalize:
             return network.get_text_features(ids, attention_mask=mask).pooler_output
         return network.text_projection(network.text_model(ids, attention_mask=mask).pooler_output)
 
 
-def _identity(extractor, tokenizer, network, device, number_format, normalise):
+def _identity(extractor, tokenizer, network, device, number_format, normalize):
     words = sorted(tokenizer.get_vocab().items())
     return checkpoint.digest(
-        network, extractor.to_json_string(), words, number_format, torch.device(device).type, normalise
+        network, extractor.to_json_string(), words, number_format, torch.device(device).type, normalize
     )

@@ -80,7 +80,7 @@ def _check_config(config, name, bandwidth):
     if config.audio_channels != 1 or config.normalize:
         raise ValueError(
             f"{name!r} is an EnCodec of {config.audio_channels} channel(s), normalize={config.normalize}, expected a "
-            f"mono one that does not normalise, such as {HUB}"
+            f"mono one that does not normalize, such as {HUB}"
         )
     if bandwidth is not None and bandwidth not in config.target_bandwidths:
         known = ", ".join(map(str, config.target_bandwidths))

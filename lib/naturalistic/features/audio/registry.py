@@ -76,7 +76,7 @@ def load(name, device="cpu", batch_size=None, dtype=None, *, window=None, hop=No
     revision : str, optional
         Branch, tag or commit on the hub.
     **options
-        Of the model: ``normalise`` (clap), ``layer`` (w2v-bert), ``bandwidth`` (encodec).
+        Of the model: ``normalize`` (clap), ``layer`` (w2v-bert), ``bandwidth`` (encodec).
 
     Returns
     -------
@@ -97,7 +97,7 @@ def load(name, device="cpu", batch_size=None, dtype=None, *, window=None, hop=No
     entry, sources = MODELS.get(str(name)), {}
     if entry is None:
         folder = checkpoint.locate(name, revision)
-        entry = _recognise(folder, name)
+        entry = _recognize(folder, name)
         sources = {"source": folder}
     loader = simulated.find_loader(entry.loader)
     given = {"batch_size": batch_size, "dtype": dtype, "window": window, "hop": hop, "revision": revision}
@@ -110,7 +110,7 @@ def load(name, device="cpu", batch_size=None, dtype=None, *, window=None, hop=No
     return loader(**sources, device=device, **options)
 
 
-def _recognise(folder, name):
+def _recognize(folder, name):
     """Return the entry that loads a checkpoint."""
     model_type, description = checkpoint.kind(Path(folder))
     for entry in MODELS.values():

@@ -1,7 +1,7 @@
 """w2v-BERT 2.0: self-supervised states of sound, averaged over a window (Barrault et al. 2023, arXiv 2312.05187).
 
 Stands for the w2v-BERT of MusicLM, whose weights are not public: 1,024 dimensions, windows of 5 s at 16 kHz, weights
-under the MIT licence. It learnt from speech, MusicLM's from music.
+under the MIT license. It learned from speech, MusicLM's from music.
 """
 
 import functools

@@ -11,13 +11,13 @@ import soxr
 
 MIN_RATE = 16000  # Hz; below, half of the band that music models listen to is missing
 SILENCE = 2.0**-16  # half a step of 16-bit sound: a clip that never passes it is silent
-LOUD = 32.0  # floats are sound of full scale 1; faded and normalised clips pass it by a few times, integers by far
+LOUD = 32.0  # floats are sound of full scale 1; faded and normalized clips pass it by a few times, integers by far
 MAX_CHANNELS = 8
 UNEQUAL = 2  # samples by which rounding of their ends may make clips of one duration differ
 
 
 def _exact(seconds):
-    """Return the decimal that is written, not its binary neighbour: 0.1 is a tenth."""
+    """Return the decimal that is written, not its binary neighbor: 0.1 is a tenth."""
     return Fraction(str(seconds))
 
 

@@ -1,4 +1,4 @@
-"""Where the engine runs, in which precision, and how many targets at a time."""
+"""Devices of the engine, parallel work on them, and batches of targets."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ MIN_BATCH = 64  # targets: fewer are not shared out among workers
 
 
 def pick_device(device):
-    """Return ``device`` as a `torch.device` that is there.
+    """Return ``device`` as an available `torch.device`.
 
     Raises
     ------
@@ -25,16 +25,16 @@ def pick_device(device):
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"device is {device!r}, expected 'cpu', 'cuda' or 'cuda:<number>'") from error
     if picked.type == "cuda":
-        found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (picked.index or 0) >= found:
-            raise ValueError(f"device is {device!r}, but torch finds {found} CUDA devices here; use device='cpu'")
+        n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (picked.index or 0) >= n_devices:
+            raise ValueError(f"device is {device!r}, but torch finds {n_devices} CUDA devices here; use device='cpu'")
     elif picked.type != "cpu":
         raise ValueError(f"device is {device!r}, expected 'cpu' or 'cuda' (the engine needs float64)")
     return picked
 
 
 def free_memory(device):
-    """Return the bytes that can still be allocated on ``device`` (2 GiB where the system does not say)."""
+    """Return the bytes that can still be allocated on ``device`` (2 GiB where unknown)."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:
@@ -48,7 +48,7 @@ def free_memory(device):
 
 
 def n_workers(device):
-    """Return how many batches run side by side: torch's threads on a CPU, one on a GPU."""
+    """Return the number of parallel batches: torch's threads on a CPU, one on a GPU."""
     return torch.get_num_threads() if device.type == "cpu" else 1
 
 
@@ -75,7 +75,7 @@ def in_parallel(function, items, device):
 
 
 def batches(n_targets, bytes_per_target, device, n_targets_batch=None):
-    """Return slices over the targets: ``n_targets_batch`` each, or as many as fit in a share of free memory.
+    """Return slices over the targets, sized to fit in a share of free memory.
 
     Parameters
     ----------

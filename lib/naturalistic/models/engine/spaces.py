@@ -1,12 +1,12 @@
-"""Feature spaces side by side on one orthonormal basis each, and what a draw of weights makes of them."""
+"""Feature spaces side by side: their bases, their scale under a draw of weights, and the fit on all samples."""
 
 from typing import NamedTuple
 
 import torch
 
 from naturalistic.models.engine import solve
-from naturalistic.models.engine.basis import Basis
-from naturalistic.models.engine.rows import make_rows
+from naturalistic.models.engine.decomposition import Basis, eigh_above_floor
+from naturalistic.models.engine.fold_data import FoldIndices, make_fold_indices
 
 
 class Spaces(NamedTuple):
@@ -16,7 +16,7 @@ class Spaces(NamedTuple):
     Q: torch.Tensor  # (n_samples, q), the last column is ones
     scale: torch.Tensor  # (q - 1,)
     space: torch.Tensor  # (q - 1,), number of the space of each column
-    rows: object
+    indices: FoldIndices
     inner: solve.InnerProducts
 
     def select(self, names):
@@ -34,12 +34,12 @@ class Spaces(NamedTuple):
             train = [gram[columns][:, columns] for gram in self.inner.train]
             inner = solve.InnerProducts(self.inner.total[columns][:, columns], train, None)
         else:
-            inner = solve.inner_products(Q, scale, self.rows)
+            inner = solve.inner_products(Q, scale, self.indices)
         return self._replace(Q=Q, scale=scale, space=self.space[keep], inner=inner)
 
     def all_primal(self):
-        """Say whether every fold has at least as many training samples as there are columns."""
-        return all(solve.is_primal(fold, len(self.scale)) for fold in self.rows.folds)
+        """Return whether every fold has at least as many training samples as there are columns."""
+        return all(solve.is_primal(fold, len(self.scale)) for fold in self.indices.folds)
 
     def scale_at(self, gamma):
         """Return the columns' scale (q - 1,) under the spaces' weights ``gamma``."""
@@ -68,20 +68,20 @@ def make_spaces(X, folds, device, dtype, fit_intercept, n_targets):
     space = torch.repeat_interleave(
         torch.arange(len(bases)), torch.tensor([basis.rank for basis in bases.values()])
     ).to(device)
-    rows = make_rows(folds, len(Q))
-    return Spaces(bases, Q, scale, space, rows, solve.inner_products(Q, scale, rows))
+    indices = make_fold_indices(folds, len(Q))
+    return Spaces(bases, Q, scale, space, indices, solve.inner_products(Q, scale, indices))
 
 
-def heard_columns(spaces, gamma):
+def columns_above_floor(spaces, gamma):
     """Leave out the columns that a draw makes smaller than the numerical floor of the eigenvalues.
 
-    Draws of a low concentration give a space a weight of 1e-15 as soon as not: what cannot be told from rounding
+    Draws of a low concentration often give a space a weight of 1e-15: columns that cannot be told from rounding
     need not be multiplied.
 
     Returns
     -------
     spaces : Spaces
-    heard : tensor of int (q,), or None
+    columns : tensor of int (q,), or None
         Columns of Q that are left; None if all are.
     """
     size = spaces.scale_at(gamma) ** 2
@@ -94,7 +94,74 @@ def heard_columns(spaces, gamma):
 
 def scaled_inner(spaces, gamma):
     """Return the columns' scale under one draw, and the inner products that go with it."""
-    scale, inner = spaces.scale_at(gamma), spaces.inner
+    scale = spaces.scale_at(gamma)
+    inner = spaces.inner
     if inner.kernel is not None:
         inner = inner._replace(kernel=solve.kernel_of(spaces.Q, scale))
     return scale, inner
+
+
+FITS_BYTES = 2**28  # of decompositions held at once: the targets are read once for all of them
+
+
+def grouped_fits(spaces, gammas, draws):
+    """Yield the fits of draws, as many at a time as `FITS_BYTES` hold (at least one).
+
+    Targets on a disk are read once a group; once a draw would take longer than the fits.
+
+    Parameters
+    ----------
+    spaces : Spaces
+    gammas : array (n_draws, n_spaces)
+    draws : list of int
+        Rows of ``gammas``.
+
+    Yields
+    ------
+    fits : dict of int to FullFit
+    """
+    q = spaces.Q.shape[1]
+    n_samples = len(spaces.Q)
+    size = 2 * q * q if _is_primal(spaces.Q) else n_samples * (n_samples + q)  # numbers that a fit keeps
+    step = max(1, FITS_BYTES // (size * spaces.Q.element_size()))
+    for first in range(0, len(draws), step):
+        yield {k: FullFit(spaces, gammas[k]) for k in draws[first : first + step]}
+
+
+def right_side(spaces, y):
+    """Return the argument of `FullFit` for targets: their products with the columns, or (dual) themselves."""
+    return spaces.Q[:, :-1].T @ y if _is_primal(spaces.Q) else y
+
+
+def _is_primal(Q):
+    return Q.shape[1] - 1 <= len(Q)
+
+
+class FullFit:
+    """Ridge on all samples under one draw; maps a `right_side` and its alphas to inner weights."""
+
+    def __init__(self, spaces, gamma):
+        Q = spaces.Q[:, :-1]
+        scale, inner = scaled_inner(spaces, gamma)
+        dtype = Q.dtype
+        self.primal = _is_primal(spaces.Q)
+        if self.primal:
+            total = inner.total
+            if total is None:
+                total = Q.T.to(torch.float64) @ Q.to(torch.float64)
+            gram = scale[:, None] * total[: len(scale), : len(scale)] * scale
+            self.eigenvalues, vectors = eigh_above_floor(gram, len(Q))
+            self.W = (vectors / self.eigenvalues.sqrt() * scale[:, None]).T.to(dtype)
+            self.back = (scale[:, None] / spaces.scale[:, None] * vectors).to(dtype)
+        else:
+            kernel = inner.kernel if inner.kernel is not None else solve.kernel_of(spaces.Q, scale)
+            self.eigenvalues, vectors = eigh_above_floor(kernel, len(Q))
+            outer = (scale**2 / spaces.scale).to(dtype)  # back to the scale of each space's own basis
+            self.W = vectors.T.to(dtype)
+            self.back = outer[:, None] * (Q.T @ vectors.to(dtype))
+
+    def __call__(self, z, alphas):
+        """Return weights (n_targets, q - 1) on the columns of each space's ``Q diag(scale)``."""
+        e = self.eigenvalues[:, None]
+        filters = (e.sqrt() if self.primal else 1) / (e + alphas)
+        return (filters.to(z.dtype) * (self.W @ z)).T @ self.back.T

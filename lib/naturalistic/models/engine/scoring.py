@@ -1,8 +1,9 @@
 """Scores of every alpha from the moments of few predictions.
 
-Correlation and r2 need of the predictions of an alpha only their squared norm, their product with the targets
-and their mean. All three follow from the predictions of the few ``factors`` that span the filters of all alphas
-(`naturalistic.models.engine.filters`). Two exact ways to get them; `Judge` takes the cheaper:
+The filters of all alphas (`shrinkage`) are written in as few dimensions as the precision needs (`compress`).
+Correlation and r2 need only the squared norm of an alpha's predictions, their product with the targets and their
+mean. All three follow from the predictions of the few ``factors`` that span the filters. Two exact methods give
+them; `FoldScorer` takes the cheaper:
 
 `Direct`
     makes the factors' predictions, ``n_test`` rows each. Best for short test sets.
@@ -15,7 +16,49 @@ from typing import NamedTuple
 
 import torch
 
-from naturalistic.models.engine.filters import TOLERANCE, compress, shrinkage
+TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-14}
+
+
+def shrinkage(eigenvalues, alphas):
+    """Return ``e / (e + alpha)`` (rank, n_alphas), float64."""
+    return eigenvalues[:, None] / (eigenvalues[:, None] + alphas[None, :])
+
+
+def compress(filters, tolerance):
+    r"""Write the filters of all alphas as combinations of few.
+
+    The matrix :math:`e_i / (e_i + \alpha_j)` is of Cauchy type, its singular values fall geometrically: 25
+    alphas from 1e-12 to 1e12 span 7 to 10 dimensions at 1e-6. As many are kept as make every single entry, not
+    only their sum, right to ``tolerance`` times itself.
+
+    Parameters
+    ----------
+    filters : tensor (rank, n_alphas)
+        Positive, float64.
+    tolerance : float
+        Largest relative error of an entry.
+
+    Returns
+    -------
+    factors : tensor (rank, n_kept)
+    mixing : tensor (n_kept, n_alphas)
+        ``factors @ mixing`` is ``filters`` to the tolerance, exactly if nothing is gained by compressing.
+    """
+    rank, n_alphas = filters.shape
+    columns = filters.amax(dim=0) if rank else torch.ones(n_alphas, dtype=filters.dtype, device=filters.device)
+    scaled = filters / columns  # scores do not depend on the size of a prediction; neither must the tolerance
+    exact = scaled, torch.diag(columns)
+    if n_alphas < 3 or rank == 0:
+        return exact
+    rows = scaled.amax(dim=1, keepdim=True)
+    scaled = scaled / rows
+    U, s, Vt = torch.linalg.svd(scaled, full_matrices=False)
+    for kept in range(1, min(len(s), n_alphas - 1) + 1):
+        error = (U[:, :kept] * s[:kept]) @ Vt[:kept] - scaled
+        if float((error.abs() / scaled).max()) <= tolerance:
+            return rows * U[:, :kept] * s[:kept], Vt[:kept] * columns
+    return exact
+
 
 SLAB = 256  # targets at a time in elementwise steps: their arrays stay in cache
 N_STEPS = 8  # steps of the staircase that stands for a triangle: 9/16 of the square's work
@@ -34,7 +77,8 @@ class Direct:
     """Moments from the predictions of each factor: one product with ``(n_test + 1) * n_factors`` rows."""
 
     def __init__(self, spectrum, factors, dtype, n_targets):
-        self.n_factors, self.n_test = factors.shape[1], len(spectrum.Z)
+        self.n_factors = factors.shape[1]
+        self.n_test = len(spectrum.Z)
         W = spectrum.W.to(dtype)
         blocks = [(spectrum.Z * f).to(dtype) @ W for f in factors.T]
         self.rows = torch.cat(blocks) if blocks else W[:0]
@@ -84,32 +128,34 @@ class Rotated:
         return torch.cat(norms), torch.cat(products), torch.cat(means)
 
 
-class Judge:
+class FoldScorer:
     """Scores of all alphas on one fold.
 
     Parameters
     ----------
-    spectrum : naturalistic.models.engine.spectrum.Spectrum
+    spectrum : Spectrum
     alphas : tensor (n_alphas,)
     scoring : {"correlation", "r2"}
     dtype : torch.dtype
         Precision of the large products.
     n_targets : int
-        How many targets will be scored: sets which way is the cheaper.
+        Targets that will be scored: their number decides which method is the cheaper.
     """
 
     def __init__(self, spectrum, alphas, scoring, dtype, n_targets):
-        self.scoring, self.n_test, self.dual = scoring, len(spectrum.Z), spectrum.dual
+        self.scoring = scoring
+        self.n_test = len(spectrum.Z)
+        self.dual = spectrum.dual
         factors, self.mixing = compress(shrinkage(spectrum.eigenvalues, alphas), TOLERANCE[dtype])
         self.empty = len(spectrum.eigenvalues) == 0
-        way = Direct if direct_is_cheaper(spectrum, factors.shape[1], n_targets) else Rotated
-        self.way = None if self.empty else way(spectrum, factors, dtype, n_targets)
+        method = Direct if direct_is_cheaper(spectrum, factors.shape[1], n_targets) else Rotated
+        self.method = None if self.empty else method(spectrum, factors, dtype, n_targets)
 
     @property
     def n_bytes(self):
-        """Memory that the judge keeps."""
-        kept = [] if self.empty else [x for value in vars(self.way).values() for x in _tensors(value)]
-        return sum(x.numel() * x.element_size() for x in kept)
+        """Memory that the scorer keeps."""
+        tensors = [] if self.empty else [x for value in vars(self.method).values() for x in _tensors(value)]
+        return sum(x.numel() * x.element_size() for x in tensors)
 
     def scores(self, B_train, B_test, Y_test, stats):
         """Return the scores (n_alphas, n_targets), float64; 0 where a score is not defined.
@@ -128,7 +174,7 @@ class Judge:
                 (self.mixing.shape[1], Y_test.shape[1]), dtype=torch.float64, device=Y_test.device
             )
         else:
-            norms, products, means = (m.to(torch.float64) for m in self.way.moments(B_train, B_test, Y_test))
+            norms, products, means = (m.to(torch.float64) for m in self.method.moments(B_train, B_test, Y_test))
             pairs = (self.mixing[:, None, :] * self.mixing[None, :, :]).flatten(0, 1)
             ss = (norms.flatten(1) @ pairs).T.clamp(min=0)
             cross, mean = (products @ self.mixing).T, (means @ self.mixing).T
@@ -157,7 +203,7 @@ def _tensors(value):
 
 
 def direct_is_cheaper(spectrum, n_factors, n_targets):
-    """Say whether `Direct` takes fewer operations than `Rotated` (products in float64 count twice)."""
+    """Return whether `Direct` takes fewer operations than `Rotated` (products in float64 count twice)."""
     (n_test, rank), q, k = spectrum.Z.shape, spectrum.W.shape[1], n_factors
     q_test = spectrum.W_test.shape[1]
     direct = 2 * n_test * q * k * (n_targets + rank)

@@ -1,8 +1,15 @@
-"""Features to an orthonormal basis of their span: ``X - mean = Q diag(scale) V'``, once for all folds.
+"""Feature bases and the eigenproblem of each fold.
 
+`Basis` turns features into an orthonormal basis of their span, ``X - mean = Q diag(scale) V'``, once for all folds.
 Ridge on ``Q diag(scale)`` is ridge on X, with weights turned by V; it has min(n_samples, n_features) columns
 or fewer. Products ``Q' Y`` keep the small directions of collinear features in float32, which ``X' Y`` loses.
+
+`Spectrum` holds all that predicting and scoring needs of a fold's features. With ``eigenvalues`` e of the training
+Gram matrix (primal) or kernel (dual), the centered test predictions of one alpha are
+``Z diag(e / (e + alpha)) W B``, where B holds ``Q_train' Y_train`` (primal) or ``Y_train`` (dual).
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +18,7 @@ CHUNK_BYTES = 2**26
 
 
 class Basis:
-    """Orthonormal basis of the centred features.
+    """Orthonormal basis of the centered features.
 
     Attributes
     ----------
@@ -44,13 +51,13 @@ class Basis:
             self.V = vectors.to(dtype)
         else:
             self.Q[:, : self.rank] = vectors.to(dtype)
-            if n_targets >= self.rank:  # fewer targets are turned through the samples, without a copy of X
+            if n_targets >= self.rank:  # with fewer targets weights go through the samples, without a copy of X
                 self.V = torch.empty((n_features, self.rank), dtype=dtype, device=device)
                 for columns, chunk in self._chunks():
                     self.V[columns] = (chunk.T @ (vectors / self.scale)).to(dtype)
 
     def _chunks(self):
-        """Yield slices of rows (primal) or columns (dual) with that part of the centred X in float64."""
+        """Yield slices of rows (primal) or columns (dual) with that part of the centered X in float64."""
         axis = 0 if self.primal else 1
         length, width = self.X.shape[axis], self.X.shape[1 - axis]
         step = max(1, CHUNK_BYTES // (8 * width))
@@ -63,7 +70,7 @@ class Basis:
         return torch.as_tensor(np.ascontiguousarray(array, dtype=np.float64), device=self.device)
 
     def _gram(self):
-        """Return X'X (primal) or XX' (dual) of the centred features, float64."""
+        """Return X'X (primal) or XX' (dual) of the centered features, float64."""
         size = min(self.X.shape)
         gram = torch.zeros((size, size), dtype=torch.float64, device=self.device)
         for _, chunk in self._chunks():
@@ -94,7 +101,7 @@ def eigh_above_floor(matrix, size):
     """Return the eigenvalues above the numerical floor and their vectors, largest first.
 
     An eigenvalue below ``size * eps`` of the largest is rounding of a rank-deficient matrix: its direction
-    says nothing, and a tiny alpha would blow it up, so it is left out (as a pseudo-inverse does).
+    carries no information, and a tiny alpha would blow it up, so it is left out (as a pseudo-inverse does).
 
     Parameters
     ----------
@@ -108,10 +115,101 @@ def eigh_above_floor(matrix, size):
     eigenvalues : tensor (rank,)
     vectors : tensor (k, rank)
     """
-    if matrix.device.type == "cpu":  # numpy's LAPACK takes two thirds of torch's time, and frees Python meanwhile
+    if matrix.device.type == "cpu":  # numpy's LAPACK takes two thirds of torch's time, and releases the GIL
         eigenvalues, vectors = map(torch.from_numpy, np.linalg.eigh(matrix.numpy()))
     else:
         eigenvalues, vectors = torch.linalg.eigh(matrix)
     floor = max(size, len(matrix)) * torch.finfo(torch.float64).eps * max(float(eigenvalues[-1]), 0.0)
     rank = int((eigenvalues > floor).sum())
     return eigenvalues.flip(0)[:rank], vectors.flip(1)[:, :rank].contiguous()
+
+
+class Spectrum(NamedTuple):
+    """Eigenproblem of one fold, float64.
+
+    Attributes
+    ----------
+    eigenvalues : tensor (rank,)
+    Z : tensor (n_test, rank)
+        Test features on the eigenvectors over singular values, their test mean subtracted.
+    Z_mean : tensor (rank,)
+        That mean, counted from the training mean.
+    W : tensor (rank, q)
+        Turns B into the training targets' coordinates on the left singular vectors.
+    W_test : tensor (rank, q)
+        ``Z' Y_test`` as a product with ``Q_test' Y_test`` (primal) or with ``Y_test`` (dual).
+    dual : bool
+    """
+
+    eigenvalues: torch.Tensor
+    Z: torch.Tensor
+    Z_mean: torch.Tensor
+    W: torch.Tensor
+    W_test: torch.Tensor
+    dual: bool
+
+
+def primal_spectrum(gram, Q_test, scale, fit_intercept):
+    """Solve a fold with at least as many training samples as columns.
+
+    Parameters
+    ----------
+    gram : tensor (q, q)
+        ``Q' Q`` over the training rows, float64; the last column of Q is ones, so that the last row and
+        column are sums, with which the training mean is subtracted exactly.
+    Q_test : tensor (n_test, q)
+    scale : tensor (q - 1,)
+        Size of each column but the last.
+    fit_intercept : bool
+
+    Returns
+    -------
+    Spectrum
+    """
+    n_train = gram[-1, -1]
+    sums = gram[:-1, -1]
+    mean = sums / n_train if fit_intercept else torch.zeros_like(sums)
+    centered = gram[:-1, :-1] - torch.outer(mean, sums)
+    eigenvalues, V = eigh_above_floor(scale[:, None] * centered * scale, int(n_train))
+    turn = (scale[:, None] * V / eigenvalues.sqrt()).T
+    eps = torch.finfo(Q_test.dtype).eps
+    Q_test = Q_test[:, :-1].to(torch.float64)
+    test_mean = Q_test.mean(dim=0)
+    Z = _without_rounding((Q_test - test_mean) @ turn.T, eps * Q_test.abs().amax(dim=0) @ turn.abs().T)
+    W = torch.cat([turn, -(turn @ mean)[:, None]], dim=1)
+    W_test = torch.cat([turn, -(turn @ test_mean)[:, None]], dim=1)
+    return Spectrum(eigenvalues, Z, turn @ (test_mean - mean), W, W_test, False)
+
+
+def dual_spectrum(kernel, train, test, fit_intercept, eps):
+    """Solve a fold with fewer training samples than columns.
+
+    Parameters
+    ----------
+    kernel : tensor (n_samples, n_samples)
+        Inner products of all samples, float64.
+    train, test : slice or index
+    fit_intercept : bool
+    eps : float
+        Rounding of the features.
+
+    Returns
+    -------
+    Spectrum
+    """
+    K, K_test = kernel[train][:, train], kernel[test][:, train]
+    size = float(K_test.abs().max()) if K_test.numel() else 0.0
+    if fit_intercept:
+        column = K.mean(dim=0)
+        K = K - column - column[:, None] + column.mean()
+        K_test = K_test - column - K_test.mean(dim=1, keepdim=True) + column.mean()
+    eigenvalues, U = eigh_above_floor(K, len(K))
+    test_mean = K_test.mean(dim=0)
+    turn = U / eigenvalues
+    Z = _without_rounding((K_test - test_mean) @ turn, eps * size * turn.abs().sum(dim=0))
+    return Spectrum(eigenvalues, Z, test_mean @ turn, U.T, Z.T, True)
+
+
+def _without_rounding(Z, rounding):
+    """Set to zero the columns of ``Z`` no larger than ``rounding`` (features that are constant over the test)."""
+    return Z * (Z.abs().amax(dim=0) > 4 * rounding)

@@ -1,7 +1,7 @@
-"""What comes into the engine: arrays of the right shape and type, every value finite, sensible alphas.
+"""Validation of the engine's input: shapes, types, finite values, alphas.
 
 All checks run before any long work. A target array larger than memory (`numpy.memmap`, an HDF5 data set) is
-looked through in blocks of columns and never loaded whole.
+read in blocks of columns and never loaded whole.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ BLOCK_BYTES = 2**26
 
 
 def is_stored(Y):
-    """Say whether ``Y`` is a two-dimensional data set on disk (shape, dtype, slicing), not an array."""
+    """Return whether ``Y`` is a two-dimensional data set on disk (shape, dtype, slicing), not an array."""
     return (
         not isinstance(Y, np.ndarray)
         and all(hasattr(Y, name) for name in ("shape", "dtype", "__getitem__"))
@@ -26,7 +26,7 @@ def is_stored(Y):
 
 
 def as_targets(Y, n_samples):
-    """Return ``Y`` as something two-dimensional to slice, and whether it was one-dimensional.
+    """Return ``Y`` as a two-dimensional array or data set, and whether it was a vector.
 
     Parameters
     ----------
@@ -67,13 +67,13 @@ def as_targets(Y, n_samples):
 
 
 def check_finite(array, name):
-    """Raise an error that says how many values of ``array`` are NaN or inf, and where the first one is.
+    """Raise an error that counts the NaN and inf of ``array`` and locates the first.
 
     Parameters
     ----------
     array : array or data set (n_rows, n_columns)
     name : str
-        What the caller calls it.
+        Name of the argument, for errors.
     """
     if array.dtype.kind != "f":
         return
@@ -117,7 +117,7 @@ def check_alphas(alphas):
     if bad.any():
         raise ValueError(
             f"alphas must be positive and finite, got {checked[bad][0]!r} (alphas[{np.flatnonzero(bad)[0]}]); for an "
-            f"unpenalised fit use a small one such as 1e-6"
+            f"unpenalized fit use a small one such as 1e-6"
         )
     return checked
 
@@ -136,7 +136,7 @@ def as_spaces(X, to_fit=True):
     ----------
     X : dict of array-like (n_samples, n_features)
     to_fit : bool
-        Also ask for two samples, and for a feature that varies in each space.
+        Also require two samples, and a feature that varies in each space.
 
     Returns
     -------
