@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from naturalistic.cache import cache_dir
+from naturalistic.cache import cache_dir, folder_lock
 from naturalistic.datasets.fma import first_seconds
-from naturalistic.datasets.place import claimed
 from naturalistic.datasets.presentation import as_played
 from naturalistic.decoding.files import read_json, write_json
 from naturalistic.decoding.retrieval import build_index
@@ -75,7 +74,7 @@ def index_corpus(corpus, embedder, folder, *, seconds=15.0, batch_size=64, progr
     """
     folder, batch_size = Path(folder), whole("batch_size", batch_size)
     # two at once would write the same parts; a finished index is only read, maybe from a disk that lets nobody write
-    with nullcontext() if (folder / "index.json").is_file() else claimed(folder):
+    with nullcontext() if (folder / "index.json").is_file() else folder_lock(folder):
         return _index(corpus, embedder, folder, seconds, batch_size, progress)
 
 

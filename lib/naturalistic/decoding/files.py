@@ -1,9 +1,9 @@
 """The JSON files beside an index: read where they are, written whole or not at all."""
 
 import json
-import os
 
 from naturalistic import intact
+from naturalistic.cache import write_text
 
 AGAIN = "delete its folder and build the index again"
 
@@ -36,6 +36,4 @@ def write_json(path, content):
     content : dict
         An entry a line, so that a long list can be looked through.
     """
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=0), encoding="utf-8")
-    os.replace(part, path)
+    write_text(path, json.dumps(content, indent=0))

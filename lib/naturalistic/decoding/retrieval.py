@@ -5,7 +5,6 @@ that made them). The search is exact: every vector is looked at.
 """
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from naturalistic.arrays import as_real, check_finite
+from naturalistic.cache import whole_or_absent
 from naturalistic.decoding.files import AGAIN, read_json, write_json
 from naturalistic.intact import open_array
 from naturalistic.parameters import whole
@@ -199,13 +199,13 @@ def _finish(folder, names, store, identity):
     there = ~np.isnan(store[:, 0])
     if not there.any():
         raise ValueError(f"none of the {len(names)} recordings could be read")
-    whole = folder / "vectors.whole.npy"
-    kept = np.lib.format.open_memmap(whole, "w+", np.float16, (int(there.sum()), store.shape[1]))
-    rows = np.flatnonzero(there)
-    for start in range(0, len(rows), BLOCK):
-        kept[start : start + BLOCK] = store[rows[start : start + BLOCK]]
-    kept.flush()
-    os.replace(whole, folder / "vectors.npy")
+    # under a fixed name: it is large, and one process builds the index of a folder
+    with whole_or_absent(folder / "vectors.npy", folder / "vectors.whole.npy") as whole:
+        kept = np.lib.format.open_memmap(whole, "w+", np.float16, (int(there.sum()), store.shape[1]))
+        rows = np.flatnonzero(there)
+        for start in range(0, len(rows), BLOCK):
+            kept[start : start + BLOCK] = store[rows[start : start + BLOCK]]
+        kept.flush()
     readable = [name for name, t in zip(names, there) if t]
     skipped = [name for name, t in zip(names, there) if not t]
     about = {"identity": identity, "dim": store.shape[1], "names": readable, "skipped": skipped}

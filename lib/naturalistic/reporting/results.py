@@ -4,7 +4,6 @@ import json
 import math
 import os
 import platform
-import tempfile
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from naturalistic import simulated
+from naturalistic.cache import whole_or_absent, write_text
 from naturalistic.intact import open_arrays, read_json
 
 PACKAGES = ("naturalistic", "numpy", "scipy", "torch", "transformers")
@@ -62,11 +62,7 @@ def save(chapter, numbers, *, dataset, seed):
     about["versions"]["python"] = platform.python_version()
     text = json.dumps(_plain({**about, **numbers}), indent=1, ensure_ascii=False, allow_nan=False)
     path = results_dir() / f"{chapter}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-        file.write(text + "\n")
-    os.chmod(file.name, 0o644)  # temporary files are their maker's alone
-    os.replace(file.name, path)
+    write_text(path, text + "\n")
     return json.loads(text)
 
 
@@ -127,11 +123,8 @@ def save_arrays(chapter, arrays):
     if objects := [name for name, x in arrays.items() if np.asarray(x).dtype == object]:
         raise ValueError(f"{objects[0]} is an array of objects, expected numbers")
     path = results_dir() / f"{chapter}.npz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
+    with whole_or_absent(path) as part, open(part, "wb") as file:
         np.savez_compressed(file, **arrays)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
 
 
 def load_arrays(chapter):
