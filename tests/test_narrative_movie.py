@@ -116,7 +116,7 @@ def test_folds_by_title(real_movie):
 
 
 def test_fetch_selects_what_the_loader_reads(tmp_path):
-    plan = openneuro.plan("ds005531", subjects=["S01"], runs=["dreamgirlsSess2_run-04", "crown_run-01"])
+    plan = openneuro.download_plan("ds005531", subjects=["S01"], runs=["dreamgirlsSess2_run-04", "crown_run-01"])
     paths = {file.path for file in plan.files}
     assert len(paths) == 3 + 1 + 2 * 4 + 2 + 1 + 19, "about the data set, participants, text, runs, mask, pycortex"
     assert movie_bold.reference_path(tmp_path, "S01").relative_to(tmp_path).as_posix() in paths
@@ -128,10 +128,10 @@ def test_fetch_selects_what_the_loader_reads(tmp_path):
     assert [run.name for run in movie.runs] == ["crown_run-01", "dreamgirlsSess2_run-04"]
     assert movie_bold.mask_path(tmp_path, "S01").is_file()
     assert "39 of 41 runs are not there" in str(movie)
-    raw = openneuro.plan("ds005531", subjects=[1], runs=["crown_run-01"], parts=["func"])
+    raw = openneuro.download_plan("ds005531", subjects=[1], runs=["crown_run-01"], parts=["func"])
     names = {Path(file.path).name for file in raw.files if openneuro.part_of(file.path)}
     assert names == {"sub-S01_task-crown_run-01_bold.json", "sub-S01_task-crown_run-01_bold.nii.gz"}
-    reference = openneuro.plan("ds005531", subjects=[1], parts=["pycortex_db"])
+    reference = openneuro.download_plan("ds005531", subjects=[1], parts=["pycortex_db"])
     assert any(file.path.endswith("fs_fullhead/reference.nii.gz") for file in reference.files)
 
 

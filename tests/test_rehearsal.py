@@ -11,8 +11,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import soundfile
+from naturalistic.cache import RequestError
 from naturalistic.datasets import fetch, movie_bold, music_genre, narrative_movie
-from naturalistic.datasets.plan import RequestError
 from naturalistic_simulation.brain import bids, head
 from naturalistic_simulation.full_size import film, grid, listener, viewer, whole
 
@@ -220,7 +220,7 @@ def test_what_was_interrupted_goes_on_and_ends_with_the_same_bytes(tmp_path, mon
 
 
 def test_a_full_disk_is_said_before_anything_is_made(tmp_path, monkeypatch):
-    monkeypatch.setattr("naturalistic.datasets.place.free_bytes", lambda folder: 5_000_000_000)
+    monkeypatch.setattr("naturalistic.cache.free_bytes", lambda folder: 5_000_000_000)
     with pytest.raises(RequestError, match=r"10\.25 GB are still needed"):
         listener.make_listener(tmp_path)
     with pytest.raises(RequestError, match=r"27\.44 GB are still needed"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from naturalistic import hub
 from naturalistic.features import text
 from naturalistic.features.text import language_model, spans
 from naturalistic.features.text.contexts import cut_starts, plan_chunks
@@ -577,7 +578,7 @@ def test_a_name_that_is_none(tmp_path, monkeypatch):
     def no_network(*_, **__):
         raise ConnectionError
 
-    monkeypatch.setattr(language_model.HfApi, "model_info", no_network)
+    monkeypatch.setattr(hub.HfApi, "model_info", no_network)
     with pytest.raises(FileNotFoundError, match="not in the local cache, and the hub could not be reached"):
         text.load_model("nobody/no-such-model")
     with pytest.raises(FileNotFoundError, match="not a folder, nor can it be the id"):

@@ -14,7 +14,7 @@ import pytest
 from chapters import ROOT
 from naturalistic import plotting
 from naturalistic.anatomy import atlas
-from naturalistic.datasets import fma_files
+from naturalistic.datasets import fma
 from naturalistic.plotting import ROI_NAMES, overview
 from naturalistic.reporting import results
 from naturalistic_simulation import story
@@ -57,7 +57,7 @@ def design():
             ("five made brains", asked(simulation.make_music, "subjects") == 5),
             ("540 clips of GTZAN", "540 clips of GTZAN" in denk),
             ("540 clips by the project", n_clips == 540),
-            ("106,574 tracks", fma_files.N_TRACKS["large"] == 106_574),
+            ("106,574 tracks", fma.N_TRACKS["large"] == 106_574),
             ("2,000 made tracks", asked(simulation.make_corpus, "n_tracks") == 2000),
             ("150 parcels of equal", asked(atlas.parcels_of, "n_parcels") == 150),
             ("six measured viewers", "six measured brains" in films),

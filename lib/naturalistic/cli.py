@@ -10,9 +10,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from naturalistic.cache import RequestError, check_writable
 from naturalistic.datasets.openneuro import PARTS, manifest, subject_of
-from naturalistic.datasets.place import check_writable
-from naturalistic.datasets.plan import RequestError
 
 
 class Parser(argparse.ArgumentParser):

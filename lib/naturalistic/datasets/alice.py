@@ -4,14 +4,17 @@ Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94
 signal of six spheres, motion, word rate, sound power, and a hand-corrected word time line. CC BY 4.0.
 """
 
+import os
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from naturalistic import simulated
-from naturalistic.datasets.alice_files import CUT_TEXTGRID, TEXTGRID, locate
-from naturalistic.datasets.fetch import sha256
+from naturalistic.cache import cache_dir
+from naturalistic.datasets.download import DownloadError, download_manifest
 from naturalistic.datasets.words import PAUSES, read_textgrid
 from naturalistic.parameters import checked
 from naturalistic.simulated import Titled
@@ -28,6 +31,13 @@ ATTRIBUTION = (
     "Data: Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94, "
     "shared by Jonathan Brennan under CC BY 4.0 (creativecommons.org/licenses/by/4.0)."
 )
+ADDRESS = (
+    "https://raw.githubusercontent.com/daandouwe/Thesis/ec54039b6ac5ad7bf8c81b91768108e5be5c1ce0/"
+    "brain-data/syntax-in-rnng"
+)
+TEXTGRID = "alice_stim_shared/DownTheRabbitHoleFinal_exp120_pad_1.TextGrid"
+# a copy of the TextGrid in circulation stops after 298,496 of its 301,992 bytes, 28 intervals early
+CUT_TEXTGRID = "fead733c77de2ba50919bf2594c86119d09c6f2124cee5b1f7c69543341c4e0c"
 
 
 @dataclass(frozen=True)
@@ -180,7 +190,7 @@ def _read(folder, data, radius, subjects):
 def _transcript(path, notes):
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected the word time line of the Alice data")
-    known_cut = sha256(path) == CUT_TEXTGRID
+    known_cut = _sha256(path) == CUT_TEXTGRID
     transcript = read_textgrid(path, allow_cut=known_cut)
     if known_cut:
         notes.append(
@@ -228,3 +238,82 @@ def _shared(data, subjects, name):
     if not sd.all():
         raise ValueError(f"{data}: {subjects[int(np.argmin(sd))]}-{name}.txt is constant")
     return (columns / sd).mean(axis=0).astype(np.float32)
+
+
+def manifest() -> dict[str, str]:
+    """Return the SHA-256 of each published file, by its path."""
+    return read_manifest(files("naturalistic.datasets") / "alice_sha256.txt")
+
+
+def read_manifest(path: Any) -> dict[str, str]:
+    """Return ``{relative path: SHA-256}`` from a text file with one ``hash path`` a line."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines if line.strip())}
+
+
+def locate(fallback: str | None = None) -> Path:
+    """Return the folder of the published data, downloading it if it must.
+
+    Looked for in ``$NATURALISTIC_DATA/alice``, then in the cache, then at the public copy. Every file is
+    compared with its SHA-256.
+
+    Parameters
+    ----------
+    fallback : {"simulated"}, optional
+        What stands in for the data where they are not to be had.
+
+    Raises
+    ------
+    ValueError
+        If a file of ``$NATURALISTIC_DATA/alice`` is missing or is not the published one.
+    DownloadError
+        If the data are nowhere and there is no ``fallback``.
+    """
+    own = os.environ.get("NATURALISTIC_DATA")
+    if own and (Path(own).expanduser() / "alice").is_dir():
+        folder = Path(own).expanduser() / "alice"
+        check_published(folder)
+        return folder
+    if own:
+        print(f"$NATURALISTIC_DATA ({own}) has no folder alice; looking in the cache and at the public copy.")
+    folder = cache_dir() / "alice"
+    try:
+        return download_manifest(manifest(), ADDRESS, folder)
+    except DownloadError as error:
+        if fallback is None:
+            raise
+        print(f"SIMULATED DATA: the Alice data are not to be had here, what follows is no brain's. ({error})")
+        return simulated.simulate("story")
+
+
+def check_published(folder: Path) -> None:
+    """Compare the files of a folder with the published ones, by SHA-256.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If one is missing, or is another one.
+    """
+    published = manifest()
+    missing = [name for name in published if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} lacks {len(missing)} of {len(published)} files of the Alice data: {', '.join(missing[:5])}"
+            f"{' ...' if len(missing) > 5 else ''}; copy them there, or unset $NATURALISTIC_DATA if it leads here"
+        )
+    wrong = [name for name in published if _sha256(folder / name) not in (published[name], _known_cut(name))]
+    if wrong:
+        raise ValueError(
+            f"{folder}: {', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''} "
+            "is not the published file (another SHA-256); fetch it again, or open it with load(folder)"
+        )
+
+
+def _known_cut(name: str) -> str | None:
+    return CUT_TEXTGRID if name == TEXTGRID else None
+
+
+def _sha256(path: Path) -> str:
+    import pooch
+
+    return pooch.file_hash(str(path), alg="sha256")

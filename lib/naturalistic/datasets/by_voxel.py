@@ -4,12 +4,11 @@ Models read blocks of voxels with all of their volumes. With one volume after an
 few kB of every volume, and each pass over a subject's nine hours takes minutes; here it is a stretch of the file.
 """
 
-import os
 
 import numpy as np
 from tqdm import tqdm
 
-from naturalistic.datasets.place import check_room
+from naturalistic.cache import check_room, whole_or_absent
 from naturalistic.intact import open_array
 
 NAME = "bold.npy"
@@ -42,10 +41,9 @@ def write_runs(folder, lengths, n_voxels, read, what, progress=True):
     n_bytes = 4 * stops[-1] * n_voxels
     if not matrix.is_file():
         check_room(folder, n_bytes)
-        new = folder / "new.npy"
-        shape = {"dtype": np.float32, "shape": (stops[-1], n_voxels), "fortran_order": True}
-        np.lib.format.open_memmap(new, mode="w+", **shape).flush()
-        os.replace(new, matrix)
+        with whole_or_absent(matrix, folder / "new.npy") as new:
+            shape = {"dtype": np.float32, "shape": (stops[-1], n_voxels), "fortran_order": True}
+            np.lib.format.open_memmap(new, mode="w+", **shape).flush()
     offset = matrix.stat().st_size - n_bytes
     with tqdm(total=len(lengths), desc=what, unit="run", disable=not progress) as bar:
         for group in _groups(lengths, max(1, _AT_ONCE // (4 * n_voxels))):

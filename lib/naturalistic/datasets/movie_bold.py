@@ -7,7 +7,6 @@ those of cortex and what lies under it; about 88,000. A run's first seconds are 
 
 import hashlib
 import json
-import os
 import shlex
 from pathlib import Path
 
@@ -15,10 +14,9 @@ import h5py
 import numpy as np
 import scipy.io
 
-from naturalistic.cache import cache_dir
+from naturalistic.cache import cache_dir, folder_lock, put_in_place
 from naturalistic.datasets import by_voxel
 from naturalistic.datasets.images import open_image, silence_unseen
-from naturalistic.datasets.place import claimed
 
 SHAPE = (96, 96, 72)  # of the scanner's grid
 BOLD, VOXELS = "dataDT", "tvoxels"  # keys of the two kinds of files
@@ -140,7 +138,7 @@ def open_bold(folder, subject, runs, progress=True):
         for path, run in zip(paths, runs):
             _check(path, run, mask, voxels, int(np.prod(grid(folder, subject)[0])))
         part = place.with_name(place.name + ".part")
-        with claimed(part):
+        with folder_lock(part):
             if not place.is_dir():  # another process may have finished it meanwhile
 
                 def read(k):
@@ -148,7 +146,7 @@ def open_bold(folder, subject, runs, progress=True):
 
                 lengths = [run.n_kept for run in runs]
                 by_voxel.write_runs(part, lengths, len(voxels), read, f"read sub-{subject}", progress)
-                os.replace(part, place)
+                put_in_place(part, place)
     return by_voxel.opened(place)
 
 

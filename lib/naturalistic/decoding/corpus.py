@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from naturalistic import simulated
-from naturalistic.cache import cache_dir
+from naturalistic.cache import cache_dir, folder_lock
 from naturalistic.datasets.fma import first_seconds
-from naturalistic.datasets.place import claimed
 from naturalistic.datasets.presentation import as_played
 from naturalistic.decoding.retrieval import Index, build_index, read_json, write_json
 from naturalistic.parameters import whole
@@ -96,7 +95,7 @@ def index_corpus(
     folder = Path(folder)
     batch_size = whole("batch_size", batch_size)
     # two processes would write the same parts; a finished index is only read, maybe from a read-only disk
-    with nullcontext() if (folder / "index.json").is_file() else claimed(folder):
+    with nullcontext() if (folder / "index.json").is_file() else folder_lock(folder):
         return _index(corpus, embedder, folder, seconds, batch_size, progress)
 
 

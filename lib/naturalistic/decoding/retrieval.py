@@ -6,7 +6,6 @@ model of the vectors).
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from naturalistic import intact
 from naturalistic.arrays import ShapesRepr, as_real, check_finite
+from naturalistic.cache import whole_or_absent, write_text
 from naturalistic.intact import open_array
 from naturalistic.parameters import whole
 
@@ -218,13 +218,13 @@ def _finish(folder: Path, names: list[str], store: NDArray, identity: str) -> No
     readable = ~np.isnan(store[:, 0])
     if not readable.any():
         raise ValueError(f"none of the {len(names)} recordings could be read")
-    complete = folder / "vectors.whole.npy"
-    stored = np.lib.format.open_memmap(complete, "w+", np.float16, (int(readable.sum()), store.shape[1]))
-    rows = np.flatnonzero(readable)
-    for start in range(0, len(rows), BLOCK):
-        stored[start : start + BLOCK] = store[rows[start : start + BLOCK]]
-    stored.flush()
-    os.replace(complete, folder / "vectors.npy")
+    # under a fixed name: it is large, and one process builds the index of a folder
+    with whole_or_absent(folder / "vectors.npy", folder / "vectors.whole.npy") as part:
+        stored = np.lib.format.open_memmap(part, "w+", np.float16, (int(readable.sum()), store.shape[1]))
+        rows = np.flatnonzero(readable)
+        for start in range(0, len(rows), BLOCK):
+            stored[start : start + BLOCK] = store[rows[start : start + BLOCK]]
+        stored.flush()
     about = {
         "identity": identity,
         "dim": store.shape[1],
@@ -303,6 +303,4 @@ def write_json(path: Path, content: dict) -> None:
     content : dict
         An entry a line, so that a long list can be read.
     """
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=0), encoding="utf-8")
-    os.replace(part, path)
+    write_text(path, json.dumps(content, indent=0))

@@ -3,7 +3,6 @@
 import shlex
 from pathlib import Path
 
-from huggingface_hub import try_to_load_from_cache
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -12,19 +11,6 @@ from naturalistic.intact import check_whole, read_json
 # as transformers and diffusers call them; a checkpoint in shards has an index of these in their place
 _NAMES = ("model.safetensors", "diffusion_pytorch_model.safetensors")
 _DESCRIPTIONS = ("config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json")
-
-
-def local_folder(source):
-    """Return a folder, or that of a hub id in the local cache; None if it is not there yet.
-
-    Parameters
-    ----------
-    source : str or Path
-    """
-    if Path(source).is_dir():
-        return Path(source)
-    found = try_to_load_from_cache(str(source), "config.json")
-    return Path(found).parent if isinstance(found, str) else None
 
 
 def check_weights(folder):

@@ -1,18 +1,12 @@
 """Checkpoints of generators: found on the hub or in a folder, told apart by what describes them."""
 
-import contextlib
-from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils import validate_repo_id
-
+from naturalistic.hub import CheckpointFiles, checkpoint_folder
 from naturalistic.intact import read_json
 
 # a pipeline of diffusers describes itself in the first, a model of transformers in the second
 DESCRIPTIONS = ("model_index.json", "config.json")
-_FILES = ("*.json", "*.txt", "*.safetensors")
-_PICKLED = ("*.bin",)  # read by torch.load(weights_only=True), which builds tensors and nothing else
+_PICKLED = ("*.bin",)
 NEEDED = {
     "musicldm": "model_index.json and the folders text_encoder, tokenizer, feature_extractor, unet, vae, vocoder and "
     "scheduler",
@@ -42,48 +36,13 @@ def locate(name, revision=None, kind=None):
     FileNotFoundError
         If there is no such folder, no such model, or no network; naming the files and the command to fetch them.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return _check(folder)
-    try:
-        validate_repo_id(str(name))
-    except ValueError:
-        raise FileNotFoundError(
-            f"{str(name)!r} is not a folder, nor can it be the id of a model on the hub: pass a folder written by "
-            "save_pretrained, or an id such as 'ucsd-reach/musicldm'"
-        ) from None
-    with contextlib.suppress(LocalEntryNotFoundError, FileNotFoundError):
-        local = Path(snapshot_download(str(name), revision=revision, local_files_only=True))
-        if _has_weights(local, "*.safetensors", *_PICKLED):
-            return _check(local)
-    return _check(_download(str(name), revision, kind))
+    instead = "The miniature's generator ('mini') needs no download"
+    files = CheckpointFiles(_check, _has_weights, _PICKLED, NEEDED.get(kind, _EITHER), instead)
+    return checkpoint_folder(name, revision, files, "ucsd-reach/musicldm")
 
 
-def _download(name, revision, kind):
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
-        if not _has_weights(folder, "*.safetensors"):
-            folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES + _PICKLED))
-        return folder
-    except RepositoryNotFoundError:
-        raise FileNotFoundError(
-            f"{name!r} is not a folder, and the hub has no model of that name (or it is a gated one: log in with "
-            "`hf auth login`)"
-        ) from None
-    except RevisionNotFoundError:
-        raise FileNotFoundError(f"the model {name!r} has no revision {revision!r} on the hub") from None
-    except Exception as error:
-        # whichever library carries the request has its own errors; all mean that there was no answer
-        raise FileNotFoundError(
-            f"{name!r} is not a folder, not in the local cache, and the hub could not be reached "
-            f"({type(error).__name__}). It needs {NEEDED.get(kind, _EITHER)}: where there is a network, run "
-            f"`hf download {name} --local-dir FOLDER`, then pass that folder. The miniature's generator ('mini') needs "
-            "no download"
-        ) from error
-
-
-def _has_weights(folder, *patterns):
-    """Say whether beside each ``config.json`` there are weights."""
+def _has_weights(folder, patterns):
+    """Return whether beside each ``config.json`` there are weights."""
     places = [path.parent for path in folder.rglob("config.json")]
     return bool(places) and all(any(any(place.glob(p)) for p in patterns) for place in places)
 

@@ -16,10 +16,9 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from naturalistic.cache import cache_dir
+from naturalistic.cache import cache_dir, folder_lock, put_in_place, whole_or_absent
 from naturalistic.datasets import scans as scans_of
 from naturalistic.datasets.images import silence_unseen
-from naturalistic.datasets.place import claimed
 from naturalistic.intact import open_arrays
 from naturalistic.preprocessing.checks import check_positive
 from naturalistic.preprocessing.filters import cosine, running_median
@@ -74,10 +73,10 @@ def prepare(scans, *, n_dropped=0, drift="median", window=240.0, region="cortex"
     place = Path(folder or cache_dir() / "prepared") / f"sub-{scans[0].subject}-{_key(scans, options)}"
     if not place.is_dir():
         part = place.with_name(place.name + ".part")
-        with claimed(part):
+        with folder_lock(part):
             if not place.is_dir():  # another process may have finished it meanwhile
                 _prepare(scans, options, part, n_jobs or min(2, joblib.cpu_count()))
-                os.replace(part, place)
+                put_in_place(part, place)
     return open_prepared(place)
 
 
@@ -116,12 +115,11 @@ def _prepare(scans, options, part, n_jobs):
     if not path.is_file():
         if free < 1.02 * needed:
             raise OSError(f"{part} has {free / 1e9:.2f} GB free, sub-{scans[0].subject} needs {needed / 1e9:.2f} GB")
-        new = part / "bold.new.npy"
-        np.lib.format.open_memmap(new, mode="w+", dtype=np.float32, shape=shape).flush()
-        with open(new, "r+b") as file:  # a sparse file would be cut by a disk that fills up later
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, new.stat().st_size)
-        os.replace(new, path)
+        with whole_or_absent(path, part / "bold.new.npy") as new:
+            np.lib.format.open_memmap(new, mode="w+", dtype=np.float32, shape=shape).flush()
+            with open(new, "r+b") as file:  # a sparse file would be cut by a disk that fills up later
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, new.stat().st_size)
     todo = [k for k in range(len(scans)) if not (part / f"{k:03d}-motion.npy").is_file()]
     jobs = (joblib.delayed(_prepare_run)(scans[k], space, options, part, k, int(stops[k] - n_trs[k])) for k in todo)
     with joblib.parallel_config("loky", n_jobs=min(n_jobs, max(len(todo), 1)), inner_max_num_threads=1):
@@ -140,9 +138,8 @@ def _space(scans, region, part):
     kept = part / "space.npz"
     if not kept.is_file():
         space = _surface_space(scans[0]) if scans[0].is_surface else _volume_space(scans, region)
-        with open(part / "space.tmp", "wb") as file:
+        with whole_or_absent(kept, part / "space.tmp") as new, open(new, "wb") as file:
             np.savez(file, **space)
-        os.replace(part / "space.tmp", kept)
     space = open_arrays(kept, f"delete {part} and prepare the subject again")
     return space | {"n_voxels": int(space["n_voxels"])}
 
@@ -190,9 +187,8 @@ def _prepare_run(scan, space, options, part, k, start):
     rows[start : start + len(bold)] = bold
     rows.flush()
     motion = np.full((scan.n_trs, 6), np.nan) if motion is None else motion
-    with open(part / f"{k:03d}-motion.tmp", "wb") as file:
+    with whole_or_absent(part / f"{k:03d}-motion.npy", part / f"{k:03d}-motion.tmp") as new, open(new, "wb") as file:
         np.save(file, motion)
-    os.replace(part / f"{k:03d}-motion.tmp", part / f"{k:03d}-motion.npy")
 
 
 def _masked(scan, data, affine, space):

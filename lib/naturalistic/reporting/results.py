@@ -4,7 +4,6 @@ import json
 import math
 import os
 import platform
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.resources import files
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic import simulated
+from naturalistic.cache import whole_or_absent, write_text
 from naturalistic.intact import open_arrays, read_json
 from naturalistic.renamed import explain_old_attributes
 
@@ -65,11 +65,7 @@ def save(chapter: str, numbers: Mapping, *, dataset: str, seed: int) -> dict:
     about["versions"]["python"] = platform.python_version()
     text = json.dumps(_plain({**about, **numbers}), indent=1, ensure_ascii=False, allow_nan=False)
     path = results_dir() / f"{chapter}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-        file.write(text + "\n")
-    os.chmod(file.name, 0o644)  # temporary files are readable by their owner alone
-    os.replace(file.name, path)
+    write_text(path, text + "\n")
     return json.loads(text)
 
 
@@ -131,11 +127,8 @@ def save_arrays(chapter: str, arrays: Mapping[str, ArrayLike]) -> None:
     if objects:
         raise ValueError(f"{objects[0]} is an array of objects, expected numbers")
     path = results_dir() / f"{chapter}.npz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
+    with whole_or_absent(path) as part, open(part, "wb") as file:
         np.savez_compressed(file, **arrays)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
 
 
 def load_arrays(chapter: str) -> dict[str, NDArray]:

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from naturalistic.datasets.place import check_room, check_writable
+from naturalistic.cache import check_room, check_writable
 from naturalistic.simulated import MARKS
 
 

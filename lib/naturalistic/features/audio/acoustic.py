@@ -17,7 +17,7 @@ import librosa
 import numpy as np
 from tqdm import tqdm
 
-from naturalistic.features import stored
+from naturalistic.cache import content_key, read_array, write_array
 from naturalistic.features.audio.windows import check_times, check_waveforms, n_windows, resample
 
 RATE = 22050  # Hz
@@ -77,10 +77,10 @@ def acoustic(waveforms, sample_rate, *, cache=True, progress=True, n_jobs=1, all
     clips, single = check_waveforms(waveforms, sample_rate, allow_low_rate=allow_low_rate)
     _check_duration(clips, sample_rate, 1.0)
     numbers = np.empty((len(clips), sum(SIZES.values())), np.float32)
-    keys = [stored.key("acoustic", _RECIPE, float(sample_rate), clip) for clip in clips] if cache else []
+    keys = [content_key("acoustic", _RECIPE, float(sample_rate), clip) for clip in clips] if cache else []
     todo = list(range(len(clips)))
     for k, key in enumerate(keys):
-        if (found := stored.read("acoustic", key, numbers.shape[1:])) is not None:
+        if (found := read_array("acoustic", key, numbers.shape[1:])) is not None:
             numbers[k] = found
             todo.remove(k)
     work = (joblib.delayed(_describe)(clips[k], sample_rate) for k in todo)
@@ -89,7 +89,7 @@ def acoustic(waveforms, sample_rate, *, cache=True, progress=True, n_jobs=1, all
     for values, k in zip(bar, todo):  # the generator first, so that it runs to its end
         numbers[k] = values
         if cache:
-            stored.write("acoustic", keys[k], numbers[k])
+            write_array("acoustic", keys[k], numbers[k])
     parts = np.split(numbers, np.cumsum(list(SIZES.values()))[:-1], axis=1)
     return {name: part[0] if single else part for name, part in zip(SIZES, parts)}
 

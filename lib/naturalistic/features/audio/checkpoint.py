@@ -1,25 +1,20 @@
 """Checkpoints of audio models: found on the hub or in a folder, told apart, loaded without running code, hashed."""
 
-import contextlib
 import hashlib
 import json
 import pickle
-from pathlib import Path
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils import validate_repo_id
 from safetensors import SafetensorError
 
 from naturalistic.features.devices import check_device, precision
 from naturalistic.features.text.language_model import hash_parameters, quiet
 from naturalistic.features.text.tokenizer_files import load_tokenizer
 from naturalistic.features.weight_files import check_weights
+from naturalistic.hub import CheckpointFiles, checkpoint_folder
 from naturalistic.intact import read_json
 
-_FILES = ("*.json", "*.txt", "*.safetensors")
-_PICKLED = ("pytorch_model*.bin",)  # read by torch.load(weights_only=True), which builds tensors and nothing else
+_PICKLED = ("pytorch_model*.bin",)
 _EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the second as of transformers 5, for a processor
 
 
@@ -43,54 +38,28 @@ def locate(name, revision=None):
     FileNotFoundError
         If there is no such folder, no such model, no network, or files are missing; naming them, and how to get them.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return _check_files(folder)
-    try:
-        validate_repo_id(str(name))
-    except ValueError:
-        raise FileNotFoundError(
-            f"{str(name)!r} is not a folder, nor can it be the id of a model on the hub: pass a folder written by "
-            "save_pretrained, or an id such as 'facebook/encodec_24khz'"
-        ) from None
-    with contextlib.suppress(LocalEntryNotFoundError, FileNotFoundError):
-        return _check_files(Path(snapshot_download(str(name), revision=revision, local_files_only=True)))
-    return _check_files(_download(str(name), revision))
+    return checkpoint_folder(name, revision, _CHECKPOINT, "facebook/encodec_24khz")
 
 
-def _download(name, revision):
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
-        if not _weights(folder):
-            folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES + _PICKLED))
-        return folder
-    except RepositoryNotFoundError:
-        raise FileNotFoundError(
-            f"{name!r} is not a folder, and the hub has no model of that name (or it is a gated one: log in with "
-            "`hf auth login`)"
-        ) from None
-    except RevisionNotFoundError:
-        raise FileNotFoundError(f"the model {name!r} has no revision {revision!r} on the hub") from None
-    except Exception as error:
-        # whichever library carries the request has its own errors; all mean that there was no answer
-        raise FileNotFoundError(
-            f"{name!r} is not a folder, not in the local cache, and the hub could not be reached "
-            f"({type(error).__name__}). It needs config.json, model.safetensors, preprocessor_config.json and, to read "
-            f"text, the tokenizer's files: where there is a network, run `hf download {name} --local-dir FOLDER`, "
-            "then pass that folder. The miniature's models ('mini-mulan', 'mini-ssl') need no download"
-        ) from error
-
-
-def _weights(folder):
-    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob(_PICKLED[0]))
+def _has_weights(folder, patterns):
+    return any(any(folder.glob(pattern)) for pattern in patterns)
 
 
 def _check_files(folder):
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} has no config.json, expected a folder written by save_pretrained")
-    if not _weights(folder):
+    if not _has_weights(folder, ("*.safetensors", *_PICKLED)):
         raise FileNotFoundError(f"{folder} has no weights (model.safetensors), expected them beside config.json")
     return folder
+
+
+_CHECKPOINT = CheckpointFiles(
+    _check_files,
+    _has_weights,
+    _PICKLED,
+    "config.json, model.safetensors, preprocessor_config.json and, to read text, the tokenizer's files",
+    "The miniature's models ('mini-mulan', 'mini-ssl') need no download",
+)
 
 
 def kind(folder):

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from naturalistic.features import stored
+from naturalistic.cache import content_key, read_array, write_array
 from naturalistic.features.audio.windows import check_times, check_waveforms, cut, n_windows, resample
 from naturalistic.parameters import whole
 
@@ -112,8 +112,8 @@ class Embedder:
         keys, todo = [None] * len(clips), range(len(clips))
         if cache:
             how = (*self._identity, float(sample_rate), float(self.window), float(self.hop))
-            keys = [stored.key("audio", *how, clip) for clip in clips]
-            todo = [k for k in todo if not _fill(vectors, k, stored.read(_FOLDER, keys[k], vectors.shape[1:]))]
+            keys = [content_key("audio", *how, clip) for clip in clips]
+            todo = [k for k in todo if not _fill(vectors, k, read_array(_FOLDER, keys[k], vectors.shape[1:]))]
         self._run(clips, sample_rate, vectors, todo, keys, progress)
         return vectors[0] if single else vectors
 
@@ -137,7 +137,7 @@ class Embedder:
                 left.subtract(ks)
                 for k in dict.fromkeys(ks):
                     if not left[k] and keys[k]:
-                        stored.write(_FOLDER, keys[k], vectors[k])
+                        write_array(_FOLDER, keys[k], vectors[k])
                 bar.update(len(batch))
 
     @torch.inference_mode()
@@ -180,13 +180,13 @@ class Embedder:
         vectors = np.empty((len(sentences), self.dim), np.float32)
         todo, keys = list(range(len(sentences))), {}
         if cache:
-            keys = {k: stored.key("text", *self._identity, sentence) for k, sentence in enumerate(sentences)}
-            todo = [k for k in todo if not _fill(vectors, k, stored.read(_FOLDER, keys[k], (self.dim,)))]
+            keys = {k: content_key("text", *self._identity, sentence) for k, sentence in enumerate(sentences)}
+            todo = [k for k in todo if not _fill(vectors, k, read_array(_FOLDER, keys[k], (self.dim,)))]
         for first in range(0, len(todo), 32):
             batch = todo[first : first + 32]
             vectors[batch] = self._pass(self.text_tower, [sentences[k] for k in batch])
             for k in batch if cache else []:
-                stored.write(_FOLDER, keys[k], vectors[k])
+                write_array(_FOLDER, keys[k], vectors[k])
         return vectors
 
 

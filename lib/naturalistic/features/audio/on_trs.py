@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from naturalistic.arrays import as_floats
-from naturalistic.features import stored
+from naturalistic.cache import content_key, read_array, write_array
 from naturalistic.features.audio.acoustic import acoustic_frames
 from naturalistic.features.audio.windows import check_times, check_waveforms, n_windows
 from naturalistic.parameters import check_jobs
@@ -127,7 +127,7 @@ def acoustic_steps(waveforms, sample_rate, step=1.5, *, cache=True, progress=Tru
     n_jobs = check_jobs(n_jobs)
     clips, _ = check_waveforms(waveforms, sample_rate)
     n_steps = n_windows(min(map(len, clips)), sample_rate, step, step)
-    kept = [stored.read("acoustic", key, (n_steps, 88)) for key in _keys(clips, sample_rate, step)] if cache else []
+    kept = [read_array("acoustic", key, (n_steps, 88)) for key in _keys(clips, sample_rate, step)] if cache else []
     found = dict(enumerate(kept))
     todo = [k for k in range(len(clips)) if found.get(k) is None]
     work = (joblib.delayed(_steps)(clips[k], sample_rate, step, n_steps) for k in todo)
@@ -136,12 +136,12 @@ def acoustic_steps(waveforms, sample_rate, step=1.5, *, cache=True, progress=Tru
     for values, k in zip(bar, todo):  # the generator first, so that it runs to its end
         found[k] = values
         if cache:
-            stored.write("acoustic", _keys([clips[k]], sample_rate, step)[0], values)
+            write_array("acoustic", _keys([clips[k]], sample_rate, step)[0], values)
     return np.stack([found[k] for k in range(len(clips))])
 
 
 def _keys(clips, sample_rate, step):
-    return [stored.key("acoustic steps", _RECIPE, float(sample_rate), float(step), clip) for clip in clips]
+    return [content_key("acoustic steps", _RECIPE, float(sample_rate), float(step), clip) for clip in clips]
 
 
 def _steps(clip, sample_rate, step, n_steps):

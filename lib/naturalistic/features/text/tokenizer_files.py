@@ -5,7 +5,7 @@ from pathlib import Path
 
 import transformers
 
-from naturalistic.features.weight_files import local_folder
+from naturalistic.hub import cached_folder
 from naturalistic.intact import check_whole
 
 _WHOLE = "tokenizer.json"  # holds all of a tokenizer but options such as the names of special tokens
@@ -35,7 +35,7 @@ def load_tokenizer(source, name):
     ValueError
         If a file is a pointer, was cut short or cannot be read.
     """
-    folder = local_folder(source)
+    folder = cached_folder(source)
     if folder:
         _check_whole_files(folder, _READ)
     is_folder = Path(source).is_dir()
@@ -51,7 +51,7 @@ def load_tokenizer(source, name):
                 f"the tokenizer of {name!r} in {source} cannot be read ({type(error).__name__}: {error})"
             ) from error
         raise
-    if folder := local_folder(source):
+    if folder := cached_folder(source):
         _check_files(tokenizer, folder, name)
     return tokenizer
 
