@@ -131,7 +131,7 @@ def _subjects(name, asked):
     if asked == ["all"]:
         return None
     if not asked:
-        known = sorted({subject_of(file.path) for file in manifest(name)} - {None})
+        known = sorted(filter(None, {subject_of(file.path) for file in manifest(name)}))
         raise RequestError(f"say which subjects of {name}: --subject with some of {', '.join(known)}, or all")
     return asked
 

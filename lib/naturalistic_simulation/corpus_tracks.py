@@ -38,7 +38,8 @@ def recipe() -> str:
 
 def piece_of(track: int, seed: int = 0) -> Piece:
     """Return the piece of a track (1 or more): what is to be heard in its file."""
-    return compose(*_name_of(track, seed), SECONDS)
+    genre, piece_seed = _name_of(track, seed)
+    return compose(genre, piece_seed, SECONDS)
 
 
 def row_of(track: int, seed: int = 0) -> tuple[int | str, ...]:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 
-def made_whole(folder, readme, n_bytes, write, what="simulated data set"):
+def made_whole(folder, readme, n_bytes, write, what="simulated data set") -> Path:
     """Make a folder of files, unless its README says that it is this very one.
 
     Parameters

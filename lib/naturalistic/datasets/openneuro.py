@@ -97,19 +97,19 @@ def _select(
     same: Callable[[str, str], bool] = str.__eq__,
 ) -> set[str | None]:
     """Return the labels that were asked for, and None for the files that have no label."""
-    there = sorted(there - {None})
+    labels = sorted(label for label in there if label is not None)
     if asked is None:
-        return {None, *there}
+        return {None, *labels}
     if isinstance(asked, str):
         raise RequestError(f"{kind}s is {asked!r}, expected a list of one or more: {kind}s=[{asked!r}]")
-    selected = {None}
+    selected: set[str | None] = {None}
     for label in map(str, asked):
-        matching = [known for known in there if same(label, known)]
+        matching = [known for known in labels if same(label, known)]
         if not matching:
-            raise RequestError(f"{name} has no {kind} {label!r}; there are: {', '.join(there)}")
+            raise RequestError(f"{name} has no {kind} {label!r}; there are: {', '.join(labels)}")
         selected.update(matching)
     if selected == {None}:
-        raise RequestError(f"no {kind} of {name} is asked for; there are: {', '.join(there)}")
+        raise RequestError(f"no {kind} of {name} is asked for; there are: {', '.join(labels)}")
     return selected
 
 
