@@ -1,5 +1,7 @@
 """Arrays of numbers: checked types, and sums in float64 on blocks of columns, whatever format comes in."""
 
+import dataclasses
+
 import numpy as np
 
 BLOCK = 2**21  # numbers held in float64 at once: 16 MiB an array
@@ -128,3 +130,25 @@ def check_finite(X, name):
             f"{name} holds {int(bad.sum())} value(s) that are NaN or infinite, the first at "
             f"index {first}: leave out or repair those samples or targets first"
         )
+
+
+class ShapeRepr:
+    """Base of frozen dataclasses of results: the ``repr`` prints names, types and shapes, not the numbers.
+
+    A subclass is decorated with ``@dataclass(frozen=True, repr=False)``.
+    """
+
+    def __repr__(self) -> str:
+        """Return the class with the type and shape of each array; other values as they are."""
+        parts = (f"{f.name}={_described(getattr(self, f.name))}" for f in dataclasses.fields(self) if f.repr)
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _described(value):
+    """Return a short text of a value: the type and shape of an array, the keys of a dict."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}"
+    if isinstance(value, dict):
+        return f"dict of {', '.join(map(str, value)) or 'nothing'}"
+    text = repr(value)
+    return text if len(text) <= 60 else type(value).__name__

@@ -6,7 +6,7 @@ RENAMED = {
     "naturalistic.banded": "naturalistic.models.banded",
     "naturalistic.datasets.made": "naturalistic.simulated",
     "naturalistic.datasets.truth": "naturalistic_simulation.truth",
-    "naturalistic.decoding.atlas": "naturalistic.anatomy.atlas",
+    "naturalistic.decoding.atlas": "naturalistic.anatomy.parcels",
     "naturalistic.decoding.parcels": "naturalistic.anatomy.parcels",
     "naturalistic.design": "naturalistic.encoding.design",
     "naturalistic.engine": "naturalistic.models.engine",
@@ -23,7 +23,7 @@ RENAMED = {
     "naturalistic.features.mini": "naturalistic_simulation.models.embedders",
     "naturalistic.features.muq": "naturalistic.features.audio.muq",
     "naturalistic.features.networks": "naturalistic_simulation.models.networks",
-    "naturalistic.features.on_trs": "naturalistic.features.audio.on_trs",
+    "naturalistic.features.on_trs": "naturalistic.features.audio.windows",
     "naturalistic.features.passes": "naturalistic.features.text.passes",
     "naturalistic.features.planted_text": "naturalistic_simulation.movie.text_embedding",
     "naturalistic.features.reduce": "naturalistic.features.pca",
@@ -45,6 +45,10 @@ RENAMED = {
     "naturalistic.generation.tokens": "naturalistic_simulation.models.tokens",
     "naturalistic.geometry": "naturalistic.features.geometry",
     "naturalistic.miniature": "naturalistic_simulation",
+    "naturalistic.inference.blocks": "naturalistic.inference.nulls",
+    "naturalistic.preprocessing.checks": "naturalistic.preprocessing.validation",
+    "naturalistic.preprocessing.prepared": "naturalistic.preprocessing.store",
+    "naturalistic.preprocessing.rigid": "naturalistic.preprocessing.motion",
     "naturalistic.probes": "naturalistic.features.probes",
     "naturalistic.regions": "naturalistic.anatomy.regions",
     "naturalistic.rehearsal": "naturalistic_simulation.full_size",
@@ -99,3 +103,16 @@ def explain_old_names():
     """Have imports of old names explained."""
     if not any(isinstance(finder, type) and finder.__name__ == Explainer.__name__ for finder in sys.meta_path):
         sys.meta_path.append(Explainer)
+
+
+# functions and classes of the first edition, by their full names
+RENAMED_NAMES = {
+    "naturalistic.anatomy.surface.mid_coordinates": "naturalistic.anatomy.surface.midthickness_coordinates",
+    "naturalistic.anatomy.surface.relief": "naturalistic.anatomy.surface.sulcal_depth",
+    "naturalistic.decoding.parcels_of": "naturalistic.anatomy.subject_parcels",
+    "naturalistic.features.audiovisual.as_space": "naturalistic.features.audiovisual.concatenate_controls",
+    "naturalistic.features.pca.reduced": "naturalistic.features.pca.pca_transform",
+    "naturalistic.features.pca.settled": "naturalistic.features.pca.valid_trs",
+    "naturalistic.preprocessing.Places": "naturalistic.preprocessing.VoxelCoordinates",
+    "naturalistic.preprocessing.movie_places": "naturalistic.preprocessing.movie_coordinates",
+}

@@ -1,4 +1,4 @@
-"""The cortical surface fsaverage5, as nilearn carries it: its meshes, and from voxels to its vertices."""
+"""The cortical surface fsaverage5 of nilearn: its meshes, and values of voxels at its vertices."""
 
 from functools import cache
 
@@ -20,31 +20,31 @@ REACH = 1.0  # half diagonals of a voxel: how far from a vertex the nearest voxe
 
 @cache
 def meshes(kind):
-    """Return the left and right mesh of one kind: pial, white_matter, inflated, flat, sphere."""
+    """Return the left and right mesh of one kind."""
     mesh = load_fsaverage("fsaverage5")[kind]
     return mesh.parts["left"], mesh.parts["right"]
 
 
 @cache
-def relief(side):
-    """Return the depth of folds at the vertices of a hemisphere (10242,)."""
+def sulcal_depth(side):
+    """Return the sulcal depth at the vertices of a hemisphere (10242,)."""
     return np.asarray(load_fsaverage_data("fsaverage5", data_type="sulcal").data.parts[side])
 
 
 @cache
-def mid_coordinates():
-    """Return the place of each vertex half-way through the cortex, left before right: (20484, 3), MNI152 mm."""
+def midthickness_coordinates():
+    """Return the coordinates of each midthickness vertex, left before right: (20484, 3), MNI152 mm."""
     middles = [(p.coordinates + w.coordinates) / 2 for p, w in zip(meshes("pial"), meshes("white_matter"))]
     return to_mni152(np.concatenate(middles))
 
 
-def to_mni152(places):
-    """Return places of fsaverage (n, 3), which lie in MNI305 mm, in MNI152 mm."""
-    return places @ MNI305_TO_MNI152[:, :3].T + MNI305_TO_MNI152[:, 3]
+def to_mni152(coordinates):
+    """Return coordinates (n, 3) of fsaverage, in MNI305 mm, as MNI152 mm."""
+    return coordinates @ MNI305_TO_MNI152[:, :3].T + MNI305_TO_MNI152[:, 3]
 
 
 def to_surface(values, coordinates, voxel_size):
-    """Return values at the vertices of fsaverage5: that of the nearest voxel, half-way through the cortex.
+    """Return the values of the nearest voxels at the midthickness vertices of fsaverage5.
 
     Parameters
     ----------
@@ -72,25 +72,25 @@ def to_surface(values, coordinates, voxel_size):
             f"values has shape {values.shape} and coordinates {coordinates.shape}, "
             "expected (..., n_voxels) and (n_voxels, 3)"
         )
-    distance, nearest = cKDTree(coordinates).query(mid_coordinates())
+    distance, nearest = cKDTree(coordinates).query(midthickness_coordinates())
     at_vertices = values[..., nearest]
     at_vertices[..., distance > REACH * np.sqrt(3) / 2 * voxel_size] = np.nan
     return dict(zip(SIDES, np.split(at_vertices, 2, axis=-1)))
 
 
-def to_surfaces(values, places):
-    """Return `to_surface` of the values of each subject: what maps of a group are made of.
+def to_surfaces(values, voxels):
+    """Return `to_surface` of the values of each subject, for maps of a group.
 
     Parameters
     ----------
     values : dict of str to array (n_voxels,)
         By subject.
-    places : dict of str to (array (n_voxels, 3), float)
-        By subject: MNI152 mm of the voxels and their size, mm; such as `preprocessing.movie_places` gives.
+    voxels : dict of str to VoxelCoordinates
+        By subject: objects with ``coordinates`` and ``voxel_size``, such as `preprocessing.movie_coordinates` gives.
 
     Returns
     -------
     maps : list of dict of str to array (10242,)
-        In the order of ``places``.
+        In the order of ``voxels``.
     """
-    return [to_surface(values[subject], *place) for subject, place in places.items()]
+    return [to_surface(values[s], subject.coordinates, subject.voxel_size) for s, subject in voxels.items()]

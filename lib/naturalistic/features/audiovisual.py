@@ -152,9 +152,34 @@ def controls(texts, measured=None, runs=None, unit="words"):
     return {name: values[:, None] for name, values in found.items()}
 
 
-def as_space(texts, measured=None, runs=None, unit="words"):
+def concatenate_controls(texts, measured=None, runs=None, unit="words"):
     """Return `controls` side by side, as one feature space: float32 (n_seconds, n_features); parameters as there."""
     return np.concatenate(list(controls(texts, measured, runs, unit).values()), axis=1)
+
+
+def one_hot(labels):
+    """Return labels as columns of zeros and ones.
+
+    Parameters
+    ----------
+    labels : sequence (n,)
+
+    Returns
+    -------
+    columns : float32 array (n, n_names)
+        In the order of the sorted names.
+    names : tuple of str
+
+    Raises
+    ------
+    ValueError
+        If there is no label, or more than one dimension.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not len(labels):
+        raise ValueError(f"labels has shape {labels.shape}, expected (n,), one label or more")
+    names, index = np.unique(labels, return_inverse=True)
+    return np.eye(len(names), dtype=np.float32)[index], tuple(map(str, names))
 
 
 def _opened(texts, runs):

@@ -138,7 +138,7 @@ def _largest(matrix, n):
     return np.maximum(values[::-1], 0), vectors[:, ::-1]
 
 
-def reduced(features, training, n_components=COMPONENTS):
+def pca_transform(features, training, n_components=COMPONENTS):
     """Return each layer along its own components of the training seconds.
 
     Parameters
@@ -168,7 +168,7 @@ def reduced(features, training, n_components=COMPONENTS):
     return out
 
 
-def settled(runs, delays, tr):
+def valid_trs(runs, delays, tr):
     """Return at which TRs every delayed copy has a sample of its own run.
 
     Before that `delays.fir` and `delays.shift_average` have zeros in place of what came before the run began: the
@@ -184,7 +184,7 @@ def settled(runs, delays, tr):
 
     Returns
     -------
-    settled : bool array (n_trs,)
+    valid : bool array (n_trs,)
 
     Raises
     ------

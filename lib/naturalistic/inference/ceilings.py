@@ -4,11 +4,11 @@ A response is signal (the same every time) plus noise (new every time), with var
 explainable variance, S / (S + N), is the share of one response that any model of the stimulus can predict.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
-from naturalistic.arrays import as_real, check_finite, column_blocks, float_type
+from naturalistic.arrays import ShapeRepr, as_real, check_finite, column_blocks, float_type
 from naturalistic.inference.group import check_confidence, mean_interval
 from naturalistic.parameters import check_seed, whole
 from naturalistic.runs import run_slices, shift_inside_runs
@@ -50,8 +50,9 @@ def leave_one_out_correlation(bold, runs=None):
     return r
 
 
-class MeanInterval(NamedTuple):
-    """A mean over subjects with its confidence interval, three arrays of one shape."""
+@dataclass(frozen=True, repr=False)
+class MeanInterval(ShapeRepr):
+    """Mean over subjects with its confidence interval: three arrays of one shape."""
 
     mean: np.ndarray
     low: np.ndarray
@@ -86,7 +87,7 @@ def leave_one_out_interval(bold, runs=None, confidence=0.95):
     bold, slices = _check_series(bold, runs, "bold", "subjects")
     n_subjects, n_trs, n_voxels = bold.shape
     check_confidence(confidence)
-    found = np.empty((3, n_voxels))
+    interval = np.empty((3, n_voxels))
     for block in column_blocks(n_subjects * n_trs, n_voxels):
         z, varies = _zscored(bold[:, :, block], slices)
         r = _leave_one_out(z, varies, slices)
@@ -99,8 +100,9 @@ def leave_one_out_interval(bold, runs=None, confidence=0.95):
             pseudo_values[subject] = n * mean - (n - 1) * _mean_where(without, ~np.isnan(without))
         _, _, low, high, _ = mean_interval(pseudo_values, counts, confidence)
         half = (high - low) / 2
-        found[:, block] = mean, mean - half, mean + half
-    return MeanInterval(*found.astype(float_type(bold)))
+        interval[:, block] = mean, mean - half, mean + half
+    mean, low, high = interval.astype(float_type(bold))
+    return MeanInterval(mean, low, high)
 
 
 def leave_one_out_null(bold, runs=None, n_permutations=1000, seed=0):

@@ -14,17 +14,19 @@ happens to fit it fits all of them. Two questions must be kept apart.
   something in 17 to 75 % of maps in which nothing is.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special, stats
 
-from naturalistic.arrays import as_real, column_blocks, float_type
+from naturalistic.arrays import ShapeRepr, as_real, column_blocks, float_type
 from naturalistic.inference.multiple import check_tail, max_statistic, p_values
 from naturalistic.parameters import check_seed, whole
 
 
-class SharedStimulusResult(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class SharedStimulusResult(ShapeRepr):
     """A mean over subjects and its p under the same shifts for all; each field of the shape of one subject's scores.
 
     Attributes
@@ -45,15 +47,29 @@ class SharedStimulusResult(NamedTuple):
     n: np.ndarray
 
 
-class GroupResult(NamedTuple):
-    """What a group test found, each field of the shape of one subject's values."""
+@dataclass(frozen=True, repr=False)
+class GroupResult(ShapeRepr):
+    """Result of a group test; each field has the shape of one subject's values.
 
-    mean: np.ndarray  # over subjects
-    low: np.ndarray  # two-sided confidence interval of the mean, by Student's t
-    high: np.ndarray
-    statistic: np.ndarray
-    p: np.ndarray  # float64
-    n: np.ndarray  # subjects that count
+    Attributes
+    ----------
+    mean : array
+        Over subjects.
+    low, high : array
+        Two-sided confidence interval of the mean, by Student's t.
+    statistic : array
+    p : array
+        float64.
+    n : int array
+        Subjects that count.
+    """
+
+    mean: NDArray
+    low: NDArray
+    high: NDArray
+    statistic: NDArray
+    p: NDArray
+    n: NDArray
 
 
 def shared_stimulus_test(scores, null, *, tail="greater", least=1):

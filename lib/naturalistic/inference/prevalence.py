@@ -11,17 +11,18 @@ to fit the film is significant in all of them. So the share is of people *who se
 at all is for `inference.shared_stimulus_test` to say.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
-from naturalistic.arrays import as_real
+from naturalistic.arrays import ShapeRepr, as_real
 from naturalistic.inference.group import check_confidence
 
 
-class Prevalence(NamedTuple):
-    """What is known of the share of people who have an effect, each field of the shape of the counts.
+@dataclass(frozen=True, repr=False)
+class Prevalence(ShapeRepr):
+    """Share of people who have an effect; each field has the shape of the counts.
 
     Attributes
     ----------

@@ -4,7 +4,7 @@ import numpy as np
 from nilearn.signal import butterworth, create_cosine_drift
 from scipy import ndimage
 
-from naturalistic.preprocessing.checks import check_bold, check_positive
+from naturalistic.preprocessing.validation import check_bold, check_positive
 from naturalistic.runs import run_slices
 
 VOXELS = 4096  # filtered at a time: enough to be fast, few enough that copies stay small

@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from naturalistic.anatomy.surface import to_mni152
-from naturalistic.preprocessing.checks import check_affine, check_mask, check_volume, voxel_sizes
+from naturalistic.preprocessing.validation import check_affine, check_mask, check_volume, voxel_sizes
 
 OPENING = 4.0  # mm taken off and put back: it cuts the optic nerves and veins that tie the eyes to the brain
 BRAIN_SIZE = 300, 3000  # cm3; outside of it no adult's brain was found

@@ -15,8 +15,8 @@ import SimpleITK as sitk
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_template
 from scipy import ndimage
 
-from naturalistic.preprocessing.checks import check_affine, check_mask, check_volume, voxel_sizes
 from naturalistic.preprocessing.masks import brain_mask
+from naturalistic.preprocessing.validation import check_affine, check_mask, check_volume, voxel_sizes
 
 RESOLUTION = 4  # mm of the template: finer gains nothing for an affine
 RIM = 12.0  # mm around the template's brain that is compared too: the outline is the strongest feature

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from naturalistic.preprocessing.checks import check_bold
+from naturalistic.preprocessing.validation import check_bold
 from naturalistic.runs import run_slices
 
 

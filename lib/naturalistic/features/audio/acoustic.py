@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from naturalistic.features import stored
 from naturalistic.features.audio.windows import check_times, check_waveforms, n_windows, resample
+from naturalistic.parameters import check_jobs
 
 RATE = 22050  # Hz
 STEP = 441  # samples between frames, 20 ms
@@ -27,6 +28,7 @@ _MELS, _MFCCS, _BANDS = 64, 20, 6
 _RANGE = 80.0  # dB below the loudest band that are told apart
 _TINY = 1e-20  # power
 _RECIPE = 1  # part of the cache's key: raise it when the same call gives other numbers
+_STEPS_RECIPE = 1  # the same for `acoustic_steps`
 # name and size of each descriptor of a clip, in the order in which a clip's numbers are kept
 SIZES = {
     "mel_mean": _MELS,
@@ -228,3 +230,56 @@ def _describe(clip, sample_rate):
         "contrast": frames["contrast"].mean(0),
     }
     return np.concatenate([np.asarray(values[name], np.float32) for name in SIZES])
+
+
+def acoustic_steps(waveforms, sample_rate, step=1.5, *, cache=True, progress=True, n_jobs=1):
+    """Return acoustic features of clips, step by step: `acoustic.acoustic_frames`, side by side.
+
+    Parameters
+    ----------
+    waveforms : array (n_clips, n_samples), or list of arrays (n_samples,)
+        Mono floats of full scale 1, equally long.
+    sample_rate : float
+        Hz.
+    step : float
+        s, such as a TR.
+    cache : bool
+        Keep the numbers of each clip, found again by its samples.
+    progress : bool
+        Show a bar if it takes more than 3 s.
+    n_jobs : int
+        Processes.
+
+    Returns
+    -------
+    features : float32 array (n_clips, n_steps, 88)
+        As vectors of windows of one step: loudness in 64 bands, chroma, onset strength, spectrum, contrast.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `acoustic.acoustic_frames`.
+    """
+    n_jobs = check_jobs(n_jobs)
+    clips, _ = check_waveforms(waveforms, sample_rate)
+    n_steps = n_windows(min(map(len, clips)), sample_rate, step, step)
+    keys = _step_keys(clips, sample_rate, step) if cache else []
+    features = {k: stored.read("acoustic", key, (n_steps, 88)) for k, key in enumerate(keys)}
+    todo = [k for k in range(len(clips)) if features.get(k) is None]
+    work = (joblib.delayed(_steps)(clips[k], sample_rate, step, n_steps) for k in todo)
+    made = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
+    bar = tqdm(made, total=len(todo), desc="acoustic", unit="clip", delay=3, leave=False, disable=not progress)
+    for values, k in zip(bar, todo):  # the generator first, so that it runs to its end
+        features[k] = values
+        if cache:
+            stored.write("acoustic", keys[k], values)
+    return np.stack([features[k] for k in range(len(clips))])
+
+
+def _step_keys(clips, sample_rate, step):
+    return [stored.key("acoustic steps", _STEPS_RECIPE, float(sample_rate), float(step), clip) for clip in clips]
+
+
+def _steps(clip, sample_rate, step, n_steps):
+    """Return the features of one clip (n_steps, 88)."""
+    return np.concatenate(list(acoustic_frames(clip, sample_rate, step).values()), axis=1)[:n_steps]

@@ -1,13 +1,20 @@
-"""Waveforms: checked before long work starts, resampled, and cut into windows that start every hop.
+"""Waveforms and their windows: checks, resampling, windows that start every hop, and windows on the grid of TRs.
 
 Times are rational numbers, so that counts hold at every sample rate: 15 s have 10 windows of 1.5 s, 7 of 5 s, 4 of
 10 s and 1 of 15 s at a hop of 1.5 s, whether they are 330,750 samples or 720,000.
+
+A window's vector is already a mean over the window, so it stands for the window's middle, and `clips_on_trs` gives a
+TR the line between the two middles around its own. The mean of all windows that cover a TR would blur what is
+blurred: with windows of 10 s it reaches 10 s to either side.
 """
 
 from fractions import Fraction
 
 import numpy as np
 import soxr
+
+from naturalistic.arrays import as_floats
+from naturalistic.runs import check_runs, run_slices
 
 MIN_RATE = 16000  # Hz; below, half of the band that music models listen to is missing
 SILENCE = 2.0**-16  # half a step of 16-bit sound: a clip that never passes it is silent
@@ -235,3 +242,97 @@ def _check_samples(clips):
 def _some(numbers):
     listed = ", ".join(map(str, numbers[:5])) + (" ..." if len(numbers) > 5 else "")
     return f"{len(numbers)} clip{'s' if len(numbers) > 1 else ''} (index {listed})"
+
+
+
+
+def clips_on_trs(vectors, clip_of_tr, runs, window, hop=1.5, *, tr=1.5, clip=15.0):
+    """Return the vector of the music at each TR, before any delay.
+
+    Linear between the middles of windows; before the first middle of a clip and after its last the nearest window
+    is held, so nothing of one clip reaches another. One window is constant over its clip.
+
+    Parameters
+    ----------
+    vectors : array (n_clips, n_windows, dim)
+        Of all clips, in the order that ``clip_of_tr`` counts in.
+    clip_of_tr : int array (n_trs,)
+        Index of the clip that is played at each TR; runs are of whole clips.
+    runs : array-like (n_trs,) or None
+    window, hop : float
+        Of the vectors, s.
+    tr : float
+        Repetition time, s.
+    clip : float
+        Duration of a clip, s.
+
+    Returns
+    -------
+    features : array (n_trs, dim)
+        float32, or float64 if the vectors are float64 or whole numbers.
+
+    Raises
+    ------
+    ValueError
+        If clips and vectors do not match (both numbers are said), windows do not fill a clip, a run is not of whole
+        clips, or a value is not finite.
+    """
+    vectors = as_floats(vectors, "vectors")
+    per_clip = _trs_of_clip(clip, tr)
+    _check_vectors(vectors, window, hop, clip)
+    played = _played(np.asarray(clip_of_tr), runs, per_clip)
+    if played.min() < 0 or played.max() >= len(vectors):
+        raise ValueError(
+            f"vectors is of {len(vectors)} clips, but clip_of_tr counts up to clip {played.max()}, so there are "
+            f"{played.max() + 1} or more: embed all clips of the experiment, in its order"
+        )
+    weights = window_weights(vectors.shape[1], window, hop, per_clip, tr).astype(vectors.dtype)
+    on_trs = weights @ vectors  # once a clip, not once a repeat
+    return on_trs[played].reshape(-1, vectors.shape[2])
+
+
+def window_weights(count, window, hop, per_clip, tr):
+    """Return what each TR of a clip takes of each window: (per_clip, count), rows sum to 1."""
+    middles = np.arange(count) * hop + window / 2
+    times = (np.arange(per_clip) + 0.5) * tr
+    return np.stack([np.interp(times, middles, row) for row in np.eye(count)], axis=1)
+
+
+def _trs_of_clip(clip, tr):
+    check_times(clip, tr)
+    per_clip = round(clip / tr)
+    if abs(per_clip * tr - clip) > 1e-6 * tr:
+        raise ValueError(f"a clip of {clip:g} s is not a whole number of TRs of {tr:g} s")
+    return per_clip
+
+
+def _check_vectors(vectors, window, hop, clip):
+    """Check that vectors are of windows inside a clip."""
+    check_times(window, hop)
+    if vectors.ndim != 3 or not vectors.size:
+        raise ValueError(
+            f"vectors has shape {vectors.shape}, expected (n_clips, n_windows, dim); one vector a clip is "
+            "vectors[:, None]"
+        )
+    last = (vectors.shape[1] - 1) * hop + window
+    if last > clip + 1e-6:
+        raise ValueError(
+            f"vectors has {vectors.shape[1]} windows of {window:g} s every {hop:g} s, which end at {last:g} s, "
+            f"expected windows inside the {clip:g} s of a clip"
+        )
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=(1, 2)))
+    if len(bad):
+        raise ValueError(f"vectors of {len(bad)} clip(s) are not finite, the first is clip {bad[0]}: embed them again")
+
+
+def _played(clip_of_tr, runs, per_clip):
+    """Return the clips in the order in which they are played, each run being of whole clips."""
+    runs = check_runs(runs, len(clip_of_tr))
+    for s in run_slices(runs, len(clip_of_tr)):
+        here, rest = clip_of_tr[s], (s.stop - s.start) % per_clip
+        if rest or (here.reshape(-1, per_clip) != here[::per_clip, None]).any():
+            raise ValueError(
+                f"the run at TRs {s.start} to {s.stop - 1} is not of whole clips of {per_clip} TRs: leave the dummy "
+                "out, and pass runs as they were played"
+            )
+    return clip_of_tr[::per_clip]
