@@ -7,8 +7,10 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, NoReturn
 
 from naturalistic.datasets.openneuro import PARTS, manifest, subject_of
 from naturalistic.datasets.place import check_writable
@@ -18,11 +20,11 @@ from naturalistic.datasets.plan import RequestError
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
     Parameters
@@ -50,7 +52,7 @@ def main(arguments=None):
         return 1
 
 
-def run_fetch(asked):
+def run_fetch(asked: argparse.Namespace) -> None:
     """Fetch a data set and say where it is."""
     from naturalistic.datasets.fetch import fetch, plan_of  # slow to import, as is what other commands need
 
@@ -65,7 +67,7 @@ def run_fetch(asked):
         print(f"{asked.name}: all that was asked for ({len(files)} file{'s'[: len(files) != 1]}) is in {folder}")
 
 
-def run_simulate(asked):
+def run_simulate(asked: argparse.Namespace) -> None:
     """Simulate a data set and say where it is."""
     simulation = _simulation()
     options = {key: value for key in asked.options if (value := getattr(asked, key)) is not None}
@@ -78,7 +80,7 @@ def run_simulate(asked):
     print(f"simulated, not measured: {folder or asked.to}")
 
 
-def _simulation(module=""):
+def _simulation(module: str = "") -> Any:
     """Return the package that simulates, or a module of it."""
     from naturalistic.simulated import simulation
 
@@ -88,7 +90,7 @@ def _simulation(module=""):
         raise RequestError(str(error)) from error
 
 
-def run_train(asked):
+def run_train(asked: argparse.Namespace) -> None:
     """Train a small model of simulated music, and say what it can do."""
     train = _simulation("training.cards").train
 
@@ -100,7 +102,7 @@ def run_train(asked):
     print(json.dumps(card, indent=1))
 
 
-def run_doctor(asked):
+def run_doctor(asked: argparse.Namespace) -> int:
     """Say what is installed and found; return 1 if the default book cannot be built."""
     from naturalistic.doctor import examine, report
 
@@ -112,7 +114,7 @@ def run_doctor(asked):
     return 1 if found["problems"] else 0
 
 
-def _subjects(name, asked):
+def _subjects(name: str, asked: list[str] | None) -> list[str] | None:
     """Return the labels that were asked for, None for all; tens of gigabytes are not fetched unasked."""
     if asked == ["all"]:
         return None
@@ -122,7 +124,7 @@ def _subjects(name, asked):
     return asked
 
 
-def _openneuro_options(parser, name):
+def _openneuro_options(parser: argparse.ArgumentParser, name: str) -> None:
     example = {"ds003720": "Training_run-01", "ds005531": "crown_run-01"}[name]
     parser.add_argument(
         "--subject", "--subjects", nargs="+", dest="subjects", metavar="S", help="1 2 ..., or all (needed)"
@@ -131,11 +133,11 @@ def _openneuro_options(parser, name):
     parser.add_argument("--parts", nargs="+", metavar="PART", help=f"default: {' '.join(PARTS[name])}")
 
 
-def _gtzan_options(parser, name):
+def _gtzan_options(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--keep", action="store_true", help="keep the archive after it was unpacked")
 
 
-def _fma_options(parser, name):
+def _fma_options(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--subset", required=True, choices=("small", "large"), help="8,000 tracks, or 106,574")
     parser.add_argument("--keep", action="store_true", help="keep the archives after they were unpacked")
 
@@ -180,7 +182,7 @@ TRAINABLE = {
 }
 
 
-def _parser():
+def _parser() -> Parser:
     example = (
         f"example:\n  naturalistic fetch ds003720 {FETCHABLE['ds003720'][2]}\n  naturalistic simulate music --to DIR"
     )
@@ -211,14 +213,14 @@ def _parser():
     return parser
 
 
-def _add_doctor(parser):
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", nargs="+", default=[], metavar="DIR", help="folders to look for data sets in")
     parser.add_argument("--gpu", action="store_true", help="ask torch for the GPU, which takes some seconds")
     parser.add_argument("--json", action="store_true", help="print all that was found, for programs")
     parser.set_defaults(run=run_doctor, kept="nothing was changed")
 
 
-def _add_fetch(parser):
+def _add_fetch(parser: argparse.ArgumentParser) -> None:
     data_sets = parser.add_subparsers(required=True, metavar="DATASET")
     for name, (what, add_options, example) in FETCHABLE.items():
         one = _new(data_sets.add_parser, name, help=what, description=what,
@@ -231,7 +233,7 @@ def _add_fetch(parser):
         one.set_defaults(run=run_fetch, name=name, kept="what has arrived is kept")
 
 
-def _add_simulate(parser):
+def _add_simulate(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(required=True, metavar="KIND")
     for name, (what, options) in SIMULATED.items():
         one = _new(kinds.add_parser, name, help=what, description=what,
@@ -242,7 +244,7 @@ def _add_simulate(parser):
         one.set_defaults(run=run_simulate, kind=name, options=tuple(options), kept="nothing half made is left")
 
 
-def _add_train(parser):
+def _add_train(parser: argparse.ArgumentParser) -> None:
     models = parser.add_subparsers(required=True, metavar="MODEL")
     for name, what in TRAINABLE.items():
         one = _new(models.add_parser, name, help=what, description=what,
@@ -254,6 +256,6 @@ def _add_train(parser):
         one.set_defaults(run=run_train, name=name, kept="the last epoch is kept")
 
 
-def _new(make, *args, **kwargs):
+def _new(make: Callable, *args: Any, **kwargs: Any) -> Any:
     """Make a parser whose examples keep their lines, and which takes options by their full names only."""
     return make(*args, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)

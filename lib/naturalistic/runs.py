@@ -5,11 +5,13 @@ sample, and works inside one run at a time. This module is the only place that t
 """
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def check_runs(runs, n_trs):
+def check_runs(runs: ArrayLike | None, n_trs: int) -> NDArray:
     """Return ``runs`` as an array of ``n_trs`` ids, in one contiguous stretch a run.
 
     Parameters
@@ -41,7 +43,7 @@ def check_runs(runs, n_trs):
     return runs
 
 
-def run_slices(runs, n_trs=None):
+def run_slices(runs: ArrayLike | None, n_trs: int | None = None) -> list[slice]:
     """Return one slice for each run, in the order in which the runs come.
 
     Parameters
@@ -61,7 +63,7 @@ def run_slices(runs, n_trs=None):
     return [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]
 
 
-def shift_inside_runs(X, shifts, slices):
+def shift_inside_runs(X: ArrayLike, shifts: ArrayLike, slices: Sequence[slice]) -> NDArray:
     """Return an array shifted circularly inside each run.
 
     Parameters

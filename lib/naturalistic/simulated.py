@@ -5,7 +5,9 @@
 
 import importlib
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 from naturalistic.cache import cache_dir
 from naturalistic.text_files import read_start
@@ -29,12 +31,12 @@ class Titled:
     name: str
     is_simulated: bool
 
-    def title(self, text):
+    def title(self, text: str) -> str:
         """Return ``text`` as a figure title, marked if the data are simulated."""
         return title(text, self.name)
 
 
-def name_of(layout):
+def name_of(layout: str) -> str:
     """Return what simulated data are called in titles and results.
 
     Parameters
@@ -45,7 +47,7 @@ def name_of(layout):
     return f"Simulated data (layout of {layout})"
 
 
-def has_simulated_name(name):
+def has_simulated_name(name: str) -> bool:
     """Return whether a data set's name, as results keep it, is that of simulated data.
 
     Parameters
@@ -55,7 +57,7 @@ def has_simulated_name(name):
     return name.lower().startswith(("simulated data", "made "))
 
 
-def title(text, name):
+def title(text: str, name: str) -> str:
     """Return ``text`` as a figure title, marked if it is on simulated data.
 
     Parameters
@@ -67,7 +69,7 @@ def title(text, name):
     return f"{name}: {text}" if has_simulated_name(name) else text
 
 
-def is_simulated(folder, readme="README"):
+def is_simulated(folder: str | Path, readme: str = "README") -> bool:
     """Return whether stimuli and brains of a data set were simulated: the first words of its README.
 
     Parameters
@@ -80,7 +82,7 @@ def is_simulated(folder, readme="README"):
     return read_start(Path(folder) / readme).startswith(MARKS)
 
 
-def is_asked_for(dataset, parameter="dataset"):
+def is_asked_for(dataset: str | Path, parameter: str = "dataset") -> bool:
     """Return whether simulated data are asked for by name; warn of a name of the first edition.
 
     Parameters
@@ -99,7 +101,7 @@ def is_asked_for(dataset, parameter="dataset"):
     return str(dataset) == NAME
 
 
-def data_folder(kind):
+def data_folder(kind: Literal["music", "movie", "story", "corpus"]) -> Path:
     """Return the folder in which simulated data are kept.
 
     Parameters
@@ -109,7 +111,9 @@ def data_folder(kind):
     return cache_dir() / NAME / kind
 
 
-def simulate(kind, folder=None, **options):
+def simulate(
+    kind: Literal["music", "movie", "story", "corpus"], folder: str | Path | None = None, **options: Any
+) -> Path:
     """Simulate a data set, or leave it alone where it is there already.
 
     Parameters
@@ -134,7 +138,7 @@ def simulate(kind, folder=None, **options):
     return folder
 
 
-def simulation(module="", wanted="simulated data"):
+def simulation(module: str = "", wanted: str = "simulated data") -> Any:
     """Return the simulation, or a module of it.
 
     Parameters
@@ -156,7 +160,7 @@ def simulation(module="", wanted="simulated data"):
     return _imported(f"{PACKAGE}.{module}" if module else PACKAGE, wanted)
 
 
-def find_loader(path):
+def find_loader(path: str) -> Callable:
     """Return the function ``"module:function"`` of a registry, of the library or of the simulation.
 
     Parameters
@@ -177,7 +181,7 @@ def find_loader(path):
     return getattr(_imported(module, f"the model {name!r}"), function)
 
 
-def _imported(module, wanted):
+def _imported(module: str, wanted: str) -> Any:
     try:
         return [importlib.import_module(name) for name in (module.partition(".")[0], module)][1]
     except ModuleNotFoundError as error:

@@ -1,9 +1,12 @@
 """Parcels of cortex: those of an atlas, or compact ones of equal area."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_real, check_finite
 from naturalistic.datasets.images import nearest_values, read_volume
@@ -12,7 +15,9 @@ from naturalistic.parameters import whole
 OUTSIDE = ("unknown", "medial_wall", "medial wall", "corpuscallosum", "???")  # names of what is no cortex
 
 
-def subject_parcels(person, atlas=None, n_parcels=150):
+def subject_parcels(
+    person: Any, atlas: str | Path | Sequence[str | Path] | None = None, n_parcels: int = 150
+) -> NDArray:
     """Return the parcel of each voxel or vertex of a subject.
 
     The paper's parcels are those of Destrieux et al. (2010, NeuroImage 53), 74 a hemisphere: of fsaverage5,
@@ -58,7 +63,7 @@ def subject_parcels(person, atlas=None, n_parcels=150):
     return _numbered(labels, paths)
 
 
-def _of_volume(path, coordinates):
+def _of_volume(path: Path, coordinates: NDArray) -> NDArray:
     """Return the label of the atlas's voxel that holds each place; 0 outside of its field of view."""
     volume, affine = read_volume(path, placed=True)
     if not np.array_equal(volume, np.round(volume)):
@@ -66,7 +71,7 @@ def _of_volume(path, coordinates):
     return nearest_values(volume, affine, coordinates).astype(int)
 
 
-def _of_both_sides(paths, n_vertices):
+def _of_both_sides(paths: Sequence[Path], n_vertices: int) -> list[NDArray]:
     """Return the labels of the left and of the right vertices; 0 for what is no cortex, left and right apart."""
     found, first = [], 1
     for path in paths:
@@ -86,14 +91,14 @@ def _of_both_sides(paths, n_vertices):
     return found
 
 
-def _is_mesh(n_vertices, n_coarse):
+def _is_mesh(n_vertices: int, n_coarse: int) -> bool:
     """Return whether a mesh is the coarse one or divides its triangles in four, once or more often."""
     while n_vertices > n_coarse and (n_vertices - 2) % 4 == 0:
         n_vertices = (n_vertices - 2) // 4 + 2
     return n_vertices == n_coarse
 
 
-def _numbered(labels, paths):
+def _numbered(labels: NDArray, paths: Sequence[Path]) -> NDArray:
     """Number the labels that occur from 0 on; -1 where the label is 0 or less."""
     there = np.unique(labels[labels > 0])
     if not len(there):
@@ -101,7 +106,7 @@ def _numbered(labels, paths):
     return np.where(labels > 0, np.searchsorted(there, labels), -1)
 
 
-def equal_area_parcels(coordinates, n_parcels=150):
+def equal_area_parcels(coordinates: ArrayLike, n_parcels: int = 150) -> NDArray:
     """Cut the cortex into compact parcels of about equally many voxels, no parcel in both hemispheres.
 
     Each hemisphere is halved again and again across its longest axis (the first principal one), at the voxel that gives
@@ -145,7 +150,7 @@ def equal_area_parcels(coordinates, n_parcels=150):
     return parcels
 
 
-def _halved(voxels, coordinates, n_parcels):
+def _halved(voxels: NDArray, coordinates: NDArray, n_parcels: int) -> list[NDArray]:
     """Return ``n_parcels`` arrays of voxels, by halving."""
     if n_parcels == 1:
         return [voxels]
@@ -158,7 +163,7 @@ def _halved(voxels, coordinates, n_parcels):
     return [*_halved(order[:cut], coordinates, few), *_halved(order[cut:], coordinates, n_parcels - few)]
 
 
-def parcel_columns(parcels, n_voxels):
+def parcel_columns(parcels: ArrayLike, n_voxels: int) -> list[NDArray]:
     """Return the voxels of each parcel.
 
     Parameters

@@ -5,7 +5,10 @@ is. Heschl's gyrus after Penhune et al. (1996) and Rademacher et al. (2001); bel
 and in front of it (Kaas & Hackett 2000); planes of the others after Brodmann's areas on the MNI template.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 # name: landmarks of the right hemisphere (x, y, z, radius), mm; the left ones are their mirror images
 LANDMARKS = {
@@ -22,7 +25,9 @@ NAMES = tuple(LANDMARKS)
 FILM_LANDMARKS = {**LANDMARKS, "higher visual": ((44, -72, 0, 14), (36, -54, -16, 13))}
 
 
-def label(coordinates, landmarks=LANDMARKS):
+def label(
+    coordinates: ArrayLike, landmarks: Mapping[str, Sequence[tuple[float, float, float, float]]] = LANDMARKS
+) -> NDArray:
     """Return the region of each place: index into `NAMES`, or into other ``landmarks``, -1 outside of all.
 
     Parameters
@@ -39,7 +44,11 @@ def label(coordinates, landmarks=LANDMARKS):
     return nearest(coordinates, landmarks=landmarks)[0]
 
 
-def nearest(coordinates, shift=(0.0, 0.0, 0.0), landmarks=LANDMARKS):
+def nearest(
+    coordinates: ArrayLike,
+    shift: ArrayLike = (0.0, 0.0, 0.0),
+    landmarks: Mapping[str, Sequence[tuple[float, float, float, float]]] = LANDMARKS,
+) -> tuple[NDArray, NDArray]:
     """Return the region of each place and its distance from the landmark, as a share of the radius.
 
     Parameters

@@ -1,9 +1,12 @@
 """The cortical surface fsaverage5 of nilearn: its meshes, and values of voxels at its vertices."""
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 from nilearn.datasets import load_fsaverage, load_fsaverage_data
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 SIDES = ("left", "right")
@@ -19,31 +22,31 @@ REACH = 1.0  # half diagonals of a voxel: how far from a vertex the nearest voxe
 
 
 @cache
-def meshes(kind):
+def meshes(kind: str) -> tuple[Any, Any]:
     """Return the left and right mesh of one kind."""
     mesh = load_fsaverage("fsaverage5")[kind]
     return mesh.parts["left"], mesh.parts["right"]
 
 
 @cache
-def sulcal_depth(side):
+def sulcal_depth(side: str) -> NDArray:
     """Return the sulcal depth at the vertices of a hemisphere (10242,)."""
     return np.asarray(load_fsaverage_data("fsaverage5", data_type="sulcal").data.parts[side])
 
 
 @cache
-def midthickness_coordinates():
+def midthickness_coordinates() -> NDArray:
     """Return the coordinates of each midthickness vertex, left before right: (20484, 3), MNI152 mm."""
     middles = [(p.coordinates + w.coordinates) / 2 for p, w in zip(meshes("pial"), meshes("white_matter"))]
     return to_mni152(np.concatenate(middles))
 
 
-def to_mni152(coordinates):
+def to_mni152(coordinates: NDArray) -> NDArray:
     """Return coordinates (n, 3) of fsaverage, in MNI305 mm, as MNI152 mm."""
     return coordinates @ MNI305_TO_MNI152[:, :3].T + MNI305_TO_MNI152[:, 3]
 
 
-def to_surface(values, coordinates, voxel_size):
+def to_surface(values: ArrayLike, coordinates: ArrayLike, voxel_size: float) -> dict[str, NDArray]:
     """Return the values of the nearest voxels at the midthickness vertices of fsaverage5.
 
     Parameters
@@ -78,7 +81,7 @@ def to_surface(values, coordinates, voxel_size):
     return dict(zip(SIDES, np.split(at_vertices, 2, axis=-1)))
 
 
-def to_surfaces(values, voxels):
+def to_surfaces(values: dict[str, ArrayLike], voxels: Mapping[str, Any]) -> list[dict[str, NDArray]]:
     """Return `to_surface` of the values of each subject, for maps of a group.
 
     Parameters

@@ -136,7 +136,8 @@ def csls(likeness, k=10, reference=None):
             f"likeness has shape {likeness.shape} and reference {reference.shape}, expected (n_queries, n_candidates) "
             "with the same candidates"
         )
-    check_finite(likeness, "likeness"), check_finite(reference, "reference")
+    check_finite(likeness, "likeness")
+    check_finite(reference, "reference")
     k = whole("k", k, 1, min(likeness.shape[1], len(reference)), hint="there are no more neighbors")
     of_query = -np.partition(-likeness, k - 1, axis=1)[:, :k].mean(axis=1)
     of_candidate = -np.partition(-reference, k - 1, axis=0)[:k].mean(axis=0)

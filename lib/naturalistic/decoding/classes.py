@@ -164,7 +164,8 @@ def agreement_matrix(p_true, p_rebuilt, n):
         raise ValueError(
             f"p_true has shape {p_true.shape} and p_rebuilt {p_rebuilt.shape}, expected the same (n_clips, n_classes)"
         )
-    check_finite(p_true, "p_true"), check_finite(p_rebuilt, "p_rebuilt")
+    check_finite(p_true, "p_true")
+    check_finite(p_rebuilt, "p_rebuilt")
     n = whole("n", n, 1, p_true.shape[1] - 1, hint=f"there are {p_true.shape[1]} classes")
     return _among_best(p_rebuilt, n) @ _among_best(p_true, n).T / n
 

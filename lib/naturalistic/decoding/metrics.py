@@ -46,7 +46,8 @@ def correlate(predicted, target):
             f"predicted has shape {predicted.shape} and target {target.shape}, expected (n, dim) for both, "
             "in the same space of two dimensions or more"
         )
-    check_finite(predicted, "predicted"), check_finite(target, "target")
+    check_finite(predicted, "predicted")
+    check_finite(target, "target")
     return np.nan_to_num(correlation_matrix(predicted.T.astype(float), target.T.astype(float)))
 
 
@@ -188,7 +189,8 @@ def check_vectors(predicted, target):
             f"predicted has shape {predicted.shape} and target {target.shape}, expected the same (n, dim): "
             "one prediction for each target"
         )
-    check_finite(predicted, "predicted"), check_finite(target, "target")
+    check_finite(predicted, "predicted")
+    check_finite(target, "target")
     return predicted, target
 
 

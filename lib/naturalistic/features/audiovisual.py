@@ -5,7 +5,11 @@ measured elsewhere and brought to seconds by `on_seconds` and `count_events`, or
 tables by `datasets.stimulus.stimulus_features`.
 """
 
+from collections.abc import Mapping
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.datasets.words import without_marks
 from naturalistic.features.text.word_vectors import words_of
@@ -14,7 +18,7 @@ from naturalistic.runs import run_slices
 _SECONDS = 1e-6  # s; times are written with a few digits
 
 
-def word_rate(texts, runs=None, unit="words"):
+def word_rate(texts: Any, runs: ArrayLike | None = None, unit: Literal["words", "characters"] = "words") -> NDArray:
     """Return how many words are said in each second.
 
     An utterance stands in all seconds in which it is heard, and its words are spread over them evenly. Bracketed marks
@@ -49,13 +53,13 @@ def word_rate(texts, runs=None, unit="words"):
     return rate.astype(np.float32)
 
 
-def speech_on(texts):
+def speech_on(texts: Any) -> NDArray:
     """Return 1 for each second in which something is said, else 0: float32 (n_seconds,)."""
     texts, _ = _opened(texts, None)
     return np.array([any(text.strip(". ") for text in second) for second in texts], np.float32)
 
 
-def on_seconds(values, rate, n_seconds):
+def on_seconds(values: ArrayLike, rate: float, n_seconds: int) -> NDArray:
     """Return the mean of a measured course over each second.
 
     Parameters
@@ -92,7 +96,7 @@ def on_seconds(values, rate, n_seconds):
     return (np.bincount(second[inside], values[inside], n_seconds) / counts).astype(np.float32)
 
 
-def count_events(times, n_seconds):
+def count_events(times: ArrayLike, n_seconds: int) -> NDArray:
     """Return how many events, such as cuts from shot to shot, each second has.
 
     Parameters
@@ -118,7 +122,9 @@ def count_events(times, n_seconds):
     return np.bincount(second, minlength=n_seconds).astype(np.float32)
 
 
-def controls(texts, measured=None, runs=None, unit="words"):
+def controls(
+    texts: Any, measured: dict[str, ArrayLike] | None = None, runs: ArrayLike | None = None, unit: str = "words"
+) -> dict[str, NDArray]:
     """Return the non-semantic features by name.
 
     Parameters
@@ -152,12 +158,14 @@ def controls(texts, measured=None, runs=None, unit="words"):
     return {name: values[:, None] for name, values in found.items()}
 
 
-def concatenate_controls(texts, measured=None, runs=None, unit="words"):
+def concatenate_controls(
+    texts: Any, measured: Mapping[str, ArrayLike] | None = None, runs: ArrayLike | None = None, unit: str = "words"
+) -> NDArray:
     """Return `controls` side by side, as one feature space: float32 (n_seconds, n_features); parameters as there."""
     return np.concatenate(list(controls(texts, measured, runs, unit).values()), axis=1)
 
 
-def one_hot(labels):
+def one_hot(labels: ArrayLike) -> tuple[NDArray, tuple[str, ...]]:
     """Return labels as columns of zeros and ones.
 
     Parameters
@@ -182,13 +190,13 @@ def one_hot(labels):
     return np.eye(len(names), dtype=np.float32)[index], tuple(map(str, names))
 
 
-def _opened(texts, runs):
+def _opened(texts: Any, runs: ArrayLike | None) -> tuple[list[list[str]], Any]:
     runs = getattr(texts, "runs", None) if runs is None else runs
     seconds = getattr(texts, "texts", texts)
     return [[without_marks(text) for text in second] for second in seconds], runs
 
 
-def _stretches(seconds):
+def _stretches(seconds: Any) -> list[tuple[int, int, str]]:
     """Return (first, end, text) of each utterance of a run: the seconds running in which it stands."""
     open_, found = {}, []
     for k, second in enumerate([*seconds, []]):

@@ -5,14 +5,18 @@ seconds of a run, or the last for a negative delay) it is zero. Center features 
 their mean.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_floats
 from naturalistic.parameters import whole
 from naturalistic.runs import run_slices
 
 
-def delays_in_trs(delays, tr):
+def delays_in_trs(delays: Sequence[float], tr: float) -> NDArray:
     """Return delays (s) as whole TRs.
 
     Parameters
@@ -48,7 +52,7 @@ def delays_in_trs(delays, tr):
     return shifts
 
 
-def shift(features, n, runs=None):
+def shift(features: ArrayLike, n: int, runs: ArrayLike | None = None) -> NDArray:
     """Return features moved ``n`` samples later (earlier if negative) inside each run, zero where empty.
 
     Parameters
@@ -79,7 +83,7 @@ def shift(features, n, runs=None):
     return shifted
 
 
-def fir(features, delays, tr, runs=None):
+def fir(features: ArrayLike, delays: Sequence[float], tr: float, runs: ArrayLike | None = None) -> NDArray:
     """Stack delayed copies of the features side by side: a finite impulse response model.
 
     Parameters
@@ -107,7 +111,7 @@ def fir(features, delays, tr, runs=None):
     return np.concatenate([shift(features, n, runs) for n in shifts], axis=1)
 
 
-def shift_average(features, delays, tr, runs=None):
+def shift_average(features: ArrayLike, delays: Any, tr: float, runs: ArrayLike | None = None) -> NDArray:
     """Average delayed copies of the features: one response of fixed shape (Nakagi et al. 2024: 8, 9, 10 s).
 
     Parameters and errors are those of `fir`.
@@ -123,7 +127,9 @@ def shift_average(features, delays, tr, runs=None):
     return (total / len(shifts)).astype(features.dtype, copy=False)
 
 
-def delayed(features, delays, tr, runs=None):
+def delayed(
+    features: ArrayLike, delays: Sequence[float | Sequence[float]], tr: float, runs: ArrayLike | None = None
+) -> NDArray:
     """Delay features as a list of delays says: a copy for each delay, and one copy for each group of delays.
 
     Parameters
@@ -149,7 +155,7 @@ def delayed(features, delays, tr, runs=None):
     return np.concatenate([shift_average(features, group, tr, runs) for group in groups], axis=1)
 
 
-def as_delays(delays):
+def as_delays(delays: Any) -> list:
     """Return delays as a list of numbers and tuples; a single number is a list of one."""
     try:
         listed = [delays] if np.ndim(delays) == 0 else list(delays)
@@ -158,7 +164,7 @@ def as_delays(delays):
     return [tuple(group) if isinstance(group, (list, tuple, np.ndarray)) else group for group in listed]
 
 
-def _slices(features, shifts, runs):
+def _slices(features: NDArray, shifts: ArrayLike, runs: ArrayLike | None) -> list[slice]:
     """Return the run slices, after checking that every shift fits into every run."""
     if features.ndim != 2:
         raise ValueError(f"features has shape {features.shape}, expected (n_trs, n_features)")

@@ -1,13 +1,14 @@
 """Where a network runs, in which number format, and how many windows at once."""
 
 import contextlib
+from contextlib import AbstractContextManager
 
 import torch
 
 from naturalistic.parameters import whole
 
 
-def check_device(device):
+def check_device(device: str) -> str:
     """Return a device as text.
 
     Raises
@@ -26,7 +27,7 @@ def check_device(device):
     return str(device)
 
 
-def precision(device, dtype="auto"):
+def precision(device: str, dtype: str = "auto") -> str:
     """Return the number format of a forward pass: "float32", or "float16" (autocast), which only a GPU runs.
 
     Raises
@@ -42,14 +43,14 @@ def precision(device, dtype="auto"):
     return "float16" if gpu and dtype != "float32" else "float32"
 
 
-def running(device, number_format):
+def running(device: str, number_format: str) -> AbstractContextManager:
     """Return a context in which a forward pass has the number format that `precision` chose."""
     if number_format == "float16":
         return torch.autocast(torch.device(device).type, torch.float16)
     return contextlib.nullcontext()
 
 
-def batch(batch_size, device, on_cpu, on_gpu):
+def batch(batch_size: int | None, device: str, on_cpu: int, on_gpu: int) -> int:
     """Return a batch size: the one asked for, or else that of the device."""
     if batch_size is not None:
         return whole("batch_size", batch_size)

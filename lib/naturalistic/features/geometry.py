@@ -1,13 +1,16 @@
 """How feature spaces lie: how alike two are, how fast one changes, over how many directions it spreads."""
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_real, check_finite
 from naturalistic.parameters import whole
 from naturalistic.runs import run_slices
 
 
-def cka(first, second):
+def cka(first: ArrayLike, second: ArrayLike) -> float:
     r"""Return the linear centered kernel alignment of two spaces over the same samples.
 
     .. math:: \frac{\lVert Y^\top X \rVert_F^2}{\lVert X^\top X \rVert_F \, \lVert Y^\top Y \rVert_F}
@@ -43,7 +46,7 @@ def cka(first, second):
     return float(shared / own) if own > 0 else float("nan")
 
 
-def autocorrelation(features, lags, runs=None):
+def autocorrelation(features: ArrayLike, lags: Sequence[int], runs: ArrayLike | None = None) -> NDArray:
     """Return how much of a space is still there some samples later, inside runs.
 
     Parameters
@@ -82,7 +85,7 @@ def autocorrelation(features, lags, runs=None):
     return np.divide(products, squares, out=np.full(len(lags), np.nan), where=squares > 0)
 
 
-def persistence(texts, lags, runs=None):
+def persistence(texts: Sequence[Hashable], lags: Sequence[int], runs: ArrayLike | None = None) -> NDArray:
     """Return how often a second has the very text that it had some seconds before, inside runs.
 
     Parameters
@@ -117,7 +120,7 @@ def persistence(texts, lags, runs=None):
     return np.divide(same, all_, out=np.full(len(lags), np.nan), where=all_ > 0)
 
 
-def participation(features):
+def participation(features: ArrayLike) -> float:
     r"""Return over how many directions a space spreads, :math:`(\sum_i \lambda_i)^2 / \sum_i \lambda_i^2`.
 
     With the eigenvalues of its covariance (Gao et al. 2017, bioRxiv 214262): 1 for a line, n_features for a ball.
@@ -142,14 +145,14 @@ def participation(features):
     return float(spread**2 / (gram**2).sum()) if spread > 0 else float("nan")
 
 
-def _check_lags(lags):
+def _check_lags(lags: Sequence[int]) -> NDArray:
     """Return lags as an int array (n_lags,)."""
     if np.ndim(lags) != 1:
         raise ValueError(f"lags are {lags!r}, expected a list of whole numbers, 0 or more")
     return np.array([whole(f"lags[{k}]", lag, 0) for k, lag in enumerate(lags)], dtype=int)
 
 
-def _centered(X, name):
+def _centered(X: ArrayLike, name: str) -> NDArray:
     X = as_real(X, name)
     if X.ndim != 2 or not len(X):
         raise ValueError(f"{name} has shape {X.shape}, expected (n_samples, n_features)")

@@ -4,9 +4,11 @@ Nakagi et al. (2024, EMNLP) reduce layers of 4,096 dimensions to 1,280 component
 regression, then shift by 8, 9 and 10 s and average (`delays.shift_average`; `delays.fir` stacks instead).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from naturalistic.arrays import as_stored
@@ -40,11 +42,11 @@ class Components:
     total_variance: float
 
     @property
-    def explained(self):
+    def explained(self) -> float:
         """Return the share of the training variance that the components have together."""
         return float(self.variances.sum() / self.total_variance)
 
-    def transform(self, features):
+    def transform(self, features: ArrayLike) -> NDArray:
         """Return features along the components.
 
         Parameters
@@ -69,7 +71,7 @@ class Components:
         return reduced
 
 
-def fit_components(features, training, n_components=COMPONENTS):
+def fit_components(features: ArrayLike, training: ArrayLike, n_components: int = COMPONENTS) -> Components:
     """Return the principal components of training samples, exact, in float64.
 
     The eigenvectors are those of the smaller of the two matrices of products, between features or between samples.
@@ -112,7 +114,9 @@ def fit_components(features, training, n_components=COMPONENTS):
     return Components(mean, axes, values / (n - 1), float(total / (n - 1)))
 
 
-def _between_features(features, blocks, mean, n_components):
+def _between_features(
+    features: NDArray, blocks: list[NDArray], mean: NDArray, n_components: int
+) -> tuple[NDArray, NDArray, float]:
     """Return the largest eigenvalues of the scatter matrix, its eigenvectors (n_features, n_components), its trace."""
     scatter = np.zeros((len(mean), len(mean)))
     for block in blocks:
@@ -122,7 +126,9 @@ def _between_features(features, blocks, mean, n_components):
     return values, vectors, np.trace(scatter)
 
 
-def _between_samples(features, blocks, mean, n_components):
+def _between_samples(
+    features: NDArray, blocks: list[NDArray], mean: NDArray, n_components: int
+) -> tuple[NDArray, NDArray, float]:
     """Return the same from the products of samples: X^T u is an eigenvector of X^T X if u is one of X X^T."""
     centered = features[np.concatenate(blocks)].astype(np.float64) - mean
     gram = centered @ centered.T
@@ -131,14 +137,14 @@ def _between_samples(features, blocks, mean, n_components):
     return values, vectors / np.maximum(np.linalg.norm(vectors, axis=0), 1e-300), np.trace(gram)
 
 
-def _largest(matrix, n):
+def _largest(matrix: NDArray, n: int) -> tuple[NDArray, NDArray]:
     """Return the n largest eigenvalues of a symmetric matrix, descending, and their eigenvectors as columns."""
     size = len(matrix)
     values, vectors = linalg.eigh(matrix, subset_by_index=[size - n, size - 1], check_finite=False)
     return np.maximum(values[::-1], 0), vectors[:, ::-1]
 
 
-def pca_transform(features, training, n_components=COMPONENTS):
+def pca_transform(features: ArrayLike, training: ArrayLike, n_components: int = COMPONENTS) -> NDArray:
     """Return each layer along its own components of the training seconds.
 
     Parameters
@@ -168,7 +174,7 @@ def pca_transform(features, training, n_components=COMPONENTS):
     return out
 
 
-def valid_trs(runs, delays, tr):
+def valid_trs(runs: ArrayLike, delays: Sequence[float | Sequence[float]], tr: float) -> NDArray:
     """Return at which TRs every delayed copy has a sample of its own run.
 
     Before that `delays.fir` and `delays.shift_average` have zeros in place of what came before the run began: the
@@ -198,7 +204,7 @@ def valid_trs(runs, delays, tr):
     return inside
 
 
-def _check_training(features, training):
+def _check_training(features: NDArray, training: ArrayLike) -> NDArray:
     """Return the indices of the training samples."""
     training = np.asarray(training)
     if features.ndim != 2:

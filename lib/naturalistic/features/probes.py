@@ -1,8 +1,11 @@
 """What an embedding knows of a clip: linear probes (Alain & Bengio 2016), ranks of partners, names without training."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import RidgeClassifierCV, RidgeCV
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -16,7 +19,7 @@ PROMPTS = ("{} music", "a {} track", "this is a piece of {}")
 SPOKEN = {"hiphop": "hip-hop"}
 
 
-def probe(features, target, n_folds=5, seed=0):
+def probe(features: ArrayLike, target: ArrayLike, n_folds: int = 5, seed: int = 0) -> tuple[float, NDArray]:
     """Predict a property of clips that were kept aside, and score it.
 
     A property of numbers is predicted by ridge regression and scored by the correlation of what was predicted with
@@ -69,14 +72,14 @@ def probe(features, target, n_folds=5, seed=0):
     return _score(target, predicted), predicted
 
 
-def _score(target, predicted):
+def _score(target: NDArray, predicted: NDArray) -> float:
     """Return accuracy, of names, or Pearson r; 0 where nothing varies, which r is not defined for."""
     if not np.issubdtype(target.dtype, np.number):
         return float(np.mean(predicted == target))
     return float(np.corrcoef(predicted, target)[0, 1]) if np.ptp(predicted) and np.ptp(target) else 0.0
 
 
-def chance(target, predicted, n_permutations=1000, seed=0):
+def chance(target: ArrayLike, predicted: ArrayLike, n_permutations: int = 1000, seed: int = 0) -> tuple[float, float]:
     """Return the mean score of predictions that were dealt out to other clips, and p of the true one.
 
     Parameters
@@ -98,7 +101,7 @@ def chance(target, predicted, n_permutations=1000, seed=0):
     return float(null.mean()), float((1 + n_as_high) / (1 + n_permutations))
 
 
-def ranks(likeness):
+def ranks(likeness: ArrayLike) -> NDArray:
     """Return the rank of the right partner of each row: 1 is the best, ties count half.
 
     Parameters
@@ -124,7 +127,7 @@ def ranks(likeness):
     return 1 + (likeness > right).sum(axis=1) + ((likeness == right).sum(axis=1) - 1) / 2
 
 
-def zero_shot(embedder, vectors, genres):
+def zero_shot(embedder: Any, vectors: ArrayLike, genres: Sequence[str]) -> list[str]:
     """Name the genre of each clip by the phrases nearest to it: each genre has the mean of `PROMPTS`, filled in.
 
     Parameters
@@ -145,7 +148,7 @@ def zero_shot(embedder, vectors, genres):
     return [genres[k] for k in np.argmax(unit(vectors) @ unit(text).T, axis=1)]
 
 
-def unit(vectors):
+def unit(vectors: ArrayLike) -> NDArray:
     """Return rows (n, dim) scaled to length 1."""
     vectors = as_floats(vectors, "vectors")
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

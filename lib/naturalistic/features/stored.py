@@ -3,13 +3,16 @@
 import hashlib
 import os
 import tempfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic.cache import cache_dir
 
 
-def key(*parts):
+def key(*parts: Any) -> str:
     """Return the SHA-256 of ``parts`` (arrays by their type, shape and bytes, others by their ``repr``), in hex."""
     sha = hashlib.sha256()
     for part in parts:
@@ -21,11 +24,11 @@ def key(*parts):
     return sha.hexdigest()
 
 
-def _path(folder, name):
+def _path(folder: str, name: str) -> Path:
     return cache_dir() / folder / name[:2] / f"{name}.npy"
 
 
-def read(folder, name, shape):
+def read(folder: str, name: str, shape: tuple[int, ...]) -> NDArray | None:
     """Return the array kept as ``name``, or None if there is none of this shape that can be read."""
     try:
         array = np.load(_path(folder, name), allow_pickle=False)
@@ -34,7 +37,7 @@ def read(folder, name, shape):
     return array if array.shape == tuple(shape) else None
 
 
-def write(folder, name, array):
+def write(folder: str, name: str, array: NDArray) -> None:
     """Keep ``array`` as ``name``: a reader sees all of it or nothing."""
     path = _path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)

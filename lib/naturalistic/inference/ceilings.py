@@ -7,14 +7,15 @@ explainable variance, S / (S + N), is the share of one response that any model o
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr, as_real, check_finite, column_blocks, float_type
 from naturalistic.inference.group import check_confidence, mean_interval
-from naturalistic.parameters import check_seed, whole
+from naturalistic.parameters import Seed, check_seed, whole
 from naturalistic.runs import run_slices, shift_inside_runs
 
 
-def leave_one_out_correlation(bold, runs=None):
+def leave_one_out_correlation(bold: ArrayLike, runs: ArrayLike | None = None) -> NDArray:
     """Return the correlation of each subject with the mean of the others (inter-subject correlation).
 
     Each subject's voxel is z-scored in each run, the others are averaged, and one r is taken over the samples
@@ -59,7 +60,7 @@ class MeanInterval(ShapeRepr):
     high: np.ndarray
 
 
-def leave_one_out_interval(bold, runs=None, confidence=0.95):
+def leave_one_out_interval(bold: ArrayLike, runs: ArrayLike | None = None, confidence: float = 0.95) -> MeanInterval:
     """Return the mean leave-one-out correlation over subjects, with a jackknife interval over subjects.
 
     Each subject is in the others' means, so the n correlations are not independent, and Student's interval of them is
@@ -105,7 +106,9 @@ def leave_one_out_interval(bold, runs=None, confidence=0.95):
     return MeanInterval(mean, low, high)
 
 
-def leave_one_out_null(bold, runs=None, n_permutations=1000, seed=0):
+def leave_one_out_null(
+    bold: ArrayLike, runs: ArrayLike | None = None, n_permutations: int = 1000, seed: Seed = 0
+) -> NDArray:
     """Return mean leave-one-out correlations of responses that no longer share the stimulus.
 
     Each subject's series is shifted circularly, by an amount of its own in each run, before the leave-one-out step
@@ -144,7 +147,7 @@ def leave_one_out_null(bold, runs=None, n_permutations=1000, seed=0):
     return null
 
 
-def _leave_one_out(z, varies, slices):
+def _leave_one_out(z: NDArray, varies: NDArray, slices: list[slice]) -> NDArray:
     """Return the correlation (n_subjects, n_voxels) of z-scored series with the mean of the others."""
     r = np.empty((len(z), z.shape[2]))
     total, n_varying = z.sum(axis=0), varies.sum(axis=0)
@@ -159,13 +162,13 @@ def _leave_one_out(z, varies, slices):
     return r
 
 
-def _mean_where(values, counts):
+def _mean_where(values: NDArray, counts: NDArray) -> NDArray:
     """Return the mean over the first axis of values that count; NaN where none does."""
     n = counts.sum(axis=0)
     return np.where(counts, values, 0).sum(axis=0) / np.where(n > 0, n, np.nan)
 
 
-def explainable_variance(repeats, runs=None, correct_bias=True):
+def explainable_variance(repeats: ArrayLike, runs: ArrayLike | None = None, correct_bias: bool = True) -> NDArray:
     """Return the share of a single response's variance that repeats when the stimulus does.
 
     Each repeat is z-scored in each run. The variance of the mean of n repeats is ``S + N / n``; divided by
@@ -208,7 +211,7 @@ def explainable_variance(repeats, runs=None, correct_bias=True):
     return ev
 
 
-def noise_ceiling(repeats_or_ev, n_averaged=1, runs=None):
+def noise_ceiling(repeats_or_ev: ArrayLike, n_averaged: int = 1, runs: ArrayLike | None = None) -> NDArray:
     """Return the Pearson r that a perfect model would reach against the mean of ``n_averaged`` repeats.
 
     The perfect model predicts the signal. Against one repeat it reaches ``sqrt(ev)``, with ev = S / (S + N);
@@ -250,7 +253,7 @@ def noise_ceiling(repeats_or_ev, n_averaged=1, runs=None):
     return np.sqrt(n * ev / (1 + (n - 1) * ev))[()]
 
 
-def normalize(r, ceiling, reliable):
+def normalize(r: ArrayLike, ceiling: ArrayLike, reliable: ArrayLike) -> NDArray:
     """Return a correlation as a share of its ceiling, ``r / ceiling``, where the ceiling is more than noise.
 
     Both are correlations. Explained variance is r^2, and its share of what can be explained is
@@ -294,7 +297,7 @@ def normalize(r, ceiling, reliable):
     return (r / np.where(reliable & (ceiling > 0), ceiling, np.nan)).astype(dtype)[()]
 
 
-def _zscored(X, slices):
+def _zscored(X: NDArray, slices: list[slice]) -> tuple[NDArray, NDArray]:
     """Return (n_series, n_trs, n_voxels) z-scored in each run, and where each (series, run, voxel) varies."""
     Z = X.astype(np.float64)
     varies = np.empty((len(Z), len(slices), Z.shape[2]), dtype=bool)
@@ -308,7 +311,7 @@ def _zscored(X, slices):
     return Z, varies
 
 
-def _check_series(X, runs, name, kind):
+def _check_series(X: ArrayLike, runs: ArrayLike | None, name: str, kind: str) -> tuple[NDArray, list[slice]]:
     """Return ``X`` (n_series, n_trs, n_voxels) and the slices of its runs, or raise a ValueError."""
     X = as_real(X, name, kind.removesuffix("s"))
     if X.ndim != 3:

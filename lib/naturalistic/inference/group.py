@@ -15,14 +15,15 @@ happens to fit it fits all of them. Two questions must be kept apart.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from naturalistic.arrays import ShapeRepr, as_real, column_blocks, float_type
 from naturalistic.inference.multiple import check_tail, max_statistic, p_values
-from naturalistic.parameters import check_seed, whole
+from naturalistic.parameters import Seed, check_seed, whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,7 +73,9 @@ class GroupResult(ShapeRepr):
     n: NDArray
 
 
-def shared_stimulus_test(scores, null, *, tail="greater", least=1):
+def shared_stimulus_test(
+    scores: ArrayLike, null: ArrayLike, *, tail: Literal["greater", "less", "two-sided"] = "greater", least: int = 1
+) -> SharedStimulusResult:
     """Test a mean over subjects who share a stimulus, against the mean of the same shifts for all.
 
     For two models, pass the differences of their scores and of their nulls: then the null hypothesis is that neither
@@ -117,7 +120,9 @@ def shared_stimulus_test(scores, null, *, tail="greater", least=1):
     return shared_stimulus_p(mean, null_mean, n, tail=tail)
 
 
-def shared_stimulus_p(mean, null_mean, n, *, tail="greater"):
+def shared_stimulus_p(
+    mean: ArrayLike, null_mean: ArrayLike, n: ArrayLike, *, tail: Literal["greater", "less", "two-sided"] = "greater"
+) -> SharedStimulusResult:
     """Return the result of means over subjects that have been taken already, such as maps added up one by one.
 
     Parameters
@@ -136,7 +141,13 @@ def shared_stimulus_p(mean, null_mean, n, *, tail="greater"):
     return SharedStimulusResult(mean, p_values(mean, null_mean, tail), max_statistic(mean, null_mean, tail), n)
 
 
-def t_test_over_subjects(values, popmean=0, tail="two-sided", confidence=0.95, nan="omit"):
+def t_test_over_subjects(
+    values: ArrayLike,
+    popmean: float = 0,
+    tail: Literal["two-sided", "greater", "less"] = "two-sided",
+    confidence: float = 0.95,
+    nan: Literal["omit", "propagate"] = "omit",
+) -> GroupResult:
     """Return a one-sample t-test over subjects, with the confidence interval of the mean.
 
     Answers for other people and the same stimulus; for whether there is an effect see `shared_stimulus_test`.
@@ -175,8 +186,15 @@ def t_test_over_subjects(values, popmean=0, tail="two-sided", confidence=0.95, n
 
 
 def sign_flip_over_subjects(
-    values, n_permutations=10000, tail="two-sided", seed=0, max_statistic=False, popmean=0, confidence=0.95, nan="omit"
-):
+    values: ArrayLike,
+    n_permutations: int = 10000,
+    tail: Literal["greater", "less", "two-sided"] = "two-sided",
+    seed: Seed = 0,
+    max_statistic: bool = False,
+    popmean: float = 0,
+    confidence: float = 0.95,
+    nan: Literal["omit", "propagate"] = "omit",
+) -> GroupResult:
     """Return a permutation test over subjects that flips the signs of their values.
 
     Answers for other people and the same stimulus; for whether there is an effect see `shared_stimulus_test`.
@@ -222,7 +240,13 @@ def sign_flip_over_subjects(
     return _result(values, mean, low, high, statistic, p, n)
 
 
-def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca"):
+def bootstrap_interval(
+    values: ArrayLike,
+    n_boot: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    method: Literal["bca", "percentile"] = "bca",
+) -> tuple[NDArray, NDArray]:
     """Return a bootstrap confidence interval of the mean over subjects, by ``scipy.stats.bootstrap``.
 
     Answers for other units of the kind that is drawn (people and the same stimulus; clips and the same people).
@@ -273,7 +297,7 @@ def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca
     return low[()], high[()]
 
 
-def _check(values, nan):
+def _check(values: ArrayLike, nan: Literal["omit", "propagate"]) -> tuple[NDArray, NDArray, NDArray]:
     """Return values, the same as (n_subjects, n_targets) of float64, and which of those count."""
     values = as_real(values, "values", "subject")
     if nan not in ("omit", "propagate"):
@@ -293,13 +317,13 @@ def _check(values, nan):
     return values, x, used if nan == "omit" else used & used.all(axis=0)
 
 
-def check_confidence(confidence):
+def check_confidence(confidence: float) -> None:
     """Raise a ValueError unless ``confidence`` is between 0 and 1."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, expected between 0 and 1, for example 0.95")
 
 
-def mean_interval(x, used, confidence):
+def mean_interval(x: NDArray, used: NDArray, confidence: float) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
     """Return n, mean, its interval (low, high; Student's t) and standard error over the subjects that count.
 
     Parameters
@@ -317,14 +341,16 @@ def mean_interval(x, used, confidence):
     return count, mean, mean - half, mean + half, error
 
 
-def _signs(n_subjects, n_permutations, seed):
+def _signs(n_subjects: int, n_permutations: int, seed: Seed) -> tuple[NDArray, int]:
     """Return rows of signs, and what to add to both counts: 0 if the rows are all there are, 1 if random."""
     if n_subjects < 63 and 2**n_subjects <= n_permutations:
         return 1.0 - 2 * (np.arange(2**n_subjects)[:, None] >> np.arange(n_subjects) & 1), 0
     return np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_permutations, n_subjects)), 1
 
 
-def _count_flips(unit, signs, tail, together):
+def _count_flips(
+    unit: NDArray, signs: NDArray, tail: Literal["greater", "less", "two-sided"], together: bool
+) -> NDArray:
     """Return how many flips are at least as extreme as each observed sum, by target or by the best one."""
     unit = -unit if tail == "less" else unit
     size = np.abs if tail == "two-sided" else np.positive
@@ -337,7 +363,9 @@ def _count_flips(unit, signs, tail, together):
     return len(best) - np.searchsorted(np.sort(best), observed) if together else count
 
 
-def _result(values, mean, low, high, statistic, p, n):
+def _result(
+    values: NDArray, mean: NDArray, low: NDArray, high: NDArray, statistic: NDArray, p: NDArray, n: NDArray
+) -> GroupResult:
     """Return a GroupResult in the shape of one subject's values."""
     shape, dtype = values.shape[1:], float_type(values)
     floats = (x.astype(dtype).reshape(shape)[()] for x in (mean, low, high, statistic))

@@ -3,7 +3,10 @@
 p-values are float64 whatever the scores are, so that a threshold means what it says.
 """
 
+from typing import Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from naturalistic.arrays import as_real, column_blocks
@@ -12,7 +15,9 @@ TAILS = ("greater", "less", "two-sided")
 TIE = 64  # scores within this many roundings of each other are ties; ties count against the effect
 
 
-def p_values(observed, null, tail="greater"):
+def p_values(
+    observed: ArrayLike, null: ArrayLike, tail: Literal["greater", "less", "two-sided"] = "greater"
+) -> NDArray:
     """Return permutation p-values, ``(b + 1) / (m + 1)`` for each target from its own null.
 
     b of the m scores of the null are at least as extreme as the observed one (Phipson & Smyth 2010); so p is
@@ -51,7 +56,9 @@ def p_values(observed, null, tail="greater"):
     return p.reshape(observed.shape)[()]
 
 
-def max_statistic(observed, null, tail="greater"):
+def max_statistic(
+    observed: ArrayLike, null: ArrayLike, tail: Literal["greater", "less", "two-sided"] = "greater"
+) -> NDArray:
     """Return p-values corrected for all targets: each score against the null of the best target.
 
     Controls the probability of even one false positive (Nichols & Holmes 2002), whatever the correlation
@@ -88,7 +95,7 @@ def max_statistic(observed, null, tail="greater"):
     return p[()]
 
 
-def fdr(p, q=0.05, method="bh"):
+def fdr(p: ArrayLike, q: float = 0.05, method: Literal["bh", "by"] = "bh") -> tuple[NDArray, NDArray]:
     """Return which tests pass at false discovery rate ``q``, and the adjusted p-values.
 
     Benjamini & Hochberg (1995), or Benjamini & Yekutieli (2001), which holds under any dependence. Over all
@@ -132,13 +139,15 @@ def fdr(p, q=0.05, method="bh"):
     return adjusted <= q, adjusted
 
 
-def check_tail(tail):
+def check_tail(tail: Literal["greater", "less", "two-sided"]) -> None:
     """Raise a ValueError unless ``tail`` is one of the three names."""
     if tail not in TAILS:
         raise ValueError(f"tail is {tail!r}, expected one of {', '.join(map(repr, TAILS))}")
 
 
-def _check_null(observed, null, tail):
+def _check_null(
+    observed: ArrayLike, null: ArrayLike, tail: Literal["greater", "less", "two-sided"]
+) -> tuple[NDArray, NDArray, float]:
     """Return both as floating arrays and the relative difference of a tie, or raise a ValueError."""
     check_tail(tail)
     observed, null = as_real(observed, "observed"), as_real(null, "null")

@@ -32,21 +32,31 @@ and fit again: `naturalistic.encoding.fit.group_accuracy` does.
 
 import math
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from naturalistic.arrays import column_blocks, float_type
 from naturalistic.models.scoring import check_pair, correlation, unit_columns
-from naturalistic.parameters import check_seed, whole
+from naturalistic.parameters import Seed, check_seed, whole
 from naturalistic.runs import run_slices, shift_inside_runs
 
 LEFT_WITHOUT_WARNING = 0.8  # share of a run's rotations
 
 
-def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score=correlation):
+def circular_shift_null(
+    Y: ArrayLike,
+    Y_hat: ArrayLike,
+    runs: ArrayLike | None,
+    n_permutations: int,
+    min_shift: int,
+    seed: Seed = 0,
+    score: Callable[[NDArray, NDArray], NDArray] = correlation,
+) -> NDArray:
     """Return scores of predictions that are shifted circularly by a random amount in each run.
 
     No two permutations are alike and none is the observed alignment. If there are fewer shifts than
@@ -88,14 +98,18 @@ def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score
     return null.reshape(-1, *shape)
 
 
-def check_null_input(Y, Y_hat, runs, n_permutations):
+def check_null_input(
+    Y: ArrayLike, Y_hat: ArrayLike, runs: ArrayLike | None, n_permutations: int
+) -> tuple[NDArray, NDArray, tuple[int, ...], list[slice]]:
     """Return both arrays in two dimensions, the shape of a score, and the slices of the runs, or raise a ValueError."""
     Y, Y_hat, shape = check_pair(Y, Y_hat)
     whole("n_permutations", n_permutations, hint="1000 gives p of 0.001")
     return Y, Y_hat, shape, run_slices(runs, len(Y))
 
 
-def draw_shifts(runs, n_permutations, min_shift=1, seed=0, n_trs=None):
+def draw_shifts(
+    runs: ArrayLike | None, n_permutations: int, min_shift: int = 1, seed: Seed = 0, n_trs: int | None = None
+) -> NDArray:
     """Return circular shifts, one for each run, no two permutations alike and none the observed alignment.
 
     Parameters
@@ -141,7 +155,7 @@ def draw_shifts(runs, n_permutations, min_shift=1, seed=0, n_trs=None):
     return _draw_shifts([n - 2 * min_shift + 1 for n in lengths], n_permutations, seed) + min_shift
 
 
-def _draw_shifts(counts, n_permutations, seed):
+def _draw_shifts(counts: list[int], n_permutations: int, seed: Seed) -> NDArray:
     """Return different rows, column k from 0 to ``counts[k] - 1``; all rows if there are no more."""
     rng = np.random.default_rng(seed)
     total = math.prod(counts)
@@ -157,14 +171,14 @@ def _draw_shifts(counts, n_permutations, seed):
     return rng.integers(counts, size=(n_permutations, len(counts)))  # a repeat is next to impossible
 
 
-def _shifted_correlations(Y, Y_hat, slices, shifts):
+def _shifted_correlations(Y: NDArray, Y_hat: NDArray, slices: list[slice], shifts: NDArray) -> NDArray:
     """Return (n_permutations, n_targets) of r: the cross-correlation by FFT, summed over runs.
 
     Shifts keep the mean and the length of a column, so only the product of the two unit columns changes.
     """
     null = np.empty((len(shifts), Y.shape[1]), dtype=float_type(Y, Y_hat))
 
-    def fill(columns):
+    def fill(columns: slice) -> None:
         measured, constant = unit_columns(Y[:, columns])
         predicted, also_constant = unit_columns(Y_hat[:, columns])
         # float32 of unit columns: r is off by 2e-8 at most in 60,000 x 7,700, less than its own last digit
@@ -179,7 +193,7 @@ def _shifted_correlations(Y, Y_hat, slices, shifts):
     return null
 
 
-def _add_rotations(r, measured, predicted, shift):
+def _add_rotations(r: NDArray, measured: NDArray, predicted: NDArray, shift: NDArray) -> None:
     """Add the products of ``measured`` with ``predicted`` (n_trs, n) rotated by each of ``shift`` to ``r``."""
     n_trs = len(measured)
     circular = fft.next_fast_len(n_trs, real=True) == n_trs
@@ -194,7 +208,7 @@ def _add_rotations(r, measured, predicted, shift):
         r += lagged[shift - n_trs]
 
 
-def in_threads(work, blocks):
+def in_threads(work: Callable[[slice], None], blocks: list[slice]) -> None:
     """Call ``work(block)`` for each block of columns, side by side in as many threads as BLAS may use."""
     n_threads = 1
     if len(blocks) > 1:
@@ -207,7 +221,15 @@ def in_threads(work, blocks):
         list(pool.map(work, blocks))  # raises what a block raised
 
 
-def block_permutation_null(Y, Y_hat, runs, block, n_permutations, seed=0, score=correlation):
+def block_permutation_null(
+    Y: ArrayLike,
+    Y_hat: ArrayLike,
+    runs: ArrayLike | None,
+    block: int,
+    n_permutations: int,
+    seed: Seed = 0,
+    score: Callable[[NDArray, NDArray], NDArray] = correlation,
+) -> NDArray:
     """Return scores of predictions whose blocks of TRs are put in another order within each run.
 
     Every block is used once (no resampling). A run that ``block`` does not divide ends in a shorter block,
@@ -252,7 +274,7 @@ def block_permutation_null(Y, Y_hat, runs, block, n_permutations, seed=0, score=
     return null.reshape(-1, *shape)
 
 
-def _draw_orders(counts, n_permutations, seed):
+def _draw_orders(counts: list[int], n_permutations: int, seed: Seed) -> list[NDArray]:
     """Return (n_permutations, counts[k]) orders of blocks for each run; no two permutations are alike."""
     rng = np.random.default_rng(seed)
     total = math.prod(math.factorial(k) for k in counts) - 1
@@ -271,12 +293,14 @@ def _draw_orders(counts, n_permutations, seed):
     return np.split(np.stack(kept[:n_permutations]), np.cumsum(counts)[:-1], axis=1)
 
 
-def _reordered_correlations(Y, Y_hat, slices, block, orders):
+def _reordered_correlations(
+    Y: NDArray, Y_hat: NDArray, slices: list[slice], block: int, orders: list[NDArray]
+) -> NDArray:
     """Return (n_permutations, n_targets) of r, summed over products of blocks that are each taken once."""
     most = max(order.shape[1] for order in orders)
     null = np.empty((len(orders[0]), Y.shape[1]), dtype=float_type(Y, Y_hat))
 
-    def fill(columns):
+    def fill(columns: slice) -> None:
         """Put the null of some targets in its place."""
         measured, constant = unit_columns(Y[:, columns])
         predicted, also_constant = unit_columns(Y_hat[:, columns])
@@ -303,7 +327,7 @@ def _reordered_correlations(Y, Y_hat, slices, block, orders):
     return null
 
 
-def _block_products(measured, predicted, block):
+def _block_products(measured: NDArray, predicted: NDArray, block: int) -> tuple[NDArray, NDArray, NDArray]:
     """Return the products of measured places with predicted blocks, for (n_targets, n_trs) of one run.
 
     Three arrays: (place, block, n_targets) with places counted from the start of the run; the same with

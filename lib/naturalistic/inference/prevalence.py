@@ -14,6 +14,7 @@ at all is for `inference.shared_stimulus_test` to say.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from naturalistic.arrays import ShapeRepr, as_real
@@ -38,7 +39,14 @@ class Prevalence(ShapeRepr):
     low: np.ndarray
 
 
-def prevalence(n_significant, n_subjects, alpha=0.05, *, sensitivity=1.0, confidence=0.95):
+def prevalence(
+    n_significant: ArrayLike,
+    n_subjects: ArrayLike,
+    alpha: float = 0.05,
+    *,
+    sensitivity: float = 1.0,
+    confidence: float = 0.95,
+) -> Prevalence:
     """Return the prevalence of an effect from how many subjects show it, under a uniform prior.
 
     Parameters
@@ -77,7 +85,7 @@ def prevalence(n_significant, n_subjects, alpha=0.05, *, sensitivity=1.0, confid
     return Prevalence(estimate[()], np.where(n > 0, low, np.nan)[()])
 
 
-def _mass(k, n, alpha, sensitivity):
+def _mass(k: NDArray, n: NDArray, alpha: float, sensitivity: float) -> NDArray:
     """Return how much of Beta(k + 1, n - k + 1) lies from ``alpha`` to ``sensitivity``."""
     a, b = k + 1, n - k + 1
     below = special.betainc(a, b, sensitivity) - special.betainc(a, b, alpha)
@@ -85,7 +93,7 @@ def _mass(k, n, alpha, sensitivity):
     return np.where(k > n * (alpha + sensitivity) / 2, below, above)  # from the tail that is small, where it is exact
 
 
-def _quantile(k, n, alpha, sensitivity, q):
+def _quantile(k: NDArray, n: NDArray, alpha: float, sensitivity: float, q: float) -> NDArray:
     """Return the quantile of theta, which is Beta(k + 1, n - k + 1) cut off at ``alpha`` and ``sensitivity``."""
     a, b = k + 1, n - k + 1
     mass = _mass(k, n, alpha, sensitivity)
@@ -94,7 +102,7 @@ def _quantile(k, n, alpha, sensitivity, q):
     return np.where(k > n * (alpha + sensitivity) / 2, from_below, from_above)
 
 
-def _check_counts(n_significant, n_subjects):
+def _check_counts(n_significant: ArrayLike, n_subjects: ArrayLike) -> tuple[NDArray, NDArray]:
     """Return both counts as float arrays of one shape."""
     counts = as_real(n_significant, "n_significant"), as_real(n_subjects, "n_subjects")
     for x, name in zip(counts, ("n_significant", "n_subjects")):
@@ -111,7 +119,7 @@ def _check_counts(n_significant, n_subjects):
     return k.astype(np.float64), n.astype(np.float64)
 
 
-def _check_rates(alpha, sensitivity):
+def _check_rates(alpha: float, sensitivity: float) -> None:
     """Raise a ValueError unless a test with these rates tells people with the effect from those without."""
     if not 0 < alpha < sensitivity <= 1:
         raise ValueError(

@@ -5,11 +5,12 @@ signal with a large baseline scores as exactly as a z-scored one and memory does
 """
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_real, check_finite, column_blocks, float_type
 
 
-def correlation(Y, Y_hat):
+def correlation(Y: ArrayLike, Y_hat: ArrayLike) -> NDArray:
     """Return the Pearson correlation of each column of ``Y`` with the same column of ``Y_hat``.
 
     Parameters
@@ -37,7 +38,7 @@ def correlation(Y, Y_hat):
     return r.reshape(shape)[()]
 
 
-def r2(Y, Y_hat):
+def r2(Y: ArrayLike, Y_hat: ArrayLike) -> NDArray:
     """Return the coefficient of determination of each column, ``1 - sum((Y - Y_hat)^2) / sum((Y - mean)^2)``.
 
     Unlike the correlation it charges for a wrong scale and a wrong baseline; it is negative for a prediction
@@ -72,7 +73,7 @@ def r2(Y, Y_hat):
     return scores.reshape(shape)[()]
 
 
-def correlation_matrix(A, B):
+def correlation_matrix(A: ArrayLike, B: ArrayLike) -> NDArray:
     """Return the Pearson correlation of every column of ``A`` with every column of ``B``.
 
     One matrix product; for correlations between rows (patterns) pass the transposed arrays.
@@ -100,7 +101,8 @@ def correlation_matrix(A, B):
         )
     if len(A) < 2:
         raise ValueError(f"A and B have {len(A)} sample(s), expected 2 or more")
-    check_finite(A, "A"), check_finite(B, "B")
+    check_finite(A, "A")
+    check_finite(B, "B")
     r = np.empty((A.shape[1], B.shape[1]), dtype=float_type(A, B))
     left, constant = unit_columns(A)
     left = left.astype(r.dtype).T
@@ -112,7 +114,7 @@ def correlation_matrix(A, B):
     return r
 
 
-def unit_columns(X):
+def unit_columns(X: NDArray) -> tuple[NDArray, NDArray]:
     """Center each column and scale it to length 1, so that correlations become plain products.
 
     Parameters
@@ -135,7 +137,7 @@ def unit_columns(X):
     return X, constant
 
 
-def check_pair(Y, Y_hat):
+def check_pair(Y: ArrayLike, Y_hat: ArrayLike) -> tuple[NDArray, NDArray, tuple[int, ...]]:
     """Return ``Y`` and ``Y_hat`` as (n_samples, n_targets), and the shape of one score for each target.
 
     Raises
@@ -152,5 +154,6 @@ def check_pair(Y, Y_hat):
         )
     if len(Y) < 2:
         raise ValueError(f"Y and Y_hat have {len(Y)} sample(s), expected 2 or more: a score needs variation")
-    check_finite(Y, "Y"), check_finite(Y_hat, "Y_hat")
+    check_finite(Y, "Y")
+    check_finite(Y_hat, "Y_hat")
     return Y.reshape(len(Y), -1), Y_hat.reshape(len(Y), -1), Y.shape[1:]

@@ -8,6 +8,7 @@ import numpy as np
 from nilearn.datasets import fetch_surf_fsaverage, load_mni152_gm_template
 from nilearn.masking import compute_epi_mask
 from nilearn.surface import load_surf_mesh
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
@@ -20,7 +21,7 @@ GRAY = 0.3  # share of gray matter in the template from which on a place is gray
 NEAR = 4.0  # mm; a place of cortex lies no farther from the surface of the mean cortex
 
 
-def brain_mask(mean_volume, affine):
+def brain_mask(mean_volume: ArrayLike, affine: ArrayLike) -> NDArray:
     """Find the brain in a mean echo-planar image.
 
     The threshold is nilearn's (:func:`nilearn.masking.compute_epi_mask`, after T. Nichols: the emptiest place of the
@@ -58,7 +59,9 @@ def brain_mask(mean_volume, affine):
     return mask
 
 
-def cortex_mask(shape, affine, to_mni, brain=None, share=0.4):
+def cortex_mask(
+    shape: tuple[int, ...], affine: ArrayLike, to_mni: ArrayLike, brain: ArrayLike | None = None, share: float = 0.4
+) -> NDArray:
     """Mark the voxels that are cortex according to the template, on a subject's own grid.
 
     Cortex is what is gray in the MNI152 template and lies within 4 mm of the mean cortex of 40 people (fsaverage5:
@@ -113,7 +116,7 @@ def cortex_mask(shape, affine, to_mni, brain=None, share=0.4):
 
 
 @cache
-def _template_cortex():
+def _template_cortex() -> tuple[NDArray, NDArray]:
     """Return the cortex of the template, 1 or 0, on a grid of 2 mm, and its affine."""
     template = load_mni152_gm_template(resolution=2)
     gray = np.asarray(template.dataobj) > GRAY
@@ -124,7 +127,7 @@ def _template_cortex():
     return cortex, template.affine
 
 
-def _mean_cortex():
+def _mean_cortex() -> NDArray:
     """Return points (n_points, 3) in MNI152 mm on fsaverage5's white, middle and pial surfaces."""
     files, points = fetch_surf_fsaverage("fsaverage5"), []
     for side in ("left", "right"):

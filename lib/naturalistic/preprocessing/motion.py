@@ -15,10 +15,14 @@ signs, and turn about the origin of the scanner. Framewise displacement and regr
 Left alone: slice timing, the distortion of the image that motion changes, and signal lost through spin history.
 """
 
+from __future__ import annotations
+
 import warnings
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from naturalistic.preprocessing.masks import brain_mask
@@ -44,7 +48,7 @@ class _Target(NamedTuple):
     blur: np.ndarray  # standard deviation of the smoothing, in voxels
 
 
-def _motion_matrix(motion, center):
+def _motion_matrix(motion: ArrayLike, center: ArrayLike) -> NDArray:
     """Return the matrix (4, 4) that moves a point of the reference head, in mm, to where it lies in the volume.
 
     Parameters
@@ -64,19 +68,19 @@ def _motion_matrix(motion, center):
     return matrix
 
 
-def _motion_parameters(matrix, center):
+def _motion_parameters(matrix: NDArray, center: NDArray) -> NDArray:
     """Return the six parameters of a rigid ``matrix`` (4, 4): the inverse of :func:`_motion_matrix`."""
     R = matrix[:3, :3]
     rotations = np.arctan2(R[2, 1], R[2, 2]), -np.arcsin(np.clip(R[2, 0], -1, 1)), np.arctan2(R[1, 0], R[0, 0])
     return np.concatenate([matrix[:3, 3] - center + R @ center, rotations])
 
 
-def _grid_center(shape, affine):
+def _grid_center(shape: tuple[int, ...], affine: NDArray) -> NDArray:
     """Return the center (3,) in mm of a grid of ``shape``: the point about which the head is said to turn."""
     return affine[:3, :3] @ ((np.array(shape) - 1) / 2) + affine[:3, 3]
 
 
-def _stream(volumes, shape=None):
+def _stream(volumes: Any, shape: tuple[int, ...] | None = None) -> Iterator[NDArray]:
     """Yield each volume (x, y, z) as float32, checked; an array or proxy (x, y, z, n_trs) is read in blocks.
 
     ``shape`` is the grid expected; that of the first volume by default. A ValueError says which volume is wrong.
@@ -97,18 +101,20 @@ def _stream(volumes, shape=None):
         raise ValueError("volumes is empty, expected at least one volume (x, y, z)")
 
 
-def _blocks(volumes):
+def _blocks(volumes: Any) -> Iterator[NDArray]:
     for start in range(0, volumes.shape[3], BLOCK):
         block = np.asarray(volumes[..., start : start + BLOCK])
         yield from np.moveaxis(block, -1, 0)
 
 
-def _grid_points(mask):
+def _grid_points(mask: NDArray) -> NDArray:
     """Return the voxel indices of ``mask`` with a row of ones, (4, n_points)."""
     return np.vstack([np.array(np.nonzero(mask), dtype=np.float64), np.ones((1, mask.sum()))])
 
 
-def _sample(coefficients, matrix, points, affine, dtype=np.float64):
+def _sample(
+    coefficients: NDArray, matrix: NDArray, points: NDArray, affine: NDArray, dtype: type = np.float64
+) -> NDArray:
     """Return what the volume of these spline ``coefficients`` has where ``matrix`` (mm to mm) takes the ``points``."""
     to_voxels = np.linalg.inv(affine) @ matrix @ affine
     # "mirror" is what spline_filter takes to lie outside: another mode is wrong at the faces of the grid
@@ -117,7 +123,7 @@ def _sample(coefficients, matrix, points, affine, dtype=np.float64):
     )
 
 
-def _comparison_target(reference, affine, mask, smoothing):
+def _comparison_target(reference: NDArray, affine: ArrayLike, mask: ArrayLike, smoothing: float) -> _Target:
     """Return the :class:`_Target` for ``reference``: points of the brain and its rim, and their least squares.
 
     Parameters
@@ -164,7 +170,7 @@ def _comparison_target(reference, affine, mask, smoothing):
     return _Target(points, values, np.linalg.solve(images @ images.T, images), affine, center, blur)
 
 
-def _compared(mask, sizes):
+def _compared(mask: NDArray, sizes: NDArray) -> NDArray:
     """Return the points compared: the brain and a rim of SPACING mm, thinned to SPACING, off the faces of the grid."""
     near = ndimage.distance_transform_edt(~mask, sampling=sizes) <= max(SPACING, sizes.max())
     every = np.maximum(1, np.round(SPACING / sizes)).astype(int)
@@ -176,7 +182,7 @@ def _compared(mask, sizes):
     return near & kept & inner
 
 
-def _search(coefficients, target, start, name):
+def _search(coefficients: NDArray, target: _Target, start: NDArray, name: int) -> NDArray:
     """Return the rigid matrix (reference to volume, mm) found from ``start``; ``name`` is the volume's number.
 
     Volume and reference are compared up to a factor: sessions and receiver gains differ in brightness.
@@ -201,7 +207,9 @@ def _search(coefficients, target, start, name):
     return matrix
 
 
-def estimate_motion(volumes, reference, affine, mask=None, smoothing=5.0):
+def estimate_motion(
+    volumes: Any, reference: ArrayLike, affine: ArrayLike, mask: ArrayLike | None = None, smoothing: float = 5.0
+) -> NDArray:
     """Find where the head was in each volume, relative to ``reference``.
 
     Parameters
@@ -237,7 +245,7 @@ def estimate_motion(volumes, reference, affine, mask=None, smoothing=5.0):
     return np.array(found)
 
 
-def resample(volumes, motion, affine, mask=None):
+def resample(volumes: Any, motion: ArrayLike, affine: ArrayLike, mask: ArrayLike | None = None) -> NDArray:
     """Return the volumes as if the head had stayed where it was in the reference (cubic B-spline interpolation).
 
     Of the interpolations tried on a still head under simulated motion, the cubic leaves the least variance that
@@ -280,7 +288,9 @@ def resample(volumes, motion, affine, mask=None):
     return bold if mask is not None else np.moveaxis(bold.reshape(-1, *shape), 0, -1)
 
 
-def correct_motion(volumes, affine, mask, reference, smoothing=5.0):
+def correct_motion(
+    volumes: Any, affine: ArrayLike, mask: ArrayLike, reference: ArrayLike, smoothing: float = 5.0
+) -> tuple[NDArray, NDArray]:
     """Estimate motion and resample in one pass, one volume in memory at a time: one run, from file to matrix.
 
     Parameters
@@ -320,7 +330,7 @@ def correct_motion(volumes, affine, mask, reference, smoothing=5.0):
     return np.stack(bold), np.array(found)
 
 
-def framewise_displacement(motion, radius=50.0, runs=None):
+def framewise_displacement(motion: ArrayLike, radius: float = 50.0, runs: ArrayLike | None = None) -> NDArray:
     """Return how far the head moved since the volume before, in mm (Power et al. 2012, NeuroImage 59:2142).
 
     The sum of the absolute changes of the six parameters, rotations as arcs on a sphere of ``radius``.
@@ -353,7 +363,7 @@ def framewise_displacement(motion, radius=50.0, runs=None):
     return displacement
 
 
-def _check_motion(motion):
+def _check_motion(motion: ArrayLike) -> NDArray:
     motion = np.asarray(motion, dtype=np.float64)
     if motion.ndim != 2 or motion.shape[1] != 6:
         raise ValueError(f"motion has shape {motion.shape}, expected (n_trs, 6): translations in mm, rotations in rad")

@@ -2,6 +2,8 @@
 
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +30,7 @@ class VoxelCoordinates(ShapeRepr):
     voxel_size: float
 
 
-def movie_coordinates(movie, subject):
+def movie_coordinates(movie: Any, subject: str) -> VoxelCoordinates:
     """Return the MNI coordinates of each column of ``movie.bold(subject)``.
 
     The voxels are those of the subject's echo-planar images, so the reference image of the release is registered to
@@ -67,7 +69,7 @@ def movie_coordinates(movie, subject):
     return VoxelCoordinates(coordinates, float(abs(np.linalg.det(affine[:3, :3])) ** (1 / 3)))
 
 
-def _is_in_mni(path):
+def _is_in_mni(path: Path) -> bool:
     """Return whether the sidecar of an image says that it lies in MNI152 space."""
     sidecar = path.with_name(path.name.partition(".")[0] + ".json")
     return sidecar.is_file() and str(read_json(sidecar).get("SpatialReference", "")).startswith("MNI152")

@@ -7,12 +7,14 @@ run fMRIPrep reads its output instead, which is registered non-linearly and thro
 
 import itertools
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
 import SimpleITK as sitk
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_template
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from naturalistic.preprocessing.masks import brain_mask
@@ -25,7 +27,13 @@ GOOD, POOR = 0.9, 0.8  # Dice overlap of the brains: below, a warning and an err
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # SimpleITK's x and y point the other way
 
 
-def to_mni(mean_volume, affine, brain=None, t1w=None, t1w_affine=None):
+def to_mni(
+    mean_volume: ArrayLike,
+    affine: ArrayLike,
+    brain: ArrayLike | None = None,
+    t1w: ArrayLike | None = None,
+    t1w_affine: ArrayLike | None = None,
+) -> NDArray:
     """Find the affine that takes a subject's mm to MNI152 mm.
 
     The image is compared with nilearn's MNI152 template (T1-weighted, brain only) by mutual information (Mattes et
@@ -81,7 +89,7 @@ def to_mni(mean_volume, affine, brain=None, t1w=None, t1w_affine=None):
     return matrix
 
 
-def brain_overlap(brain, affine, to_mni):
+def brain_overlap(brain: ArrayLike, affine: ArrayLike, to_mni: ArrayLike) -> float:
     """Return the Dice overlap (0 to 1) of a subject's brain and the template's, inside the field of view.
 
     Parameters
@@ -107,7 +115,7 @@ def brain_overlap(brain, affine, to_mni):
     return 2 * float((ours & inside).sum()) / max(1, int(ours.sum() + (inside & seen).sum()))
 
 
-def _judge(overlap):
+def _judge(overlap: float) -> None:
     advice = "look at the mean volume and its brain mask, give brain or t1w, or read fMRIPrep's registration instead"
     if overlap < POOR:
         raise ValueError(f"no match with MNI152: the brains overlap {overlap:.2f}, expected {GOOD} or more; {advice}")
@@ -116,7 +124,7 @@ def _judge(overlap):
 
 
 @cache
-def _template():
+def _template() -> tuple[NDArray, NDArray, NDArray]:
     """Return the template, its brain mask and affine."""
     mask = load_mni152_brain_mask(resolution=RESOLUTION)
     inside = np.asarray(mask.dataobj) > 0.5
@@ -124,23 +132,23 @@ def _template():
     return template * inside, inside, mask.affine
 
 
-def _middle(mask, affine):
+def _middle(mask: NDArray, affine: NDArray) -> NDArray:
     """Return the center of mass (3,) of a mask in mm."""
     return affine[:3, :3] @ np.argwhere(mask).mean(axis=0) + affine[:3, 3]
 
 
-def _with_rim(mask, affine):
+def _with_rim(mask: NDArray, affine: NDArray) -> NDArray:
     return ndimage.distance_transform_edt(~mask, sampling=voxel_sizes(affine)) <= RIM
 
 
-def _carry(mask, affine, shape, to_mm):
+def _carry(mask: NDArray, affine: NDArray, shape: tuple[int, ...], to_mm: NDArray) -> NDArray:
     """Return a mask on another grid, whose voxel indices ``to_mm`` takes to the mm of ``affine``."""
     step = np.linalg.inv(affine) @ to_mm
     carried = ndimage.affine_transform(mask.astype(np.float32), step[:3, :3], step[:3, 3], output_shape=shape, order=1)
     return carried > 0.5
 
 
-def _even(volume, brain):
+def _even(volume: NDArray, brain: NDArray) -> NDArray:
     """Return the volume inside the brain, 0 outside, without the coil's slow change of brightness.
 
     The change is a polynomial of second degree in the logarithm: left in, it draws an affine several mm astray.
@@ -157,7 +165,13 @@ def _even(volume, brain):
     return even
 
 
-def _search(fixed, moving, moving_affine, centers, kinds=(sitk.Euler3DTransform, lambda: sitk.AffineTransform(3))):
+def _search(
+    fixed: tuple[NDArray, NDArray, NDArray],
+    moving: NDArray,
+    moving_affine: NDArray,
+    centers: tuple[NDArray, NDArray],
+    kinds: Sequence[Callable] = (sitk.Euler3DTransform, lambda: sitk.AffineTransform(3)),
+) -> NDArray:
     """Return the matrix (4, 4) from the mm of ``fixed`` to those of ``moving`` with the most mutual information.
 
     ``fixed`` is an image, its affine and the mask of what is compared; ``centers`` are the two brains' (3,), in mm;
@@ -199,7 +213,7 @@ def _search(fixed, moving, moving_affine, centers, kinds=(sitk.Euler3DTransform,
 
 
 @contextmanager
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     """Keep SimpleITK to one thread: the order of a sum is part of its rounding. Not every filter has its own switch."""
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
@@ -209,7 +223,7 @@ def _one_thread():
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
-def _image(array, affine):
+def _image(array: NDArray, affine: NDArray) -> sitk.Image:
     """Return a SimpleITK image of an array (x, y, z): it counts z first, and x and y the other way."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(np.transpose(array), dtype=np.float32))
     sizes, lps = voxel_sizes(affine), TO_LPS @ affine

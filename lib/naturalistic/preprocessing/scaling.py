@@ -1,12 +1,13 @@
 """One scale for all voxels: what a voxel's number means in a scanner differs from voxel to voxel and run to run."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.preprocessing.validation import check_bold
 from naturalistic.runs import run_slices
 
 
-def zscore(bold, runs=None):
+def zscore(bold: ArrayLike, runs: ArrayLike | None = None) -> NDArray:
     """Scale each voxel to mean 0 and standard deviation 1 inside each run; a constant voxel becomes 0.
 
     Parameters

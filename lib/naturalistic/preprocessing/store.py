@@ -5,17 +5,22 @@ removed, the dropped volumes are cut, and the rest is z-scored; each step inside
 already aligned: they begin at the mask.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
+from typing import Any, Literal
 
 import joblib
 import nibabel as nib
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from naturalistic.anatomy.surface import SPACING, midthickness_coordinates
@@ -23,6 +28,7 @@ from naturalistic.cache import cache_dir
 from naturalistic.datasets import scans as scans_of
 from naturalistic.datasets.images import silence_unseen
 from naturalistic.datasets.place import claimed
+from naturalistic.datasets.scans import Scan
 from naturalistic.intact import open_array, open_arrays, read_json
 from naturalistic.preprocessing.filters import cosine, running_median
 from naturalistic.preprocessing.masks import brain_mask, cortex_mask
@@ -36,7 +42,16 @@ RECIPE = 2  # raise it when the same scans and options give other numbers
 DRIFTS = {"median": running_median, "cosine": lambda bold, tr, window: cosine(bold, tr, 1 / window)}
 
 
-def prepare(scans, *, n_dropped=0, drift="median", window=240.0, region="cortex", folder=None, n_jobs=None):
+def prepare(
+    scans: Sequence[Scan],
+    *,
+    n_dropped: int = 0,
+    drift: Literal["median", "cosine"] = "median",
+    window: float = 240.0,
+    region: Literal["cortex", "brain"] = "cortex",
+    folder: str | Path | None = None,
+    n_jobs: int | None = None,
+) -> Prepared:
     """Preprocess a subject's scans, or open what was preprocessed before.
 
     Interrupted, it goes on with the runs that are not done. Peak memory is that of one run in each process.
@@ -83,7 +98,7 @@ def prepare(scans, *, n_dropped=0, drift="median", window=240.0, region="cortex"
     return open_prepared(place)
 
 
-def _check_request(scans, n_dropped, drift, window, region):
+def _check_request(scans: Sequence[Scan], n_dropped: int, drift: str, window: float, region: str) -> None:
     kinds = {(scan.subject, scan.space, scan.tr) for scan in scans}
     if len(kinds) != 1:
         raise ValueError(f"scans are of {len(kinds)} kinds {sorted(kinds)}, expected one subject, space and TR")
@@ -99,7 +114,7 @@ def _check_request(scans, n_dropped, drift, window, region):
         raise ValueError(f"region is {region!r}, expected 'cortex' or 'brain'")
 
 
-def _key(scans, options):
+def _key(scans: Sequence[Scan], options: dict[str, Any]) -> str:
     """Return a hash of what determines the result: the files (by size and time), the options, the recipe."""
     files = [path for scan in scans for path in (*scan.paths, scan.mask, scan.confounds) if path and path.is_file()]
     state = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
@@ -107,7 +122,7 @@ def _key(scans, options):
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _prepare(scans, options, part, n_jobs):
+def _prepare(scans: Sequence[Scan], options: dict[str, Any], part: Path, n_jobs: int) -> None:
     """Fill a folder: space first, then run after run, each marked when it is done."""
     space = _space(scans, options["region"], part)
     n_trs = [scan.n_trs - options["n_dropped"] for scan in scans]
@@ -137,7 +152,7 @@ def _prepare(scans, options, part, n_jobs):
     (part / "about.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 
-def _space(scans, region, part):
+def _space(scans: Sequence[Scan], region: str, part: Path) -> dict[str, Any]:
     """Return (and keep) reference, mask and registration of the subject's space."""
     kept = part / "space.npz"
     if not kept.is_file():
@@ -149,11 +164,11 @@ def _space(scans, region, part):
     return space | {"n_voxels": int(space["n_voxels"])}
 
 
-def _surface_space(scan):
+def _surface_space(scan: Scan) -> dict[str, Any]:
     return {"n_voxels": scans_of.vertices(scan).shape[1]}
 
 
-def _volume_space(scans, region):
+def _volume_space(scans: Sequence[Scan], region: str) -> dict[str, Any]:
     """Look at the first run: the volume all others are moved onto, what is brain, and where it lies in MNI152."""
     data, affine = scans_of.volumes(scans[0])
     reference = np.asarray(data[..., 0], dtype=np.float32)
@@ -179,7 +194,7 @@ def _volume_space(scans, region):
     }
 
 
-def _prepare_run(scan, space, options, part, k, start):
+def _prepare_run(scan: Scan, space: dict[str, Any], options: dict[str, Any], part: Path, k: int, start: int) -> None:
     """Preprocess one run into its rows of the file; its motion, written last, marks it as done."""
     if scan.is_surface:
         bold, motion = scans_of.vertices(scan), scans_of.confounds_motion(scan)
@@ -197,7 +212,7 @@ def _prepare_run(scan, space, options, part, k, start):
     os.replace(part / f"{k:03d}-motion.tmp", part / f"{k:03d}-motion.npy")
 
 
-def _masked(scan, data, affine, space):
+def _masked(scan: Scan, data: Any, affine: NDArray, space: dict[str, Any]) -> tuple[NDArray, NDArray | None]:
     """Return the voxels of the mask (n_trs, n_voxels), moved onto the reference if raw, and the motion."""
     if scan.space == "raw":
         try:
@@ -253,7 +268,7 @@ class Prepared:
     folder: Path
 
     @property
-    def coordinates(self):
+    def coordinates(self) -> NDArray:
         """Return the MNI152 mm of each voxel, or vertex of fsaverage5: (n_voxels, 3); a ValueError on other meshes."""
         if self.mask is None:
             if self.space != "fsaverage5":
@@ -263,16 +278,16 @@ class Prepared:
         return np.argwhere(self.mask) @ matrix[:3, :3].T + matrix[:3, 3]
 
     @property
-    def voxel_size(self):
+    def voxel_size(self) -> float:
         """Return the edge of a cube of a voxel's volume, or the spacing of vertices, mm."""
         return SPACING if self.mask is None else float(abs(np.linalg.det(self.affine[:3, :3])) ** (1 / 3))
 
-    def motion_of(self, run):
+    def motion_of(self, run: str) -> NDArray | None:
         """Return the motion of a whole run, the dropped volumes too (n_trs, 6), mm and rad; None if unknown."""
         motion = open_array(self.folder / f"{self.run_names.index(run):03d}-motion.npy", _again(self.folder))
         return None if np.isnan(motion).any() else motion
 
-    def select(self, start):
+    def select(self, start: str) -> tuple[NDArray, NDArray, tuple[str, ...]]:
         """Return the runs whose names begin with ``start``.
 
         Parameters
@@ -300,7 +315,7 @@ class Prepared:
         adjacent = last - first + 1 == rows.sum()
         return (self.bold[first : last + 1] if adjacent else self.bold[rows]), self.runs[rows], names
 
-    def image(self, values):
+    def image(self, values: ArrayLike) -> nib.Nifti1Image:
         """Return values (n_voxels,) as a NIfTI image in MNI152 space, NaN outside of the mask; no image of a surface.
 
         Raises
@@ -315,7 +330,7 @@ class Prepared:
         return nib.Nifti1Image(volume, self.to_mni @ self.affine)
 
 
-def open_prepared(place):
+def open_prepared(place: Path) -> Prepared:
     """Open a folder that `store.prepare` finished.
 
     Raises
@@ -343,5 +358,5 @@ def open_prepared(place):
     )
 
 
-def _again(place):
+def _again(place: Path) -> str:
     return f"delete {place} and prepare the subject again"

@@ -10,11 +10,13 @@ The first call in a process compiles or loads a few functions (numba), which tak
 """
 
 import itertools
+from collections.abc import Sequence
 from fractions import Fraction
 
 import joblib
 import librosa
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from naturalistic.features import stored
@@ -44,7 +46,15 @@ SIZES = {
 }
 
 
-def acoustic(waveforms, sample_rate, *, cache=True, progress=True, n_jobs=1, allow_low_rate=False):
+def acoustic(
+    waveforms: ArrayLike | Sequence[ArrayLike],
+    sample_rate: float,
+    *,
+    cache: bool = True,
+    progress: bool = True,
+    n_jobs: int = 1,
+    allow_low_rate: bool = False,
+) -> dict[str, NDArray]:
     """Return descriptors of clips.
 
     Parameters
@@ -96,7 +106,7 @@ def acoustic(waveforms, sample_rate, *, cache=True, progress=True, n_jobs=1, all
     return {name: part[0] if single else part for name, part in zip(SIZES, parts)}
 
 
-def log_mel(waveform, sample_rate, n_mels=_MELS, step=0.02):
+def log_mel(waveform: ArrayLike, sample_rate: float, n_mels: int = _MELS, step: float = 0.02) -> NDArray:
     """Return the log-mel spectrogram of a clip.
 
     Parameters
@@ -126,7 +136,7 @@ def log_mel(waveform, sample_rate, n_mels=_MELS, step=0.02):
     return np.ascontiguousarray(_decibel(librosa.feature.melspectrogram(S=power, sr=RATE, n_mels=n_mels)).T)
 
 
-def acoustic_frames(waveform, sample_rate, step=1.5):
+def acoustic_frames(waveform: ArrayLike, sample_rate: float, step: float = 1.5) -> dict[str, NDArray]:
     """Return features of a clip on a grid of time steps, for encoding models.
 
     Parameters
@@ -167,7 +177,7 @@ def acoustic_frames(waveform, sample_rate, step=1.5):
     }
 
 
-def _sound(waveform, sample_rate):
+def _sound(waveform: ArrayLike, sample_rate: float) -> NDArray:
     """Return one clip, checked, at `RATE`."""
     clips, single = check_waveforms(waveform, sample_rate)
     if not single:
@@ -175,7 +185,7 @@ def _sound(waveform, sample_rate):
     return resample(clips[0], sample_rate, RATE)
 
 
-def _check_duration(clips, sample_rate, least):
+def _check_duration(clips: list[NDArray], sample_rate: float, least: float) -> None:
     if (n_samples := min(map(len, clips))) < least * sample_rate:
         raise ValueError(
             f"waveforms has clips of {n_samples / sample_rate:g} s, expected at least {least:g} s: onsets and "
@@ -183,12 +193,12 @@ def _check_duration(clips, sample_rate, least):
         )
 
 
-def _decibel(power):
+def _decibel(power: NDArray) -> NDArray:
     """Return power in dB, float32."""
     return librosa.power_to_db(power, ref=1.0, amin=_TINY, top_db=_RANGE).astype(np.float32)
 
 
-def _frames(sound):
+def _frames(sound: NDArray) -> dict[str, NDArray]:
     """Return features of each frame, a dict of arrays (n_frames, n), from one spectrogram."""
     size = np.abs(librosa.stft(sound, n_fft=_FFT, hop_length=STEP))
     power, how = size**2, {"sr": RATE}
@@ -211,7 +221,7 @@ def _frames(sound):
     return {name: values.T for name, values in features.items()}
 
 
-def _describe(clip, sample_rate):
+def _describe(clip: NDArray, sample_rate: float) -> NDArray:
     """Return the numbers of a clip in the order of `SIZES`."""
     sound = resample(clip, sample_rate, RATE)
     frames = _frames(sound)
@@ -232,7 +242,15 @@ def _describe(clip, sample_rate):
     return np.concatenate([np.asarray(values[name], np.float32) for name in SIZES])
 
 
-def acoustic_steps(waveforms, sample_rate, step=1.5, *, cache=True, progress=True, n_jobs=1):
+def acoustic_steps(
+    waveforms: ArrayLike | Sequence[ArrayLike],
+    sample_rate: float,
+    step: float = 1.5,
+    *,
+    cache: bool = True,
+    progress: bool = True,
+    n_jobs: int = 1,
+) -> NDArray:
     """Return acoustic features of clips, step by step: `acoustic.acoustic_frames`, side by side.
 
     Parameters
@@ -276,10 +294,10 @@ def acoustic_steps(waveforms, sample_rate, step=1.5, *, cache=True, progress=Tru
     return np.stack([features[k] for k in range(len(clips))])
 
 
-def _step_keys(clips, sample_rate, step):
+def _step_keys(clips: list[NDArray], sample_rate: float, step: float) -> list[str]:
     return [stored.key("acoustic steps", _STEPS_RECIPE, float(sample_rate), float(step), clip) for clip in clips]
 
 
-def _steps(clip, sample_rate, step, n_steps):
+def _steps(clip: NDArray, sample_rate: float, step: float, n_steps: int) -> NDArray:
     """Return the features of one clip (n_steps, 88)."""
     return np.concatenate(list(acoustic_frames(clip, sample_rate, step).values()), axis=1)[:n_steps]

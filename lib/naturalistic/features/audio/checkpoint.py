@@ -5,6 +5,7 @@ import hashlib
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
@@ -23,7 +24,7 @@ _PICKLED = ("pytorch_model*.bin",)  # read by torch.load(weights_only=True), whi
 _EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the second as of transformers 5, for a processor
 
 
-def locate(name, revision=None):
+def locate(name: str | Path, revision: str | None = None) -> Path:
     """Return the folder of a checkpoint, downloaded if it is a hub id that is not in the local cache.
 
     Parameters
@@ -58,7 +59,7 @@ def locate(name, revision=None):
     return _check_files(_download(str(name), revision))
 
 
-def _download(name, revision):
+def _download(name: str, revision: str | None) -> Path:
     try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
         if not _weights(folder):
@@ -81,11 +82,11 @@ def _download(name, revision):
         ) from error
 
 
-def _weights(folder):
+def _weights(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors")) or sorted(folder.glob(_PICKLED[0]))
 
 
-def _check_files(folder):
+def _check_files(folder: Path) -> Path:
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} has no config.json, expected a folder written by save_pretrained")
     if not _weights(folder):
@@ -93,7 +94,7 @@ def _check_files(folder):
     return folder
 
 
-def kind(folder):
+def kind(folder: Path) -> tuple[str | None, str]:
     """Return the ``model_type`` of a checkpoint and a description of it for messages; None and it if there is none.
 
     Raises
@@ -108,7 +109,9 @@ def kind(folder):
     return config.get("model_type"), f"a checkpoint of model_type {config.get('model_type')!r} ({classes})"
 
 
-def prepare(source, name, revision, device, dtype, wanted, class_name):
+def prepare(
+    source: str | Path, name: str | None, revision: str | None, device: str, dtype: str, wanted: str, class_name: str
+) -> tuple[Path, str, str, str]:
     """Check what a loader was given and fetch its checkpoint.
 
     Returns
@@ -128,7 +131,7 @@ def prepare(source, name, revision, device, dtype, wanted, class_name):
     return folder, name, device, number_format
 
 
-def check_kind(folder, name, wanted, class_name):
+def check_kind(folder: Path, name: str | Path, wanted: str, class_name: str) -> None:
     """Check that a folder holds a checkpoint of the ``model_type`` ``wanted``.
 
     Raises
@@ -144,7 +147,7 @@ def check_kind(folder, name, wanted, class_name):
         )
 
 
-def load_network(folder, cls, name, device):
+def load_network(folder: Path, cls: Any, name: str | Path, device: str) -> Any:
     """Return a network of the class ``cls`` in evaluation mode, float32, from weights only.
 
     Raises
@@ -175,7 +178,7 @@ def load_network(folder, cls, name, device):
     return network.eval().requires_grad_(False).to(device)
 
 
-def tokenizer_of(folder, name):
+def tokenizer_of(folder: Path, name: str | Path) -> Any:
     """Return the tokenizer of a folder, silently; see `tokenizer_files.load_tokenizer`.
 
     Raises
@@ -187,7 +190,7 @@ def tokenizer_of(folder, name):
         return load_tokenizer(folder, str(name))
 
 
-def extractor_of(folder, cls, name):
+def extractor_of(folder: Path, cls: Any, name: str) -> Any:
     """Return the feature extractor of a folder, which says how sound is turned into what a network hears.
 
     Parameters
@@ -221,7 +224,7 @@ def extractor_of(folder, cls, name):
         return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def digest(network, *extra):
+def digest(network: Any, *extra: Any) -> str:
     """Return a hash (hex) of a network's parameters and configuration, and of anything else that JSON can write.
 
     Parameters

@@ -7,11 +7,13 @@ cache are here, once.
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from naturalistic.features import stored
@@ -57,22 +59,30 @@ class Embedder:
     device: str = "cpu"
     batch_size: int = 8
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Check what a reader may have chosen."""
         check_times(self.window, self.hop)
         whole("batch_size", self.batch_size, hint="windows that go through the model at once")
 
     @property
-    def has_text(self):
+    def has_text(self) -> bool:
         """Whether there is a text tower."""
         return self.text_tower is not None
 
     @functools.cached_property
-    def _identity(self):
+    def _identity(self) -> tuple[Any, ...]:
         identity = self.identity() if callable(self.identity) else self.identity
         return (_RECIPE, identity, self.sample_rate, self.dim)
 
-    def embed(self, waveforms, sample_rate, *, cache=True, progress=True, allow_low_rate=False):
+    def embed(
+        self,
+        waveforms: ArrayLike | Sequence[ArrayLike],
+        sample_rate: float,
+        *,
+        cache: bool = True,
+        progress: bool = True,
+        allow_low_rate: bool = False,
+    ) -> NDArray:
         """Return the vectors of the windows of clips.
 
         Parameters
@@ -117,11 +127,19 @@ class Embedder:
         self._run(clips, sample_rate, vectors, todo, keys, progress)
         return vectors[0] if single else vectors
 
-    def _run(self, clips, sample_rate, vectors, todo, keys, progress):
+    def _run(
+        self,
+        clips: list[NDArray],
+        sample_rate: float,
+        vectors: NDArray,
+        todo: Sequence[int],
+        keys: Sequence[str | None],
+        progress: bool,
+    ) -> None:
         """Fill in ``vectors`` of the clips ``todo``, in batches of windows of all of them; keep a clip when whole."""
         count = vectors.shape[1]
 
-        def windows():
+        def windows() -> Iterator[tuple[int, int, NDArray]]:
             for k in todo:
                 sound = resample(clips[k], sample_rate, self.sample_rate)
                 for i, window in enumerate(cut(sound, self.sample_rate, count, self.window, self.hop)):
@@ -141,7 +159,7 @@ class Embedder:
                 bar.update(len(batch))
 
     @torch.inference_mode()
-    def _pass(self, tower, batch):
+    def _pass(self, tower: Callable, batch: Any) -> NDArray:
         """Return the float32 array of what a tower gives, checked."""
         out = tower(batch)
         out = out.float().cpu().numpy() if isinstance(out, torch.Tensor) else np.asarray(out, np.float32)
@@ -153,7 +171,7 @@ class Embedder:
             )
         return out
 
-    def embed_text(self, sentences, *, cache=True):
+    def embed_text(self, sentences: Sequence[str], *, cache: bool = True) -> NDArray:
         """Return the vectors of sentences, in the space of `embed`.
 
         Parameters
@@ -190,14 +208,14 @@ class Embedder:
         return vectors
 
 
-def _fill(vectors, k, found):
+def _fill(vectors: NDArray, k: int, found: NDArray | None) -> bool:
     """Put what was found in the cache in its place; return whether there was anything."""
     if found is not None:
         vectors[k] = found
     return found is not None
 
 
-def _check_sentences(sentences):
+def _check_sentences(sentences: Any) -> list[str]:
     """Return the sentences as a list."""
     if isinstance(sentences, str):
         raise TypeError(f"sentences is the string {sentences[:40]!r}, expected a list of them: [{sentences[:40]!r}]")

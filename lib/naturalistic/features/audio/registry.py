@@ -21,6 +21,7 @@ mini-ssl   comes with the package          w2v-BERT     192    5 s      7
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from naturalistic import simulated
 from naturalistic.features import devices
@@ -56,7 +57,17 @@ MODELS = {
 }
 
 
-def load(name, device="cpu", batch_size=None, dtype=None, *, window=None, hop=None, revision=None, **options):
+def load(
+    name: str | Path,
+    device: str = "cpu",
+    batch_size: int | None = None,
+    dtype: Literal["auto", "float32", "float16"] | None = None,
+    *,
+    window: float | None = None,
+    hop: float | None = None,
+    revision: str | None = None,
+    **options: Any,
+) -> Embedder:
     """Return the embedder of that name.
 
     Parameters
@@ -110,7 +121,7 @@ def load(name, device="cpu", batch_size=None, dtype=None, *, window=None, hop=No
     return loader(**sources, device=device, **options)
 
 
-def _recognize(folder, name):
+def _recognize(folder: str | Path, name: str | Path) -> Entry:
     """Return the entry that loads a checkpoint."""
     model_type, description = checkpoint.kind(Path(folder))
     for entry in MODELS.values():

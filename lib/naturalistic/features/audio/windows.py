@@ -8,10 +8,13 @@ TR the line between the two middles around its own. The mean of all windows that
 blurred: with windows of 10 s it reaches 10 s to either side.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import soxr
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_floats
 from naturalistic.runs import check_runs, run_slices
@@ -23,12 +26,12 @@ MAX_CHANNELS = 8
 UNEQUAL = 2  # samples by which rounding of their ends may make clips of one duration differ
 
 
-def _exact(seconds):
+def _exact(seconds: Any) -> Fraction:
     """Return the decimal that is written, not its binary neighbor: 0.1 is a tenth."""
     return Fraction(str(seconds))
 
 
-def check_times(window, hop):
+def check_times(window: float, hop: float) -> None:
     """Check a window and a hop.
 
     Raises
@@ -42,7 +45,7 @@ def check_times(window, hop):
             raise ValueError(f"{name} is {value!r}, expected a positive number of seconds")
 
 
-def n_windows(n_samples, sample_rate, window, hop):
+def n_windows(n_samples: int, sample_rate: float, window: float, hop: float) -> int:
     """Return how many whole windows a clip has.
 
     Parameters
@@ -68,12 +71,12 @@ def n_windows(n_samples, sample_rate, window, hop):
     return int(spare // _exact(hop)) + 1 if spare >= 0 else 0
 
 
-def window_starts(count, sample_rate, hop):
+def window_starts(count: int, sample_rate: float, hop: float) -> list[int]:
     """Return the first sample of each of ``count`` windows: the one nearest to its time, a list of int."""
     return [round(k * _exact(hop) * _exact(sample_rate)) for k in range(count)]
 
 
-def cut(waveform, sample_rate, count, window, hop):
+def cut(waveform: NDArray, sample_rate: float, count: int, window: float, hop: float) -> NDArray:
     """Return windows of a clip.
 
     Parameters
@@ -99,14 +102,14 @@ def cut(waveform, sample_rate, count, window, hop):
     return np.stack([waveform[start : start + length] for start in starts])
 
 
-def resample(waveform, sample_rate, new_rate):
+def resample(waveform: ArrayLike, sample_rate: float, new_rate: float) -> NDArray:
     """Return a clip (n_samples,) at another rate (Hz), float32, by soxr's "HQ"; itself if the rate is the same."""
     if sample_rate == new_rate:
         return np.ascontiguousarray(waveform, np.float32)
     return soxr.resample(np.ascontiguousarray(waveform, np.float32), sample_rate, new_rate)
 
 
-def check_rate(sample_rate, allow_low_rate=False):
+def check_rate(sample_rate: float, allow_low_rate: bool = False) -> None:
     """Check a sample rate.
 
     Raises
@@ -125,7 +128,9 @@ def check_rate(sample_rate, allow_low_rate=False):
         )
 
 
-def check_waveforms(waveforms, sample_rate, *, allow_low_rate=False):
+def check_waveforms(
+    waveforms: ArrayLike | Sequence[ArrayLike], sample_rate: float, *, allow_low_rate: bool = False
+) -> tuple[list[NDArray], bool]:
     """Check clips of mono sound.
 
     Parameters
@@ -162,7 +167,7 @@ def check_waveforms(waveforms, sample_rate, *, allow_low_rate=False):
     return clips, single
 
 
-def _split(waveforms):
+def _split(waveforms: Any) -> tuple[NDArray, bool]:
     """Return the clips of an array, and whether it is a clip by itself."""
     clips = np.asarray(waveforms)
     _check_samples_type(clips.dtype)
@@ -178,7 +183,7 @@ def _split(waveforms):
     return clips, single
 
 
-def _each(waveforms):
+def _each(waveforms: Any) -> list[NDArray]:
     """Return the clips of a list."""
     clips = [np.asarray(clip) for clip in waveforms]
     for k, clip in enumerate(clips):
@@ -199,7 +204,7 @@ def _each(waveforms):
     return clips
 
 
-def _check_samples_type(dtype):
+def _check_samples_type(dtype: np.dtype) -> None:
     if dtype.kind in "iu":
         scale = f"divide by {2 ** (8 * dtype.itemsize - 1)}" if dtype.kind == "i" else "subtract the middle, divide"
         raise TypeError(
@@ -210,7 +215,7 @@ def _check_samples_type(dtype):
         raise TypeError(f"waveforms has samples of {dtype}, expected floats of full scale 1")
 
 
-def _check_samples(clips):
+def _check_samples(clips: list[NDArray]) -> None:
     """Check for what no embedding is meant for."""
     silent, broken, loud = [], [], []
     for k, clip in enumerate(clips):
@@ -239,14 +244,21 @@ def _check_samples(clips):
         )
 
 
-def _some(numbers):
+def _some(numbers: list[int]) -> str:
     listed = ", ".join(map(str, numbers[:5])) + (" ..." if len(numbers) > 5 else "")
     return f"{len(numbers)} clip{'s' if len(numbers) > 1 else ''} (index {listed})"
 
 
-
-
-def clips_on_trs(vectors, clip_of_tr, runs, window, hop=1.5, *, tr=1.5, clip=15.0):
+def clips_on_trs(
+    vectors: ArrayLike,
+    clip_of_tr: ArrayLike,
+    runs: ArrayLike | None,
+    window: float,
+    hop: float = 1.5,
+    *,
+    tr: float = 1.5,
+    clip: float = 15.0,
+) -> NDArray:
     """Return the vector of the music at each TR, before any delay.
 
     Linear between the middles of windows; before the first middle of a clip and after its last the nearest window
@@ -291,14 +303,14 @@ def clips_on_trs(vectors, clip_of_tr, runs, window, hop=1.5, *, tr=1.5, clip=15.
     return on_trs[played].reshape(-1, vectors.shape[2])
 
 
-def window_weights(count, window, hop, per_clip, tr):
+def window_weights(count: int, window: float, hop: float, per_clip: int, tr: float) -> NDArray:
     """Return what each TR of a clip takes of each window: (per_clip, count), rows sum to 1."""
     middles = np.arange(count) * hop + window / 2
     times = (np.arange(per_clip) + 0.5) * tr
     return np.stack([np.interp(times, middles, row) for row in np.eye(count)], axis=1)
 
 
-def _trs_of_clip(clip, tr):
+def _trs_of_clip(clip: float, tr: float) -> int:
     check_times(clip, tr)
     per_clip = round(clip / tr)
     if abs(per_clip * tr - clip) > 1e-6 * tr:
@@ -306,7 +318,7 @@ def _trs_of_clip(clip, tr):
     return per_clip
 
 
-def _check_vectors(vectors, window, hop, clip):
+def _check_vectors(vectors: NDArray, window: float, hop: float, clip: float) -> None:
     """Check that vectors are of windows inside a clip."""
     check_times(window, hop)
     if vectors.ndim != 3 or not vectors.size:
@@ -325,7 +337,7 @@ def _check_vectors(vectors, window, hop, clip):
         raise ValueError(f"vectors of {len(bad)} clip(s) are not finite, the first is clip {bad[0]}: embed them again")
 
 
-def _played(clip_of_tr, runs, per_clip):
+def _played(clip_of_tr: NDArray, runs: ArrayLike | None, per_clip: int) -> NDArray:
     """Return the clips in the order in which they are played, each run being of whole clips."""
     runs = check_runs(runs, len(clip_of_tr))
     for s in run_slices(runs, len(clip_of_tr)):
