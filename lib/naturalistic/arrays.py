@@ -1,4 +1,4 @@
-"""Arrays of numbers: checked types, and sums in float64 on blocks of columns, whatever format comes in."""
+"""Arrays: checked types, and float64 sums on blocks of columns in any number format."""
 
 import dataclasses
 from typing import Any
@@ -10,7 +10,7 @@ BLOCK = 2**21  # numbers held in float64 at once: 16 MiB an array
 
 
 def column_blocks(n_rows: int, n_columns: int) -> list[slice]:
-    """Return slices of columns, each of which holds about ``BLOCK`` numbers."""
+    """Return slices of columns with about ``BLOCK`` numbers each."""
     step = max(1, BLOCK // max(n_rows, 1))
     return [slice(start, min(start + step, n_columns)) for start in range(0, n_columns, step)]
 
@@ -22,7 +22,7 @@ def float_type(*arrays: ArrayLike) -> np.dtype:
 
 
 def mean_and_sd(X: NDArray) -> tuple[NDArray, NDArray]:
-    """Return the mean and the standard deviation of each column, summed in float64 whatever comes in.
+    """Return the mean and standard deviation of each column, summed in float64.
 
     In float32 a sum over thousands of TRs of a feature with a large baseline loses the feature; in float16 it is inf.
 
@@ -52,7 +52,9 @@ def mean_and_sd(X: NDArray) -> tuple[NDArray, NDArray]:
 
 
 def as_real(X: ArrayLike, name: str, each: str = "element") -> NDArray:
-    """Return ``X`` as an array of real numbers in a format to compute in; all borders of the library convert by this.
+    """Return ``X`` as an array of real numbers in a format to compute in.
+
+    All borders of the library convert by this.
 
     Parameters
     ----------
@@ -82,13 +84,18 @@ def as_real(X: ArrayLike, name: str, each: str = "element") -> NDArray:
 
 
 def as_floats(X: ArrayLike, name: str, each: str = "element") -> NDArray:
-    """Return ``X`` as float32 if it comes in float32 or float16, and as float64 otherwise; see `as_real`."""
+    """Return ``X`` as float32 if it is float32 or float16, else as float64.
+
+    See `as_real`.
+    """
     X = as_real(X, name, each)
     return X.astype(float_type(X), copy=False)
 
 
 def as_stored(X: ArrayLike, name: str, each: str = "element") -> NDArray:
-    """Return ``X`` as an array of real numbers in the format in which it came, for what is read block by block.
+    """Return ``X`` as an array of real numbers in its own format.
+
+    For arrays that are read block by block.
 
     Parameters and errors are those of `as_real`.
     """
@@ -121,7 +128,10 @@ def _check_alike(X: Any, name: str, each: str) -> None:
 
 
 def check_finite(X: NDArray, name: str) -> None:
-    """Raise a ValueError that counts the NaN or infinite values of ``X`` and gives the first index."""
+    """Raise an error if ``X`` has NaN or infinite values.
+
+    The ValueError counts them and gives the first index.
+    """
     with np.errstate(all="ignore"):
         if np.isfinite(np.sum(X, dtype=np.float64)):  # one pass and no copy in the usual case
             return
@@ -135,7 +145,7 @@ def check_finite(X: NDArray, name: str) -> None:
 
 
 class ShapeRepr:
-    """Base of frozen dataclasses of results: the ``repr`` prints names, types and shapes, not the numbers.
+    """Base of frozen result dataclasses: ``repr`` prints names and shapes.
 
     A subclass is decorated with ``@dataclass(frozen=True, repr=False)``.
     """

@@ -1,4 +1,4 @@
-"""The command ``naturalistic``: fetch published data, simulate small data in their layouts, say what is there.
+"""The command ``naturalistic``: fetch, simulate, train, doctor.
 
 Exit status: 0 done, 1 it failed on the way, 2 what was asked for is not possible, 130 stopped with Ctrl-C.
 """
@@ -18,7 +18,7 @@ from naturalistic.datasets.plan import RequestError
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_fetch(asked: argparse.Namespace) -> None:
-    """Fetch a data set and say where it is."""
+    """Fetch a data set and print its folder."""
     from naturalistic.datasets.fetch import fetch, plan_of  # slow to import, as is what other commands need
 
     choices = ("subjects", "runs", "parts", "subset", "keep")
@@ -68,7 +68,7 @@ def run_fetch(asked: argparse.Namespace) -> None:
 
 
 def run_simulate(asked: argparse.Namespace) -> None:
-    """Simulate a data set and say where it is."""
+    """Simulate a data set and print its folder."""
     simulation = _simulation()
     options = {key: value for key in asked.options if (value := getattr(asked, key)) is not None}
     if not Path(asked.to).exists():  # one that is there may be whole, and on a disk that can only be read
@@ -91,7 +91,7 @@ def _simulation(module: str = "") -> Any:
 
 
 def run_train(asked: argparse.Namespace) -> None:
-    """Train a small model of simulated music, and say what it can do."""
+    """Train a small model of simulated music, and print its card."""
     train = _simulation("training.cards").train
 
     size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(asked, key)) is not None}
@@ -103,7 +103,7 @@ def run_train(asked: argparse.Namespace) -> None:
 
 
 def run_doctor(asked: argparse.Namespace) -> int:
-    """Say what is installed and found; return 1 if the default book cannot be built."""
+    """Report what is installed; return 1 if the default book cannot be built."""
     from naturalistic.doctor import examine, report
 
     absent = [folder for folder in asked.data if not Path(folder).expanduser().is_dir()]

@@ -80,7 +80,9 @@ def checked(
 
 
 def some_of(name: str, value: Iterable[str], known: Sequence[str], *, note: str = "") -> list[str]:
-    """Return the names that an argument asks for, in their order, read once: a generator is empty the second time.
+    """Return the names in an argument, in their order.
+
+    It is read once: a generator is empty the second time.
 
     Parameters
     ----------
@@ -147,7 +149,10 @@ def _read(x: Any, of: type) -> Any:
 
 
 def is_whole(value: Any) -> bool:
-    """Say whether a value is a whole number in any number format: 3, 3.0, 1e3, np.int64(3); not True, not "3"."""
+    """Return whether a value is a whole number in any number format.
+
+    3, 3.0, 1e3 and np.int64(3) are; True and "3" are not.
+    """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
@@ -158,7 +163,9 @@ def is_whole(value: Any) -> bool:
 def whole(
     name: str, value: Any, least: int | None = 1, most: int | None = None, *, hint: str = "", optional: bool = False
 ) -> Any:
-    """Return a count as an int; every public function that takes one calls this before it works.
+    """Return a count as an int, after checking it.
+
+    Every public function that takes a count calls this first.
 
     Parameters
     ----------
@@ -198,7 +205,7 @@ def whole(
 
 
 def check_seed(seed: Any, name: str = "seed") -> Any:
-    """Return a seed that `numpy.random.default_rng` takes, or raise a ValueError that names the argument.
+    """Return a seed for `numpy.random.default_rng`, after checking it.
 
     Parameters
     ----------
@@ -217,7 +224,7 @@ def check_seed(seed: Any, name: str = "seed") -> Any:
 
 
 def check_jobs(n_jobs: int | None, name: str = "n_jobs") -> int | None:
-    """Return a number of processes as joblib takes it: a whole number but 0 (-1: all cores), or None."""
+    """Return a number of processes for joblib: not 0, -1 for all cores, or None."""
     if n_jobs is None or (is_whole(n_jobs) and n_jobs != 0):
         return None if n_jobs is None else int(n_jobs)
     raise ValueError(f"{name} is {n_jobs!r}, expected a whole number of processes, -1 for all cores, or None")

@@ -1,4 +1,4 @@
-"""Runs: where one recording stops and the next begins.
+"""Runs: ids of samples as slices, and shifts inside them.
 
 Every function of this library that shifts, filters, scales, splits or permutes takes ``runs``, one id a
 sample, and works inside one run at a time. This module is the only place that turns ids into slices.
@@ -44,7 +44,7 @@ def check_runs(runs: ArrayLike | None, n_trs: int) -> NDArray:
 
 
 def run_slices(runs: ArrayLike | None, n_trs: int | None = None) -> list[slice]:
-    """Return one slice for each run, in the order in which the runs come.
+    """Return one slice for each run, in their order.
 
     Parameters
     ----------

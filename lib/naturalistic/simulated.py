@@ -1,4 +1,4 @@
-"""Simulated data: what marks them, where they are kept, and the second package that simulates them.
+"""Simulated data: their marks, their folders, and the second package.
 
 ``naturalistic_simulation`` is found by name and imported when it is asked for. Nothing else in the library imports it.
 """
@@ -37,7 +37,7 @@ class Titled:
 
 
 def name_of(layout: str) -> str:
-    """Return what simulated data are called in titles and results.
+    """Return the name of simulated data in titles and results.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def title(text: str, name: str) -> str:
 
 
 def is_simulated(folder: str | Path, readme: str = "README") -> bool:
-    """Return whether stimuli and brains of a data set were simulated: the first words of its README.
+    """Return whether a data set was simulated, by the first words of its README.
 
     Parameters
     ----------
@@ -83,7 +83,9 @@ def is_simulated(folder: str | Path, readme: str = "README") -> bool:
 
 
 def is_asked_for(dataset: str | Path, parameter: str = "dataset") -> bool:
-    """Return whether simulated data are asked for by name; warn of a name of the first edition.
+    """Return whether ``dataset`` is the name of simulated data.
+
+    A name of the first edition gets a warning.
 
     Parameters
     ----------
@@ -102,7 +104,7 @@ def is_asked_for(dataset: str | Path, parameter: str = "dataset") -> bool:
 
 
 def data_folder(kind: Literal["music", "movie", "story", "corpus"]) -> Path:
-    """Return the folder in which simulated data are kept.
+    """Return the folder of simulated data.
 
     Parameters
     ----------
@@ -114,7 +116,7 @@ def data_folder(kind: Literal["music", "movie", "story", "corpus"]) -> Path:
 def simulate(
     kind: Literal["music", "movie", "story", "corpus"], folder: str | Path | None = None, **options: Any
 ) -> Path:
-    """Simulate a data set, or leave it alone where it is there already.
+    """Simulate a data set unless it exists.
 
     Parameters
     ----------
@@ -161,7 +163,7 @@ def simulation(module: str = "", wanted: str = "simulated data") -> Any:
 
 
 def find_loader(path: str) -> Callable:
-    """Return the function ``"module:function"`` of a registry, of the library or of the simulation.
+    """Return the function of a registry entry ``"module:function"``.
 
     Parameters
     ----------

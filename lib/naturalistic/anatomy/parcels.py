@@ -107,7 +107,7 @@ def _numbered(labels: NDArray, paths: Sequence[Path]) -> NDArray:
 
 
 def equal_area_parcels(coordinates: ArrayLike, n_parcels: int = 150) -> NDArray:
-    """Cut the cortex into compact parcels of about equally many voxels, no parcel in both hemispheres.
+    """Cut the cortex into compact parcels of equal size, none in both hemispheres.
 
     Each hemisphere is halved again and again across its longest axis (the first principal one), at the voxel that gives
     each side its share of parcels. Nothing is drawn at random.

@@ -1,4 +1,4 @@
-"""Named places of the human cortex: spheres around landmarks in MNI152 space.
+"""Named regions of the human cortex: spheres around landmarks in MNI152 space.
 
 They are no atlas. They serve to plant signals in the miniatures and to say in words where on a map something
 is. Heschl's gyrus after Penhune et al. (1996) and Rademacher et al. (2001); belt and parabelt lateral, behind
@@ -28,7 +28,9 @@ FILM_LANDMARKS = {**LANDMARKS, "higher visual": ((44, -72, 0, 14), (36, -54, -16
 def label(
     coordinates: ArrayLike, landmarks: Mapping[str, Sequence[tuple[float, float, float, float]]] = LANDMARKS
 ) -> NDArray:
-    """Return the region of each place: index into `NAMES`, or into other ``landmarks``, -1 outside of all.
+    """Return the index of the region at each coordinate, -1 outside of all.
+
+    The index counts in `NAMES`, or in other ``landmarks``.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ def nearest(
     shift: ArrayLike = (0.0, 0.0, 0.0),
     landmarks: Mapping[str, Sequence[tuple[float, float, float, float]]] = LANDMARKS,
 ) -> tuple[NDArray, NDArray]:
-    """Return the region of each place and its distance from the landmark, as a share of the radius.
+    """Return the region at each coordinate and its distance from the landmark.
 
     Parameters
     ----------

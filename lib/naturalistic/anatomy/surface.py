@@ -36,7 +36,10 @@ def sulcal_depth(side: str) -> NDArray:
 
 @cache
 def midthickness_coordinates() -> NDArray:
-    """Return the coordinates of each midthickness vertex, left before right: (20484, 3), MNI152 mm."""
+    """Return the coordinates of the midthickness vertices.
+
+    (20484, 3), MNI152 mm, left before right.
+    """
     middles = [(p.coordinates + w.coordinates) / 2 for p, w in zip(meshes("pial"), meshes("white_matter"))]
     return to_mni152(np.concatenate(middles))
 

@@ -1,4 +1,4 @@
-"""What a film does to ears and eyes apart from meaning, second by second: features to hold semantic ones against.
+"""Control features without meaning: speech, light, loudness, cuts, categories.
 
 From the annotations: how many words are said, and whether anybody speaks. From the film: luminance, loudness and cuts,
 measured elsewhere and brought to seconds by `on_seconds` and `count_events`, or read from
@@ -19,7 +19,7 @@ _SECONDS = 1e-6  # s; times are written with a few digits
 
 
 def word_rate(texts: Any, runs: ArrayLike | None = None, unit: Literal["words", "characters"] = "words") -> NDArray:
-    """Return how many words are said in each second.
+    """Return the number of spoken words in each second.
 
     An utterance stands in all seconds in which it is heard, and its words are spread over them evenly. Bracketed marks
     of sounds and gaps, such as ``[laughs]`` or ``<unk>``, are no words: see `datasets.words`.
@@ -54,7 +54,7 @@ def word_rate(texts: Any, runs: ArrayLike | None = None, unit: Literal["words", 
 
 
 def speech_on(texts: Any) -> NDArray:
-    """Return 1 for each second in which something is said, else 0: float32 (n_seconds,)."""
+    """Return 1 for each second with speech, else 0: float32 (n_seconds,)."""
     texts, _ = _opened(texts, None)
     return np.array([any(text.strip(". ") for text in second) for second in texts], np.float32)
 
@@ -97,7 +97,7 @@ def on_seconds(values: ArrayLike, rate: float, n_seconds: int) -> NDArray:
 
 
 def count_events(times: ArrayLike, n_seconds: int) -> NDArray:
-    """Return how many events, such as cuts from shot to shot, each second has.
+    """Return the number of events, such as cuts, in each second.
 
     Parameters
     ----------
@@ -161,7 +161,10 @@ def controls(
 def concatenate_controls(
     texts: Any, measured: Mapping[str, ArrayLike] | None = None, runs: ArrayLike | None = None, unit: str = "words"
 ) -> NDArray:
-    """Return `controls` side by side, as one feature space: float32 (n_seconds, n_features); parameters as there."""
+    """Return `controls` as one feature space.
+
+    float32 (n_seconds, n_features); the parameters are those of `controls`.
+    """
     return np.concatenate(list(controls(texts, measured, runs, unit).values()), axis=1)
 
 

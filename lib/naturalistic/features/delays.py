@@ -53,7 +53,7 @@ def delays_in_trs(delays: Sequence[float], tr: float) -> NDArray:
 
 
 def shift(features: ArrayLike, n: int, runs: ArrayLike | None = None) -> NDArray:
-    """Return features moved ``n`` samples later (earlier if negative) inside each run, zero where empty.
+    """Shift features by ``n`` samples inside each run, zeros where empty.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def shift(features: ArrayLike, n: int, runs: ArrayLike | None = None) -> NDArray
 
 
 def fir(features: ArrayLike, delays: Sequence[float], tr: float, runs: ArrayLike | None = None) -> NDArray:
-    """Stack delayed copies of the features side by side: a finite impulse response model.
+    """Stack delayed copies of the features: a finite impulse response model.
 
     Parameters
     ----------
@@ -112,7 +112,9 @@ def fir(features: ArrayLike, delays: Sequence[float], tr: float, runs: ArrayLike
 
 
 def shift_average(features: ArrayLike, delays: Any, tr: float, runs: ArrayLike | None = None) -> NDArray:
-    """Average delayed copies of the features: one response of fixed shape (Nakagi et al. 2024: 8, 9, 10 s).
+    """Average delayed copies of the features: one response of fixed shape.
+
+    Nakagi et al. (2024) take 8, 9 and 10 s.
 
     Parameters and errors are those of `fir`.
 
@@ -130,7 +132,7 @@ def shift_average(features: ArrayLike, delays: Any, tr: float, runs: ArrayLike |
 def delayed(
     features: ArrayLike, delays: Sequence[float | Sequence[float]], tr: float, runs: ArrayLike | None = None
 ) -> NDArray:
-    """Delay features as a list of delays says: a copy for each delay, and one copy for each group of delays.
+    """Delay features: one copy for each delay or group of delays.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where a network runs, in which number format, and how many windows at once."""
+"""Device, number format and batch size of a network."""
 
 import contextlib
 from contextlib import AbstractContextManager
@@ -28,7 +28,9 @@ def check_device(device: str) -> str:
 
 
 def precision(device: str, dtype: str = "auto") -> str:
-    """Return the number format of a forward pass: "float32", or "float16" (autocast), which only a GPU runs.
+    """Return the number format of a forward pass.
+
+    "float32", or "float16" (autocast), which only a GPU runs.
 
     Raises
     ------
@@ -44,14 +46,14 @@ def precision(device: str, dtype: str = "auto") -> str:
 
 
 def running(device: str, number_format: str) -> AbstractContextManager:
-    """Return a context in which a forward pass has the number format that `precision` chose."""
+    """Return a context in which a forward pass has the given number format."""
     if number_format == "float16":
         return torch.autocast(torch.device(device).type, torch.float16)
     return contextlib.nullcontext()
 
 
 def batch(batch_size: int | None, device: str, on_cpu: int, on_gpu: int) -> int:
-    """Return a batch size: the one asked for, or else that of the device."""
+    """Return the given batch size, or else the default of the device."""
     if batch_size is not None:
         return whole("batch_size", batch_size)
     return on_cpu if torch.device(device).type == "cpu" else on_gpu

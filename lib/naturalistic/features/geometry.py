@@ -1,4 +1,4 @@
-"""How feature spaces lie: how alike two are, how fast one changes, over how many directions it spreads."""
+"""Geometry of feature spaces: similarity, autocorrelation, dimensionality."""
 
 from collections.abc import Hashable, Sequence
 
@@ -47,7 +47,7 @@ def cka(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def autocorrelation(features: ArrayLike, lags: Sequence[int], runs: ArrayLike | None = None) -> NDArray:
-    """Return how much of a space is still there some samples later, inside runs.
+    """Return the autocorrelation of a feature space at lags, inside runs.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def autocorrelation(features: ArrayLike, lags: Sequence[int], runs: ArrayLike | 
 
 
 def persistence(texts: Sequence[Hashable], lags: Sequence[int], runs: ArrayLike | None = None) -> NDArray:
-    """Return how often a second has the very text that it had some seconds before, inside runs.
+    """Return the share of seconds with the same text as some seconds before.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def persistence(texts: Sequence[Hashable], lags: Sequence[int], runs: ArrayLike 
 
 
 def participation(features: ArrayLike) -> float:
-    r"""Return over how many directions a space spreads, :math:`(\sum_i \lambda_i)^2 / \sum_i \lambda_i^2`.
+    r"""Return the participation ratio :math:`(\sum_i \lambda_i)^2 / \sum_i \lambda_i^2`.
 
     With the eigenvalues of its covariance (Gao et al. 2017, bioRxiv 214262): 1 for a line, n_features for a ball.
 

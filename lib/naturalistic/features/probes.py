@@ -1,4 +1,4 @@
-"""What an embedding knows of a clip: linear probes (Alain & Bengio 2016), ranks of partners, names without training."""
+"""Linear probes of embeddings (Alain & Bengio 2016), ranks of partners, zero-shot names."""
 
 import warnings
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ SPOKEN = {"hiphop": "hip-hop"}
 
 
 def probe(features: ArrayLike, target: ArrayLike, n_folds: int = 5, seed: int = 0) -> tuple[float, NDArray]:
-    """Predict a property of clips that were kept aside, and score it.
+    """Predict a property of held-out clips, and score it.
 
     A property of numbers is predicted by ridge regression and scored by the correlation of what was predicted with
     what is, over all clips. A property of names is predicted by a ridge classifier and scored by the share of clips
@@ -80,7 +80,7 @@ def _score(target: NDArray, predicted: NDArray) -> float:
 
 
 def chance(target: ArrayLike, predicted: ArrayLike, n_permutations: int = 1000, seed: int = 0) -> tuple[float, float]:
-    """Return the mean score of predictions that were dealt out to other clips, and p of the true one.
+    """Return the mean score of permuted predictions, and p of the true one.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def chance(target: ArrayLike, predicted: ArrayLike, n_permutations: int = 1000, 
 
 
 def ranks(likeness: ArrayLike) -> NDArray:
-    """Return the rank of the right partner of each row: 1 is the best, ties count half.
+    """Return the rank of the right partner of each row, 1 the best; ties count half.
 
     Parameters
     ----------
@@ -128,7 +128,9 @@ def ranks(likeness: ArrayLike) -> NDArray:
 
 
 def zero_shot(embedder: Any, vectors: ArrayLike, genres: Sequence[str]) -> list[str]:
-    """Name the genre of each clip by the phrases nearest to it: each genre has the mean of `PROMPTS`, filled in.
+    """Return the genre of each clip whose phrases are nearest to it.
+
+    Each genre has the mean vector of `PROMPTS`, filled in.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Arrays kept by the content that they were made of, one file each, written whole or not at all."""
+"""Cache of arrays by content, one file each, written whole or not at all."""
 
 import hashlib
 import os
@@ -13,7 +13,10 @@ from naturalistic.cache import cache_dir
 
 
 def key(*parts: Any) -> str:
-    """Return the SHA-256 of ``parts`` (arrays by their type, shape and bytes, others by their ``repr``), in hex."""
+    """Return the SHA-256 of ``parts``, in hex.
+
+    Arrays count by type, shape and bytes, other values by their ``repr``.
+    """
     sha = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -29,7 +32,7 @@ def _path(folder: str, name: str) -> Path:
 
 
 def read(folder: str, name: str, shape: tuple[int, ...]) -> NDArray | None:
-    """Return the array kept as ``name``, or None if there is none of this shape that can be read."""
+    """Return the array stored as ``name``, or None without a readable one."""
     try:
         array = np.load(_path(folder, name), allow_pickle=False)
     except (OSError, ValueError, EOFError):

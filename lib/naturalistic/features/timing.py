@@ -1,4 +1,4 @@
-"""From event times (words, sounds, shots) to the grid of TRs.
+"""Features at event times (words, sounds, shots), brought to the grid of TRs.
 
 A TR is the stretch ``[t, t + tr)``. Every method is a sparse matrix of weights from events to TRs, made
 from times alone and inside one run, so that nothing leaks from one run into another.
@@ -88,7 +88,10 @@ def tr_weights(
     event_runs: ArrayLike | None = None,
     runs: ArrayLike | None = None,
 ) -> sparse.csr_matrix:
-    """Return the sparse weights (n_trs, n_events) that `to_trs` applies; parameters and errors are the same."""
+    """Return the sparse weights (n_trs, n_events) of `to_trs`.
+
+    Parameters and errors are the same.
+    """
     times, tr_times = np.asarray(times, dtype=float), np.asarray(tr_times, dtype=float)
     lobes = whole("lobes", lobes)
     if method not in METHODS:

@@ -1,4 +1,4 @@
-"""Ceilings: how well the best possible model could do, given the noise of the measurement.
+"""Noise ceilings: the score of the best possible model, given measurement noise.
 
 A response is signal (the same every time) plus noise (new every time), with variances S and N. The
 explainable variance, S / (S + N), is the share of one response that any model of the stimulus can predict.
@@ -16,7 +16,7 @@ from naturalistic.runs import run_slices, shift_inside_runs
 
 
 def leave_one_out_correlation(bold: ArrayLike, runs: ArrayLike | None = None) -> NDArray:
-    """Return the correlation of each subject with the mean of the others (inter-subject correlation).
+    """Return the correlation of each subject with the mean of the others.
 
     Each subject's voxel is z-scored in each run, the others are averaged, and one r is taken over the samples
     of all runs. With shared signal variance S, private noise N and n subjects its expected value is ``S /
@@ -61,7 +61,7 @@ class MeanInterval(ShapeRepr):
 
 
 def leave_one_out_interval(bold: ArrayLike, runs: ArrayLike | None = None, confidence: float = 0.95) -> MeanInterval:
-    """Return the mean leave-one-out correlation over subjects, with a jackknife interval over subjects.
+    """Return the mean leave-one-out correlation with a jackknife interval.
 
     Each subject is in the others' means, so the n correlations are not independent, and Student's interval of them is
     too narrow: where nothing is shared, its 95 % interval misses 0 in 16 % (27 subjects, 200 TRs). Here every subject
@@ -109,7 +109,7 @@ def leave_one_out_interval(bold: ArrayLike, runs: ArrayLike | None = None, confi
 def leave_one_out_null(
     bold: ArrayLike, runs: ArrayLike | None = None, n_permutations: int = 1000, seed: Seed = 0
 ) -> NDArray:
-    """Return mean leave-one-out correlations of responses that no longer share the stimulus.
+    """Return null leave-one-out correlations of circularly shifted responses.
 
     Each subject's series is shifted circularly, by an amount of its own in each run, before the leave-one-out step
     (Hasson et al. 2004; Nastase et al. 2019). Shifting keeps the autocorrelation and the correlation of voxels.
@@ -169,7 +169,7 @@ def _mean_where(values: NDArray, counts: NDArray) -> NDArray:
 
 
 def explainable_variance(repeats: ArrayLike, runs: ArrayLike | None = None, correct_bias: bool = True) -> NDArray:
-    """Return the share of a single response's variance that repeats when the stimulus does.
+    """Return the share of a single response's variance that repeats.
 
     Each repeat is z-scored in each run. The variance of the mean of n repeats is ``S + N / n``; divided by
     the mean variance of a repeat, ``S + N``, it gives the raw value ``e``, which is above S / (S + N) and is
@@ -212,7 +212,7 @@ def explainable_variance(repeats: ArrayLike, runs: ArrayLike | None = None, corr
 
 
 def noise_ceiling(repeats_or_ev: ArrayLike, n_averaged: int = 1, runs: ArrayLike | None = None) -> NDArray:
-    """Return the Pearson r that a perfect model would reach against the mean of ``n_averaged`` repeats.
+    """Return the r of a perfect model against the mean of ``n_averaged`` repeats.
 
     The perfect model predicts the signal. Against one repeat it reaches ``sqrt(ev)``, with ev = S / (S + N);
     against the mean of n, whose noise has variance N / n, ``sqrt(n ev / (1 + (n - 1) ev))`` (Hsu, Borst &
@@ -254,7 +254,7 @@ def noise_ceiling(repeats_or_ev: ArrayLike, n_averaged: int = 1, runs: ArrayLike
 
 
 def normalize(r: ArrayLike, ceiling: ArrayLike, reliable: ArrayLike) -> NDArray:
-    """Return a correlation as a share of its ceiling, ``r / ceiling``, where the ceiling is more than noise.
+    """Return a correlation as a share of its ceiling, in reliable voxels.
 
     Both are correlations. Explained variance is r^2, and its share of what can be explained is
     ``(r / ceiling)^2``: divide r^2 by the reliability, ceiling^2, never by the ceiling.

@@ -28,7 +28,9 @@ from naturalistic.parameters import Seed, check_seed, whole
 
 @dataclass(frozen=True, repr=False)
 class SharedStimulusResult(ShapeRepr):
-    """A mean over subjects and its p under the same shifts for all; each field of the shape of one subject's scores.
+    """Mean over subjects and its p under the same shifts for all.
+
+    Each field has the shape of one subject's scores.
 
     Attributes
     ----------
@@ -76,7 +78,7 @@ class GroupResult(ShapeRepr):
 def shared_stimulus_test(
     scores: ArrayLike, null: ArrayLike, *, tail: Literal["greater", "less", "two-sided"] = "greater", least: int = 1
 ) -> SharedStimulusResult:
-    """Test a mean over subjects who share a stimulus, against the mean of the same shifts for all.
+    """Test a mean over subjects who share a stimulus against a circular-shift null.
 
     For two models, pass the differences of their scores and of their nulls: then the null hypothesis is that neither
     predicts more than the other by anything but chance.
@@ -123,7 +125,9 @@ def shared_stimulus_test(
 def shared_stimulus_p(
     mean: ArrayLike, null_mean: ArrayLike, n: ArrayLike, *, tail: Literal["greater", "less", "two-sided"] = "greater"
 ) -> SharedStimulusResult:
-    """Return the result of means over subjects that have been taken already, such as maps added up one by one.
+    """Return the shared-stimulus test of means over subjects.
+
+    For means that are computed already, such as maps added up one by one.
 
     Parameters
     ----------
@@ -148,7 +152,7 @@ def t_test_over_subjects(
     confidence: float = 0.95,
     nan: Literal["omit", "propagate"] = "omit",
 ) -> GroupResult:
-    """Return a one-sample t-test over subjects, with the confidence interval of the mean.
+    """Return a one-sample t-test over subjects, with its confidence interval.
 
     Answers for other people and the same stimulus; for whether there is an effect see `shared_stimulus_test`.
 
@@ -247,7 +251,7 @@ def bootstrap_interval(
     seed: int = 0,
     method: Literal["bca", "percentile"] = "bca",
 ) -> tuple[NDArray, NDArray]:
-    """Return a bootstrap confidence interval of the mean over subjects, by ``scipy.stats.bootstrap``.
+    """Return a bootstrap confidence interval of the mean over subjects.
 
     Answers for other units of the kind that is drawn (people and the same stimulus; clips and the same people).
     Every target sees the same resampled subjects. With fewer than about ten subjects it is too narrow (the
@@ -324,7 +328,7 @@ def check_confidence(confidence: float) -> None:
 
 
 def mean_interval(x: NDArray, used: NDArray, confidence: float) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
-    """Return n, mean, its interval (low, high; Student's t) and standard error over the subjects that count.
+    """Return n, mean, interval (low, high; Student's t) and standard error.
 
     Parameters
     ----------

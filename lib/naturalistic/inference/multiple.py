@@ -1,4 +1,4 @@
-"""From nulls to p-values, and from many p-values to decisions.
+"""p-values from nulls, and corrections for multiple tests.
 
 p-values are float64 whatever the scores are, so that a threshold means what it says.
 """
@@ -18,7 +18,7 @@ TIE = 64  # scores within this many roundings of each other are ties; ties count
 def p_values(
     observed: ArrayLike, null: ArrayLike, tail: Literal["greater", "less", "two-sided"] = "greater"
 ) -> NDArray:
-    """Return permutation p-values, ``(b + 1) / (m + 1)`` for each target from its own null.
+    """Return permutation p-values, ``(b + 1) / (m + 1)``, target by target.
 
     b of the m scores of the null are at least as extreme as the observed one (Phipson & Smyth 2010); so p is
     never 0, and never below 1 / (m + 1).
@@ -59,7 +59,7 @@ def p_values(
 def max_statistic(
     observed: ArrayLike, null: ArrayLike, tail: Literal["greater", "less", "two-sided"] = "greater"
 ) -> NDArray:
-    """Return p-values corrected for all targets: each score against the null of the best target.
+    """Return p-values corrected for all targets by the null of the best one.
 
     Controls the probability of even one false positive (Nichols & Holmes 2002), whatever the correlation
     between targets, as long as one permutation moved all targets alike.
@@ -96,7 +96,7 @@ def max_statistic(
 
 
 def fdr(p: ArrayLike, q: float = 0.05, method: Literal["bh", "by"] = "bh") -> tuple[NDArray, NDArray]:
-    """Return which tests pass at false discovery rate ``q``, and the adjusted p-values.
+    """Return the tests that pass at false discovery rate ``q``, and adjusted p.
 
     Benjamini & Hochberg (1995), or Benjamini & Yekutieli (2001), which holds under any dependence. Over all
     of ``p`` at once, whatever its shape, by ``scipy.stats.false_discovery_control``.

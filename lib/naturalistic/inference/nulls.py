@@ -1,4 +1,4 @@
-"""Nulls: the scores that chance gives, with the autocorrelation of brain and stimulus kept.
+"""Nulls: chance scores that keep the autocorrelation of brain and stimulus.
 
 Shuffled single TRs are no null for signals that are smooth in time: the shuffled prediction is white,
 scatters less than a smooth one, and far too many voxels pass. Here predictions move as wholes (circular
@@ -57,7 +57,7 @@ def circular_shift_null(
     seed: Seed = 0,
     score: Callable[[NDArray, NDArray], NDArray] = correlation,
 ) -> NDArray:
-    """Return scores of predictions that are shifted circularly by a random amount in each run.
+    """Return circular-shift null scores, shifted by a random amount in each run.
 
     No two permutations are alike and none is the observed alignment. If there are fewer shifts than
     ``n_permutations``, each is used once and a warning says so: the null has that many rows.
@@ -101,7 +101,7 @@ def circular_shift_null(
 def check_null_input(
     Y: ArrayLike, Y_hat: ArrayLike, runs: ArrayLike | None, n_permutations: int
 ) -> tuple[NDArray, NDArray, tuple[int, ...], list[slice]]:
-    """Return both arrays in two dimensions, the shape of a score, and the slices of the runs, or raise a ValueError."""
+    """Return both arrays in two dimensions, the shape of a score, and run slices."""
     Y, Y_hat, shape = check_pair(Y, Y_hat)
     whole("n_permutations", n_permutations, hint="1000 gives p of 0.001")
     return Y, Y_hat, shape, run_slices(runs, len(Y))
@@ -110,7 +110,9 @@ def check_null_input(
 def draw_shifts(
     runs: ArrayLike | None, n_permutations: int, min_shift: int = 1, seed: Seed = 0, n_trs: int | None = None
 ) -> NDArray:
-    """Return circular shifts, one for each run, no two permutations alike and none the observed alignment.
+    """Return circular shifts, one for each run, no two permutations alike.
+
+    None is the observed alignment.
 
     Parameters
     ----------
@@ -209,7 +211,7 @@ def _add_rotations(r: NDArray, measured: NDArray, predicted: NDArray, shift: NDA
 
 
 def in_threads(work: Callable[[slice], None], blocks: list[slice]) -> None:
-    """Call ``work(block)`` for each block of columns, side by side in as many threads as BLAS may use."""
+    """Call ``work(block)`` for each block of columns, in as many threads as BLAS has."""
     n_threads = 1
     if len(blocks) > 1:
         n_threads = max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
@@ -230,7 +232,7 @@ def block_permutation_null(
     seed: Seed = 0,
     score: Callable[[NDArray, NDArray], NDArray] = correlation,
 ) -> NDArray:
-    """Return scores of predictions whose blocks of TRs are put in another order within each run.
+    """Return null scores of predictions with permuted blocks of TRs in each run.
 
     Every block is used once (no resampling). A run that ``block`` does not divide ends in a shorter block,
     which moves like the others. No two permutations are alike and none is the observed order.

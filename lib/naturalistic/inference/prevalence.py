@@ -1,4 +1,4 @@
-r"""Prevalence: in how many people of the population is there an effect, given in how many of the subjects it was found?
+r"""Prevalence of an effect in the population, from the number of significant subjects.
 
 With few subjects who were each measured for long, whether the mean over subjects differs from zero says little; each
 subject is a test of its own, repeated n times (Ince, Paton, Kay & Schyns 2021, eLife 10:e62461). A person with the
@@ -47,7 +47,7 @@ def prevalence(
     sensitivity: float = 1.0,
     confidence: float = 0.95,
 ) -> Prevalence:
-    """Return the prevalence of an effect from how many subjects show it, under a uniform prior.
+    """Return the prevalence of an effect, under a uniform prior.
 
     Parameters
     ----------

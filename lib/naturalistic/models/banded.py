@@ -1,4 +1,4 @@
-"""Banded ridge: several feature spaces, each penalized by as much as serves each target best."""
+"""Banded ridge: several feature spaces, each with its own penalty per target."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, Self
@@ -20,7 +20,7 @@ __all__ = ["BandedRidgeCV", "draw_gammas", "nested_gammas"]
 
 
 class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    r"""Ridge regression on several feature spaces; each target gets its own weight for each space.
+    r"""Ridge regression on several feature spaces with a weight per space and target.
 
     Minimizes :math:`\|y - \sum_s X_s b_s - c\|^2 + \alpha \sum_s \|b_s\|^2 / \gamma_s` for each target, with
     :math:`\gamma` the best of random draws from the simplex and :math:`\alpha` the best of ``alphas``, both by

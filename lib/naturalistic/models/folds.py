@@ -17,7 +17,7 @@ from naturalistic.runs import check_runs, run_slices
 
 
 def contiguous_groups(runs: ArrayLike, n_groups: int) -> NDArray:
-    """Cut runs into ``n_groups`` contiguous groups of about equal length, none across a run boundary.
+    """Cut runs into contiguous groups of about equal length, inside runs.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def contiguous_groups(runs: ArrayLike, n_groups: int) -> NDArray:
 
 
 class GroupGapKFold(BaseCrossValidator):
-    """K-fold over whole groups that drops training samples within ``gap`` samples of the test set.
+    """K-fold over whole groups with a gap between training and test samples.
 
     Groups are taken in the order in which they first come; each fold tests on neighboring groups, so that
     few samples are lost to gaps. A gap counts rows inside a run; two runs have no gap between them.
@@ -127,7 +127,7 @@ def _fold_of(n_splits: int, n_samples: int, groups: ArrayLike | None) -> NDArray
 
 
 def check_groups(groups: ArrayLike | None, n_samples: int, name: str = "groups") -> NDArray | None:
-    """Return groups as an array of one id a sample, or None where there are none.
+    """Return groups as an array of one id a sample, or None for none.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def check_folds(
     runs: ArrayLike | None = None,
     once: bool = False,
 ) -> list[tuple[NDArray, NDArray]]:
-    """Return the folds as a list of ``(train, test)`` index arrays, each of them checked.
+    """Return the folds as a list of checked ``(train, test)`` index arrays.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Ridge regression with one alpha per target, chosen by cross-validation over groups."""
+"""Ridge regression with one alpha per target, selected by cross-validation over groups."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
@@ -23,7 +23,7 @@ __all__ = ["RidgeCV", "cross_val_predict", "fit_many", "make_folds", "solve_ridg
 def make_folds(
     cv: Any, n_samples: int, groups: ArrayLike | None = None, gap: int = 0, once: bool = False
 ) -> list[tuple[NDArray, NDArray]]:
-    """Return checked folds; a number of folds without groups cuts the samples into contiguous blocks.
+    """Return checked folds; without groups, a number makes contiguous blocks.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def make_folds(
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    r"""Ridge regression; each target gets the alpha with the best mean score over folds of whole groups.
+    r"""Ridge regression with one alpha per target, selected over folds of groups.
 
     Minimizes :math:`\|y - Xb - c\|^2 + \alpha \|b\|^2` for each target. Exact: the same alphas and weights as a
     loop of `sklearn.linear_model.Ridge` over folds, alphas and targets.
@@ -161,7 +161,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: ArrayLike) -> NDArray:
-        """Return predictions (n_samples, n_targets), or (n_samples,) if fitted on one target."""
+        """Return predictions (n_samples, n_targets), or (n_samples,) for one target."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=self.coef_.dtype)
         Y_hat = X @ self.coef_.T + self.intercept_
@@ -183,7 +183,7 @@ def _as_features(model: RidgeCV, X: ArrayLike, name: str = "X") -> NDArray:
 def fit_many(
     model: RidgeCV, Xs: Sequence[ArrayLike] | Mapping[Any, ArrayLike], Y: ArrayLike, groups: ArrayLike | None = None
 ) -> list[RidgeCV] | dict[Any, RidgeCV]:
-    """Fit one model for each of many feature matrices on the same targets and folds (150 ROIs, 128 targets).
+    """Fit one model for each feature matrix on the same targets and folds.
 
     Parameters
     ----------
@@ -230,7 +230,9 @@ def fit_many(
 def cross_val_predict(
     model: RidgeCV, X: ArrayLike, Y: ArrayLike, groups: ArrayLike | None = None, cv: Any = 5, gap: int = 0
 ) -> NDArray:
-    """Predict every sample from a model fitted without its fold, alpha chosen inside the training samples.
+    """Predict every sample from a model fitted without its fold.
+
+    Alpha is selected inside the training samples.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Scores: how close a prediction comes to what was measured, for every target in one pass.
+"""Scores of predictions against measured values, for every target in one pass.
 
 Targets are columns (voxels, embedding dimensions). Sums run in float64, on blocks of columns, so that a raw
 signal with a large baseline scores as exactly as a z-scored one and memory does not grow with the targets.
@@ -11,7 +11,7 @@ from naturalistic.arrays import as_real, check_finite, column_blocks, float_type
 
 
 def correlation(Y: ArrayLike, Y_hat: ArrayLike) -> NDArray:
-    """Return the Pearson correlation of each column of ``Y`` with the same column of ``Y_hat``.
+    """Return the Pearson correlation of each column of ``Y`` and ``Y_hat``.
 
     Parameters
     ----------
@@ -39,7 +39,9 @@ def correlation(Y: ArrayLike, Y_hat: ArrayLike) -> NDArray:
 
 
 def r2(Y: ArrayLike, Y_hat: ArrayLike) -> NDArray:
-    """Return the coefficient of determination of each column, ``1 - sum((Y - Y_hat)^2) / sum((Y - mean)^2)``.
+    """Return the coefficient of determination of each column.
+
+    It is ``1 - sum((Y - Y_hat)^2) / sum((Y - mean)^2)``.
 
     Unlike the correlation it charges for a wrong scale and a wrong baseline; it is negative for a prediction
     worse than the mean of ``Y``.
@@ -74,7 +76,7 @@ def r2(Y: ArrayLike, Y_hat: ArrayLike) -> NDArray:
 
 
 def correlation_matrix(A: ArrayLike, B: ArrayLike) -> NDArray:
-    """Return the Pearson correlation of every column of ``A`` with every column of ``B``.
+    """Return the Pearson correlation of every column of ``A`` and ``B``.
 
     One matrix product; for correlations between rows (patterns) pass the transposed arrays.
 
@@ -115,7 +117,7 @@ def correlation_matrix(A: ArrayLike, B: ArrayLike) -> NDArray:
 
 
 def unit_columns(X: NDArray) -> tuple[NDArray, NDArray]:
-    """Center each column and scale it to length 1, so that correlations become plain products.
+    """Center each column and scale it to length 1: correlations become products.
 
     Parameters
     ----------
@@ -138,7 +140,7 @@ def unit_columns(X: NDArray) -> tuple[NDArray, NDArray]:
 
 
 def check_pair(Y: ArrayLike, Y_hat: ArrayLike) -> tuple[NDArray, NDArray, tuple[int, ...]]:
-    """Return ``Y`` and ``Y_hat`` as (n_samples, n_targets), and the shape of one score for each target.
+    """Return ``Y`` and ``Y_hat`` in two dimensions, and the shape of the scores.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Slow drifts of the scanner, taken out inside each run: three filters, one question (what is slow?)."""
+"""Filters that remove slow scanner drift inside each run."""
 
 import numpy as np
 from nilearn.signal import butterworth, create_cosine_drift
@@ -12,7 +12,7 @@ VOXELS = 4096  # filtered at a time: enough to be fast, few enough that copies s
 
 
 def high_pass(bold: ArrayLike, tr: float, cutoff: float, runs: ArrayLike | None = None, order: int = 5) -> NDArray:
-    """Remove what changes more slowly than ``cutoff`` with a zero-phase Butterworth filter, per run.
+    """Remove drift below ``cutoff`` with a zero-phase Butterworth filter, per run.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def running_median(bold: ArrayLike, tr: float, window: float = 240.0, runs: Arra
 
 
 def cosine(bold: ArrayLike, tr: float, cutoff: float = 1 / 128, runs: ArrayLike | None = None) -> NDArray:
-    """Remove what discrete cosines slower than ``cutoff`` explain of each voxel, and its mean, per run.
+    """Remove discrete cosines slower than ``cutoff`` and the mean, per run.
 
     The cosines are those of SPM and nilearn (:func:`nilearn.glm.first_level.make_first_level_design_matrix`).
 

@@ -1,4 +1,4 @@
-"""Which voxels are brain, and which are cortex."""
+"""Brain and cortex masks."""
 
 import warnings
 from functools import cache
@@ -62,7 +62,7 @@ def brain_mask(mean_volume: ArrayLike, affine: ArrayLike) -> NDArray:
 def cortex_mask(
     shape: tuple[int, ...], affine: ArrayLike, to_mni: ArrayLike, brain: ArrayLike | None = None, share: float = 0.4
 ) -> NDArray:
-    """Mark the voxels that are cortex according to the template, on a subject's own grid.
+    """Return the mask of the template's cortex on a subject's own grid.
 
     Cortex is what is gray in the MNI152 template and lies within 4 mm of the mean cortex of 40 people (fsaverage5:
     white surface, pial surface, and the middle), both of which nilearn ships. That leaves out cerebellum, brain

@@ -210,7 +210,7 @@ def _search(coefficients: NDArray, target: _Target, start: NDArray, name: int) -
 def estimate_motion(
     volumes: Any, reference: ArrayLike, affine: ArrayLike, mask: ArrayLike | None = None, smoothing: float = 5.0
 ) -> NDArray:
-    """Find where the head was in each volume, relative to ``reference``.
+    """Estimate the head motion of each volume, relative to ``reference``.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ def estimate_motion(
 
 
 def resample(volumes: Any, motion: ArrayLike, affine: ArrayLike, mask: ArrayLike | None = None) -> NDArray:
-    """Return the volumes as if the head had stayed where it was in the reference (cubic B-spline interpolation).
+    """Resample volumes into the position of the reference, by cubic B-splines.
 
     Of the interpolations tried on a still head under simulated motion, the cubic leaves the least variance that
     was not there before; the linear one blurs, the windowed sinc takes a hundred times as long.
@@ -291,7 +291,7 @@ def resample(volumes: Any, motion: ArrayLike, affine: ArrayLike, mask: ArrayLike
 def correct_motion(
     volumes: Any, affine: ArrayLike, mask: ArrayLike, reference: ArrayLike, smoothing: float = 5.0
 ) -> tuple[NDArray, NDArray]:
-    """Estimate motion and resample in one pass, one volume in memory at a time: one run, from file to matrix.
+    """Estimate motion and resample a run in one pass, one volume in memory.
 
     Parameters
     ----------
@@ -331,7 +331,7 @@ def correct_motion(
 
 
 def framewise_displacement(motion: ArrayLike, radius: float = 50.0, runs: ArrayLike | None = None) -> NDArray:
-    """Return how far the head moved since the volume before, in mm (Power et al. 2012, NeuroImage 59:2142).
+    """Return the framewise displacement in mm (Power et al. 2012).
 
     The sum of the absolute changes of the six parameters, rotations as arcs on a sphere of ``radius``.
 

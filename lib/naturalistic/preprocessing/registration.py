@@ -1,4 +1,4 @@
-"""Where a subject's voxels lie in the MNI space: an affine, which is approximate.
+"""Affine registration of a subject's volumes to MNI space, which is approximate.
 
 Two brains differ by more than an affine: expect some mm between a person's sulcus and the template's. It names
 regions and picks cortex where nothing better is there; results stay on the subject's own voxels. A lab that has
@@ -90,7 +90,9 @@ def to_mni(
 
 
 def brain_overlap(brain: ArrayLike, affine: ArrayLike, to_mni: ArrayLike) -> float:
-    """Return the Dice overlap (0 to 1) of a subject's brain and the template's, inside the field of view.
+    """Return the Dice overlap of a subject's brain and the template's.
+
+    From 0 to 1, inside the field of view.
 
     Parameters
     ----------

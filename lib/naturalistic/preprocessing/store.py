@@ -52,7 +52,7 @@ def prepare(
     folder: str | Path | None = None,
     n_jobs: int | None = None,
 ) -> Prepared:
-    """Preprocess a subject's scans, or open what was preprocessed before.
+    """Preprocess a subject's scans, or open them if they are in the store.
 
     Interrupted, it goes on with the runs that are not done. Peak memory is that of one run in each process.
 
@@ -269,7 +269,7 @@ class Prepared:
 
     @property
     def coordinates(self) -> NDArray:
-        """Return the MNI152 mm of each voxel, or vertex of fsaverage5: (n_voxels, 3); a ValueError on other meshes."""
+        """Return the coordinates (n_voxels, 3) of voxels or fsaverage5 vertices, MNI152 mm."""
         if self.mask is None:
             if self.space != "fsaverage5":
                 raise ValueError(f"the mesh of {self.space} is not at hand; ask fMRIPrep for fsaverage5")
@@ -283,12 +283,15 @@ class Prepared:
         return SPACING if self.mask is None else float(abs(np.linalg.det(self.affine[:3, :3])) ** (1 / 3))
 
     def motion_of(self, run: str) -> NDArray | None:
-        """Return the motion of a whole run, the dropped volumes too (n_trs, 6), mm and rad; None if unknown."""
+        """Return the motion (n_trs, 6) of a whole run, mm and rad; None if unknown.
+
+        The dropped volumes are in it too.
+        """
         motion = open_array(self.folder / f"{self.run_names.index(run):03d}-motion.npy", _again(self.folder))
         return None if np.isnan(motion).any() else motion
 
     def select(self, start: str) -> tuple[NDArray, NDArray, tuple[str, ...]]:
-        """Return the runs whose names begin with ``start``.
+        """Return the runs with names that begin with ``start``.
 
         Parameters
         ----------
@@ -316,7 +319,7 @@ class Prepared:
         return (self.bold[first : last + 1] if adjacent else self.bold[rows]), self.runs[rows], names
 
     def image(self, values: ArrayLike) -> nib.Nifti1Image:
-        """Return values (n_voxels,) as a NIfTI image in MNI152 space, NaN outside of the mask; no image of a surface.
+        """Return values (n_voxels,) as a NIfTI image in MNI152 space, NaN outside.
 
         Raises
         ------

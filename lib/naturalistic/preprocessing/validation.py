@@ -1,4 +1,4 @@
-"""What every step of preprocessing asks of its input before it starts."""
+"""Validation of the input of preprocessing."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def check_bold(bold: ArrayLike) -> NDArray:
-    """Return ``bold`` as an array, or say what is wrong with it.
+    """Return ``bold`` as an array, after checking it.
 
     Parameters
     ----------
@@ -39,13 +39,13 @@ def check_bold(bold: ArrayLike) -> NDArray:
 
 
 def check_positive(value: Any, name: str, unit: str) -> None:
-    """Raise ValueError unless ``value`` is a finite number above 0; ``unit`` is what it is counted in."""
+    """Raise a ValueError unless ``value`` is a finite number of ``unit`` above 0."""
     if not np.isscalar(value) or not np.isfinite(value) or value <= 0:
         raise ValueError(f"{name} is {value!r}, expected a number of {unit} above 0")
 
 
 def check_volume(volume: ArrayLike, name: str, shape: tuple[int, ...] | None = None) -> NDArray:
-    """Return ``volume`` (x, y, z) as float32, or say what is wrong with it.
+    """Return ``volume`` (x, y, z) as float32, after checking it.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def check_volume(volume: ArrayLike, name: str, shape: tuple[int, ...] | None = N
 
 
 def check_mask(mask: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray:
-    """Return ``mask`` as bool (x, y, z), or raise a ValueError if it is empty or not of the grid ``shape``."""
+    """Return ``mask`` as bool (x, y, z), after checking it against ``shape``."""
     mask = np.asarray(mask)
     if mask.shape != tuple(shape):
         raise ValueError(f"{name} has shape {mask.shape}, expected {tuple(shape)}, the grid of the volumes")
@@ -86,7 +86,10 @@ def check_mask(mask: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray:
 
 
 def check_affine(affine: ArrayLike, name: str = "affine") -> NDArray:
-    """Return ``affine`` as float64 (4, 4), or raise a ValueError: finite, invertible, with a last row of 0 0 0 1."""
+    """Return ``affine`` as float64 (4, 4), after checking it.
+
+    It is finite and invertible, with a last row of 0 0 0 1.
+    """
     affine = np.asarray(affine, dtype=np.float64)
     if affine.shape != (4, 4):
         raise ValueError(f"{name} has shape {affine.shape}, expected (4, 4): voxel indices to mm")

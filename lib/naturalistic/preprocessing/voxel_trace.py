@@ -1,4 +1,4 @@
-"""One voxel through preprocessing, step by step: for looking, not for models."""
+"""Time course of one voxel after each step of preprocessing, for figures."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What can be measured in sound without a trained model: loudness by band, timbre, pitch classes, onsets, tempo.
+"""Acoustic features without a trained model: loudness, timbre, chroma, onsets, tempo.
 
 By librosa (McFee et al. 2015, doi 10.25080/Majora-7b98e3ed-003). Sound is first brought to 22,050 Hz, so that numbers
 of sounds of different rates can be compared; frames of 2,048 samples come every 441 (50 a second).
@@ -251,7 +251,9 @@ def acoustic_steps(
     progress: bool = True,
     n_jobs: int = 1,
 ) -> NDArray:
-    """Return acoustic features of clips, step by step: `acoustic.acoustic_frames`, side by side.
+    """Return acoustic features of clips on a grid of time steps, concatenated.
+
+    See `acoustic_frames`.
 
     Parameters
     ----------

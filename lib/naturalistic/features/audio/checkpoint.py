@@ -1,4 +1,4 @@
-"""Checkpoints of audio models: found on the hub or in a folder, told apart, loaded without running code, hashed."""
+"""Checkpoints of audio models: located, identified, loaded without running code, hashed."""
 
 import contextlib
 import hashlib
@@ -25,7 +25,7 @@ _EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the secon
 
 
 def locate(name: str | Path, revision: str | None = None) -> Path:
-    """Return the folder of a checkpoint, downloaded if it is a hub id that is not in the local cache.
+    """Return the folder of a checkpoint, downloaded if it is not in the local cache.
 
     Parameters
     ----------
@@ -95,7 +95,9 @@ def _check_files(folder: Path) -> Path:
 
 
 def kind(folder: Path) -> tuple[str | None, str]:
-    """Return the ``model_type`` of a checkpoint and a description of it for messages; None and it if there is none.
+    """Return the ``model_type`` of a checkpoint and a description for messages.
+
+    The first is None if its configuration has none.
 
     Raises
     ------
@@ -112,7 +114,7 @@ def kind(folder: Path) -> tuple[str | None, str]:
 def prepare(
     source: str | Path, name: str | None, revision: str | None, device: str, dtype: str, wanted: str, class_name: str
 ) -> tuple[Path, str, str, str]:
-    """Check what a loader was given and fetch its checkpoint.
+    """Check the arguments of a loader and download its checkpoint.
 
     Returns
     -------
@@ -148,7 +150,7 @@ def check_kind(folder: Path, name: str | Path, wanted: str, class_name: str) -> 
 
 
 def load_network(folder: Path, cls: Any, name: str | Path, device: str) -> Any:
-    """Return a network of the class ``cls`` in evaluation mode, float32, from weights only.
+    """Return a network in evaluation mode, float32, from weights only.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def load_network(folder: Path, cls: Any, name: str | Path, device: str) -> Any:
 
 
 def tokenizer_of(folder: Path, name: str | Path) -> Any:
-    """Return the tokenizer of a folder, silently; see `tokenizer_files.load_tokenizer`.
+    """Return the tokenizer of a folder; see `tokenizer_files.load_tokenizer`.
 
     Raises
     ------
@@ -191,7 +193,7 @@ def tokenizer_of(folder: Path, name: str | Path) -> Any:
 
 
 def extractor_of(folder: Path, cls: Any, name: str) -> Any:
-    """Return the feature extractor of a folder, which says how sound is turned into what a network hears.
+    """Return the feature extractor of a folder.
 
     Parameters
     ----------
@@ -225,7 +227,7 @@ def extractor_of(folder: Path, cls: Any, name: str) -> Any:
 
 
 def digest(network: Any, *extra: Any) -> str:
-    """Return a hash (hex) of a network's parameters and configuration, and of anything else that JSON can write.
+    """Return a hash of a network's parameters, configuration and further options.
 
     Parameters
     ----------

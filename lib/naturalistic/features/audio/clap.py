@@ -32,7 +32,7 @@ def load(
     revision: str | None = None,
     normalize: bool = True,
 ) -> Embedder:
-    """Return an embedder with the audio and the text tower of a `transformers.ClapModel`.
+    """Return an embedder with both towers of a `transformers.ClapModel`.
 
     Parameters
     ----------

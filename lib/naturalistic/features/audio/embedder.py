@@ -1,4 +1,4 @@
-"""An embedder: from clips to vectors of their windows, and from sentences to vectors where there is a text tower.
+"""Embedders: vectors of windows of clips, and of sentences for joint models.
 
 Real models and the miniature's differ in their towers alone; checks, resampling, windows, batches, the bar and the
 cache are here, once.
@@ -66,7 +66,7 @@ class Embedder:
 
     @property
     def has_text(self) -> bool:
-        """Whether there is a text tower."""
+        """Return whether there is a text tower."""
         return self.text_tower is not None
 
     @functools.cached_property

@@ -1,4 +1,4 @@
-"""EnCodec: what a codec's encoder keeps of sound, averaged over a window (Défossez et al. 2022, arXiv 2210.13438).
+"""EnCodec: codec latents averaged over a window (Défossez et al. 2022, arXiv 2210.13438).
 
 Stands for SoundStream, whose weights are not public: 128 dimensions, windows of 1.5 s at 24 kHz, weights under MIT
 (code) and CC BY-NC 4.0 (checkpoint).
@@ -31,7 +31,9 @@ def load(
     revision: str | None = None,
     bandwidth: float | None = None,
 ) -> Embedder:
-    """Return an embedder of the encoder of a `transformers.EncodecModel`: 75 frames a second, averaged over the window.
+    """Return an embedder of the encoder of a `transformers.EncodecModel`.
+
+    Its 75 frames a second are averaged over the window.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Embeddings of music: any of the models below by name, hub id or folder, all used in the same way.
+"""Registry of music embedders: by name, hub id or folder.
 
 ::
 

@@ -34,7 +34,9 @@ def load(
     revision: str | None = None,
     layer: int | None = None,
 ) -> Embedder:
-    """Return an embedder of a `transformers.Wav2Vec2BertModel`: frame states of one layer, averaged over the window.
+    """Return an embedder of a layer of a `transformers.Wav2Vec2BertModel`.
+
+    Frame states are averaged over the window.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def check_times(window: float, hop: float) -> None:
 
 
 def n_windows(n_samples: int, sample_rate: float, window: float, hop: float) -> int:
-    """Return how many whole windows a clip has.
+    """Return the number of whole windows of a clip.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def n_windows(n_samples: int, sample_rate: float, window: float, hop: float) -> 
 
 
 def window_starts(count: int, sample_rate: float, hop: float) -> list[int]:
-    """Return the first sample of each of ``count`` windows: the one nearest to its time, a list of int."""
+    """Return the first sample of each of ``count`` windows, nearest to its time."""
     return [round(k * _exact(hop) * _exact(sample_rate)) for k in range(count)]
 
 
@@ -103,7 +103,10 @@ def cut(waveform: NDArray, sample_rate: float, count: int, window: float, hop: f
 
 
 def resample(waveform: ArrayLike, sample_rate: float, new_rate: float) -> NDArray:
-    """Return a clip (n_samples,) at another rate (Hz), float32, by soxr's "HQ"; itself if the rate is the same."""
+    """Return a clip (n_samples,) at another rate (Hz), float32.
+
+    By soxr's "HQ"; the clip itself if the rate is the same.
+    """
     if sample_rate == new_rate:
         return np.ascontiguousarray(waveform, np.float32)
     return soxr.resample(np.ascontiguousarray(waveform, np.float32), sample_rate, new_rate)
@@ -304,7 +307,10 @@ def clips_on_trs(
 
 
 def window_weights(count: int, window: float, hop: float, per_clip: int, tr: float) -> NDArray:
-    """Return what each TR of a clip takes of each window: (per_clip, count), rows sum to 1."""
+    """Return the weight of each window at each TR of a clip.
+
+    (per_clip, count); rows sum to 1.
+    """
     middles = np.arange(count) * hop + window / 2
     times = (np.arange(per_clip) + 0.5) * tr
     return np.stack([np.interp(times, middles, row) for row in np.eye(count)], axis=1)
