@@ -37,12 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         now = shlex.join(["naturalistic", "simulate", *arguments[1:]])
         print(f"naturalistic: make is called simulate now: {now}", file=sys.stderr)
         return 2
-    asked = _parser().parse_args(arguments)
+    parsed = _parser().parse_args(arguments)
     try:
-        return asked.run(asked) or 0
+        return parsed.run(parsed) or 0
     except KeyboardInterrupt:
         again = shlex.join(["naturalistic", *arguments])
-        print(f"\nnaturalistic: stopped; {asked.kept}. To go on: {again}", file=sys.stderr)
+        print(f"\nnaturalistic: stopped; {parsed.kept}. To go on: {again}", file=sys.stderr)
         return 130
     except (RequestError, FileExistsError) as error:
         print(f"naturalistic: {error}", file=sys.stderr)
@@ -52,32 +52,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def run_fetch(asked: argparse.Namespace) -> None:
+def run_fetch(parsed: argparse.Namespace) -> None:
     """Fetch a data set and print its folder."""
     from naturalistic.datasets.fetch import fetch, plan_of  # slow to import, as is what other commands need
 
     choices = ("subjects", "runs", "parts", "subset", "keep")
-    selection = {key: getattr(asked, key) for key in choices if hasattr(asked, key)}
+    selection = {key: getattr(parsed, key) for key in choices if hasattr(parsed, key)}
     if "subjects" in selection:
-        selection["subjects"] = _subjects(asked.name, asked.subjects)
-    how = {"base_url": asked.base_url, "n_connections": asked.connections, "dry_run": asked.dry_run}
-    folder = fetch(asked.name, asked.to, **how, **selection)
-    if not asked.dry_run:
-        files = plan_of(asked.name, **selection).files
-        print(f"{asked.name}: all that was asked for ({len(files)} file{'s'[: len(files) != 1]}) is in {folder}")
+        selection["subjects"] = _subjects(parsed.name, parsed.subjects)
+    options = {"base_url": parsed.base_url, "n_connections": parsed.connections, "dry_run": parsed.dry_run}
+    folder = fetch(parsed.name, parsed.to, **options, **selection)
+    if not parsed.dry_run:
+        files = plan_of(parsed.name, **selection).files
+        print(f"{parsed.name}: all that was asked for ({len(files)} file{'s'[: len(files) != 1]}) is in {folder}")
 
 
-def run_simulate(asked: argparse.Namespace) -> None:
+def run_simulate(parsed: argparse.Namespace) -> None:
     """Simulate a data set and print its folder."""
     simulation = _simulation()
-    options = {key: value for key in asked.options if (value := getattr(asked, key)) is not None}
-    if not Path(asked.to).exists():  # one that is there may be whole, and on a disk that can only be read
-        check_writable(asked.to)
+    options = {key: value for key in parsed.options if (value := getattr(parsed, key)) is not None}
+    if not Path(parsed.to).exists():  # one that is there may be whole, and on a disk that can only be read
+        check_writable(parsed.to)
     try:
-        folder = getattr(simulation, f"make_{asked.kind}")(asked.to, **options)
+        folder = getattr(simulation, f"make_{parsed.kind}")(parsed.to, **options)
     except ValueError as error:
         raise RequestError(str(error)) from error
-    print(f"simulated, not measured: {folder or asked.to}")
+    print(f"simulated, not measured: {folder or parsed.to}")
 
 
 def _simulation(module: str = "") -> Any:
@@ -90,38 +90,38 @@ def _simulation(module: str = "") -> Any:
         raise RequestError(str(error)) from error
 
 
-def run_train(asked: argparse.Namespace) -> None:
+def run_train(parsed: argparse.Namespace) -> None:
     """Train a small model of simulated music, and print its card."""
     train = _simulation("training.cards").train
 
-    size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(asked, key)) is not None}
+    size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(parsed, key)) is not None}
     try:
-        card = train(asked.name, asked.to, asked.seed, **size)
+        card = train(parsed.name, parsed.to, parsed.seed, **size)
     except ValueError as error:
         raise RequestError(str(error)) from error
     print(json.dumps(card, indent=1))
 
 
-def run_doctor(asked: argparse.Namespace) -> int:
+def run_doctor(parsed: argparse.Namespace) -> int:
     """Report what is installed; return 1 if the default book cannot be built."""
     from naturalistic.doctor import examine, report
 
-    absent = [folder for folder in asked.data if not Path(folder).expanduser().is_dir()]
+    absent = [folder for folder in parsed.data if not Path(folder).expanduser().is_dir()]
     if absent:
         raise RequestError(f"{', '.join(absent)}: no such folder; expected --data with folders that hold data sets")
-    found = examine(asked.data, asked.gpu)
-    print(json.dumps(found, indent=1) if asked.json else report(found))
-    return 1 if found["problems"] else 0
+    findings = examine(parsed.data, parsed.gpu)
+    print(json.dumps(findings, indent=1) if parsed.json else report(findings))
+    return 1 if findings["problems"] else 0
 
 
-def _subjects(name: str, asked: list[str] | None) -> list[str] | None:
+def _subjects(name: str, labels: list[str] | None) -> list[str] | None:
     """Return the labels that were asked for, None for all; tens of gigabytes are not fetched unasked."""
-    if asked == ["all"]:
+    if labels == ["all"]:
         return None
-    if not asked:
+    if not labels:
         known = sorted({subject_of(file.path) for file in manifest(name)} - {None})
         raise RequestError(f"say which subjects of {name}: --subject with some of {', '.join(known)}, or all")
-    return asked
+    return labels
 
 
 def _openneuro_options(parser: argparse.ArgumentParser, name: str) -> None:
@@ -222,8 +222,8 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
     data_sets = parser.add_subparsers(required=True, metavar="DATASET")
-    for name, (what, add_options, example) in FETCHABLE.items():
-        one = _new(data_sets.add_parser, name, help=what, description=what,
+    for name, (description, add_options, example) in FETCHABLE.items():
+        one = _new(data_sets.add_parser, name, help=description, description=description,
                    epilog=f"example:\n  naturalistic fetch {name} {example}")  # fmt: skip
         one.add_argument("--to", required=True, metavar="DIR", help="folder to fetch to; made if it is not there")
         add_options(one, name)
@@ -234,9 +234,9 @@ def _add_fetch(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
-    kinds = parser.add_subparsers(required=True, metavar="KIND")
-    for name, (what, options) in SIMULATED.items():
-        one = _new(kinds.add_parser, name, help=what, description=what,
+    data_parsers = parser.add_subparsers(required=True, metavar="KIND")
+    for name, (description, options) in SIMULATED.items():
+        one = _new(data_parsers.add_parser, name, help=description, description=description,
                    epilog=f"example:\n  naturalistic simulate {name} --to data/{name} --seed 1")  # fmt: skip
         one.add_argument("--to", required=True, metavar="DIR", help="folder to make")
         for option, meaning in options.items():
@@ -246,8 +246,8 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     models = parser.add_subparsers(required=True, metavar="MODEL")
-    for name, what in TRAINABLE.items():
-        one = _new(models.add_parser, name, help=what, description=what,
+    for name, description in TRAINABLE.items():
+        one = _new(models.add_parser, name, help=description, description=description,
                    epilog=f"example:\n  naturalistic train {name} --to models/{name}.safetensors")  # fmt: skip
         one.add_argument("--to", required=True, metavar="FILE", help="weights; the card is written beside them")
         one.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn at random (default: 0)")

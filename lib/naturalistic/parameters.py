@@ -200,8 +200,8 @@ def whole(
         bounds = f"a whole number of at least {least}"
     else:
         bounds = "a whole number"
-    said = f"{name} is {value!r}, expected {bounds}{' or None' if optional else ''}"
-    raise ValueError(said + (f": {hint}" if hint else ""))
+    message = f"{name} is {value!r}, expected {bounds}{' or None' if optional else ''}"
+    raise ValueError(message + (f": {hint}" if hint else ""))
 
 
 def check_seed(seed: Any, name: str = "seed") -> Any:

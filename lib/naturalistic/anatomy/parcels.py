@@ -16,7 +16,7 @@ OUTSIDE = ("unknown", "medial_wall", "medial wall", "corpuscallosum", "???")  # 
 
 
 def subject_parcels(
-    person: Any, atlas: str | Path | Sequence[str | Path] | None = None, n_parcels: int = 150
+    subject: Any, atlas: str | Path | Sequence[str | Path] | None = None, n_parcels: int = 150
 ) -> NDArray:
     """Return the parcel of each voxel or vertex of a subject.
 
@@ -25,7 +25,7 @@ def subject_parcels(
 
     Parameters
     ----------
-    person : Prepared
+    subject : Prepared
     atlas : str or Path, or two of them, optional
         A NIfTI image of whole-number labels in MNI152 mm, 0 outside; or, for a subject on fsaverage5, the annotations
         of the left and the right hemisphere (of fsaverage5 or finer, whose first 10,242 vertices are those of
@@ -44,20 +44,20 @@ def subject_parcels(
         Naming the file, and what was expected.
     """
     if atlas is None:
-        return equal_area_parcels(person.coordinates, n_parcels)
+        return equal_area_parcels(subject.coordinates, n_parcels)
     paths = [Path(p).expanduser() for p in ([atlas] if isinstance(atlas, (str, Path)) else atlas)]
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not there; expected an atlas: a NIfTI label image or two .annot files")
     if len(paths) == 2:
-        if person.mask is not None:
+        if subject.mask is not None:
             raise ValueError(
-                f"atlas has two files, annotations of a surface, but the subject is in the volume ({person.space}): "
+                f"atlas has two files, annotations of a surface, but the subject is in the volume ({subject.space}): "
                 "give a label image in MNI152"
             )
-        labels = np.concatenate(_of_both_sides(paths, len(person.coordinates) // 2))
+        labels = np.concatenate(_of_both_sides(paths, len(subject.coordinates) // 2))
     elif len(paths) == 1:
-        labels = _of_volume(paths[0], person.coordinates)
+        labels = _of_volume(paths[0], subject.coordinates)
     else:
         raise ValueError(f"atlas names {len(paths)} files, expected one label image, or a left and a right annotation")
     return _numbered(labels, paths)
@@ -73,7 +73,7 @@ def _of_volume(path: Path, coordinates: NDArray) -> NDArray:
 
 def _of_both_sides(paths: Sequence[Path], n_vertices: int) -> list[NDArray]:
     """Return the labels of the left and of the right vertices; 0 for what is no cortex, left and right apart."""
-    found, first = [], 1
+    hemispheres, first = [], 1
     for path in paths:
         try:
             labels, _, names = nib.freesurfer.read_annot(path)
@@ -86,9 +86,9 @@ def _of_both_sides(paths: Sequence[Path], n_vertices: int) -> list[NDArray]:
         names = [name.decode().lower() for name in names]
         cortex = np.array([name not in OUTSIDE for name in names] + [False])  # -1: of no label
         labels = labels[:n_vertices]
-        found.append(np.where(cortex[labels], labels + first, 0))
+        hemispheres.append(np.where(cortex[labels], labels + first, 0))
         first += len(names)
-    return found
+    return hemispheres
 
 
 def _is_mesh(n_vertices: int, n_coarse: int) -> bool:
@@ -100,10 +100,10 @@ def _is_mesh(n_vertices: int, n_coarse: int) -> bool:
 
 def _numbered(labels: NDArray, paths: Sequence[Path]) -> NDArray:
     """Number the labels that occur from 0 on; -1 where the label is 0 or less."""
-    there = np.unique(labels[labels > 0])
-    if not len(there):
+    present = np.unique(labels[labels > 0])
+    if not len(present):
         raise ValueError(f"{paths[0]} has no label at any voxel of the subject: is it in MNI152 mm?")
-    return np.where(labels > 0, np.searchsorted(there, labels), -1)
+    return np.where(labels > 0, np.searchsorted(present, labels), -1)
 
 
 def equal_area_parcels(coordinates: ArrayLike, n_parcels: int = 150) -> NDArray:

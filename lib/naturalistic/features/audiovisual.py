@@ -115,9 +115,9 @@ def count_events(times: ArrayLike, n_seconds: int) -> NDArray:
         If a time lies outside of the run.
     """
     times = np.asarray(times, float).reshape(-1)
-    wrong = times[~((times >= 0) & (times < n_seconds))]
-    if len(wrong):
-        raise ValueError(f"times has {wrong[0]:g} s, expected 0 up to {n_seconds} s of the run")
+    outside = times[~((times >= 0) & (times < n_seconds))]
+    if len(outside):
+        raise ValueError(f"times has {outside[0]:g} s, expected 0 up to {n_seconds} s of the run")
     second = np.minimum(np.floor(times + _SECONDS).astype(int), n_seconds - 1)
     return np.bincount(second, minlength=n_seconds).astype(np.float32)
 
@@ -146,16 +146,16 @@ def controls(
     ValueError
         If what was measured has another number of seconds, or numbers that are not finite.
     """
-    found = {"word_rate": word_rate(texts, runs, unit), "speech": speech_on(texts)}
+    spaces = {"word_rate": word_rate(texts, runs, unit), "speech": speech_on(texts)}
     for name, values in (measured or {}).items():
         values = np.asarray(values, np.float32)
-        if values.shape != found["speech"].shape or not np.isfinite(values).all():
+        if values.shape != spaces["speech"].shape or not np.isfinite(values).all():
             raise ValueError(
-                f"measured[{name!r}] has shape {values.shape}, expected {found['speech'].shape}, finite: one number a "
+                f"measured[{name!r}] has shape {values.shape}, expected {spaces['speech'].shape}, finite: one number a "
                 "second, as the text has"
             )
-        found["word_rate" if name == "n_words" else name] = values
-    return {name: values[:, None] for name, values in found.items()}
+        spaces["word_rate" if name == "n_words" else name] = values
+    return {name: values[:, None] for name, values in spaces.items()}
 
 
 def concatenate_controls(
@@ -201,9 +201,9 @@ def _opened(texts: Any, runs: ArrayLike | None) -> tuple[list[list[str]], Any]:
 
 def _stretches(seconds: Any) -> list[tuple[int, int, str]]:
     """Return (first, end, text) of each utterance of a run: the seconds running in which it stands."""
-    open_, found = {}, []
+    open_, stretches = {}, []
     for k, second in enumerate([*seconds, []]):
-        here = dict.fromkeys(text for text in second if text.strip(". "))  # no set: its order differs from run to run
-        found += [(open_.pop(text), k, text) for text in list(open_) if text not in here]
-        open_.update({text: k for text in here if text not in open_})
-    return found
+        current = dict.fromkeys(text for text in second if text.strip(". "))  # no set: its order is not fixed
+        stretches += [(open_.pop(text), k, text) for text in list(open_) if text not in current]
+        open_.update({text: k for text in current if text not in open_})
+    return stretches

@@ -17,12 +17,12 @@ def check_device(device: str) -> str:
         If there is none of that name, or it is a GPU that is not here.
     """
     try:
-        asked = torch.device(device)
+        requested = torch.device(device)
     except (RuntimeError, TypeError):
         raise ValueError(f"device is {device!r}, expected 'cpu' or 'cuda'") from None
-    if asked.type == "cuda" and not torch.cuda.is_available():
+    if requested.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {device!r}, but torch {torch.__version__} sees no GPU: pass device='cpu'")
-    if asked.type == "cuda" and (asked.index or 0) >= torch.cuda.device_count():
+    if requested.type == "cuda" and (requested.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"device is {device!r}, but torch finds {torch.cuda.device_count()} GPU(s), counted from 0")
     return str(device)
 

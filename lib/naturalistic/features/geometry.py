@@ -39,11 +39,11 @@ def cka(first: ArrayLike, second: ArrayLike) -> float:
         raise ValueError(f"first has {len(X)} samples and second {len(Y)}, expected the same samples in both")
     if min(X.shape[1], Y.shape[1]) > len(X):
         K, L = X @ X.T, Y @ Y.T
-        shared, own = (K * L).sum(), np.linalg.norm(K) * np.linalg.norm(L)
+        shared, norms = (K * L).sum(), np.linalg.norm(K) * np.linalg.norm(L)
     else:
         shared = np.linalg.norm(Y.T @ X) ** 2
-        own = np.linalg.norm(X.T @ X) * np.linalg.norm(Y.T @ Y)
-    return float(shared / own) if own > 0 else float("nan")
+        norms = np.linalg.norm(X.T @ X) * np.linalg.norm(Y.T @ Y)
+    return float(shared / norms) if norms > 0 else float("nan")
 
 
 def autocorrelation(features: ArrayLike, lags: Sequence[int], runs: ArrayLike | None = None) -> NDArray:
@@ -114,9 +114,9 @@ def persistence(texts: Sequence[Hashable], lags: Sequence[int], runs: ArrayLike 
         run = codes[rows]
         for k, lag in enumerate(lags.tolist()):
             early, late = run[: max(len(run) - lag, 0)], run[lag:]
-            there = early >= 0
-            same[k] += np.sum(early[there] == late[there])
-            all_[k] += there.sum()
+            has_text = early >= 0
+            same[k] += np.sum(early[has_text] == late[has_text])
+            all_[k] += has_text.sum()
     return np.divide(same, all_, out=np.full(len(lags), np.nan), where=all_ > 0)
 
 

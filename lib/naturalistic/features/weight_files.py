@@ -24,8 +24,8 @@ def local_folder(source: str | Path) -> Path | None:
     """
     if Path(source).is_dir():
         return Path(source)
-    found = try_to_load_from_cache(str(source), "config.json")
-    return Path(found).parent if isinstance(found, str) else None
+    cached = try_to_load_from_cache(str(source), "config.json")
+    return Path(cached).parent if isinstance(cached, str) else None
 
 
 def check_weights(folder: Path) -> None:

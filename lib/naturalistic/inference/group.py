@@ -286,7 +286,7 @@ def bootstrap_interval(
     bounds = np.full((2, x.shape[1]), np.nan)
     usable = np.flatnonzero(np.ptp(x, axis=0) > 0)  # False for NaN
     for block in column_blocks(n_boot, len(usable)):  # the same seed in each block: the same subjects
-        found = stats.bootstrap(
+        result = stats.bootstrap(
             (x[:, usable[block]],),
             np.mean,
             axis=0,
@@ -296,7 +296,7 @@ def bootstrap_interval(
             method=method,
             rng=np.random.default_rng(seed),
         )
-        bounds[:, usable[block]] = found.confidence_interval
+        bounds[:, usable[block]] = result.confidence_interval
     low, high = bounds.astype(float_type(values)).reshape(2, *values.shape[1:])
     return low[()], high[()]
 

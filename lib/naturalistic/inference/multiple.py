@@ -126,11 +126,11 @@ def fdr(p: ArrayLike, q: float = 0.05, method: Literal["bh", "by"] = "bh") -> tu
         raise ValueError(f"q is {q}, expected between 0 and 1, for example 0.05")
     if method not in ("bh", "by"):
         raise ValueError(f"method is {method!r}, expected 'bh' or 'by'")
-    wrong = (p < 0) | (p > 1)
-    if wrong.any():
+    invalid = (p < 0) | (p > 1)
+    if invalid.any():
         raise ValueError(
-            f"{int(wrong.sum())} of {p.size} p-values are outside [0, 1], the first is "
-            f"{p[wrong][0]}: pass p-values, not scores"
+            f"{int(invalid.sum())} of {p.size} p-values are outside [0, 1], the first is "
+            f"{p[invalid][0]}: pass p-values, not scores"
         )
     used = ~np.isnan(p)
     adjusted = np.full(p.shape, np.nan)

@@ -285,14 +285,14 @@ def _draw_orders(counts: list[int], n_permutations: int, seed: Seed) -> list[NDA
             f"{sum(counts)} blocks in {len(counts)} run(s) have {total} orders other than "
             f"the observed, expected {n_permutations} or more: take shorter blocks or fewer permutations"
         )
-    seen, kept = {np.concatenate([np.arange(k) for k in counts]).tobytes()}, []
-    while len(kept) < n_permutations:
+    drawn, orders = {np.concatenate([np.arange(k) for k in counts]).tobytes()}, []
+    while len(orders) < n_permutations:
         tiles = [np.tile(np.arange(k), (n_permutations, 1)) for k in counts]
         for row in np.concatenate([rng.permuted(tile, axis=1) for tile in tiles], axis=1):
-            if row.tobytes() not in seen:
-                seen.add(row.tobytes())
-                kept.append(row)
-    return np.split(np.stack(kept[:n_permutations]), np.cumsum(counts)[:-1], axis=1)
+            if row.tobytes() not in drawn:
+                drawn.add(row.tobytes())
+                orders.append(row)
+    return np.split(np.stack(orders[:n_permutations]), np.cumsum(counts)[:-1], axis=1)
 
 
 def _reordered_correlations(

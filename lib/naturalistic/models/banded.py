@@ -133,10 +133,10 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         dtype = DTYPES[next(iter(X.values())).dtype]
         return make_spaces(X, folds, pick_device(self.device), dtype, self.fit_intercept, Y.shape[1])
 
-    def _fit_spaces(self, spaces: Spaces, Y: Any, found: BandedSolution | None = None) -> Self:
+    def _fit_spaces(self, spaces: Spaces, Y: Any, solution: BandedSolution | None = None) -> Self:
         """Take over what was found, or search and fit; ``found`` is a `BandsSolution`."""
         self.draws_ = gammas_to_try(self.n_draws, len(spaces.bases), self.concentration, self.seed)
-        found = found or solve_banded(
+        solution = solution or solve_banded(
             spaces,
             Y,
             check_alphas(self.alphas),
@@ -149,11 +149,11 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         )
         ends = np.cumsum([0] + [len(basis.mean) for basis in spaces.bases.values()])
         self.spaces_ = {name: slice(a, b) for name, a, b in zip(spaces.bases, ends[:-1].tolist(), ends[1:].tolist())}
-        self.coef_ = np.concatenate(list(found.coef.values()), axis=1)
-        self._target_mean = found.target_mean
+        self.coef_ = np.concatenate(list(solution.coef.values()), axis=1)
+        self._target_mean = solution.target_mean
         self._feature_mean = np.concatenate([basis.mean for basis in spaces.bases.values()])
-        self.intercept_ = (found.target_mean - self.coef_ @ self._feature_mean).astype(self.coef_.dtype)
-        self.alphas_, self.gammas_, self.cv_scores_ = found.alphas, found.gammas, found.cv_scores
+        self.intercept_ = (solution.target_mean - self.coef_ @ self._feature_mean).astype(self.coef_.dtype)
+        self.alphas_, self.gammas_, self.cv_scores_ = solution.alphas, solution.gammas, solution.cv_scores
         with np.errstate(divide="ignore"):
             self.deltas_ = np.log(self.gammas_ / self.alphas_)
         return self

@@ -48,8 +48,8 @@ def brain_mask(mean_volume: ArrayLike, affine: ArrayLike) -> NDArray:
     opening = round(OPENING / voxel_sizes(affine).mean())  # Python rounds a half to even: 8 mm gives 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nilearn warns of an empty mask; here it is an error
-        found = compute_epi_mask(nib.Nifti1Image(volume, affine), opening=opening or False)
-    mask = ndimage.binary_fill_holes(np.asarray(found.dataobj) > 0)
+        epi_mask = compute_epi_mask(nib.Nifti1Image(volume, affine), opening=opening or False)
+    mask = ndimage.binary_fill_holes(np.asarray(epi_mask.dataobj) > 0)
     size = mask.sum() * abs(np.linalg.det(affine[:3, :3])) / 1000
     if not BRAIN_SIZE[0] <= size <= BRAIN_SIZE[1]:
         raise ValueError(
@@ -102,9 +102,9 @@ def cortex_mask(
     step = to_mni @ affine
     # a voxel sees the mean over itself: smoothing as a box of its size does (variance size^2 / 12)
     wide = np.abs(np.linalg.inv(template_affine)[:3, :3] @ step[:3, :3]).max(axis=1)
-    seen = ndimage.gaussian_filter(cortex, np.sqrt(np.maximum(wide**2 - 1, 0) / 12))
+    smoothed = ndimage.gaussian_filter(cortex, np.sqrt(np.maximum(wide**2 - 1, 0) / 12))
     index = np.linalg.inv(template_affine) @ step
-    part = ndimage.affine_transform(seen, index[:3, :3], index[:3, 3], output_shape=tuple(shape), order=1)
+    part = ndimage.affine_transform(smoothed, index[:3, :3], index[:3, 3], output_shape=tuple(shape), order=1)
     mask = part >= share
     if brain is not None:
         mask &= check_mask(brain, "brain", shape)

@@ -174,12 +174,12 @@ def _compared(mask: NDArray, sizes: NDArray) -> NDArray:
     """Return the points compared: the brain and a rim of SPACING mm, thinned to SPACING, off the faces of the grid."""
     near = ndimage.distance_transform_edt(~mask, sampling=sizes) <= max(SPACING, sizes.max())
     every = np.maximum(1, np.round(SPACING / sizes)).astype(int)
-    kept = np.zeros_like(mask)
-    kept[tuple(slice(None, None, k) for k in every)] = True
+    thinned = np.zeros_like(mask)
+    thinned[tuple(slice(None, None, k) for k in every)] = True
     # what lies at a face of the grid leaves it with the smallest motion
     inner = np.zeros_like(mask)
     inner[tuple(slice(k, -k) for k in every)] = True
-    return near & kept & inner
+    return near & thinned & inner
 
 
 def _search(coefficients: NDArray, target: _Target, start: NDArray, name: int) -> NDArray:
@@ -238,11 +238,11 @@ def estimate_motion(
     reference, affine = check_volume(reference, "reference"), check_affine(affine)
     mask = brain_mask(reference, affine) if mask is None else check_mask(mask, "mask", reference.shape)
     target = _comparison_target(reference, affine, mask, smoothing)
-    matrix, found = np.eye(4), []
+    matrix, motion = np.eye(4), []
     for t, volume in enumerate(_stream(volumes, reference.shape)):
         matrix = _search(ndimage.spline_filter(volume, 3, output=np.float32), target, matrix, t)
-        found.append(_motion_parameters(matrix, target.center))
-    return np.array(found)
+        motion.append(_motion_parameters(matrix, target.center))
+    return np.array(motion)
 
 
 def resample(volumes: Any, motion: ArrayLike, affine: ArrayLike, mask: ArrayLike | None = None) -> NDArray:
@@ -321,13 +321,13 @@ def correct_motion(
     reference, affine = check_volume(reference, "reference"), check_affine(affine)
     mask = check_mask(mask, "mask", reference.shape)
     target = _comparison_target(reference, affine, mask, smoothing)
-    points, matrix, bold, found = _grid_points(mask), np.eye(4), [], []
+    points, matrix, bold, motion = _grid_points(mask), np.eye(4), [], []
     for t, volume in enumerate(_stream(volumes, reference.shape)):
         coefficients = ndimage.spline_filter(volume, 3, output=np.float32)
         matrix = _search(coefficients, target, matrix, t)
-        found.append(_motion_parameters(matrix, target.center))
+        motion.append(_motion_parameters(matrix, target.center))
         bold.append(_sample(coefficients, matrix, points, affine, np.float32))
-    return np.stack(bold), np.array(found)
+    return np.stack(bold), np.array(motion)
 
 
 def framewise_displacement(motion: ArrayLike, radius: float = 50.0, runs: ArrayLike | None = None) -> NDArray:

@@ -74,17 +74,17 @@ def to_mni(
     to_subject = np.eye(4)
     if t1w is not None:
         t1w, t1w_affine = check_volume(t1w, "t1w"), check_affine(t1w_affine, "t1w_affine")
-        here = volume * brain, affine, brain
-        to_t1w = _search(here, t1w, t1w_affine, (centers[1], centers[1]), (sitk.Euler3DTransform,))
-        there = _carry(brain, affine, t1w.shape, np.linalg.inv(to_t1w) @ t1w_affine)
-        if not there.any():
+        masked_volume = volume * brain, affine, brain
+        to_t1w = _search(masked_volume, t1w, t1w_affine, (centers[1], centers[1]), (sitk.Euler3DTransform,))
+        brain_on_t1w = _carry(brain, affine, t1w.shape, np.linalg.inv(to_t1w) @ t1w_affine)
+        if not brain_on_t1w.any():
             raise ValueError("t1w and mean_volume do not overlap, expected the same session and the same mm")
-        volume, brain_of_volume, volume_affine = t1w, there, t1w_affine
-        centers, to_subject = (centers[0], _middle(there, t1w_affine)), to_t1w
+        volume, brain_of_volume, volume_affine = t1w, brain_on_t1w, t1w_affine
+        centers, to_subject = (centers[0], _middle(brain_on_t1w, t1w_affine)), to_t1w
     else:
         brain_of_volume, volume_affine = brain, affine
-    found = _search(fixed, _even(volume, brain_of_volume), volume_affine, centers)
-    matrix = np.linalg.inv(found) @ to_subject
+    template_to_volume = _search(fixed, _even(volume, brain_of_volume), volume_affine, centers)
+    matrix = np.linalg.inv(template_to_volume) @ to_subject
     _judge(brain_overlap(brain, affine, matrix))
     return matrix
 
@@ -112,9 +112,9 @@ def brain_overlap(brain: ArrayLike, affine: ArrayLike, to_mni: ArrayLike) -> flo
     brain = check_mask(brain, "brain", np.shape(brain))
     _, inside, template_affine = _template()
     to_voxels = np.linalg.inv(to_mni @ affine) @ template_affine
-    ours = _carry(brain, np.eye(4), inside.shape, to_voxels)
-    seen = _carry(np.ones_like(brain), np.eye(4), inside.shape, to_voxels)
-    return 2 * float((ours & inside).sum()) / max(1, int(ours.sum() + (inside & seen).sum()))
+    subject_brain = _carry(brain, np.eye(4), inside.shape, to_voxels)
+    field_of_view = _carry(np.ones_like(brain), np.eye(4), inside.shape, to_voxels)
+    return 2 * float((subject_brain & inside).sum()) / max(1, int(subject_brain.sum() + (inside & field_of_view).sum()))
 
 
 def _judge(overlap: float) -> None:
@@ -172,7 +172,7 @@ def _search(
     moving: NDArray,
     moving_affine: NDArray,
     centers: tuple[NDArray, NDArray],
-    kinds: Sequence[Callable] = (sitk.Euler3DTransform, lambda: sitk.AffineTransform(3)),
+    transforms: Sequence[Callable] = (sitk.Euler3DTransform, lambda: sitk.AffineTransform(3)),
 ) -> NDArray:
     """Return the matrix (4, 4) from the mm of ``fixed`` to those of ``moving`` with the most mutual information.
 
@@ -190,7 +190,7 @@ def _search(
     method.SetShrinkFactorsPerLevel([max(1, round(grid / size)) for grid, _ in LEVELS])
     method.SetSmoothingSigmasPerLevel([sd for _, sd in LEVELS])
     before = None
-    for kind in kinds:
+    for kind in transforms:
         transform = kind()
         transform.SetCenter((TO_LPS[:3, :3] @ centers[0]).tolist())
         if before is None:

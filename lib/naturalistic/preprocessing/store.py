@@ -99,9 +99,9 @@ def prepare(
 
 
 def _check_request(scans: Sequence[Scan], n_dropped: int, drift: str, window: float, region: str) -> None:
-    kinds = {(scan.subject, scan.space, scan.tr) for scan in scans}
-    if len(kinds) != 1:
-        raise ValueError(f"scans are of {len(kinds)} kinds {sorted(kinds)}, expected one subject, space and TR")
+    series = {(scan.subject, scan.space, scan.tr) for scan in scans}
+    if len(series) != 1:
+        raise ValueError(f"scans are of {len(series)} kinds {sorted(series)}, expected one subject, space and TR")
     if drift not in DRIFTS:
         raise ValueError(f"drift is {drift!r}, expected one of {', '.join(DRIFTS)}")
     check_positive(window, "window", "s")
@@ -145,22 +145,22 @@ def _prepare(scans: Sequence[Scan], options: dict[str, Any], part: Path, n_jobs:
         done = joblib.Parallel(return_as="generator_unordered")(jobs)
         for _ in tqdm(done, total=len(todo), desc=f"preprocess sub-{scans[0].subject}", unit="run", disable=not todo):
             pass
-    about = {
+    description = {
         "subject": scans[0].subject, "space": scans[0].space, "tr": scans[0].tr, "n_trs": n_trs,
         "run_names": [scan.run for scan in scans], **options,
     }  # fmt: skip
-    (part / "about.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    (part / "about.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
 
 
 def _space(scans: Sequence[Scan], region: str, part: Path) -> dict[str, Any]:
     """Return (and keep) reference, mask and registration of the subject's space."""
-    kept = part / "space.npz"
-    if not kept.is_file():
+    path = part / "space.npz"
+    if not path.is_file():
         space = _surface_space(scans[0]) if scans[0].is_surface else _volume_space(scans, region)
         with open(part / "space.tmp", "wb") as file:
             np.savez(file, **space)
-        os.replace(part / "space.tmp", kept)
-    space = open_arrays(kept, f"delete {part} and prepare the subject again")
+        os.replace(part / "space.tmp", path)
+    space = open_arrays(path, f"delete {part} and prepare the subject again")
     return space | {"n_voxels": int(space["n_voxels"])}
 
 
@@ -342,21 +342,21 @@ def open_prepared(place: Path) -> Prepared:
         If a file of it is missing or was cut short since.
     """
     again = _again(place)
-    about = read_json(place / "about.json", again)
+    description = read_json(place / "about.json", again)
     space = open_arrays(place / "space.npz", again)
-    n_dropped, n_runs = about["n_dropped"], len(about["run_names"])
+    n_dropped, n_runs = description["n_dropped"], len(description["run_names"])
     motion = np.concatenate([open_array(place / f"{k:03d}-motion.npy", again)[n_dropped:] for k in range(n_runs)])
     return Prepared(
-        subject=about["subject"],
-        space=about["space"],
+        subject=description["subject"],
+        space=description["space"],
         bold=open_array(place / "bold.npy", again, mmap_mode="r"),
-        runs=np.repeat(np.arange(n_runs), about["n_trs"]),
-        run_names=tuple(about["run_names"]),
+        runs=np.repeat(np.arange(n_runs), description["n_trs"]),
+        run_names=tuple(description["run_names"]),
         motion=None if np.isnan(motion).any() else motion,
         mask=space.get("mask"),
         affine=space.get("affine"),
         to_mni=space.get("to_mni"),
-        tr=about["tr"],
+        tr=description["tr"],
         folder=place,
     )
 

@@ -92,12 +92,12 @@ def acoustic(
     keys = [stored.key("acoustic", _RECIPE, float(sample_rate), clip) for clip in clips] if cache else []
     todo = list(range(len(clips)))
     for k, key in enumerate(keys):
-        if (found := stored.read("acoustic", key, numbers.shape[1:])) is not None:
-            numbers[k] = found
+        if (cached := stored.read("acoustic", key, numbers.shape[1:])) is not None:
+            numbers[k] = cached
             todo.remove(k)
     work = (joblib.delayed(_describe)(clips[k], sample_rate) for k in todo)
-    made = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
-    bar = tqdm(made, total=len(todo), desc="acoustic", unit="clip", delay=3, leave=False, disable=not progress)
+    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
+    bar = tqdm(results, total=len(todo), desc="acoustic", unit="clip", delay=3, leave=False, disable=not progress)
     for values, k in zip(bar, todo):  # the generator first, so that it runs to its end
         numbers[k] = values
         if cache:
@@ -170,10 +170,10 @@ def acoustic_frames(waveform: ArrayLike, sample_rate: float, step: float = 1.5) 
     # the first frame that is not before each step's beginning, counted in whole numbers
     edges = [-int(-k * Fraction(str(step)) * RATE // STEP) for k in range(n_steps + 1)]
     edges = [min(edge, n_frames) for edge in edges]
-    kept = ("mel", "chroma", "onset", "spectral", "contrast")
+    names = ("mel", "chroma", "onset", "spectral", "contrast")
     return {
         name: np.stack([frames[name][a:b].mean(0) for a, b in itertools.pairwise(edges)]).astype(np.float32)
-        for name in kept
+        for name in names
     }
 
 
@@ -201,22 +201,22 @@ def _decibel(power: NDArray) -> NDArray:
 def _frames(sound: NDArray) -> dict[str, NDArray]:
     """Return features of each frame, a dict of arrays (n_frames, n), from one spectrogram."""
     size = np.abs(librosa.stft(sound, n_fft=_FFT, hop_length=STEP))
-    power, how = size**2, {"sr": RATE}
-    mel = _decibel(librosa.feature.melspectrogram(S=power, n_mels=_MELS, **how))
+    power, options = size**2, {"sr": RATE}
+    mel = _decibel(librosa.feature.melspectrogram(S=power, n_mels=_MELS, **options))
     features = {
         "mel": mel,
-        "mfcc": librosa.feature.mfcc(S=mel, n_mfcc=_MFCCS, **how),
-        "chroma": librosa.feature.chroma_stft(S=power, tuning=0.0, **how),
-        "onset": librosa.onset.onset_strength(S=mel, hop_length=STEP, n_fft=_FFT, **how)[None],
+        "mfcc": librosa.feature.mfcc(S=mel, n_mfcc=_MFCCS, **options),
+        "chroma": librosa.feature.chroma_stft(S=power, tuning=0.0, **options),
+        "onset": librosa.onset.onset_strength(S=mel, hop_length=STEP, n_fft=_FFT, **options)[None],
         "spectral": np.concatenate(
             [
-                librosa.feature.spectral_centroid(S=size, **how),
-                librosa.feature.spectral_bandwidth(S=size, **how),
-                librosa.feature.spectral_rolloff(S=size, **how),
+                librosa.feature.spectral_centroid(S=size, **options),
+                librosa.feature.spectral_bandwidth(S=size, **options),
+                librosa.feature.spectral_rolloff(S=size, **options),
                 librosa.feature.spectral_flatness(S=size, amin=_TINY),
             ]
         ),
-        "contrast": librosa.feature.spectral_contrast(S=size, n_bands=_BANDS, **how),
+        "contrast": librosa.feature.spectral_contrast(S=size, n_bands=_BANDS, **options),
     }
     return {name: values.T for name, values in features.items()}
 
@@ -287,8 +287,8 @@ def acoustic_steps(
     features = {k: stored.read("acoustic", key, (n_steps, 88)) for k, key in enumerate(keys)}
     todo = [k for k in range(len(clips)) if features.get(k) is None]
     work = (joblib.delayed(_steps)(clips[k], sample_rate, step, n_steps) for k in todo)
-    made = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
-    bar = tqdm(made, total=len(todo), desc="acoustic", unit="clip", delay=3, leave=False, disable=not progress)
+    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
+    bar = tqdm(results, total=len(todo), desc="acoustic", unit="clip", delay=3, leave=False, disable=not progress)
     for values, k in zip(bar, todo):  # the generator first, so that it runs to its end
         features[k] = values
         if cache:

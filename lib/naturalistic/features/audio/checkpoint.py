@@ -141,8 +141,8 @@ def check_kind(folder: Path, name: str | Path, wanted: str, class_name: str) -> 
     ValueError
         Saying what it is and what was expected.
     """
-    found, description = kind(folder)
-    if found != wanted:
+    model_type, description = kind(folder)
+    if model_type != wanted:
         raise ValueError(
             f"{str(name)!r} is {description}, expected model_type {wanted!r} ({class_name}): pass it to "
             "features.audio.load, which picks the model by its config.json, or choose another checkpoint"
@@ -215,9 +215,9 @@ def extractor_of(folder: Path, cls: Any, name: str) -> Any:
         raise FileNotFoundError(
             f"{str(name)!r} has no {' or '.join(_EXTRACTORS)}, expected it in {folder} beside the weights"
         )
-    about = read_json(path)
-    about = about.get("feature_extractor", {}) if path.name == _EXTRACTORS[1] else about
-    if "sampling_rate" not in about:
+    config = read_json(path)
+    config = config.get("feature_extractor", {}) if path.name == _EXTRACTORS[1] else config
+    if "sampling_rate" not in config:
         raise ValueError(
             f"{path} states no sampling_rate, expected one as {cls.__name__}.save_pretrained writes it: transformers "
             "would make up this and all other options; fetch the file again"

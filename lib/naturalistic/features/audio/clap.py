@@ -60,8 +60,8 @@ def load(
     FileNotFoundError, ValueError
         See `audio.load`.
     """
-    given = source, name, revision, device, dtype
-    folder, name, device, number_format = checkpoint.prepare(*given, "clap", "ClapModel")
+    arguments = source, name, revision, device, dtype
+    folder, name, device, number_format = checkpoint.prepare(*arguments, "clap", "ClapModel")
     extractor = checkpoint.extractor_of(folder, ClapFeatureExtractor, name)
     if window > extractor.max_length_s:
         raise ValueError(f"window is {window:g} s, expected at most the {extractor.max_length_s:g} s that {name} hears")

@@ -121,8 +121,8 @@ class Embedder:
         vectors = np.empty((len(clips), count, self.dim), np.float32)
         keys, todo = [None] * len(clips), range(len(clips))
         if cache:
-            how = (*self._identity, float(sample_rate), float(self.window), float(self.hop))
-            keys = [stored.key("audio", *how, clip) for clip in clips]
+            settings = (*self._identity, float(sample_rate), float(self.window), float(self.hop))
+            keys = [stored.key("audio", *settings, clip) for clip in clips]
             todo = [k for k in todo if not _fill(vectors, k, stored.read(_FOLDER, keys[k], vectors.shape[1:]))]
         self._run(clips, sample_rate, vectors, todo, keys, progress)
         return vectors[0] if single else vectors
@@ -208,11 +208,11 @@ class Embedder:
         return vectors
 
 
-def _fill(vectors: NDArray, k: int, found: NDArray | None) -> bool:
+def _fill(vectors: NDArray, k: int, cached: NDArray | None) -> bool:
     """Put what was found in the cache in its place; return whether there was anything."""
-    if found is not None:
-        vectors[k] = found
-    return found is not None
+    if cached is not None:
+        vectors[k] = cached
+    return cached is not None
 
 
 def _check_sentences(sentences: Any) -> list[str]:
@@ -220,9 +220,9 @@ def _check_sentences(sentences: Any) -> list[str]:
     if isinstance(sentences, str):
         raise TypeError(f"sentences is the string {sentences[:40]!r}, expected a list of them: [{sentences[:40]!r}]")
     sentences = list(sentences)
-    wrong = [k for k, sentence in enumerate(sentences) if not isinstance(sentence, str)]
-    if wrong:
-        raise TypeError(f"sentences[{wrong[0]}] is {sentences[wrong[0]]!r}, expected a string")
+    not_text = [k for k, sentence in enumerate(sentences) if not isinstance(sentence, str)]
+    if not_text:
+        raise TypeError(f"sentences[{not_text[0]}] is {sentences[not_text[0]]!r}, expected a string")
     empty = [k for k, sentence in enumerate(sentences) if not sentence.strip()]
     if empty or not sentences:
         listed = ", ".join(map(str, empty[:5])) or "none given"

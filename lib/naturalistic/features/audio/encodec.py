@@ -61,8 +61,8 @@ def load(
     FileNotFoundError, ValueError
         See `audio.load`; also if the model is a stereo one or lacks the bandwidth.
     """
-    given = source, name, revision, device, dtype
-    folder, name, device, number_format = checkpoint.prepare(*given, "encodec", "EncodecModel")
+    arguments = source, name, revision, device, dtype
+    folder, name, device, number_format = checkpoint.prepare(*arguments, "encodec", "EncodecModel")
     network = checkpoint.load_network(folder, EncodecModel, name, device)
     config = _check_config(network.config, name, bandwidth)
     del network.decoder  # half of the weights, and not used here

@@ -65,8 +65,8 @@ def load(
         See `audio.load`.
     """
     package = _package()
-    given = source, name, revision, device, dtype
-    folder, name, device, number_format = checkpoint.prepare(*given, "muq-mulan", "MuQMuLan")
+    arguments = source, name, revision, device, dtype
+    folder, name, device, number_format = checkpoint.prepare(*arguments, "muq-mulan", "MuQMuLan")
     _check_towers(folder, name)
     check_weights(folder)
     try:
@@ -109,10 +109,10 @@ def _package() -> Any:
 def _check_towers(folder: Path, name: str) -> None:
     config = read_json(folder / "config.json")
     for part, known in _TOWERS.items():
-        found = (config.get(part) or {}).get("name")
-        if found not in known:
+        tower = (config.get(part) or {}).get("name")
+        if tower not in known:
             raise ValueError(
-                f"{name!r} takes its {part} from {found!r}, expected one of {', '.join(known)}: the package muq runs "
+                f"{name!r} takes its {part} from {tower!r}, expected one of {', '.join(known)}: the package muq runs "
                 "code that comes with other repositories"
             )
 

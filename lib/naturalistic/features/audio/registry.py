@@ -111,8 +111,8 @@ def load(
         entry = _recognize(folder, name)
         sources = {"source": folder}
     loader = simulated.find_loader(entry.loader)
-    given = {"batch_size": batch_size, "dtype": dtype, "window": window, "hop": hop, "revision": revision}
-    options |= {key: value for key, value in given.items() if value is not None}
+    keywords = {"batch_size": batch_size, "dtype": dtype, "window": window, "hop": hop, "revision": revision}
+    options |= {key: value for key, value in keywords.items() if value is not None}
     taken = [key for key in inspect.signature(loader).parameters if key not in ("source", "name", "device")]
     if unknown := sorted(set(options) - set(taken)):
         raise ValueError(f"{', '.join(unknown)}: no option of {str(name)!r}, expected one of {', '.join(taken)}")

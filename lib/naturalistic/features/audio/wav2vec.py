@@ -64,8 +64,8 @@ def load(
     FileNotFoundError, ValueError
         See `audio.load`; also if the model lacks the layer.
     """
-    given = source, name, revision, device, dtype
-    folder, name, device, number_format = checkpoint.prepare(*given, "wav2vec2-bert", "Wav2Vec2BertModel")
+    arguments = source, name, revision, device, dtype
+    folder, name, device, number_format = checkpoint.prepare(*arguments, "wav2vec2-bert", "Wav2Vec2BertModel")
     extractor = checkpoint.extractor_of(folder, SeamlessM4TFeatureExtractor, name)
     network = checkpoint.load_network(folder, Wav2Vec2BertModel, name, device)
     layer = _check_layer(layer, network.config.num_hidden_layers)

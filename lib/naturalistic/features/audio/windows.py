@@ -347,8 +347,8 @@ def _played(clip_of_tr: NDArray, runs: ArrayLike | None, per_clip: int) -> NDArr
     """Return the clips in the order in which they are played, each run being of whole clips."""
     runs = check_runs(runs, len(clip_of_tr))
     for s in run_slices(runs, len(clip_of_tr)):
-        here, rest = clip_of_tr[s], (s.stop - s.start) % per_clip
-        if rest or (here.reshape(-1, per_clip) != here[::per_clip, None]).any():
+        run_clips, rest = clip_of_tr[s], (s.stop - s.start) % per_clip
+        if rest or (run_clips.reshape(-1, per_clip) != run_clips[::per_clip, None]).any():
             raise ValueError(
                 f"the run at TRs {s.start} to {s.stop - 1} is not of whole clips of {per_clip} TRs: leave the dummy "
                 "out, and pass runs as they were played"

@@ -240,7 +240,7 @@ class _Search:
                     return np.empty((len(group), 0)), np.empty((len(group), 0), dtype=int)
                 y, fold_targets = self._statistics(batch, columns)
                 indices = self.spaces.indices
-                draw_scores = [score_folds(scorers, fold_targets, y, indices, kept) for scorers, kept in group]
+                draw_scores = [score_folds(scorers, fold_targets, y, indices, used) for scorers, used in group]
                 alphas = [solve.first_best(scores, self.dtype) for scores in draw_scores]
                 best = [scores.gather(0, alpha[None])[0] for scores, alpha in zip(draw_scores, alphas)]
                 return torch.stack(best).cpu().numpy(), torch.stack(alphas).cpu().numpy()

@@ -55,10 +55,10 @@ def compress(filters: torch.Tensor, tolerance: float) -> tuple[torch.Tensor, tor
     rows = scaled.amax(dim=1, keepdim=True)
     scaled = scaled / rows
     U, s, Vt = torch.linalg.svd(scaled, full_matrices=False)
-    for kept in range(1, min(len(s), n_alphas - 1) + 1):
-        error = (U[:, :kept] * s[:kept]) @ Vt[:kept] - scaled
+    for n_kept in range(1, min(len(s), n_alphas - 1) + 1):
+        error = (U[:, :n_kept] * s[:n_kept]) @ Vt[:n_kept] - scaled
         if float((error.abs() / scaled).max()) <= tolerance:
-            return rows * U[:, :kept] * s[:kept], Vt[:kept] * columns
+            return rows * U[:, :n_kept] * s[:n_kept], Vt[:n_kept] * columns
     return exact
 
 
