@@ -73,7 +73,8 @@ def _of_volume(path: Path, coordinates: NDArray) -> NDArray:
 
 def _of_both_sides(paths: Sequence[Path], n_vertices: int) -> list[NDArray]:
     """Return the labels of the left and of the right vertices; 0 for what is no cortex, left and right apart."""
-    hemispheres, first = [], 1
+    hemispheres = []
+    first = 1
     for path in paths:
         try:
             labels, _, names = nib.freesurfer.read_annot(path)
@@ -142,7 +143,8 @@ def equal_area_parcels(coordinates: ArrayLike, n_parcels: int = 150) -> NDArray:
         left = round(n_parcels * len(sides[0]) / len(coordinates))
         left = min(max(left, 1, n_parcels - len(sides[1])), n_parcels - 1, len(sides[0]))
         shares = [left, n_parcels - left]
-    parcels, first = np.empty(len(coordinates), dtype=int), 0
+    parcels = np.empty(len(coordinates), dtype=int)
+    first = 0
     for side, share in zip(sides, shares):
         for k, piece in enumerate(_halved(side, coordinates, share)):
             parcels[piece] = first + k

@@ -71,7 +71,8 @@ def nearest(
     coordinates = np.asarray(coordinates, dtype=float)
     if coordinates.ndim != 2 or coordinates.shape[1] != 3:
         raise ValueError(f"coordinates has shape {coordinates.shape}, expected (n_places, 3), mm")
-    labels, best = np.full(len(coordinates), -1), np.full(len(coordinates), np.inf)
+    labels = np.full(len(coordinates), -1)
+    best = np.full(len(coordinates), np.inf)
     for k, spheres in enumerate(landmarks.values()):
         for x, y, z, radius in spheres:
             for side in (1, -1):

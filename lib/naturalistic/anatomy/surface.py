@@ -71,7 +71,8 @@ def to_surface(values: ArrayLike, coordinates: ArrayLike, voxel_size: float) -> 
     ValueError
         If values and coordinates are not of the same voxels.
     """
-    values, coordinates = np.asarray(values), np.asarray(coordinates, dtype=float)
+    values = np.asarray(values)
+    coordinates = np.asarray(coordinates, dtype=float)
     values = values if values.dtype == np.float32 and values.ndim > 1 else values.astype(float)
     if values.ndim < 1 or coordinates.shape != (values.shape[-1], 3):
         raise ValueError(

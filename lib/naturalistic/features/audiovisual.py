@@ -201,7 +201,8 @@ def _opened(texts: Any, runs: ArrayLike | None) -> tuple[list[list[str]], Any]:
 
 def _stretches(seconds: Any) -> list[tuple[int, int, str]]:
     """Return (first, end, text) of each utterance of a run: the seconds running in which it stands."""
-    open_, stretches = {}, []
+    open_ = {}
+    stretches = []
     for k, second in enumerate([*seconds, []]):
         current = dict.fromkeys(text for text in second if text.strip(". "))  # no set: its order is not fixed
         stretches += [(open_.pop(text), k, text) for text in list(open_) if text not in current]

@@ -77,7 +77,8 @@ def shift(features: ArrayLike, n: int, runs: ArrayLike | None = None) -> NDArray
     n = whole("n", n, None)
     shifted = np.zeros_like(features)
     for s in _slices(features, [n], runs):
-        source, target = features[s], shifted[s]
+        source = features[s]
+        target = shifted[s]
         length = len(source)
         target[max(n, 0) : length + min(n, 0)] = source[max(-n, 0) : length - max(n, 0)]
     return shifted
@@ -106,7 +107,8 @@ def fir(features: ArrayLike, delays: Sequence[float], tr: float, runs: ArrayLike
     ValueError
         If a delay is not a multiple of ``tr`` or is as long as a run.
     """
-    features, shifts = as_floats(features, "features"), delays_in_trs(delays, tr)
+    features = as_floats(features, "features")
+    shifts = delays_in_trs(delays, tr)
     _slices(features, shifts, runs)
     return np.concatenate([shift(features, n, runs) for n in shifts], axis=1)
 
@@ -123,7 +125,8 @@ def shift_average(features: ArrayLike, delays: Any, tr: float, runs: ArrayLike |
     delayed : array (n_trs, n_features)
         Mean over delays; dtype as of `shift`.
     """
-    features, shifts = as_floats(features, "features"), delays_in_trs(delays, tr)
+    features = as_floats(features, "features")
+    shifts = delays_in_trs(delays, tr)
     _slices(features, shifts, runs)
     total = sum(shift(features, n, runs) for n in shifts)
     return (total / len(shifts)).astype(features.dtype, copy=False)

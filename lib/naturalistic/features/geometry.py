@@ -34,12 +34,15 @@ def cka(first: ArrayLike, second: ArrayLike) -> float:
     ValueError
         If the samples of the two differ in number, or a value is not finite.
     """
-    X, Y = _centered(first, "first"), _centered(second, "second")
+    X = _centered(first, "first")
+    Y = _centered(second, "second")
     if len(X) != len(Y):
         raise ValueError(f"first has {len(X)} samples and second {len(Y)}, expected the same samples in both")
     if min(X.shape[1], Y.shape[1]) > len(X):
-        K, L = X @ X.T, Y @ Y.T
-        shared, norms = (K * L).sum(), np.linalg.norm(K) * np.linalg.norm(L)
+        K = X @ X.T
+        L = Y @ Y.T
+        shared = (K * L).sum()
+        norms = np.linalg.norm(K) * np.linalg.norm(L)
     else:
         shared = np.linalg.norm(Y.T @ X) ** 2
         norms = np.linalg.norm(X.T @ X) * np.linalg.norm(Y.T @ Y)
@@ -68,18 +71,21 @@ def autocorrelation(features: ArrayLike, lags: Sequence[int], runs: ArrayLike | 
     ValueError
         If the shape differs, a value is not finite, or a lag is no whole number of 0 or more.
     """
-    X, lags = as_real(features, "features"), _check_lags(lags)
+    X = as_real(features, "features")
+    lags = _check_lags(lags)
     if X.ndim != 2:
         raise ValueError(f"features has shape {X.shape}, expected (n_samples, n_features)")
     check_finite(X, "features")
-    products, squares = np.zeros(len(lags)), np.zeros(len(lags))
+    products = np.zeros(len(lags))
+    squares = np.zeros(len(lags))
     for rows in run_slices(runs, len(X)):
         run = X[rows].astype(np.float64)
         run = run - run.mean(axis=0)
         power = (run**2).sum(axis=1)
         for k, lag in enumerate(lags.tolist()):
             if lag < len(run):
-                early, late = slice(0, len(run) - lag), slice(lag, len(run))
+                early = slice(0, len(run) - lag)
+                late = slice(lag, len(run))
                 products[k] += np.einsum("ij,ij->", run[early], run[late])
                 squares[k] += np.sqrt(power[early].sum() * power[late].sum())
     return np.divide(products, squares, out=np.full(len(lags), np.nan), where=squares > 0)
@@ -109,11 +115,13 @@ def persistence(texts: Sequence[Hashable], lags: Sequence[int], runs: ArrayLike 
     lags = _check_lags(lags)
     names, codes = np.unique(np.array([str(text) for text in texts]), return_inverse=True)
     codes = np.where(names[codes] == "", -1, codes)
-    same, all_ = np.zeros(len(lags)), np.zeros(len(lags))
+    same = np.zeros(len(lags))
+    all_ = np.zeros(len(lags))
     for rows in run_slices(runs, len(codes)):
         run = codes[rows]
         for k, lag in enumerate(lags.tolist()):
-            early, late = run[: max(len(run) - lag, 0)], run[lag:]
+            early = run[: max(len(run) - lag, 0)]
+            late = run[lag:]
             has_text = early >= 0
             same[k] += np.sum(early[has_text] == late[has_text])
             all_[k] += has_text.sum()

@@ -100,7 +100,8 @@ def fit_components(features: ArrayLike, training: ArrayLike, n_components: int =
     """
     features = as_stored(features, "features")
     where = _check_training(features, training)
-    n, n_features = len(where), features.shape[1]
+    n = len(where)
+    n_features = features.shape[1]
     most = min(n_features, n - 1)
     hint = f"there are {n_features} features and {n} training samples"
     n_components = whole("n_components", n_components, 1, most, hint=hint)
@@ -167,7 +168,8 @@ def pca_transform(features: ArrayLike, training: ArrayLike, n_components: int = 
     ValueError
         See `fit_components`.
     """
-    features, n_components = as_stored(features, "features"), whole("n_components", n_components)
+    features = as_stored(features, "features")
+    n_components = whole("n_components", n_components)
     if features.ndim != 3:
         raise ValueError(f"features has shape {features.shape}, expected (n_seconds, n_layers, dim)")
     if features.shape[2] <= n_components:
@@ -201,7 +203,8 @@ def valid_trs(runs: ArrayLike, delays: Sequence[float | Sequence[float]], tr: fl
     ValueError
         If a delay is not a multiple of ``tr``.
     """
-    shifts, inside = delays_in_trs(np.unique(np.hstack(as_delays(delays))), tr), np.zeros(len(runs), bool)
+    shifts = delays_in_trs(np.unique(np.hstack(as_delays(delays))), tr)
+    inside = np.zeros(len(runs), bool)
     for run in run_slices(runs):
         length = run.stop - run.start
         inside[run.start + max(0, shifts.max()) : run.start + max(0, length + min(0, shifts.min()))] = True

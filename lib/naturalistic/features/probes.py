@@ -47,8 +47,10 @@ def probe(features: ArrayLike, target: ArrayLike, n_folds: int = 5, seed: int = 
     ValueError
         If lengths differ, values are not finite, or a name has one clip only.
     """
-    features, target = as_real(features, "features").astype(np.float64), np.asarray(target)
-    n_folds, seed = whole("n_folds", n_folds, 2), whole("seed", seed, 0)
+    features = as_real(features, "features").astype(np.float64)
+    target = np.asarray(target)
+    n_folds = whole("n_folds", n_folds, 2)
+    seed = whole("seed", seed, 0)
     if features.ndim != 2 or target.shape != (len(features),):
         raise ValueError(f"features has shape {features.shape} and target {target.shape}, expected one target a clip")
     named = not np.issubdtype(target.dtype, np.number)
@@ -60,9 +62,11 @@ def probe(features: ArrayLike, target: ArrayLike, n_folds: int = 5, seed: int = 
             rare = str(names[np.argmin(counts)])
             raise ValueError(f"{rare!r} is the target of {counts.min()} clips, expected 2 or more, and two names")
         n_folds = min(n_folds, int(counts.min()))
-        folds, model = StratifiedKFold(n_folds, shuffle=True, random_state=seed), RidgeClassifierCV(ALPHAS)
+        folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+        model = RidgeClassifierCV(ALPHAS)
     else:
-        folds, model = KFold(n_folds, shuffle=True, random_state=seed), RidgeCV(ALPHAS)
+        folds = KFold(n_folds, shuffle=True, random_state=seed)
+        model = RidgeCV(ALPHAS)
     predicted = np.empty(len(target), dtype=target.dtype if named else float)
     for train, test in folds.split(features, target):
         with warnings.catch_warnings():
@@ -94,8 +98,10 @@ def chance(target: ArrayLike, predicted: ArrayLike, n_permutations: int = 1000, 
     p : float
         ``(b + 1) / (m + 1)``, b of m permutations scoring as high or higher: 1 if all is predicted the same.
     """
-    target, predicted = np.asarray(target), np.asarray(predicted)
-    n_permutations, rng = whole("n_permutations", n_permutations), np.random.default_rng(check_seed(seed))
+    target = np.asarray(target)
+    predicted = np.asarray(predicted)
+    n_permutations = whole("n_permutations", n_permutations)
+    rng = np.random.default_rng(check_seed(seed))
     null = np.array([_score(target, rng.permutation(predicted)) for _ in range(n_permutations)])
     n_as_high = np.sum(null >= _score(target, predicted) - 1e-12)
     return float(null.mean()), float((1 + n_as_high) / (1 + n_permutations))

@@ -92,7 +92,8 @@ def tr_weights(
 
     Parameters and errors are the same.
     """
-    times, tr_times = np.asarray(times, dtype=float), np.asarray(tr_times, dtype=float)
+    times = np.asarray(times, dtype=float)
+    tr_times = np.asarray(tr_times, dtype=float)
     lobes = whole("lobes", lobes)
     if method not in METHODS:
         raise ValueError(f"method is {method!r}, expected one of {METHODS}")
@@ -100,12 +101,14 @@ def tr_weights(
         raise ValueError(f"tr is {tr!r}, expected seconds above 0")
     if (event_runs is None) != (runs is None):
         raise ValueError("give both event_runs and runs, or neither")
-    event_runs, runs = check_runs(event_runs, len(times)), check_runs(runs, len(tr_times))
+    event_runs = check_runs(event_runs, len(times))
+    runs = check_runs(runs, len(tr_times))
     strangers = set(event_runs.tolist()) - set(runs.tolist())
     if strangers:
         raise ValueError(f"event_runs has runs without a TR: {sorted(strangers)}")
     where = {event_runs[s.start]: s for s in run_slices(event_runs, len(times))} if len(times) else {}
-    blocks, columns = [], []
+    blocks = []
+    columns = []
     for s in run_slices(runs):
         events = where.get(runs[s.start], slice(0, 0))
         _check_ascending("times", times[events])
@@ -133,7 +136,8 @@ def _run_weights(
         return low, high, lambda row, column: np.ones(len(row))
     if method == "mean":
         return low, high, lambda row, column: 1.0 / (high - low)[row]
-    middle, n = tr_times + tr / 2, len(times)
+    middle = tr_times + tr / 2
+    n = len(times)
     low = np.maximum(np.searchsorted(times, middle - lobes * tr) - 1, 0)
     high = np.minimum(np.searchsorted(times, middle + lobes * tr, side="right") + 1, n)
     once, twice = _lanczos_integrals(lobes)

@@ -93,7 +93,8 @@ def leave_one_out_interval(bold: ArrayLike, runs: ArrayLike | None = None, confi
         z, varies = _zscored(bold[:, :, block], slices)
         r = _leave_one_out(z, varies, slices)
         counts = ~np.isnan(r)
-        n, mean = counts.sum(axis=0), _mean_where(r, counts)
+        n = counts.sum(axis=0)
+        mean = _mean_where(r, counts)
         pseudo_values = np.empty_like(r)
         for subject in range(n_subjects):
             others = np.arange(n_subjects) != subject
@@ -132,7 +133,8 @@ def leave_one_out_null(
         As `leave_one_out_correlation`, or if ``n_permutations`` is below 1.
     """
     bold, slices = _check_series(bold, runs, "bold", "subjects")
-    n_permutations, seed = whole("n_permutations", n_permutations), check_seed(seed)
+    n_permutations = whole("n_permutations", n_permutations)
+    seed = check_seed(seed)
     n_subjects, n_trs, n_voxels = bold.shape
     rng = np.random.default_rng(seed)
     lengths = np.array([run.stop - run.start for run in slices])
@@ -150,9 +152,11 @@ def leave_one_out_null(
 def _leave_one_out(z: NDArray, varies: NDArray, slices: list[slice]) -> NDArray:
     """Return the correlation (n_subjects, n_voxels) of z-scored series with the mean of the others."""
     r = np.empty((len(z), z.shape[2]))
-    total, n_varying = z.sum(axis=0), varies.sum(axis=0)
+    total = z.sum(axis=0)
+    n_varying = varies.sum(axis=0)
     for subject in range(len(z)):
-        others, n_others = total - z[subject], n_varying - varies[subject]
+        others = total - z[subject]
+        n_others = n_varying - varies[subject]
         for run, n_here in zip(slices, n_others):
             others[run] /= np.maximum(n_here, 1)
         power = np.mean(others**2, axis=0)
@@ -282,7 +286,9 @@ def normalize(r: ArrayLike, ceiling: ArrayLike, reliable: ArrayLike) -> NDArray:
     ValueError
         If the voxels differ, or ``reliable`` is not boolean.
     """
-    r, ceiling, reliable = as_real(r, "r"), as_real(ceiling, "ceiling"), np.asarray(reliable)
+    r = as_real(r, "r")
+    ceiling = as_real(ceiling, "ceiling")
+    reliable = np.asarray(reliable)
     if r.shape[-1:] != ceiling.shape or ceiling.ndim > 1:
         raise ValueError(
             f"r has shape {r.shape} and ceiling {ceiling.shape}, expected (..., n_voxels) and "

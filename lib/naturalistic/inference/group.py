@@ -103,7 +103,8 @@ def shared_stimulus_test(
     ValueError
         If shapes do not fit, a subject has a score and no null, or an option is not valid.
     """
-    scores, null = as_real(scores, "scores"), as_real(null, "null")
+    scores = as_real(scores, "scores")
+    null = as_real(null, "null")
     if scores.ndim < 1 or null.ndim != scores.ndim + 1 or null.shape[1:] != scores.shape:
         raise ValueError(
             f"scores has shape {scores.shape} and null {null.shape}, expected (n_subjects, ...) and (n_permutations, "
@@ -231,7 +232,8 @@ def sign_flip_over_subjects(
     """
     values, x, used = _check(values, nan)
     check_tail(tail)
-    n_permutations, seed = whole("n_permutations", n_permutations), check_seed(seed)
+    n_permutations = whole("n_permutations", n_permutations)
+    seed = check_seed(seed)
     n, mean, low, high, _ = mean_interval(x, used, confidence)
     x = np.where(used, x - popmean, 0)
     length = np.sqrt(np.sum(x**2, axis=0))
@@ -280,7 +282,8 @@ def bootstrap_interval(
     """
     values, x, _ = _check(values, "propagate")
     check_confidence(confidence)
-    n_boot, seed = whole("n_boot", n_boot), check_seed(seed)
+    n_boot = whole("n_boot", n_boot)
+    seed = check_seed(seed)
     if method not in ("bca", "percentile"):
         raise ValueError(f"method is {method!r}, expected 'bca' or 'percentile'")
     bounds = np.full((2, x.shape[1]), np.nan)
@@ -359,7 +362,8 @@ def _count_flips(
     unit = -unit if tail == "less" else unit
     size = np.abs if tail == "two-sided" else np.positive
     observed = size(unit.sum(axis=0)) - 1e-12  # equal up to rounding is a tie, and counts
-    count, best = np.zeros(unit.shape[1], dtype=int), np.full(len(signs), -np.inf)
+    count = np.zeros(unit.shape[1], dtype=int)
+    best = np.full(len(signs), -np.inf)
     for block in column_blocks(len(signs), unit.shape[1]):
         flipped = size(signs @ unit[:, block])
         best = np.maximum(best, flipped.max(axis=1))
@@ -371,6 +375,7 @@ def _result(
     values: NDArray, mean: NDArray, low: NDArray, high: NDArray, statistic: NDArray, p: NDArray, n: NDArray
 ) -> GroupResult:
     """Return a GroupResult in the shape of one subject's values."""
-    shape, dtype = values.shape[1:], float_type(values)
+    shape = values.shape[1:]
+    dtype = float_type(values)
     floats = (x.astype(dtype).reshape(shape)[()] for x in (mean, low, high, statistic))
     return GroupResult(*floats, p.reshape(shape)[()], n.reshape(shape)[()])

@@ -45,7 +45,8 @@ def p_values(
     """
     observed, null, tie = _check_null(observed, null, tail)
     p = np.empty(observed.size)
-    flat, scores = observed.reshape(-1), null.reshape(len(null), -1)
+    flat = observed.reshape(-1)
+    scores = null.reshape(len(null), -1)
     for block in column_blocks(len(null), len(p)):
         slack = tie * np.abs(flat[block])
         above = (np.sum(scores[:, block] >= flat[block] - slack, axis=0) + 1) / (len(null) + 1)
@@ -150,7 +151,8 @@ def _check_null(
 ) -> tuple[NDArray, NDArray, float]:
     """Return both as floating arrays and the relative difference of a tie, or raise a ValueError."""
     check_tail(tail)
-    observed, null = as_real(observed, "observed"), as_real(null, "null")
+    observed = as_real(observed, "observed")
+    null = as_real(null, "null")
     if null.ndim != observed.ndim + 1 or null.shape[1:] != observed.shape:
         raise ValueError(
             f"null has shape {null.shape} and observed {observed.shape}, expected "

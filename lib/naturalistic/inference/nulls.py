@@ -137,7 +137,8 @@ def draw_shifts(
     UserWarning
         If fewer than 80 % of the rotations of a run are left, or fewer shifts exist than ``n_permutations``.
     """
-    n_permutations, seed = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001"), check_seed(seed)
+    n_permutations = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001")
+    seed = check_seed(seed)
     min_shift = whole("min_shift", min_shift, None)
     lengths = [run.stop - run.start for run in run_slices(runs, n_trs)]
     shortest = min(lengths)
@@ -257,7 +258,8 @@ def block_permutation_null(
         If shapes or values are not valid, ``n_permutations`` or ``block`` is below 1, a run has fewer than
         two blocks, or there are fewer orders than ``n_permutations``.
     """
-    n_permutations, seed = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001"), check_seed(seed)
+    n_permutations = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001")
+    seed = check_seed(seed)
     Y, Y_hat, shape, slices = check_null_input(Y, Y_hat, runs, n_permutations)
     lengths = [run.stop - run.start for run in slices]
     hint = f"the shortest run, of {min(lengths)} TRs, needs two blocks or more; take shorter blocks"
@@ -285,7 +287,8 @@ def _draw_orders(counts: list[int], n_permutations: int, seed: Seed) -> list[NDA
             f"{sum(counts)} blocks in {len(counts)} run(s) have {total} orders other than "
             f"the observed, expected {n_permutations} or more: take shorter blocks or fewer permutations"
         )
-    drawn, orders = {np.concatenate([np.arange(k) for k in counts]).tobytes()}, []
+    drawn = {np.concatenate([np.arange(k) for k in counts]).tobytes()}
+    orders = []
     while len(orders) < n_permutations:
         tiles = [np.tile(np.arange(k), (n_permutations, 1)) for k in counts]
         for row in np.concatenate([rng.permuted(tile, axis=1) for tile in tiles], axis=1):

@@ -87,7 +87,8 @@ def prevalence(
 
 def _mass(k: NDArray, n: NDArray, alpha: float, sensitivity: float) -> NDArray:
     """Return how much of Beta(k + 1, n - k + 1) lies from ``alpha`` to ``sensitivity``."""
-    a, b = k + 1, n - k + 1
+    a = k + 1
+    b = n - k + 1
     below = special.betainc(a, b, sensitivity) - special.betainc(a, b, alpha)
     above = special.betaincc(a, b, alpha) - special.betaincc(a, b, sensitivity)
     return np.where(k > n * (alpha + sensitivity) / 2, below, above)  # from the tail that is small, where it is exact
@@ -95,7 +96,8 @@ def _mass(k: NDArray, n: NDArray, alpha: float, sensitivity: float) -> NDArray:
 
 def _quantile(k: NDArray, n: NDArray, alpha: float, sensitivity: float, q: float) -> NDArray:
     """Return the quantile of theta, which is Beta(k + 1, n - k + 1) cut off at ``alpha`` and ``sensitivity``."""
-    a, b = k + 1, n - k + 1
+    a = k + 1
+    b = n - k + 1
     mass = _mass(k, n, alpha, sensitivity)
     from_below = special.betaincinv(a, b, np.clip(special.betainc(a, b, alpha) + q * mass, 0, 1))
     from_above = special.betainccinv(a, b, np.clip(special.betaincc(a, b, alpha) - q * mass, 0, 1))

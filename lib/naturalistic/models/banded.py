@@ -153,7 +153,9 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._target_mean = solution.target_mean
         self._feature_mean = np.concatenate([basis.mean for basis in spaces.bases.values()])
         self.intercept_ = (solution.target_mean - self.coef_ @ self._feature_mean).astype(self.coef_.dtype)
-        self.alphas_, self.gammas_, self.cv_scores_ = solution.alphas, solution.gammas, solution.cv_scores
+        self.alphas_ = solution.alphas
+        self.gammas_ = solution.gammas
+        self.cv_scores_ = solution.cv_scores
         with np.errstate(divide="ignore"):
             self.deltas_ = np.log(self.gammas_ / self.alphas_)
         return self

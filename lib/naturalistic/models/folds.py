@@ -42,7 +42,8 @@ def contiguous_groups(runs: ArrayLike, n_groups: int) -> NDArray:
     pieces = np.ones(len(slices), dtype=int)
     for _ in range(n_groups - len(slices)):  # the next cut goes where the pieces are longest
         pieces[np.argmax(lengths / pieces)] += 1
-    groups, first = np.empty(lengths.sum(), dtype=int), 0
+    groups = np.empty(lengths.sum(), dtype=int)
+    first = 0
     for s, n in zip(slices, pieces):
         groups[s] = first + np.arange(s.stop - s.start) * n // (s.stop - s.start)
         first += n
@@ -91,7 +92,8 @@ class GroupGapKFold(BaseCrossValidator):
             If groups are missing or of the wrong length, there are fewer groups than folds, or a fold has
             no training sample left.
         """
-        n_samples, n_splits = len(X), self.get_n_splits()
+        n_samples = len(X)
+        n_splits = self.get_n_splits()
         gap = whole("gap", self.gap, 0, hint="samples left out on either side")
         fold_of = _fold_of(n_splits, n_samples, groups)
         runs = check_runs(self.runs, n_samples) if gap else None

@@ -95,7 +95,8 @@ def correlation_matrix(A: ArrayLike, B: ArrayLike) -> NDArray:
     ValueError
         If an array is not two-dimensional, samples differ or are fewer than two, or a value is not finite.
     """
-    A, B = as_real(A, "A"), as_real(B, "B")
+    A = as_real(A, "A")
+    B = as_real(B, "B")
     if A.ndim != 2 or B.ndim != 2 or len(A) != len(B):
         raise ValueError(
             f"A has shape {A.shape} and B {B.shape}, expected (n_samples, n_a) and (n_samples, "
@@ -148,7 +149,8 @@ def check_pair(Y: ArrayLike, Y_hat: ArrayLike) -> tuple[NDArray, NDArray, tuple[
         If shapes differ, are not one- or two-dimensional, samples are fewer than two, or a value is not
         finite.
     """
-    Y, Y_hat = as_real(Y, "Y"), as_real(Y_hat, "Y_hat")
+    Y = as_real(Y, "Y")
+    Y_hat = as_real(Y_hat, "Y_hat")
     if Y.shape != Y_hat.shape or Y.ndim not in (1, 2):
         raise ValueError(
             f"Y has shape {Y.shape} and Y_hat {Y_hat.shape}, expected the same (n_samples, "

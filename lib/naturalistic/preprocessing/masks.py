@@ -44,7 +44,8 @@ def brain_mask(mean_volume: ArrayLike, affine: ArrayLike) -> NDArray:
     ValueError
         If what is found has not the size of a brain (300 to 3000 cm3).
     """
-    volume, affine = check_volume(mean_volume, "mean_volume"), check_affine(affine)
+    volume = check_volume(mean_volume, "mean_volume")
+    affine = check_affine(affine)
     opening = round(OPENING / voxel_sizes(affine).mean())  # Python rounds a half to even: 8 mm gives 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nilearn warns of an empty mask; here it is an error
@@ -93,7 +94,8 @@ def cortex_mask(
     ValueError
         If an affine, the shape, the brain mask or ``share`` is not as described, or no voxel is cortex.
     """
-    affine, to_mni = check_affine(affine), check_affine(to_mni, "to_mni")
+    affine = check_affine(affine)
+    to_mni = check_affine(to_mni, "to_mni")
     if len(shape) != 3:
         raise ValueError(f"shape is {tuple(shape)}, expected three numbers of voxels (x, y, z)")
     if not 0 < share <= 1:
@@ -129,7 +131,8 @@ def _template_cortex() -> tuple[NDArray, NDArray]:
 
 def _mean_cortex() -> NDArray:
     """Return points (n_points, 3) in MNI152 mm on fsaverage5's white, middle and pial surfaces."""
-    files, points = fetch_surf_fsaverage("fsaverage5"), []
+    files = fetch_surf_fsaverage("fsaverage5")
+    points = []
     for side in ("left", "right"):
         white, pial = (load_surf_mesh(files[f"{name}_{side}"]).coordinates for name in ("white", "pial"))
         # the cut through callosum, thalamus and midbrain closes the surface, and has no thickness

@@ -235,10 +235,12 @@ def estimate_motion(
     ValueError
         If grids differ, a value is not finite, or the reference inside the mask is too small or too flat to compare.
     """
-    reference, affine = check_volume(reference, "reference"), check_affine(affine)
+    reference = check_volume(reference, "reference")
+    affine = check_affine(affine)
     mask = brain_mask(reference, affine) if mask is None else check_mask(mask, "mask", reference.shape)
     target = _comparison_target(reference, affine, mask, smoothing)
-    matrix, motion = np.eye(4), []
+    matrix = np.eye(4)
+    motion = []
     for t, volume in enumerate(_stream(volumes, reference.shape)):
         matrix = _search(ndimage.spline_filter(volume, 3, output=np.float32), target, matrix, t)
         motion.append(_motion_parameters(matrix, target.center))
@@ -271,8 +273,11 @@ def resample(volumes: Any, motion: ArrayLike, affine: ArrayLike, mask: ArrayLike
     ValueError
         If there is not one row of motion a volume, rotations are no rad, or grids differ.
     """
-    affine, motion = check_affine(affine), _check_motion(motion)
-    bold, points, shape = [], None, None
+    affine = check_affine(affine)
+    motion = _check_motion(motion)
+    bold = []
+    points = None
+    shape = None
     for t, volume in enumerate(_stream(volumes)):
         if points is None:
             shape = volume.shape
@@ -318,10 +323,14 @@ def correct_motion(
     ValueError
         As :func:`estimate_motion`.
     """
-    reference, affine = check_volume(reference, "reference"), check_affine(affine)
+    reference = check_volume(reference, "reference")
+    affine = check_affine(affine)
     mask = check_mask(mask, "mask", reference.shape)
     target = _comparison_target(reference, affine, mask, smoothing)
-    points, matrix, bold, motion = _grid_points(mask), np.eye(4), [], []
+    points = _grid_points(mask)
+    matrix = np.eye(4)
+    bold = []
+    motion = []
     for t, volume in enumerate(_stream(volumes, reference.shape)):
         coefficients = ndimage.spline_filter(volume, 3, output=np.float32)
         matrix = _search(coefficients, target, matrix, t)

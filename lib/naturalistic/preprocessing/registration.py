@@ -23,7 +23,9 @@ from naturalistic.preprocessing.validation import check_affine, check_mask, chec
 RESOLUTION = 4  # mm of the template: finer gains nothing for an affine
 RIM = 12.0  # mm around the template's brain that is compared too: the outline is the strongest feature
 LEVELS = ((8.0, 6.0), (4.0, 3.0))  # coarse to fine: grid, standard deviation of the smoothing, in mm
-GOOD, POOR = 0.9, 0.8  # Dice overlap of the brains: below, a warning and an error
+# Dice overlap of the brains: below, a warning and an error
+GOOD = 0.9
+POOR = 0.8
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # SimpleITK's x and y point the other way
 
 
@@ -66,23 +68,29 @@ def to_mni(
     ValueError
         If the brains overlap less than 0.8 (:func:`brain_overlap`); below 0.9 there is a warning.
     """
-    volume, affine = check_volume(mean_volume, "mean_volume"), check_affine(affine)
+    volume = check_volume(mean_volume, "mean_volume")
+    affine = check_affine(affine)
     brain = brain_mask(volume, affine) if brain is None else check_mask(brain, "brain", volume.shape)
     template, inside, template_affine = _template()
     fixed = template, template_affine, _with_rim(inside, template_affine)
     centers = _middle(inside, template_affine), _middle(brain, affine)
     to_subject = np.eye(4)
     if t1w is not None:
-        t1w, t1w_affine = check_volume(t1w, "t1w"), check_affine(t1w_affine, "t1w_affine")
+        t1w = check_volume(t1w, "t1w")
+        t1w_affine = check_affine(t1w_affine, "t1w_affine")
         masked_volume = volume * brain, affine, brain
         to_t1w = _search(masked_volume, t1w, t1w_affine, (centers[1], centers[1]), (sitk.Euler3DTransform,))
         brain_on_t1w = _carry(brain, affine, t1w.shape, np.linalg.inv(to_t1w) @ t1w_affine)
         if not brain_on_t1w.any():
             raise ValueError("t1w and mean_volume do not overlap, expected the same session and the same mm")
-        volume, brain_of_volume, volume_affine = t1w, brain_on_t1w, t1w_affine
-        centers, to_subject = (centers[0], _middle(brain_on_t1w, t1w_affine)), to_t1w
+        volume = t1w
+        brain_of_volume = brain_on_t1w
+        volume_affine = t1w_affine
+        centers = (centers[0], _middle(brain_on_t1w, t1w_affine))
+        to_subject = to_t1w
     else:
-        brain_of_volume, volume_affine = brain, affine
+        brain_of_volume = brain
+        volume_affine = affine
     template_to_volume = _search(fixed, _even(volume, brain_of_volume), volume_affine, centers)
     matrix = np.linalg.inv(template_to_volume) @ to_subject
     _judge(brain_overlap(brain, affine, matrix))
@@ -108,7 +116,8 @@ def brain_overlap(brain: ArrayLike, affine: ArrayLike, to_mni: ArrayLike) -> flo
     overlap : float
         About 0.95 for a good match; it sees size, place and outline, not left and right.
     """
-    affine, to_mni = check_affine(affine), check_affine(to_mni, "to_mni")
+    affine = check_affine(affine)
+    to_mni = check_affine(to_mni, "to_mni")
     brain = check_mask(brain, "brain", np.shape(brain))
     _, inside, template_affine = _template()
     to_voxels = np.linalg.inv(to_mni @ affine) @ template_affine
@@ -208,7 +217,8 @@ def _search(
                 "no match was found: the images hold nothing in common where they lie, expected the mm of one scanner"
             ) from error
         before = transform
-    matrix, center = np.eye(4), np.array(transform.GetCenter())
+    matrix = np.eye(4)
+    center = np.array(transform.GetCenter())
     matrix[:3, :3] = np.reshape(transform.GetMatrix(), (3, 3))
     matrix[:3, 3] = np.array(transform.GetTranslation()) + center - matrix[:3, :3] @ center
     return TO_LPS @ matrix @ TO_LPS
@@ -228,7 +238,8 @@ def _one_thread() -> Iterator[None]:
 def _image(array: NDArray, affine: NDArray) -> sitk.Image:
     """Return a SimpleITK image of an array (x, y, z): it counts z first, and x and y the other way."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(np.transpose(array), dtype=np.float32))
-    sizes, lps = voxel_sizes(affine), TO_LPS @ affine
+    sizes = voxel_sizes(affine)
+    lps = TO_LPS @ affine
     image.SetSpacing(sizes.tolist())
     image.SetOrigin(lps[:3, 3].tolist())
     image.SetDirection((lps[:3, :3] / sizes).ravel().tolist())

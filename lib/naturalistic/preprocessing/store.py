@@ -128,7 +128,8 @@ def _prepare(scans: Sequence[Scan], options: dict[str, Any], part: Path, n_jobs:
     n_trs = [scan.n_trs - options["n_dropped"] for scan in scans]
     stops = np.cumsum(n_trs)
     shape = (int(stops[-1]), space["n_voxels"])
-    needed, free = 4 * shape[0] * shape[1], shutil.disk_usage(part).free
+    needed = 4 * shape[0] * shape[1]
+    free = shutil.disk_usage(part).free
     path = part / "bold.npy"
     if not path.is_file():
         if free < 1.02 * needed:
@@ -197,7 +198,8 @@ def _volume_space(scans: Sequence[Scan], region: str) -> dict[str, Any]:
 def _prepare_run(scan: Scan, space: dict[str, Any], options: dict[str, Any], part: Path, k: int, start: int) -> None:
     """Preprocess one run into its rows of the file; its motion, written last, marks it as done."""
     if scan.is_surface:
-        bold, motion = scans_of.vertices(scan), scans_of.confounds_motion(scan)
+        bold = scans_of.vertices(scan)
+        motion = scans_of.confounds_motion(scan)
     else:
         data, affine = scans_of.volumes(scan)
         bold, motion = _masked(scan, data, affine, space)
@@ -344,7 +346,8 @@ def open_prepared(place: Path) -> Prepared:
     again = _again(place)
     description = read_json(place / "about.json", again)
     space = open_arrays(place / "space.npz", again)
-    n_dropped, n_runs = description["n_dropped"], len(description["run_names"])
+    n_dropped = description["n_dropped"]
+    n_runs = len(description["run_names"])
     motion = np.concatenate([open_array(place / f"{k:03d}-motion.npy", again)[n_dropped:] for k in range(n_runs)])
     return Prepared(
         subject=description["subject"],

@@ -26,7 +26,9 @@ from naturalistic.parameters import check_jobs
 RATE = 22050  # Hz
 STEP = 441  # samples between frames, 20 ms
 _FFT = 2048
-_MELS, _MFCCS, _BANDS = 64, 20, 6
+_MELS = 64
+_MFCCS = 20
+_BANDS = 6
 _RANGE = 80.0  # dB below the loudest band that are told apart
 _TINY = 1e-20  # power
 _RECIPE = 1  # part of the cache's key: raise it when the same call gives other numbers
@@ -201,7 +203,8 @@ def _decibel(power: NDArray) -> NDArray:
 def _frames(sound: NDArray) -> dict[str, NDArray]:
     """Return features of each frame, a dict of arrays (n_frames, n), from one spectrogram."""
     size = np.abs(librosa.stft(sound, n_fft=_FFT, hop_length=STEP))
-    power, options = size**2, {"sr": RATE}
+    power = size**2
+    options = {"sr": RATE}
     mel = _decibel(librosa.feature.melspectrogram(S=power, n_mels=_MELS, **options))
     features = {
         "mel": mel,

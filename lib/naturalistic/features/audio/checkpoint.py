@@ -128,7 +128,8 @@ def prepare(
     """
     device = check_device(device)
     number_format = precision(device, dtype)
-    folder, name = locate(source, revision), str(name or source)
+    folder = locate(source, revision)
+    name = str(name or source)
     check_kind(folder, name, wanted, class_name)
     return folder, name, device, number_format
 

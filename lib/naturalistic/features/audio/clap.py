@@ -110,7 +110,8 @@ def _read(
             stacklevel=2,
         )
     inputs = tokenizer(sentences, padding=True, truncation=True, max_length=limit, return_tensors="pt").to(device)
-    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    ids = inputs["input_ids"]
+    mask = inputs["attention_mask"]
     with devices.running(device, number_format):
         if normalize:
             return network.get_text_features(ids, attention_mask=mask).pooler_output

@@ -119,7 +119,8 @@ class Embedder:
                 "clips, or load the model with a shorter window"
             )
         vectors = np.empty((len(clips), count, self.dim), np.float32)
-        keys, todo = [None] * len(clips), range(len(clips))
+        keys = [None] * len(clips)
+        todo = range(len(clips))
         if cache:
             settings = (*self._identity, float(sample_rate), float(self.window), float(self.hop))
             keys = [stored.key("audio", *settings, clip) for clip in clips]
@@ -145,7 +146,8 @@ class Embedder:
                 for i, window in enumerate(cut(sound, self.sample_rate, count, self.window, self.hop)):
                     yield k, i, window
 
-        left, stream = Counter({k: count for k in todo}), windows()
+        left = Counter({k: count for k in todo})
+        stream = windows()
         with tqdm(
             total=len(todo) * count, desc=self.name, unit="window", delay=3, leave=False, disable=not progress
         ) as bar:
@@ -196,7 +198,8 @@ class Embedder:
             )
         sentences = _check_sentences(sentences)
         vectors = np.empty((len(sentences), self.dim), np.float32)
-        todo, keys = list(range(len(sentences))), {}
+        todo = list(range(len(sentences)))
+        keys = {}
         if cache:
             keys = {k: stored.key("text", *self._identity, sentence) for k, sentence in enumerate(sentences)}
             todo = [k for k in todo if not _fill(vectors, k, stored.read(_FOLDER, keys[k], (self.dim,)))]

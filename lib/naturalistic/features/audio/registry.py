@@ -105,7 +105,8 @@ def load(
         If the model needs an extra that is not installed.
     """
     device = devices.check_device(device)
-    entry, sources = MODELS.get(str(name)), {}
+    entry = MODELS.get(str(name))
+    sources = {}
     if entry is None:
         folder = checkpoint.locate(name, revision)
         entry = _recognize(folder, name)

@@ -162,7 +162,8 @@ def check_waveforms(
     """
     check_rate(sample_rate, allow_low_rate)
     if isinstance(waveforms, (list, tuple)) and np.ndim(waveforms[0] if len(waveforms) else 0):
-        clips, single = _each(waveforms), False
+        clips = _each(waveforms)
+        single = False
     else:
         clips, single = _split(waveforms)
     clips = [np.ascontiguousarray(clip, np.float32) for clip in clips]
@@ -196,7 +197,8 @@ def _each(waveforms: Any) -> list[NDArray]:
                 "to one (the mean over channels)"
             )
         _check_samples_type(clip.dtype)
-    least, most = min(map(len, clips)), max(map(len, clips))
+    least = min(map(len, clips))
+    most = max(map(len, clips))
     if not least:
         raise ValueError("waveforms has a clip of no samples, expected clips of a window or more")
     if most - least > UNEQUAL:
@@ -220,7 +222,9 @@ def _check_samples_type(dtype: np.dtype) -> None:
 
 def _check_samples(clips: list[NDArray]) -> None:
     """Check for what no embedding is meant for."""
-    silent, broken, loud = [], [], []
+    silent = []
+    broken = []
+    loud = []
     for k, clip in enumerate(clips):
         peak = np.abs(clip).max()
         if not np.isfinite(peak):
@@ -347,7 +351,8 @@ def _played(clip_of_tr: NDArray, runs: ArrayLike | None, per_clip: int) -> NDArr
     """Return the clips in the order in which they are played, each run being of whole clips."""
     runs = check_runs(runs, len(clip_of_tr))
     for s in run_slices(runs, len(clip_of_tr)):
-        run_clips, rest = clip_of_tr[s], (s.stop - s.start) % per_clip
+        run_clips = clip_of_tr[s]
+        rest = (s.stop - s.start) % per_clip
         if rest or (run_clips.reshape(-1, per_clip) != run_clips[::per_clip, None]).any():
             raise ValueError(
                 f"the run at TRs {s.start} to {s.stop - 1} is not of whole clips of {per_clip} TRs: leave the dummy "

@@ -254,7 +254,8 @@ class _Search:
 
     def _scored_draws(self, gammas: NDArray, n_targets: int) -> Iterator[list]:
         """Yield the scorers of draws and the columns they use, as many draws at a time as `SCORERS_BYTES` hold."""
-        group, size = [], 0
+        group = []
+        size = 0
         options = self.penalties, self.scoring, self.fit_intercept, n_targets
         for gamma in gammas:
             spaces, columns = columns_above_floor(self.spaces, gamma)
@@ -264,7 +265,8 @@ class _Search:
             size += sum(scorer.n_bytes for scorer in scorers)
             if size >= SCORERS_BYTES:
                 yield group
-                group, size = [], 0
+                group = []
+                size = 0
         if group:
             yield group
 

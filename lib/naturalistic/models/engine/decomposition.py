@@ -38,7 +38,9 @@ class Basis:
     def __init__(
         self, X: NDArray, device: torch.device, dtype: torch.dtype, fit_intercept: bool = True, n_targets: int = 1
     ) -> None:
-        self.X, self.device, self.dtype = X, device, dtype
+        self.X = X
+        self.device = device
+        self.dtype = dtype
         n_samples, n_features = X.shape
         self.mean = X.mean(axis=0, dtype=np.float64) if fit_intercept else np.zeros(n_features)
         self.primal = n_features <= n_samples
@@ -63,7 +65,8 @@ class Basis:
     def _chunks(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield slices of rows (primal) or columns (dual) with that part of the centered X in float64."""
         axis = 0 if self.primal else 1
-        length, width = self.X.shape[axis], self.X.shape[1 - axis]
+        length = self.X.shape[axis]
+        width = self.X.shape[1 - axis]
         step = max(1, CHUNK_BYTES // (8 * width))
         for start in range(0, length, step):
             part = slice(start, min(start + step, length))
@@ -203,7 +206,8 @@ def dual_spectrum(
     -------
     Spectrum
     """
-    K, K_test = kernel[train][:, train], kernel[test][:, train]
+    K = kernel[train][:, train]
+    K_test = kernel[test][:, train]
     size = float(K_test.abs().max()) if K_test.numel() else 0.0
     if fit_intercept:
         column = K.mean(dim=0)

@@ -87,7 +87,8 @@ def fold_products(
     """
 
     def product(index: slice | NDArray) -> torch.Tensor:
-        a, b = left[index], right[index]
+        a = left[index]
+        b = right[index]
         return (a if dtype is None else a.to(dtype)).T @ (b if dtype is None else b.to(dtype))
 
     folds = indices.folds
@@ -206,7 +207,8 @@ def score_folds(
     scores = 0
     for scorer, fold, targets in zip(scorers, indices.folds, fold_targets):
         if scorer.dual:
-            B_train, B_test = y[fold.train], targets.y_test
+            B_train = y[fold.train]
+            B_test = targets.y_test
         else:
             B_train, B_test = (x if columns is None else x[columns] for x in (targets.train, targets.test))
         scores = scores + scorer.scores(B_train, B_test, targets.y_test, targets.stats)

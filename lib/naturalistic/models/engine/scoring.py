@@ -90,7 +90,8 @@ class Direct:
         self, B_train: torch.Tensor, _: torch.Tensor, Y_test: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return norms (n_targets, k, k), products (n_targets, k) and means (n_targets, k) of k factors."""
-        norms, products = [], []
+        norms = []
+        products = []
         for start in range(0, B_train.shape[1], SLAB):
             slab = slice(start, start + SLAB)
             predicted = (B_train[:, slab].T @ self.rows.T).view(-1, self.n_factors, self.n_test)
@@ -106,11 +107,14 @@ class Rotated:
         (n_test, rank), n_factors = spectrum.Z.shape, factors.shape[1]
         saved = n_factors * (2 * n_test * rank - stair_work(n_test, rank))
         if n_targets * saved > 16 * n_test * rank**2:  # what the decomposition costs, in float64
-            R, step = torch.linalg.qr(spectrum.Z, mode="r").R, max(64, -(-rank // N_STEPS))
+            R = torch.linalg.qr(spectrum.Z, mode="r").R
+            step = max(64, -(-rank // N_STEPS))
         else:
-            R, step = spectrum.Z, n_test
+            R = spectrum.Z
+            step = n_test
         self.stairs = [(k, R[k : k + step, k:].T.to(dtype).contiguous()) for k in range(0, len(R), step)]
-        self.W, self.W_test = spectrum.W.to(dtype), spectrum.W_test.to(dtype)
+        self.W = spectrum.W.to(dtype)
+        self.W_test = spectrum.W_test.to(dtype)
         self.factors = factors.to(dtype)
         self.mean_factors = (factors * spectrum.Z_mean[:, None]).to(dtype)
 
@@ -118,7 +122,9 @@ class Rotated:
         self, B_train: torch.Tensor, B_test: torch.Tensor, _: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return norms (n_targets, k, k), products (n_targets, k) and means (n_targets, k) of k factors."""
-        norms, products, means = [], [], []
+        norms = []
+        products = []
+        means = []
         factors = self.factors.T.contiguous()
         for start in range(0, B_train.shape[1], SLAB):
             slab = slice(start, start + SLAB)
@@ -192,7 +198,8 @@ class FoldScorer:
             norms, products, means = (m.to(torch.float64) for m in self.method.moments(B_train, B_test, Y_test))
             pairs = (self.mixing[:, None, :] * self.mixing[None, :, :]).flatten(0, 1)
             ss = (norms.flatten(1) @ pairs).T.clamp(min=0)
-            cross, mean = (products @ self.mixing).T, (means @ self.mixing).T
+            cross = (products @ self.mixing).T
+            mean = (means @ self.mixing).T
         score = (
             self._correlation(ss, cross, stats) if self.scoring == "correlation" else self._r2(ss, cross, mean, stats)
         )

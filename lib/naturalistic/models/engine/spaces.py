@@ -34,7 +34,8 @@ class Spaces(NamedTuple):
     def narrow(self, keep: torch.Tensor) -> Spaces:
         """Return the columns ``keep`` (bool tensor (q - 1,)) alone; inner products are cut out where they were made."""
         columns = torch.cat([torch.nonzero(keep)[:, 0], torch.tensor([len(keep)], device=keep.device)])
-        Q, scale = self.Q[:, columns], self.scale[keep]
+        Q = self.Q[:, columns]
+        scale = self.scale[keep]
         if self.all_primal():
             train = [gram[columns][:, columns] for gram in self.inner.train]
             inner = solve.InnerProducts(self.inner.total[columns][:, columns], train, None)

@@ -83,7 +83,8 @@ def check_finite(array: Any, name: str) -> None:
         return
     n_rows, n_columns = array.shape
     width = max(1, BLOCK_BYTES // max(1, n_rows * array.dtype.itemsize))
-    n_bad, first = 0, None
+    n_bad = 0
+    first = None
     for start in range(0, n_columns, width):
         block = np.asarray(array[:, start : start + width])
         with np.errstate(over="ignore", invalid="ignore"):
