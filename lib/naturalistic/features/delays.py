@@ -100,7 +100,7 @@ def fir(features: ArrayLike, delays: Sequence[float], tr: float, runs: ArrayLike
     Returns
     -------
     delayed : array (n_trs, n_delays * n_features)
-        Delay by delay: column ``d * n_features + f`` is feature f after delay d. dtype as of `shift`.
+        Delay by delay: column ``d * n_features + f`` is feature f after delay d. dtype as in `shift`.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def shift_average(features: ArrayLike, delays: Any, tr: float, runs: ArrayLike |
     Returns
     -------
     delayed : array (n_trs, n_features)
-        Mean over delays; dtype as of `shift`.
+        Mean over delays; dtype as in `shift`.
     """
     features = as_floats(features, "features")
     shifts = delays_in_trs(delays, tr)
@@ -147,7 +147,7 @@ def delayed(
     Returns
     -------
     delayed : array (n_trs, n_copies * n_features)
-        Copy by copy; dtype as of `shift`.
+        Copy by copy; dtype as in `shift`.
 
     Raises
     ------

@@ -107,12 +107,12 @@ def chance(target: ArrayLike, predicted: ArrayLike, n_permutations: int = 1000, 
     return float(null.mean()), float((1 + n_as_high) / (1 + n_permutations))
 
 
-def ranks(likeness: ArrayLike) -> NDArray:
+def ranks(similarity: ArrayLike) -> NDArray:
     """Return the rank of the right partner of each row, 1 the best; ties count half.
 
     Parameters
     ----------
-    likeness : array (n, n)
+    similarity : array (n, n)
         Of query i and candidate j; the right one is on the diagonal.
 
     Returns
@@ -122,15 +122,15 @@ def ranks(likeness: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If ``likeness`` is not square, or a value is NaN, which is neither above nor below another.
+        If ``similarity`` is not square, or a value is NaN, which is neither above nor below another.
     """
-    likeness = as_real(likeness, "likeness")
-    if likeness.ndim != 2 or likeness.shape[0] != likeness.shape[1]:
-        raise ValueError(f"likeness has shape {likeness.shape}, expected (n, n), the right partner on the diagonal")
-    if np.isnan(likeness).any():
-        raise ValueError(f"likeness has {np.isnan(likeness).sum()} values that are NaN: is a vector all zeros?")
-    right = np.diag(likeness)[:, None]
-    return 1 + (likeness > right).sum(axis=1) + ((likeness == right).sum(axis=1) - 1) / 2
+    similarity = as_real(similarity, "similarity")
+    if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1]:
+        raise ValueError(f"similarity has shape {similarity.shape}, expected (n, n), the right partner on the diagonal")
+    if np.isnan(similarity).any():
+        raise ValueError(f"similarity has {np.isnan(similarity).sum()} values that are NaN: is a vector all zeros?")
+    right = np.diag(similarity)[:, None]
+    return 1 + (similarity > right).sum(axis=1) + ((similarity == right).sum(axis=1) - 1) / 2
 
 
 def zero_shot(embedder: Any, vectors: ArrayLike, genres: Sequence[str]) -> list[str]:

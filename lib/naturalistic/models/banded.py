@@ -134,7 +134,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return make_spaces(X, folds, pick_device(self.device), dtype, self.fit_intercept, Y.shape[1])
 
     def _fit_spaces(self, spaces: Spaces, Y: Any, solution: BandedSolution | None = None) -> Self:
-        """Take over what was found, or search and fit; ``found`` is a `BandsSolution`."""
+        """Take over a solution, or search and fit."""
         self.draws_ = gammas_to_try(self.n_draws, len(spaces.bases), self.concentration, self.seed)
         solution = solution or solve_banded(
             spaces,
@@ -210,5 +210,5 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 
 def _is_dict(X: Any) -> bool:
-    """Say whether X is a dict of spaces; one of scipy's sparse matrices is a dict too."""
+    """Return whether X is a dict of spaces; one of scipy's sparse matrices is a dict too."""
     return isinstance(X, dict) and not hasattr(X, "tocsr")

@@ -170,7 +170,7 @@ def _surface_space(scan: Scan) -> dict[str, Any]:
 
 
 def _volume_space(scans: Sequence[Scan], region: str) -> dict[str, Any]:
-    """Look at the first run: the volume all others are moved onto, what is brain, and where it lies in MNI152."""
+    """Return reference volume, masks and registration, from the first run."""
     data, affine = scans_of.volumes(scans[0])
     reference = np.asarray(data[..., 0], dtype=np.float32)
     mean = np.zeros(reference.shape, dtype=np.float64)
@@ -237,7 +237,7 @@ class Prepared:
     ----------
     subject : str
     space : str
-        As of the scans.
+        Space of the scans.
     bold : float32 memory map (n_trs, n_voxels)
         All runs, one after another; mean 0 and sd 1 in each run, 0 where a voxel is constant.
     runs : int array (n_trs,)

@@ -21,7 +21,7 @@ from naturalistic.intact import read_json
 
 _FILES = ("*.json", "*.txt", "*.safetensors")
 _PICKLED = ("pytorch_model*.bin",)  # read by torch.load(weights_only=True), which builds tensors and nothing else
-_EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the second as of transformers 5, for a processor
+_EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the second is of a processor, since transformers 5
 
 
 def locate(name: str | Path, revision: str | None = None) -> Path:
@@ -78,7 +78,7 @@ def _download(name: str, revision: str | None) -> Path:
             f"{name!r} is not a folder, not in the local cache, and the hub could not be reached "
             f"({type(error).__name__}). It needs config.json, model.safetensors, preprocessor_config.json and, to read "
             f"text, the tokenizer's files: where there is a network, run `hf download {name} --local-dir FOLDER`, "
-            "then pass that folder. The miniature's models ('mini-mulan', 'mini-ssl') need no download"
+            "then pass that folder. The simulation's models ('mini-mulan', 'mini-ssl') need no download"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Embedders: vectors of windows of clips, and of sentences for joint models.
 
-Real models and the miniature's differ in their towers alone; checks, resampling, windows, batches, the bar and the
-cache are here, once.
+Published models and those of the simulation differ in their towers alone; checks, resampling, windows, batches, the
+bar and the cache are here, once.
 """
 
 import functools

@@ -85,7 +85,7 @@ def cut(waveform: NDArray, sample_rate: float, count: int, window: float, hop: f
     sample_rate : float
         Hz.
     count : int
-        As `n_windows` says, of the clip before it was resampled.
+        From `n_windows`, of the clip before it was resampled.
     window, hop : float
         s.
 
