@@ -1,7 +1,8 @@
 """Named regions of the human cortex: spheres around landmarks in MNI152 space.
 
-They are no atlas. They locate simulated signals, and name positions on a map. Heschl's gyrus after Penhune et al. (1996) and Rademacher et al. (2001); belt and parabelt lateral, behind
-and in front of it (Kaas & Hackett 2000); planes of the others after Brodmann's areas on the MNI template.
+They are no atlas. They locate simulated signals, and name positions on a map. Heschl's gyrus after Penhune et al.
+(1996) and Rademacher et al. (2001); belt and parabelt lateral, behind and in front of it (Kaas & Hackett 2000);
+planes of the others after Brodmann's areas on the MNI template.
 """
 
 from collections.abc import Mapping, Sequence

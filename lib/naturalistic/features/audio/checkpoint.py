@@ -21,7 +21,7 @@ from naturalistic.intact import read_json
 
 _FILES = ("*.json", "*.txt", "*.safetensors")
 _PICKLED = ("pytorch_model*.bin",)  # read by torch.load(weights_only=True), which builds tensors and nothing else
-_EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the second is of a processor, since transformers 5
+_EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the second: a processor (transformers 5)
 
 
 def locate(name: str | Path, revision: str | None = None) -> Path:
