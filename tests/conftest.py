@@ -57,7 +57,7 @@ def own_cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def chapters_cache(tmp_path_factory, own_cache, monkeypatch):
-    """Give chapters one cache in a whole run of the tests, as those of the book have: what one computed another finds."""
+    """Give chapters one cache in a whole run of the tests, as those of the book have."""
     folder = made_once(tmp_path_factory, "cache of chapters", lambda folder: folder.mkdir(exist_ok=True) or folder)
     monkeypatch.setenv("NATURALISTIC_CACHE", str(folder))
 

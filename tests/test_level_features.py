@@ -587,9 +587,9 @@ def test_components_do_not_know_test_seconds(shape, monkeypatch):
     rng = np.random.default_rng(1)
     x = rng.standard_normal(shape).astype(np.float32)
     training = np.arange(shape[0]) % 4 > 0
-    before, fitted = pca.reduced(x, training, 5), pca.fit_components(x[:, 1], training, 5)
+    before, fitted = pca.pca_transform(x, training, 5), pca.fit_components(x[:, 1], training, 5)
     x[~training] = np.nan
-    after, again = pca.reduced(x, training, 5), pca.fit_components(x[:, 1], training, 5)
+    after, again = pca.pca_transform(x, training, 5), pca.fit_components(x[:, 1], training, 5)
     for field in dataclasses.fields(fitted):
         np.testing.assert_array_equal(getattr(fitted, field.name), getattr(again, field.name))
     np.testing.assert_array_equal(before[training], after[training])
@@ -598,7 +598,7 @@ def test_components_do_not_know_test_seconds(shape, monkeypatch):
 
 def test_small_layers_are_left_as_they_are():
     x = np.ones((4, 2, 384), np.float16)
-    kept = pca.reduced(x, np.ones(4, bool))
+    kept = pca.pca_transform(x, np.ones(4, bool))
     assert kept.dtype == np.float32 and kept.shape == x.shape
 
 
@@ -632,7 +632,7 @@ def test_components_of_flat_or_broken_features():
     with pytest.raises(ValueError, match=r"features has shape \(3, 5\), expected \(n_samples, 4\) as fitted"):
         fitted.transform(np.ones((3, 5)))
     with pytest.raises(ValueError, match=r"expected \(n_seconds, n_layers, dim\)"):
-        pca.reduced(np.ones((3, 5)), np.ones(3, bool))
+        pca.pca_transform(np.ones((3, 5)), np.ones(3, bool))
 
 
 def test_shift_average_of_the_paper_within_runs():
@@ -644,13 +644,13 @@ def test_shift_average_of_the_paper_within_runs():
             if t >= d and runs[t - d] == runs[t]:
                 expected[t] += x[t - d] / 3
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    ready = pca.settled(runs, [8, 9, 10], 1.0)
+    ready = pca.valid_trs(runs, [8, 9, 10], 1.0)
     assert np.flatnonzero(~ready).tolist() == [*range(10), *range(30, 40)]
     assert not found[:8].any() and not found[30:38].any()
     loop = [all(0 <= t - d < 55 and runs[t - d] == runs[t] for d in (-2, 3)) for t in range(55)]
-    assert pca.settled(runs, [-2, 3], 1.0).tolist() == loop
-    assert not pca.settled(runs, [60], 1.0).any()
-    np.testing.assert_array_equal(pca.settled(runs, [(8, 9, 10)], 1.0), ready)  # a group, as a design takes it
+    assert pca.valid_trs(runs, [-2, 3], 1.0).tolist() == loop
+    assert not pca.valid_trs(runs, [60], 1.0).any()
+    np.testing.assert_array_equal(pca.valid_trs(runs, [(8, 9, 10)], 1.0), ready)  # a group, as a design takes it
 
 
 # -- controls ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from naturalistic import encoding, plotting
 from naturalistic.datasets import music_genre
 from naturalistic.encoding import Prediction, Split
 from naturalistic.encoding.design import design
-from naturalistic.features.audio import on_trs
+from naturalistic.features import audiovisual
+from naturalistic.features.audio import acoustic, windows
 from naturalistic.features.audio.acoustic import acoustic_frames
 from naturalistic.features.delays import fir
 from naturalistic.inference import circular_shift_null, explainable_variance, p_values
@@ -50,7 +51,7 @@ def simulate(seed=0, n_voxels=6, noise=1.5):
     clip_of_tr, runs, test = experiment(seed)
     vectors = {"a": rng.standard_normal((84, 1, DIM)), "b": rng.standard_normal((84, 10, DIM))}
     window = {"a": 15.0, "b": 1.5}
-    spaces = {k: on_trs.clips_on_trs(v.astype(np.float32), clip_of_tr, runs, window[k]) for k, v in vectors.items()}
+    spaces = {k: windows.clips_on_trs(v.astype(np.float32), clip_of_tr, runs, window[k]) for k, v in vectors.items()}
     signal = [fir(x, LAGS, TR, runs) @ rng.standard_normal((2 * DIM, n_voxels // 3)) for x in spaces.values()]
     signal = [x / x.std(axis=0) for x in signal] + [np.zeros((len(runs), n_voxels // 3))]
     bold = np.concatenate(signal, axis=1)
@@ -64,7 +65,7 @@ def simulate(seed=0, n_voxels=6, noise=1.5):
 def test_vectors_on_trs_equal_a_loop(window, hop, count, dtype):
     clip_of_tr, runs, _ = experiment()
     vectors = np.random.default_rng(1).standard_normal((84, count, 5)).astype(dtype)
-    found = on_trs.clips_on_trs(vectors, clip_of_tr, runs, window, hop)
+    found = windows.clips_on_trs(vectors, clip_of_tr, runs, window, hop)
     expected = np.concatenate([at_times(vectors[k], window, hop) for k in clip_of_tr[::10]])
     assert found.dtype == dtype
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -75,23 +76,23 @@ def test_vectors_on_trs_equal_a_loop(window, hop, count, dtype):
 def test_a_constant_stays_and_one_window_is_held():
     clip_of_tr, runs, _ = experiment()
     one = np.random.default_rng(2).standard_normal((84, 1, 4)).astype(np.float32)
-    np.testing.assert_array_equal(on_trs.clips_on_trs(one, clip_of_tr, runs, 15.0), one[clip_of_tr, 0])
-    same = on_trs.clips_on_trs(np.repeat(one, 4, axis=1), clip_of_tr, runs, 10.0)
+    np.testing.assert_array_equal(windows.clips_on_trs(one, clip_of_tr, runs, 15.0), one[clip_of_tr, 0])
+    same = windows.clips_on_trs(np.repeat(one, 4, axis=1), clip_of_tr, runs, 10.0)
     np.testing.assert_allclose(same, one[clip_of_tr, 0], atol=1e-6)
 
 
 def test_nothing_of_a_clip_reaches_another():
     clip_of_tr, runs, _ = experiment()
     vectors = np.random.default_rng(3).standard_normal((84, 7, 2)).astype(np.float32)
-    before = on_trs.clips_on_trs(vectors, clip_of_tr, runs, 5.0)
+    before = windows.clips_on_trs(vectors, clip_of_tr, runs, 5.0)
     vectors[75] += 100
-    changed = (on_trs.clips_on_trs(vectors, clip_of_tr, runs, 5.0) != before).any(axis=1)
+    changed = (windows.clips_on_trs(vectors, clip_of_tr, runs, 5.0) != before).any(axis=1)
     np.testing.assert_array_equal(changed, clip_of_tr == 75)
     assert changed.sum() == 40  # four hearings of ten TRs
 
 
 def test_one_hot():
-    columns, names = on_trs.one_hot(["rock", "blues", "rock"])
+    columns, names = audiovisual.one_hot(["rock", "blues", "rock"])
     assert names == ("blues", "rock") and columns.dtype == np.float32
     np.testing.assert_array_equal(columns, [[0, 1], [1, 0], [0, 1]])
 
@@ -99,12 +100,12 @@ def test_one_hot():
 def test_acoustic_steps_are_the_frames_of_each_clip(monkeypatch):
     rng = np.random.default_rng(4)
     waves = [0.1 * rng.standard_normal(22050 * 3 + k).astype(np.float32) for k in range(2)]  # cuts round
-    found = on_trs.acoustic_steps(waves, 22050, progress=False)
+    found = acoustic.acoustic_steps(waves, 22050, progress=False)
     assert found.shape == (2, 2, 88)
     expected = np.concatenate(list(acoustic_frames(waves[1], 22050).values()), axis=1)
     np.testing.assert_array_equal(found[1], expected)
-    monkeypatch.setattr(on_trs, "acoustic_frames", None)  # the second time they come from the cache
-    np.testing.assert_array_equal(on_trs.acoustic_steps(waves, 22050, progress=False), found)
+    monkeypatch.setattr(acoustic, "acoustic_frames", None)  # the second time they come from the cache
+    np.testing.assert_array_equal(acoustic.acoustic_steps(waves, 22050, progress=False), found)
 
 
 BAD_VECTORS = {
@@ -125,7 +126,7 @@ def test_bad_vectors_are_named(case):
     clip_of_tr, runs, _ = experiment()
     arguments = {"vectors": np.ones((84, 1, 2)), "clip_of_tr": clip_of_tr, "runs": runs, "window": 5.0} | wrong
     with pytest.raises(ValueError, match=message):
-        on_trs.clips_on_trs(**arguments)
+        windows.clips_on_trs(**arguments)
 
 
 def test_predictions_equal_a_plain_ridge_and_a_loop_over_repeats():
@@ -328,7 +329,7 @@ def test_other_bad_input_is_named():
     with pytest.raises(ValueError, match=r"values are of 1 subjects and labels of 1, of shapes \[\(\(3,\), \(2,\)\)\]"):
         encoding.mean_by_region([np.ones(3)], [np.zeros(2, int)], ["x"])
     with pytest.raises(ValueError, match="labels has shape"):
-        on_trs.one_hot([])
+        audiovisual.one_hot([])
 
 
 def surface_map(value, seed=0):

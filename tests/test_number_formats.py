@@ -1,5 +1,7 @@
 """Results do not depend on the number format of what comes in: half precision, other byte orders, lists, tables."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from naturalistic import decoding, encoding, inference
 from naturalistic.arrays import mean_and_sd
 from naturalistic.encoding import FoldSplit, Split, design
 from naturalistic.features import delays, geometry, pca, probes, timing
-from naturalistic.features.audio import on_trs
+from naturalistic.features.audio.windows import clips_on_trs
 from naturalistic.models import scoring
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many, solve_ridge_cv
@@ -91,8 +93,8 @@ PAIRS = {
     "held_out, confounds": lambda x, y: encoding.fit_predict(x, y, MODEL, FoldSplit(**HOW), confounds=y).measured,
     "circular_shift_null": lambda x, y: inference.circular_shift_null(y, y, GROUPS, 20, 1),
     "block_permutation_null": lambda x, y: inference.block_permutation_null(y, y, GROUPS, 9, 20),
-    "t_test": lambda x, y: np.stack(inference.t_test_over_subjects(y)),
-    "sign_flip": lambda x, y: np.stack(inference.sign_flip_over_subjects(y, 50)),
+    "t_test": lambda x, y: np.stack(dataclasses.astuple(inference.t_test_over_subjects(y))),
+    "sign_flip": lambda x, y: np.stack(dataclasses.astuple(inference.sign_flip_over_subjects(y, 50))),
     "bootstrap_interval": lambda x, y: np.stack(inference.bootstrap_interval(y, 50)),
     "cka": geometry.cka,
     "autocorrelation": lambda x, y: geometry.autocorrelation(x, [0, 1]),
@@ -140,8 +142,8 @@ STACKS = {
     "leave_one_out": lambda z: inference.leave_one_out_correlation(z, GROUPS),
     "explainable_variance": lambda z: inference.explainable_variance(z, GROUPS),
     "reliable_voxels": lambda z: encoding.reliable_voxels(z, GROUPS, n_permutations=20).astype(float),
-    "reduced": lambda z: pca.reduced(np.moveaxis(np.asarray(z), 0, 1), ~TEST, 1),
-    "clips_on_trs": lambda z: on_trs.clips_on_trs(z, np.repeat([0, 1, 2], 10), None, 1.5, 1.5, tr=36.0, clip=360.0),
+    "reduced": lambda z: pca.pca_transform(np.moveaxis(np.asarray(z), 0, 1), ~TEST, 1),
+    "clips_on_trs": lambda z: clips_on_trs(z, np.repeat([0, 1, 2], 10), None, 1.5, 1.5, tr=36.0, clip=360.0),
     "to_trs of layers": lambda z: timing.to_trs(z, np.arange(N), np.arange(0, N, 2), 2.0),
 }
 
@@ -152,7 +154,7 @@ LONG_CALLS = {
     "r2": lambda x: scoring.r2(x, LONG + 1),
     "components": lambda x: pca.fit_components(x, np.ones(N_LONG, bool), 2).explained,
     "leave_one_out": lambda x: inference.leave_one_out_correlation([x, LONG + whole_numbers(9, N_LONG, 3)]),
-    "t_test": lambda x: np.stack(inference.t_test_over_subjects(x)),
+    "t_test": lambda x: np.stack(dataclasses.astuple(inference.t_test_over_subjects(x))),
     "autocorrelation": lambda x: geometry.autocorrelation(x, [1, 2]),
     "average_clips": lambda x: decoding.average_clips(x, np.zeros(N_LONG, int))[0],
     "calibrate": lambda x: stacked(decoding.calibrate(x, LONG)),

@@ -18,7 +18,7 @@ from naturalistic.models import ridge
 from naturalistic.models.engine import device
 from naturalistic.plotting import interactive
 from naturalistic.preprocessing import cortex_mask, estimate_motion, registration, to_mni
-from naturalistic.preprocessing.prepared import Prepared
+from naturalistic.preprocessing.store import Prepared
 from naturalistic.reporting import results
 
 A = np.random.default_rng(0).standard_normal((20, 15))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from naturalistic.datasets import by_voxel
 from naturalistic.decoding.retrieval import Index, build_index
-from naturalistic.preprocessing.prepared import open_prepared
+from naturalistic.preprocessing.store import open_prepared
 from naturalistic.reporting import results
 from naturalistic_simulation.training import composed, loop, pieces
 

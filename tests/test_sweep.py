@@ -254,7 +254,7 @@ def test_truth_of_a_film_stands_at_its_voxels(small_movie):
     plan = truth.planted_movie(movie)
     assert plan.names == NAMES and plan.layers == LAYERS and set(plan.shares) == set(PLAN)
     for s in movie.subjects:
-        places = preprocessing.movie_places(movie, s).coordinates
+        places = preprocessing.movie_coordinates(movie, s).coordinates
         near = regions.label(places, regions.FILM_LANDMARKS)  # each viewer's are some mm off
         both = (near >= 0) & (plan.region[s] >= 0)
         assert both.sum() > 100 and np.mean(near[both] == plan.region[s][both]) > 0.95
@@ -266,7 +266,7 @@ def test_measured_voxels_are_registered(small_movie, tmp_path):
     shutil.copytree(small_movie / "ds005531" if (small_movie / "ds005531").is_dir() else small_movie, folder)
     movie = narrative_movie.load(folder)
     subject = movie.subjects[0]
-    expected = preprocessing.movie_places(movie, subject)
+    expected = preprocessing.movie_coordinates(movie, subject)
     path = next(folder.glob(f"derivatives/pycortex_db/sub-{subject}/transforms/*/reference.nii.gz"))
     shape, affine = grid(4.0)
     moved = np.eye(4)
@@ -274,7 +274,7 @@ def test_measured_voxels_are_registered(small_movie, tmp_path):
     nib.save(nib.Nifti1Image(image(shape, affine, to_head=moved), affine), path)
     path.with_suffix("").with_suffix(".json").unlink()  # it says that the grid lies in MNI152 space
     measured = narrative_movie.load(folder)
-    found = preprocessing.movie_places(measured, subject)
+    found = preprocessing.movie_coordinates(measured, subject)
     ijk = movie.voxels(subject)[0]
     true = ijk @ affine[:3, :3].T + affine[:3, 3] + moved[:3, 3]
     inside = np.linalg.norm(true - [0, -18, 8], axis=1) < 60
@@ -282,7 +282,7 @@ def test_measured_voxels_are_registered(small_movie, tmp_path):
     assert found.voxel_size == pytest.approx(4) and expected.voxel_size > 4
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"reference.nii.gz is missing.*--parts pycortex_db"):
-        preprocessing.movie_places(measured, subject)
+        preprocessing.movie_coordinates(measured, subject)
 
 
 def test_correlation_is_what_the_sweep_reports(made):

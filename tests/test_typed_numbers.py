@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from chapters import ROOT
 from naturalistic import plotting
-from naturalistic.anatomy import atlas
+from naturalistic.anatomy import parcels
 from naturalistic.datasets import fma
 from naturalistic.plotting import ROI_NAMES, overview
 from naturalistic.reporting import results
@@ -59,7 +59,7 @@ def design():
             ("540 clips by the project", n_clips == 540),
             ("106,574 tracks", fma.N_TRACKS["large"] == 106_574),
             ("2,000 made tracks", asked(simulation.make_corpus, "n_tracks") == 2000),
-            ("150 parcels of equal", asked(atlas.parcels_of, "n_parcels") == 150),
+            ("150 parcels of equal", asked(parcels.subject_parcels, "n_parcels") == 150),
             ("six measured viewers", "six measured brains" in films),
             ("six made viewers", asked(simulation.make_movie, "subjects") == 6),
             ("series of nine titles", "films of nine titles" in films),

@@ -1,26 +1,28 @@
-"""Arrays of numbers: checked types, and sums in float64 on blocks of columns, whatever format comes in."""
+"""Arrays: checked types, and float64 sums on blocks of columns in any number format."""
 
-from dataclasses import fields
+import dataclasses
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 BLOCK = 2**21  # numbers held in float64 at once: 16 MiB an array
 
 
-def column_blocks(n_rows, n_columns):
-    """Return slices of columns, each of which holds about ``BLOCK`` numbers."""
+def column_blocks(n_rows: int, n_columns: int) -> list[slice]:
+    """Return slices of columns with about ``BLOCK`` numbers each."""
     step = max(1, BLOCK // max(n_rows, 1))
     return [slice(start, min(start + step, n_columns)) for start in range(0, n_columns, step)]
 
 
-def float_type(*arrays):
+def float_type(*arrays: ArrayLike) -> np.dtype:
     """Return float32 when every array is float32 (or float16), float64 otherwise."""
     dtype = np.result_type(*arrays)
     return np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64)
 
 
-def mean_and_sd(X):
-    """Return the mean and the standard deviation of each column, summed in float64 whatever comes in.
+def mean_and_sd(X: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the mean and standard deviation of each column, summed in float64.
 
     In float32 a sum over thousands of TRs of a feature with a large baseline loses the feature; in float16 it is inf.
 
@@ -49,8 +51,10 @@ def mean_and_sd(X):
     return mean, sd
 
 
-def as_real(X, name, each="element"):
-    """Return ``X`` as an array of real numbers in a format to compute in; all borders of the library convert by this.
+def as_real(X: ArrayLike, name: str, each: str = "element") -> NDArray:
+    """Return ``X`` as an array of real numbers in a format to compute in.
+
+    All borders of the library convert by this.
 
     Parameters
     ----------
@@ -79,14 +83,19 @@ def as_real(X, name, each="element"):
     return X.astype(dtype, copy=False)
 
 
-def as_floats(X, name, each="element"):
-    """Return ``X`` as float32 if it comes in float32 or float16, and as float64 otherwise; see `as_real`."""
+def as_floats(X: ArrayLike, name: str, each: str = "element") -> NDArray:
+    """Return ``X`` as float32 if it is float32 or float16, else as float64.
+
+    See `as_real`.
+    """
     X = as_real(X, name, each)
     return X.astype(float_type(X), copy=False)
 
 
-def as_stored(X, name, each="element"):
-    """Return ``X`` as an array of real numbers in the format in which it came, for what is read block by block.
+def as_stored(X: ArrayLike, name: str, each: str = "element") -> NDArray:
+    """Return ``X`` as an array of real numbers in its own format.
+
+    For arrays that are read block by block.
 
     Parameters and errors are those of `as_real`.
     """
@@ -105,7 +114,7 @@ def as_stored(X, name, each="element"):
     return X
 
 
-def _check_alike(X, name, each):
+def _check_alike(X: Any, name: str, each: str) -> None:
     """Raise a ValueError that says which element of a list is the first of another shape."""
     try:
         shapes = [np.shape(x) for x in X]
@@ -118,8 +127,11 @@ def _check_alike(X, name, each):
             )
 
 
-def check_finite(X, name):
-    """Raise a ValueError that counts the NaN or infinite values of ``X`` and gives the first index."""
+def check_finite(X: NDArray, name: str) -> None:
+    """Raise an error if ``X`` has NaN or infinite values.
+
+    The ValueError counts them and gives the first index.
+    """
     with np.errstate(all="ignore"):
         if np.isfinite(np.sum(X, dtype=np.float64)):  # one pass and no copy in the usual case
             return
@@ -132,21 +144,23 @@ def check_finite(X, name):
         )
 
 
-class ShapesRepr:
-    """Representation of a dataclass by its names and the shapes of its arrays, never by their values.
+class ShapeRepr:
+    """Base of frozen result dataclasses: ``repr`` prints names and shapes.
 
-    Subclasses are decorated with ``@dataclass(frozen=True, eq=False, repr=False)``.
+    A subclass is decorated with ``@dataclass(frozen=True, repr=False)``.
     """
 
     def __repr__(self) -> str:
-        parts = [f"{field.name}={_shape_of(getattr(self, field.name))}" for field in fields(self)]
+        """Return the class with the type and shape of each array; other values as they are."""
+        parts = (f"{f.name}={_described(getattr(self, f.name))}" for f in dataclasses.fields(self) if f.repr)
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-def _shape_of(value):
-    """Return a short description of a value: type and shape of an array, number of elements of a container."""
+def _described(value: Any) -> str:
+    """Return a short text of a value: the type and shape of an array, the keys of a dict."""
     if isinstance(value, np.ndarray):
         return f"{value.dtype} {value.shape}"
-    if isinstance(value, (dict, list, tuple)):
-        return f"{type(value).__name__} of {len(value)}"
-    return repr(value)
+    if isinstance(value, dict):
+        return f"dict of {', '.join(map(str, value)) or 'nothing'}"
+    text = repr(value)
+    return text if len(text) <= 60 else type(value).__name__

@@ -1,4 +1,3 @@
-from .atlas import parcels_of
-from .parcels import equal_area_parcels, parcel_columns
+from .parcels import equal_area_parcels, parcel_columns, subject_parcels
 
-__all__ = ["equal_area_parcels", "parcel_columns", "parcels_of"]
+__all__ = ["equal_area_parcels", "parcel_columns", "subject_parcels"]

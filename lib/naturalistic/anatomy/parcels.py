@@ -1,13 +1,114 @@
-"""Parcels: patches of cortex of equal size, where no atlas is at hand."""
+"""Parcels of cortex: those of an atlas, or compact ones of equal area."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_real, check_finite
+from naturalistic.datasets.images import nearest_values, read_volume
 from naturalistic.parameters import whole
 
+OUTSIDE = ("unknown", "medial_wall", "medial wall", "corpuscallosum", "???")  # names of what is no cortex
 
-def equal_area_parcels(coordinates, n_parcels=150):
-    """Cut the cortex into compact parcels of about equally many voxels, no parcel in both hemispheres.
+
+def subject_parcels(
+    subject: Any, atlas: str | Path | Sequence[str | Path] | None = None, n_parcels: int = 150
+) -> NDArray:
+    """Return the parcel of each voxel or vertex of a subject.
+
+    The paper's parcels are those of Destrieux et al. (2010, NeuroImage 53), 74 a hemisphere: of fsaverage5,
+    FreeSurfer's ``lh.aparc.a2009s.annot`` and ``rh.aparc.a2009s.annot``; in volumes, a label image in MNI152.
+
+    Parameters
+    ----------
+    subject : Prepared
+    atlas : str or Path, or two of them, optional
+        A NIfTI image of whole-number labels in MNI152 mm, 0 outside; or, for a subject on fsaverage5, the annotations
+        of the left and the right hemisphere (of fsaverage5 or finer, whose first 10,242 vertices are those of
+        fsaverage5). None: parcels of equal area.
+    n_parcels : int
+        Of equal area.
+
+    Returns
+    -------
+    parcels : int array (n_voxels,)
+        0 .. n - 1 without a gap, those of the left hemisphere's annotation first; -1 outside of all.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        Naming the file, and what was expected.
+    """
+    if atlas is None:
+        return equal_area_parcels(subject.coordinates, n_parcels)
+    paths = [Path(p).expanduser() for p in ([atlas] if isinstance(atlas, (str, Path)) else atlas)]
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is not there; expected an atlas: a NIfTI label image or two .annot files")
+    if len(paths) == 2:
+        if subject.mask is not None:
+            raise ValueError(
+                f"atlas has two files, annotations of a surface, but the subject is in the volume ({subject.space}): "
+                "give a label image in MNI152"
+            )
+        labels = np.concatenate(_of_both_sides(paths, len(subject.coordinates) // 2))
+    elif len(paths) == 1:
+        labels = _of_volume(paths[0], subject.coordinates)
+    else:
+        raise ValueError(f"atlas names {len(paths)} files, expected one label image, or a left and a right annotation")
+    return _numbered(labels, paths)
+
+
+def _of_volume(path: Path, coordinates: NDArray) -> NDArray:
+    """Return the label of the atlas's voxel that holds each place; 0 outside of its field of view."""
+    volume, affine = read_volume(path, placed=True)
+    if not np.array_equal(volume, np.round(volume)):
+        raise ValueError(f"{path} has broken numbers, expected one volume of whole labels")
+    return nearest_values(volume, affine, coordinates).astype(int)
+
+
+def _of_both_sides(paths: Sequence[Path], n_vertices: int) -> list[NDArray]:
+    """Return the labels of the left and of the right vertices; 0 for what is no cortex, left and right apart."""
+    hemispheres = []
+    first = 1
+    for path in paths:
+        try:
+            labels, _, names = nib.freesurfer.read_annot(path)
+        except Exception as error:  # a damaged file raises a dozen kinds
+            raise ValueError(f"{path} is no annotation of FreeSurfer, or was cut short ({error})") from error
+        if not _is_mesh(len(labels), n_vertices):
+            raise ValueError(
+                f"{path} has {len(labels):,} vertices, expected {n_vertices:,} or a finer fsaverage mesh's"
+            )
+        names = [name.decode().lower() for name in names]
+        cortex = np.array([name not in OUTSIDE for name in names] + [False])  # -1: of no label
+        labels = labels[:n_vertices]
+        hemispheres.append(np.where(cortex[labels], labels + first, 0))
+        first += len(names)
+    return hemispheres
+
+
+def _is_mesh(n_vertices: int, n_coarse: int) -> bool:
+    """Return whether a mesh is the coarse one or divides its triangles in four, once or more often."""
+    while n_vertices > n_coarse and (n_vertices - 2) % 4 == 0:
+        n_vertices = (n_vertices - 2) // 4 + 2
+    return n_vertices == n_coarse
+
+
+def _numbered(labels: NDArray, paths: Sequence[Path]) -> NDArray:
+    """Number the labels that occur from 0 on; -1 where the label is 0 or less."""
+    present = np.unique(labels[labels > 0])
+    if not len(present):
+        raise ValueError(f"{paths[0]} has no label at any voxel of the subject: is it in MNI152 mm?")
+    return np.where(labels > 0, np.searchsorted(present, labels), -1)
+
+
+def equal_area_parcels(coordinates: ArrayLike, n_parcels: int = 150) -> NDArray:
+    """Cut the cortex into compact parcels of equal size, none in both hemispheres.
 
     Each hemisphere is halved again and again across its longest axis (the first principal one), at the voxel that gives
     each side its share of parcels. Nothing is drawn at random.
@@ -42,7 +143,8 @@ def equal_area_parcels(coordinates, n_parcels=150):
         left = round(n_parcels * len(sides[0]) / len(coordinates))
         left = min(max(left, 1, n_parcels - len(sides[1])), n_parcels - 1, len(sides[0]))
         shares = [left, n_parcels - left]
-    parcels, first = np.empty(len(coordinates), dtype=int), 0
+    parcels = np.empty(len(coordinates), dtype=int)
+    first = 0
     for side, share in zip(sides, shares):
         for k, piece in enumerate(_halved(side, coordinates, share)):
             parcels[piece] = first + k
@@ -50,7 +152,7 @@ def equal_area_parcels(coordinates, n_parcels=150):
     return parcels
 
 
-def _halved(voxels, coordinates, n_parcels):
+def _halved(voxels: NDArray, coordinates: NDArray, n_parcels: int) -> list[NDArray]:
     """Return ``n_parcels`` arrays of voxels, by halving."""
     if n_parcels == 1:
         return [voxels]
@@ -63,7 +165,7 @@ def _halved(voxels, coordinates, n_parcels):
     return [*_halved(order[:cut], coordinates, few), *_halved(order[cut:], coordinates, n_parcels - few)]
 
 
-def parcel_columns(parcels, n_voxels):
+def parcel_columns(parcels: ArrayLike, n_voxels: int) -> list[NDArray]:
     """Return the voxels of each parcel.
 
     Parameters

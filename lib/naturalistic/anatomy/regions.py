@@ -1,11 +1,14 @@
-"""Named places of the human cortex: spheres around landmarks in MNI152 space.
+"""Named regions of the human cortex: spheres around landmarks in MNI152 space.
 
-They are no atlas. They serve to plant signals in the miniatures and to say in words where on a map something
-is. Heschl's gyrus after Penhune et al. (1996) and Rademacher et al. (2001); belt and parabelt lateral, behind
-and in front of it (Kaas & Hackett 2000); planes of the others after Brodmann's areas on the MNI template.
+They are no atlas. They locate simulated signals, and name positions on a map. Heschl's gyrus after Penhune et al.
+(1996) and Rademacher et al. (2001); belt and parabelt lateral, behind and in front of it (Kaas & Hackett 2000);
+planes of the others after Brodmann's areas on the MNI template.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 # name: landmarks of the right hemisphere (x, y, z, radius), mm; the left ones are their mirror images
 LANDMARKS = {
@@ -22,8 +25,12 @@ NAMES = tuple(LANDMARKS)
 FILM_LANDMARKS = {**LANDMARKS, "higher visual": ((44, -72, 0, 14), (36, -54, -16, 13))}
 
 
-def label(coordinates, landmarks=LANDMARKS):
-    """Return the region of each place: index into `NAMES`, or into other ``landmarks``, -1 outside of all.
+def label(
+    coordinates: ArrayLike, landmarks: Mapping[str, Sequence[tuple[float, float, float, float]]] = LANDMARKS
+) -> NDArray:
+    """Return the index of the region at each coordinate, -1 outside of all.
+
+    The index counts in `NAMES`, or in other ``landmarks``.
 
     Parameters
     ----------
@@ -39,8 +46,12 @@ def label(coordinates, landmarks=LANDMARKS):
     return nearest(coordinates, landmarks=landmarks)[0]
 
 
-def nearest(coordinates, shift=(0.0, 0.0, 0.0), landmarks=LANDMARKS):
-    """Return the region of each place and its distance from the landmark, as a share of the radius.
+def nearest(
+    coordinates: ArrayLike,
+    shift: ArrayLike = (0.0, 0.0, 0.0),
+    landmarks: Mapping[str, Sequence[tuple[float, float, float, float]]] = LANDMARKS,
+) -> tuple[NDArray, NDArray]:
+    """Return the region at each coordinate and its distance from the landmark.
 
     Parameters
     ----------
@@ -60,7 +71,8 @@ def nearest(coordinates, shift=(0.0, 0.0, 0.0), landmarks=LANDMARKS):
     coordinates = np.asarray(coordinates, dtype=float)
     if coordinates.ndim != 2 or coordinates.shape[1] != 3:
         raise ValueError(f"coordinates has shape {coordinates.shape}, expected (n_places, 3), mm")
-    labels, best = np.full(len(coordinates), -1), np.full(len(coordinates), np.inf)
+    labels = np.full(len(coordinates), -1)
+    best = np.full(len(coordinates), np.inf)
     for k, spheres in enumerate(landmarks.values()):
         for x, y, z, radius in spheres:
             for side in (1, -1):

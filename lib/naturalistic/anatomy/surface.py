@@ -1,9 +1,12 @@
-"""The cortical surface fsaverage5, as nilearn carries it: its meshes, and from voxels to its vertices."""
+"""The cortical surface fsaverage5 of nilearn: its meshes, and values of voxels at its vertices."""
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 from nilearn.datasets import load_fsaverage, load_fsaverage_data
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 SIDES = ("left", "right")
@@ -19,32 +22,35 @@ REACH = 1.0  # half diagonals of a voxel: how far from a vertex the nearest voxe
 
 
 @cache
-def meshes(kind):
-    """Return the left and right mesh of one kind: pial, white_matter, inflated, flat, sphere."""
+def meshes(kind: str) -> tuple[Any, Any]:
+    """Return the left and right mesh of one kind."""
     mesh = load_fsaverage("fsaverage5")[kind]
     return mesh.parts["left"], mesh.parts["right"]
 
 
 @cache
-def relief(side):
-    """Return the depth of folds at the vertices of a hemisphere (10242,)."""
+def sulcal_depth(side: str) -> NDArray:
+    """Return the sulcal depth at the vertices of a hemisphere (10242,)."""
     return np.asarray(load_fsaverage_data("fsaverage5", data_type="sulcal").data.parts[side])
 
 
 @cache
-def mid_coordinates():
-    """Return the place of each vertex half-way through the cortex, left before right: (20484, 3), MNI152 mm."""
+def midthickness_coordinates() -> NDArray:
+    """Return the coordinates of the midthickness vertices.
+
+    (20484, 3), MNI152 mm, left before right.
+    """
     middles = [(p.coordinates + w.coordinates) / 2 for p, w in zip(meshes("pial"), meshes("white_matter"))]
     return to_mni152(np.concatenate(middles))
 
 
-def to_mni152(places):
-    """Return places of fsaverage (n, 3), which lie in MNI305 mm, in MNI152 mm."""
-    return places @ MNI305_TO_MNI152[:, :3].T + MNI305_TO_MNI152[:, 3]
+def to_mni152(coordinates: NDArray) -> NDArray:
+    """Return coordinates (n, 3) of fsaverage, in MNI305 mm, as MNI152 mm."""
+    return coordinates @ MNI305_TO_MNI152[:, :3].T + MNI305_TO_MNI152[:, 3]
 
 
-def to_surface(values, coordinates, voxel_size):
-    """Return values at the vertices of fsaverage5: that of the nearest voxel, half-way through the cortex.
+def to_surface(values: ArrayLike, coordinates: ArrayLike, voxel_size: float) -> dict[str, NDArray]:
+    """Return the values of the nearest voxels at the midthickness vertices of fsaverage5.
 
     Parameters
     ----------
@@ -65,32 +71,33 @@ def to_surface(values, coordinates, voxel_size):
     ValueError
         If values and coordinates are not of the same voxels.
     """
-    values, coordinates = np.asarray(values), np.asarray(coordinates, dtype=float)
+    values = np.asarray(values)
+    coordinates = np.asarray(coordinates, dtype=float)
     values = values if values.dtype == np.float32 and values.ndim > 1 else values.astype(float)
     if values.ndim < 1 or coordinates.shape != (values.shape[-1], 3):
         raise ValueError(
             f"values has shape {values.shape} and coordinates {coordinates.shape}, "
             "expected (..., n_voxels) and (n_voxels, 3)"
         )
-    distance, nearest = cKDTree(coordinates).query(mid_coordinates())
+    distance, nearest = cKDTree(coordinates).query(midthickness_coordinates())
     at_vertices = values[..., nearest]
     at_vertices[..., distance > REACH * np.sqrt(3) / 2 * voxel_size] = np.nan
     return dict(zip(SIDES, np.split(at_vertices, 2, axis=-1)))
 
 
-def to_surfaces(values, places):
-    """Return `to_surface` of the values of each subject: what maps of a group are made of.
+def to_surfaces(values: dict[str, ArrayLike], voxels: Mapping[str, Any]) -> list[dict[str, NDArray]]:
+    """Return `to_surface` of the values of each subject, for maps of a group.
 
     Parameters
     ----------
     values : dict of str to array (n_voxels,)
         By subject.
-    places : dict of str to (array (n_voxels, 3), float)
-        By subject: MNI152 mm of the voxels and their size, mm; such as `preprocessing.movie_places` gives.
+    voxels : dict of str to VoxelCoordinates
+        By subject: objects with ``coordinates`` and ``voxel_size``, such as `preprocessing.movie_coordinates` gives.
 
     Returns
     -------
     maps : list of dict of str to array (10242,)
-        In the order of ``places``.
+        In the order of ``voxels``.
     """
-    return [to_surface(values[subject], *place) for subject, place in places.items()]
+    return [to_surface(values[s], subject.coordinates, subject.voxel_size) for s, subject in voxels.items()]

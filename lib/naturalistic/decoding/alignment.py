@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from naturalistic.arrays import ShapesRepr, as_floats, check_finite
+from naturalistic.arrays import ShapeRepr, as_floats, check_finite
 from naturalistic.decoding.decoder import default_ridge
 from naturalistic.models.ridge import RidgeCV
 from naturalistic.parameters import whole
@@ -23,7 +23,7 @@ METHODS: tuple[Method, ...] = ("ridge", "procrustes")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PrincipalComponents(ShapesRepr):
+class PrincipalComponents(ShapeRepr):
     """Principal components of the training rows of a subject.
 
     Attributes
@@ -49,7 +49,7 @@ class PrincipalComponents(ShapesRepr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Alignment(ShapesRepr):
+class Alignment(ShapeRepr):
     """Linear map from the voxels of a source subject to those of a target subject.
 
     Attributes
@@ -74,7 +74,7 @@ class Alignment(ShapesRepr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PooledSubjects(ShapesRepr):
+class PooledSubjects(ShapeRepr):
     """Training rows of several subjects in the space of a reference subject.
 
     Attributes

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import ShapesRepr, as_floats, as_real, check_finite, float_type
+from naturalistic.arrays import ShapeRepr, as_floats, as_real, check_finite, float_type
 from naturalistic.decoding.decoder import Decoder, DecodingResult, average_result, fit_decoder, held_out_predictions
 from naturalistic.decoding.metrics import Metric, check_vectors, correlation_similarity, identification
 from naturalistic.decoding.windows import WindowedData
@@ -18,7 +18,7 @@ METHODS: tuple[Method, ...] = ("variance", "regression")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Calibration(ShapesRepr):
+class Calibration(ShapeRepr):
     """Scale and shift of each dimension: ``calibration(predicted)`` is ``predicted * scale + shift``.
 
     Attributes

@@ -13,12 +13,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from naturalistic.arrays import ShapesRepr, as_real, check_finite
+from naturalistic.arrays import ShapeRepr, as_real, check_finite
 from naturalistic.parameters import whole
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Tagger(ShapesRepr):
+class Tagger(ShapeRepr):
     """Classifiers that give each class a probability.
 
     Attributes

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import ShapesRepr, as_floats, check_finite, float_type, mean_and_sd
+from naturalistic.arrays import ShapeRepr, as_floats, check_finite, float_type, mean_and_sd
 from naturalistic.decoding.clips import average_clips
 from naturalistic.decoding.strategies import STRATEGIES
 from naturalistic.decoding.windows import WindowedData, WindowPairs
@@ -42,7 +42,7 @@ def default_ridge(alphas: ArrayLike = ALPHAS, cv=5, **options) -> RidgeCV:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Decoder(ShapesRepr):
+class Decoder(ShapeRepr):
     """Linear map from voxels to the dimensions of an embedding.
 
     Attributes
@@ -99,7 +99,7 @@ class Decoder(ShapesRepr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DecodingResult(ShapesRepr):
+class DecodingResult(ShapeRepr):
     """True and decoded embeddings of the test clips.
 
     Attributes
@@ -119,7 +119,7 @@ class DecodingResult(ShapesRepr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GroupSplit(ShapesRepr):
+class GroupSplit(ShapeRepr):
     """Training and test rows with one group left out.
 
     Attributes

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from naturalistic.arrays import ShapesRepr, as_stored
+from naturalistic.arrays import ShapeRepr, as_stored
 from naturalistic.decoding.decoder import column_scaling, default_ridge
 from naturalistic.decoding.windows import TRAINING, index_windows, pair_windows, select_runs, window_bold
 from naturalistic.models.ridge import RidgeCV
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DelaySelection(ShapesRepr):
+class DelaySelection(ShapeRepr):
     """Delay with the best cross-validated correlation.
 
     Attributes

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import ShapesRepr, as_real, check_finite
+from naturalistic.arrays import ShapeRepr, as_real, check_finite
 from naturalistic.decoding.clips import clip_layout
 from naturalistic.decoding.decoder import DecodingResult
 from naturalistic.decoding.metrics import (
@@ -30,7 +30,7 @@ from naturalistic.parameters import check_seed, whole
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PermutationResult(ShapesRepr):
+class PermutationResult(ShapeRepr):
     """Score with its permutation null.
 
     Attributes
@@ -48,7 +48,7 @@ class PermutationResult(ShapesRepr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DecodingScores(ShapesRepr):
+class DecodingScores(ShapeRepr):
     """Scores of the test clips of one subject.
 
     Attributes

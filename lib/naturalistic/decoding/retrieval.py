@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from naturalistic import intact
-from naturalistic.arrays import ShapesRepr, as_real, check_finite
+from naturalistic.arrays import ShapeRepr, as_real, check_finite
 from naturalistic.cache import whole_or_absent, write_text
 from naturalistic.intact import open_array
 from naturalistic.parameters import whole
@@ -26,7 +26,7 @@ REPAIR = "delete its folder and build the index again"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Index(ShapesRepr):
+class Index(ShapeRepr):
     """Unit vectors of a corpus with the names of their recordings.
 
     Attributes

@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from sklearn.base import clone
 
 from naturalistic.anatomy.parcels import parcel_columns
-from naturalistic.arrays import ShapesRepr, column_blocks
+from naturalistic.arrays import ShapeRepr, column_blocks
 from naturalistic.models.folds import check_folds
 from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many
 from naturalistic.models.scoring import correlation
@@ -21,7 +21,7 @@ from naturalistic.parameters import whole
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class StrategyFit(ShapesRepr):
+class StrategyFit(ShapeRepr):
     """Result of a strategy.
 
     Attributes

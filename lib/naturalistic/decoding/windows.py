@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from naturalistic.arrays import ShapesRepr, as_floats, as_stored, check_finite
+from naturalistic.arrays import ShapeRepr, as_floats, as_stored, check_finite
 from naturalistic.decoding.clips import average_clips, clip_codes
 from naturalistic.features.audio.windows import n_windows
 from naturalistic.runs import check_runs, run_slices
@@ -23,7 +23,7 @@ TEST: Literal["Test"] = "Test"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BoldWindows(ShapesRepr):
+class BoldWindows(ShapeRepr):
     """BOLD averaged over windows.
 
     Attributes
@@ -39,7 +39,7 @@ class BoldWindows(ShapesRepr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WindowPairs(ShapesRepr):
+class WindowPairs(ShapeRepr):
     """Windows of BOLD paired with embeddings, one row a window.
 
     Attributes
@@ -58,7 +58,7 @@ class WindowPairs(ShapesRepr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WindowedData(ShapesRepr):
+class WindowedData(ShapeRepr):
     """Training and test windows of one subject with their embeddings.
 
     Attributes
@@ -72,7 +72,7 @@ class WindowedData(ShapesRepr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WindowIndex(ShapesRepr):
+class WindowIndex(ShapeRepr):
     """TRs of each window of each presentation.
 
     Attributes

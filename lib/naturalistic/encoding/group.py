@@ -248,7 +248,8 @@ def _counted(p, values, alpha, least):
     counts = np.isfinite(flat) & np.isfinite(scores)
     n = np.where(counts.sum(axis=0) >= least, counts.sum(axis=0), 0)
     n_significant = np.where(n > 0, ((flat <= alpha) & counts).sum(axis=0), 0)
-    return [n_significant, *prevalence(n_significant, n, alpha)]
+    share = prevalence(n_significant, n, alpha)
+    return [n_significant, share.estimate, share.low]
 
 
 def _by_side(row, values):

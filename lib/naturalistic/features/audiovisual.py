@@ -1,11 +1,15 @@
-"""What a film does to ears and eyes apart from meaning, second by second: features to hold semantic ones against.
+"""Control features without meaning: speech, light, loudness, cuts, categories.
 
 From the annotations: how many words are said, and whether anybody speaks. From the film: luminance, loudness and cuts,
 measured elsewhere and brought to seconds by `on_seconds` and `count_events`, or read from
 tables by `datasets.stimulus.stimulus_features`.
 """
 
+from collections.abc import Mapping
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.datasets.words import without_marks
 from naturalistic.features.text.word_vectors import words_of
@@ -14,8 +18,8 @@ from naturalistic.runs import run_slices
 _SECONDS = 1e-6  # s; times are written with a few digits
 
 
-def word_rate(texts, runs=None, unit="words"):
-    """Return how many words are said in each second.
+def word_rate(texts: Any, runs: ArrayLike | None = None, unit: Literal["words", "characters"] = "words") -> NDArray:
+    """Return the number of spoken words in each second.
 
     An utterance stands in all seconds in which it is heard, and its words are spread over them evenly. Bracketed marks
     of sounds and gaps, such as ``[laughs]`` or ``<unk>``, are no words: see `datasets.words`.
@@ -49,13 +53,13 @@ def word_rate(texts, runs=None, unit="words"):
     return rate.astype(np.float32)
 
 
-def speech_on(texts):
-    """Return 1 for each second in which something is said, else 0: float32 (n_seconds,)."""
+def speech_on(texts: Any) -> NDArray:
+    """Return 1 for each second with speech, else 0: float32 (n_seconds,)."""
     texts, _ = _opened(texts, None)
     return np.array([any(text.strip(". ") for text in second) for second in texts], np.float32)
 
 
-def on_seconds(values, rate, n_seconds):
+def on_seconds(values: ArrayLike, rate: float, n_seconds: int) -> NDArray:
     """Return the mean of a measured course over each second.
 
     Parameters
@@ -92,8 +96,8 @@ def on_seconds(values, rate, n_seconds):
     return (np.bincount(second[inside], values[inside], n_seconds) / counts).astype(np.float32)
 
 
-def count_events(times, n_seconds):
-    """Return how many events, such as cuts from shot to shot, each second has.
+def count_events(times: ArrayLike, n_seconds: int) -> NDArray:
+    """Return the number of events, such as cuts, in each second.
 
     Parameters
     ----------
@@ -111,14 +115,16 @@ def count_events(times, n_seconds):
         If a time lies outside of the run.
     """
     times = np.asarray(times, float).reshape(-1)
-    wrong = times[~((times >= 0) & (times < n_seconds))]
-    if len(wrong):
-        raise ValueError(f"times has {wrong[0]:g} s, expected 0 up to {n_seconds} s of the run")
+    outside = times[~((times >= 0) & (times < n_seconds))]
+    if len(outside):
+        raise ValueError(f"times has {outside[0]:g} s, expected 0 up to {n_seconds} s of the run")
     second = np.minimum(np.floor(times + _SECONDS).astype(int), n_seconds - 1)
     return np.bincount(second, minlength=n_seconds).astype(np.float32)
 
 
-def controls(texts, measured=None, runs=None, unit="words"):
+def controls(
+    texts: Any, measured: dict[str, ArrayLike] | None = None, runs: ArrayLike | None = None, unit: str = "words"
+) -> dict[str, NDArray]:
     """Return the non-semantic features by name.
 
     Parameters
@@ -140,34 +146,65 @@ def controls(texts, measured=None, runs=None, unit="words"):
     ValueError
         If what was measured has another number of seconds, or numbers that are not finite.
     """
-    found = {"word_rate": word_rate(texts, runs, unit), "speech": speech_on(texts)}
+    spaces = {"word_rate": word_rate(texts, runs, unit), "speech": speech_on(texts)}
     for name, values in (measured or {}).items():
         values = np.asarray(values, np.float32)
-        if values.shape != found["speech"].shape or not np.isfinite(values).all():
+        if values.shape != spaces["speech"].shape or not np.isfinite(values).all():
             raise ValueError(
-                f"measured[{name!r}] has shape {values.shape}, expected {found['speech'].shape}, finite: one number a "
+                f"measured[{name!r}] has shape {values.shape}, expected {spaces['speech'].shape}, finite: one number a "
                 "second, as the text has"
             )
-        found["word_rate" if name == "n_words" else name] = values
-    return {name: values[:, None] for name, values in found.items()}
+        spaces["word_rate" if name == "n_words" else name] = values
+    return {name: values[:, None] for name, values in spaces.items()}
 
 
-def as_space(texts, measured=None, runs=None, unit="words"):
-    """Return `controls` side by side, as one feature space: float32 (n_seconds, n_features); parameters as there."""
+def concatenate_controls(
+    texts: Any, measured: Mapping[str, ArrayLike] | None = None, runs: ArrayLike | None = None, unit: str = "words"
+) -> NDArray:
+    """Return `controls` as one feature space.
+
+    float32 (n_seconds, n_features); the parameters are those of `controls`.
+    """
     return np.concatenate(list(controls(texts, measured, runs, unit).values()), axis=1)
 
 
-def _opened(texts, runs):
+def one_hot(labels: ArrayLike) -> tuple[NDArray, tuple[str, ...]]:
+    """Return labels as columns of zeros and ones.
+
+    Parameters
+    ----------
+    labels : sequence (n,)
+
+    Returns
+    -------
+    columns : float32 array (n, n_names)
+        In the order of the sorted names.
+    names : tuple of str
+
+    Raises
+    ------
+    ValueError
+        If there is no label, or more than one dimension.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not len(labels):
+        raise ValueError(f"labels has shape {labels.shape}, expected (n,), one label or more")
+    names, index = np.unique(labels, return_inverse=True)
+    return np.eye(len(names), dtype=np.float32)[index], tuple(map(str, names))
+
+
+def _opened(texts: Any, runs: ArrayLike | None) -> tuple[list[list[str]], Any]:
     runs = getattr(texts, "runs", None) if runs is None else runs
     seconds = getattr(texts, "texts", texts)
     return [[without_marks(text) for text in second] for second in seconds], runs
 
 
-def _stretches(seconds):
+def _stretches(seconds: Any) -> list[tuple[int, int, str]]:
     """Return (first, end, text) of each utterance of a run: the seconds running in which it stands."""
-    open_, found = {}, []
+    open_ = {}
+    stretches = []
     for k, second in enumerate([*seconds, []]):
-        here = dict.fromkeys(text for text in second if text.strip(". "))  # no set: its order differs from run to run
-        found += [(open_.pop(text), k, text) for text in list(open_) if text not in here]
-        open_.update({text: k for text in here if text not in open_})
-    return found
+        current = dict.fromkeys(text for text in second if text.strip(". "))  # no set: its order is not fixed
+        stretches += [(open_.pop(text), k, text) for text in list(open_) if text not in current]
+        open_.update({text: k for text in current if text not in open_})
+    return stretches

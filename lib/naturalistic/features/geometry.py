@@ -1,13 +1,16 @@
-"""How feature spaces lie: how alike two are, how fast one changes, over how many directions it spreads."""
+"""Geometry of feature spaces: similarity, autocorrelation, dimensionality."""
+
+from collections.abc import Hashable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_real, check_finite
 from naturalistic.parameters import whole
 from naturalistic.runs import run_slices
 
 
-def cka(first, second):
+def cka(first: ArrayLike, second: ArrayLike) -> float:
     r"""Return the linear centered kernel alignment of two spaces over the same samples.
 
     .. math:: \frac{\lVert Y^\top X \rVert_F^2}{\lVert X^\top X \rVert_F \, \lVert Y^\top Y \rVert_F}
@@ -31,20 +34,23 @@ def cka(first, second):
     ValueError
         If the samples of the two differ in number, or a value is not finite.
     """
-    X, Y = _centered(first, "first"), _centered(second, "second")
+    X = _centered(first, "first")
+    Y = _centered(second, "second")
     if len(X) != len(Y):
         raise ValueError(f"first has {len(X)} samples and second {len(Y)}, expected the same samples in both")
     if min(X.shape[1], Y.shape[1]) > len(X):
-        K, L = X @ X.T, Y @ Y.T
-        shared, own = (K * L).sum(), np.linalg.norm(K) * np.linalg.norm(L)
+        K = X @ X.T
+        L = Y @ Y.T
+        shared = (K * L).sum()
+        norms = np.linalg.norm(K) * np.linalg.norm(L)
     else:
         shared = np.linalg.norm(Y.T @ X) ** 2
-        own = np.linalg.norm(X.T @ X) * np.linalg.norm(Y.T @ Y)
-    return float(shared / own) if own > 0 else float("nan")
+        norms = np.linalg.norm(X.T @ X) * np.linalg.norm(Y.T @ Y)
+    return float(shared / norms) if norms > 0 else float("nan")
 
 
-def autocorrelation(features, lags, runs=None):
-    """Return how much of a space is still there some samples later, inside runs.
+def autocorrelation(features: ArrayLike, lags: Sequence[int], runs: ArrayLike | None = None) -> NDArray:
+    """Return the autocorrelation of a feature space at lags, inside runs.
 
     Parameters
     ----------
@@ -65,25 +71,28 @@ def autocorrelation(features, lags, runs=None):
     ValueError
         If the shape differs, a value is not finite, or a lag is no whole number of 0 or more.
     """
-    X, lags = as_real(features, "features"), _check_lags(lags)
+    X = as_real(features, "features")
+    lags = _check_lags(lags)
     if X.ndim != 2:
         raise ValueError(f"features has shape {X.shape}, expected (n_samples, n_features)")
     check_finite(X, "features")
-    products, squares = np.zeros(len(lags)), np.zeros(len(lags))
+    products = np.zeros(len(lags))
+    squares = np.zeros(len(lags))
     for rows in run_slices(runs, len(X)):
         run = X[rows].astype(np.float64)
         run = run - run.mean(axis=0)
         power = (run**2).sum(axis=1)
         for k, lag in enumerate(lags.tolist()):
             if lag < len(run):
-                early, late = slice(0, len(run) - lag), slice(lag, len(run))
+                early = slice(0, len(run) - lag)
+                late = slice(lag, len(run))
                 products[k] += np.einsum("ij,ij->", run[early], run[late])
                 squares[k] += np.sqrt(power[early].sum() * power[late].sum())
     return np.divide(products, squares, out=np.full(len(lags), np.nan), where=squares > 0)
 
 
-def persistence(texts, lags, runs=None):
-    """Return how often a second has the very text that it had some seconds before, inside runs.
+def persistence(texts: Sequence[Hashable], lags: Sequence[int], runs: ArrayLike | None = None) -> NDArray:
+    """Return the share of seconds with the same text as some seconds before.
 
     Parameters
     ----------
@@ -106,19 +115,21 @@ def persistence(texts, lags, runs=None):
     lags = _check_lags(lags)
     names, codes = np.unique(np.array([str(text) for text in texts]), return_inverse=True)
     codes = np.where(names[codes] == "", -1, codes)
-    same, all_ = np.zeros(len(lags)), np.zeros(len(lags))
+    same = np.zeros(len(lags))
+    all_ = np.zeros(len(lags))
     for rows in run_slices(runs, len(codes)):
         run = codes[rows]
         for k, lag in enumerate(lags.tolist()):
-            early, late = run[: max(len(run) - lag, 0)], run[lag:]
-            there = early >= 0
-            same[k] += np.sum(early[there] == late[there])
-            all_[k] += there.sum()
+            early = run[: max(len(run) - lag, 0)]
+            late = run[lag:]
+            has_text = early >= 0
+            same[k] += np.sum(early[has_text] == late[has_text])
+            all_[k] += has_text.sum()
     return np.divide(same, all_, out=np.full(len(lags), np.nan), where=all_ > 0)
 
 
-def participation(features):
-    r"""Return over how many directions a space spreads, :math:`(\sum_i \lambda_i)^2 / \sum_i \lambda_i^2`.
+def participation(features: ArrayLike) -> float:
+    r"""Return the participation ratio :math:`(\sum_i \lambda_i)^2 / \sum_i \lambda_i^2`.
 
     With the eigenvalues of its covariance (Gao et al. 2017, bioRxiv 214262): 1 for a line, n_features for a ball.
 
@@ -142,14 +153,14 @@ def participation(features):
     return float(spread**2 / (gram**2).sum()) if spread > 0 else float("nan")
 
 
-def _check_lags(lags):
+def _check_lags(lags: Sequence[int]) -> NDArray:
     """Return lags as an int array (n_lags,)."""
     if np.ndim(lags) != 1:
         raise ValueError(f"lags are {lags!r}, expected a list of whole numbers, 0 or more")
     return np.array([whole(f"lags[{k}]", lag, 0) for k, lag in enumerate(lags)], dtype=int)
 
 
-def _centered(X, name):
+def _centered(X: ArrayLike, name: str) -> NDArray:
     X = as_real(X, name)
     if X.ndim != 2 or not len(X):
         raise ValueError(f"{name} has shape {X.shape}, expected (n_samples, n_features)")

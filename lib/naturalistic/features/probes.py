@@ -1,8 +1,11 @@
-"""What an embedding knows of a clip: linear probes (Alain & Bengio 2016), ranks of partners, names without training."""
+"""Linear probes of embeddings (Alain & Bengio 2016), ranks of partners, zero-shot names."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import RidgeClassifierCV, RidgeCV
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -16,8 +19,8 @@ PROMPTS = ("{} music", "a {} track", "this is a piece of {}")
 SPOKEN = {"hiphop": "hip-hop"}
 
 
-def probe(features, target, n_folds=5, seed=0):
-    """Predict a property of clips that were kept aside, and score it.
+def probe(features: ArrayLike, target: ArrayLike, n_folds: int = 5, seed: int = 0) -> tuple[float, NDArray]:
+    """Predict a property of held-out clips, and score it.
 
     A property of numbers is predicted by ridge regression and scored by the correlation of what was predicted with
     what is, over all clips. A property of names is predicted by a ridge classifier and scored by the share of clips
@@ -44,8 +47,10 @@ def probe(features, target, n_folds=5, seed=0):
     ValueError
         If lengths differ, values are not finite, or a name has one clip only.
     """
-    features, target = as_real(features, "features").astype(np.float64), np.asarray(target)
-    n_folds, seed = whole("n_folds", n_folds, 2), whole("seed", seed, 0)
+    features = as_real(features, "features").astype(np.float64)
+    target = np.asarray(target)
+    n_folds = whole("n_folds", n_folds, 2)
+    seed = whole("seed", seed, 0)
     if features.ndim != 2 or target.shape != (len(features),):
         raise ValueError(f"features has shape {features.shape} and target {target.shape}, expected one target a clip")
     named = not np.issubdtype(target.dtype, np.number)
@@ -57,9 +62,11 @@ def probe(features, target, n_folds=5, seed=0):
             rare = str(names[np.argmin(counts)])
             raise ValueError(f"{rare!r} is the target of {counts.min()} clips, expected 2 or more, and two names")
         n_folds = min(n_folds, int(counts.min()))
-        folds, model = StratifiedKFold(n_folds, shuffle=True, random_state=seed), RidgeClassifierCV(ALPHAS)
+        folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+        model = RidgeClassifierCV(ALPHAS)
     else:
-        folds, model = KFold(n_folds, shuffle=True, random_state=seed), RidgeCV(ALPHAS)
+        folds = KFold(n_folds, shuffle=True, random_state=seed)
+        model = RidgeCV(ALPHAS)
     predicted = np.empty(len(target), dtype=target.dtype if named else float)
     for train, test in folds.split(features, target):
         with warnings.catch_warnings():
@@ -69,15 +76,15 @@ def probe(features, target, n_folds=5, seed=0):
     return _score(target, predicted), predicted
 
 
-def _score(target, predicted):
+def _score(target: NDArray, predicted: NDArray) -> float:
     """Return accuracy, of names, or Pearson r; 0 where nothing varies, which r is not defined for."""
     if not np.issubdtype(target.dtype, np.number):
         return float(np.mean(predicted == target))
     return float(np.corrcoef(predicted, target)[0, 1]) if np.ptp(predicted) and np.ptp(target) else 0.0
 
 
-def chance(target, predicted, n_permutations=1000, seed=0):
-    """Return the mean score of predictions that were dealt out to other clips, and p of the true one.
+def chance(target: ArrayLike, predicted: ArrayLike, n_permutations: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """Return the mean score of permuted predictions, and p of the true one.
 
     Parameters
     ----------
@@ -91,19 +98,21 @@ def chance(target, predicted, n_permutations=1000, seed=0):
     p : float
         ``(b + 1) / (m + 1)``, b of m permutations scoring as high or higher: 1 if all is predicted the same.
     """
-    target, predicted = np.asarray(target), np.asarray(predicted)
-    n_permutations, rng = whole("n_permutations", n_permutations), np.random.default_rng(check_seed(seed))
+    target = np.asarray(target)
+    predicted = np.asarray(predicted)
+    n_permutations = whole("n_permutations", n_permutations)
+    rng = np.random.default_rng(check_seed(seed))
     null = np.array([_score(target, rng.permutation(predicted)) for _ in range(n_permutations)])
     n_as_high = np.sum(null >= _score(target, predicted) - 1e-12)
     return float(null.mean()), float((1 + n_as_high) / (1 + n_permutations))
 
 
-def ranks(likeness):
-    """Return the rank of the right partner of each row: 1 is the best, ties count half.
+def ranks(similarity: ArrayLike) -> NDArray:
+    """Return the rank of the right partner of each row, 1 the best; ties count half.
 
     Parameters
     ----------
-    likeness : array (n, n)
+    similarity : array (n, n)
         Of query i and candidate j; the right one is on the diagonal.
 
     Returns
@@ -113,19 +122,21 @@ def ranks(likeness):
     Raises
     ------
     ValueError
-        If ``likeness`` is not square, or a value is NaN, which is neither above nor below another.
+        If ``similarity`` is not square, or a value is NaN, which is neither above nor below another.
     """
-    likeness = as_real(likeness, "likeness")
-    if likeness.ndim != 2 or likeness.shape[0] != likeness.shape[1]:
-        raise ValueError(f"likeness has shape {likeness.shape}, expected (n, n), the right partner on the diagonal")
-    if np.isnan(likeness).any():
-        raise ValueError(f"likeness has {np.isnan(likeness).sum()} values that are NaN: is a vector all zeros?")
-    right = np.diag(likeness)[:, None]
-    return 1 + (likeness > right).sum(axis=1) + ((likeness == right).sum(axis=1) - 1) / 2
+    similarity = as_real(similarity, "similarity")
+    if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1]:
+        raise ValueError(f"similarity has shape {similarity.shape}, expected (n, n), the right partner on the diagonal")
+    if np.isnan(similarity).any():
+        raise ValueError(f"similarity has {np.isnan(similarity).sum()} values that are NaN: is a vector all zeros?")
+    right = np.diag(similarity)[:, None]
+    return 1 + (similarity > right).sum(axis=1) + ((similarity == right).sum(axis=1) - 1) / 2
 
 
-def zero_shot(embedder, vectors, genres):
-    """Name the genre of each clip by the phrases nearest to it: each genre has the mean of `PROMPTS`, filled in.
+def zero_shot(embedder: Any, vectors: ArrayLike, genres: Sequence[str]) -> list[str]:
+    """Return the genre of each clip whose phrases are nearest to it.
+
+    Each genre has the mean vector of `PROMPTS`, filled in.
 
     Parameters
     ----------
@@ -145,7 +156,7 @@ def zero_shot(embedder, vectors, genres):
     return [genres[k] for k in np.argmax(unit(vectors) @ unit(text).T, axis=1)]
 
 
-def unit(vectors):
+def unit(vectors: ArrayLike) -> NDArray:
     """Return rows (n, dim) scaled to length 1."""
     vectors = as_floats(vectors, "vectors")
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,13 +1,17 @@
-"""Banded ridge: several feature spaces, each penalized by as much as serves each target best."""
+"""Banded ridge: several feature spaces, each with its own penalty per target."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from naturalistic.models.engine.banded import draw_gammas, gammas_to_try, nested_gammas, solve_banded
+from naturalistic.models.engine.banded import BandedSolution, draw_gammas, gammas_to_try, nested_gammas, solve_banded
 from naturalistic.models.engine.device import pick_device
 from naturalistic.models.engine.solve import DTYPES
-from naturalistic.models.engine.spaces import make_spaces
+from naturalistic.models.engine.spaces import Spaces, make_spaces
 from naturalistic.models.engine.validation import as_spaces, as_targets, check_alphas, check_scoring
 from naturalistic.models.ridge import make_folds
 from naturalistic.parameters import whole
@@ -16,7 +20,7 @@ __all__ = ["BandedRidgeCV", "draw_gammas", "nested_gammas"]
 
 
 class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    r"""Ridge regression on several feature spaces; each target gets its own weight for each space.
+    r"""Ridge regression on several feature spaces with a weight per space and target.
 
     Minimizes :math:`\|y - \sum_s X_s b_s - c\|^2 + \alpha \sum_s \|b_s\|^2 / \gamma_s` for each target, with
     :math:`\gamma` the best of random draws from the simplex and :math:`\alpha` the best of ``alphas``, both by
@@ -57,20 +61,20 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        alphas=(0.1, 1.0, 10.0),
-        cv=5,
-        n_draws=20,
-        seed=0,
+        alphas: ArrayLike = (0.1, 1.0, 10.0),
+        cv: Any = 5,
+        n_draws: int | ArrayLike = 20,
+        seed: int = 0,
         *,
-        concentration=(0.1, 1.0),
-        patience=None,
-        gap=0,
-        scoring="correlation",
-        fit_intercept=True,
-        device="cpu",
-        n_targets_batch=None,
-        progress=True,
-    ):
+        concentration: float | Sequence[float] = (0.1, 1.0),
+        patience: int | None = None,
+        gap: int = 0,
+        scoring: Literal["correlation", "r2"] = "correlation",
+        fit_intercept: bool = True,
+        device: str = "cpu",
+        n_targets_batch: int | None = None,
+        progress: bool = True,
+    ) -> None:
         self.alphas = alphas
         self.cv = cv
         self.n_draws = n_draws
@@ -84,7 +88,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.n_targets_batch = n_targets_batch
         self.progress = progress
 
-    def fit(self, X, Y, groups=None):
+    def fit(self, X: Any, Y: Any, groups: ArrayLike | None = None) -> Self:
         """Choose weights and an alpha for each target, then fit on all samples.
 
         Parameters
@@ -107,7 +111,9 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, Y, folds = self._checked(X, Y, groups)
         return self._fit_spaces(self._make_spaces(X, Y, folds), Y)
 
-    def _checked(self, X, Y, groups):
+    def _checked(
+        self, X: Any, Y: Any, groups: ArrayLike | None
+    ) -> tuple[dict[str, NDArray], Any, list[tuple[NDArray, NDArray]]]:
         """Return X as a dict, Y as something to slice, and the folds; every argument is checked here."""
         if not _is_dict(X):
             X = {"X": validate_data(self, X, dtype=(np.float64, np.float32), ensure_all_finite=False)}
@@ -123,14 +129,14 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         gammas_to_try(self.n_draws, len(X), self.concentration, self.seed)
         return X, Y, make_folds(self.cv, n_samples, groups, self.gap)
 
-    def _make_spaces(self, X, Y, folds):
+    def _make_spaces(self, X: dict[str, NDArray], Y: Any, folds: list[tuple[NDArray, NDArray]]) -> Spaces:
         dtype = DTYPES[next(iter(X.values())).dtype]
         return make_spaces(X, folds, pick_device(self.device), dtype, self.fit_intercept, Y.shape[1])
 
-    def _fit_spaces(self, spaces, Y, found=None):
-        """Take over what was found, or search and fit; ``found`` is a `BandsSolution`."""
+    def _fit_spaces(self, spaces: Spaces, Y: Any, solution: BandedSolution | None = None) -> Self:
+        """Take over a solution, or search and fit."""
         self.draws_ = gammas_to_try(self.n_draws, len(spaces.bases), self.concentration, self.seed)
-        found = found or solve_banded(
+        solution = solution or solve_banded(
             spaces,
             Y,
             check_alphas(self.alphas),
@@ -143,16 +149,18 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         )
         ends = np.cumsum([0] + [len(basis.mean) for basis in spaces.bases.values()])
         self.spaces_ = {name: slice(a, b) for name, a, b in zip(spaces.bases, ends[:-1].tolist(), ends[1:].tolist())}
-        self.coef_ = np.concatenate(list(found.coef.values()), axis=1)
-        self._target_mean = found.target_mean
+        self.coef_ = np.concatenate(list(solution.coef.values()), axis=1)
+        self._target_mean = solution.target_mean
         self._feature_mean = np.concatenate([basis.mean for basis in spaces.bases.values()])
-        self.intercept_ = (found.target_mean - self.coef_ @ self._feature_mean).astype(self.coef_.dtype)
-        self.alphas_, self.gammas_, self.cv_scores_ = found.alphas, found.gammas, found.cv_scores
+        self.intercept_ = (solution.target_mean - self.coef_ @ self._feature_mean).astype(self.coef_.dtype)
+        self.alphas_ = solution.alphas
+        self.gammas_ = solution.gammas
+        self.cv_scores_ = solution.cv_scores
         with np.errstate(divide="ignore"):
             self.deltas_ = np.log(self.gammas_ / self.alphas_)
         return self
 
-    def predict(self, X, split=False):
+    def predict(self, X: Any, split: bool = False) -> Any:
         """Return predictions, or with ``split`` the part of each space.
 
         Parameters
@@ -184,7 +192,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             parts[name] = self._shaped(x @ self.coef_[:, columns].T + offset.astype(self.coef_.dtype))
         return parts
 
-    def _to_predict(self, X):
+    def _to_predict(self, X: Any) -> dict[str, NDArray]:
         if not _is_dict(X):
             X = {"X": validate_data(self, X, reset=False, dtype=self.coef_.dtype)}
         if set(X) != set(self.spaces_):
@@ -197,10 +205,10 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 )
         return {name: x.astype(self.coef_.dtype, copy=False) for name, x in X.items()}
 
-    def _shaped(self, Y_hat):
+    def _shaped(self, Y_hat: NDArray) -> NDArray:
         return Y_hat[:, 0] if self._one_target else Y_hat
 
 
-def _is_dict(X):
-    """Say whether X is a dict of spaces; one of scipy's sparse matrices is a dict too."""
+def _is_dict(X: Any) -> bool:
+    """Return whether X is a dict of spaces; one of scipy's sparse matrices is a dict too."""
     return isinstance(X, dict) and not hasattr(X, "tocsr")

@@ -5,15 +5,19 @@ what it was trained on; folds here are made of whole groups (runs, clips, titles
 next to a test group are left out of training.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator
 
 from naturalistic.parameters import is_whole, whole
 from naturalistic.runs import check_runs, run_slices
 
 
-def contiguous_groups(runs, n_groups):
-    """Cut runs into ``n_groups`` contiguous groups of about equal length, none across a run boundary.
+def contiguous_groups(runs: ArrayLike, n_groups: int) -> NDArray:
+    """Cut runs into contiguous groups of about equal length, inside runs.
 
     Parameters
     ----------
@@ -38,7 +42,8 @@ def contiguous_groups(runs, n_groups):
     pieces = np.ones(len(slices), dtype=int)
     for _ in range(n_groups - len(slices)):  # the next cut goes where the pieces are longest
         pieces[np.argmax(lengths / pieces)] += 1
-    groups, first = np.empty(lengths.sum(), dtype=int), 0
+    groups = np.empty(lengths.sum(), dtype=int)
+    first = 0
     for s, n in zip(slices, pieces):
         groups[s] = first + np.arange(s.stop - s.start) * n // (s.stop - s.start)
         first += n
@@ -46,7 +51,7 @@ def contiguous_groups(runs, n_groups):
 
 
 class GroupGapKFold(BaseCrossValidator):
-    """K-fold over whole groups that drops training samples within ``gap`` samples of the test set.
+    """K-fold over whole groups with a gap between training and test samples.
 
     Groups are taken in the order in which they first come; each fold tests on neighboring groups, so that
     few samples are lost to gaps. A gap counts rows inside a run; two runs have no gap between them.
@@ -61,16 +66,16 @@ class GroupGapKFold(BaseCrossValidator):
         Run id of each sample; by default all samples are of one run.
     """
 
-    def __init__(self, n_splits=5, gap=0, runs=None):
+    def __init__(self, n_splits: int = 5, gap: int = 0, runs: ArrayLike | None = None) -> None:
         self.n_splits = n_splits
         self.gap = gap
         self.runs = runs
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Return the number of folds."""
         return whole("n_splits", self.n_splits, 2)
 
-    def split(self, X, y=None, groups=None):
+    def split(self, X: Any, y: Any | None = None, groups: ArrayLike | None = None) -> Iterator[tuple[NDArray, NDArray]]:
         """Yield ``train, test`` row indices of each fold.
 
         Parameters
@@ -87,7 +92,8 @@ class GroupGapKFold(BaseCrossValidator):
             If groups are missing or of the wrong length, there are fewer groups than folds, or a fold has
             no training sample left.
         """
-        n_samples, n_splits = len(X), self.get_n_splits()
+        n_samples = len(X)
+        n_splits = self.get_n_splits()
         gap = whole("gap", self.gap, 0, hint="samples left out on either side")
         fold_of = _fold_of(n_splits, n_samples, groups)
         runs = check_runs(self.runs, n_samples) if gap else None
@@ -102,7 +108,7 @@ class GroupGapKFold(BaseCrossValidator):
             yield np.flatnonzero(~near), np.flatnonzero(test)
 
 
-def _fold_of(n_splits, n_samples, groups):
+def _fold_of(n_splits: int, n_samples: int, groups: ArrayLike | None) -> NDArray:
     """Return the fold of each sample (n_samples,), whole groups and in their order."""
     if groups is None:
         raise ValueError("groups is missing: folds are made of whole groups (runs, clips, titles, blocks)")
@@ -122,8 +128,8 @@ def _fold_of(n_splits, n_samples, groups):
     return fold_of_group[inverse]
 
 
-def check_groups(groups, n_samples, name="groups"):
-    """Return groups as an array of one id a sample, or None where there are none.
+def check_groups(groups: ArrayLike | None, n_samples: int, name: str = "groups") -> NDArray | None:
+    """Return groups as an array of one id a sample, or None for none.
 
     Raises
     ------
@@ -144,7 +150,7 @@ def check_groups(groups, n_samples, name="groups"):
     return groups
 
 
-def _near(test, gap, runs):
+def _near(test: NDArray, gap: int, runs: NDArray) -> NDArray:
     """Mark the samples that are tested or within ``gap`` samples of one, inside each run."""
     near = np.zeros_like(test)
     for s in run_slices(runs):
@@ -153,8 +159,15 @@ def _near(test, gap, runs):
     return near
 
 
-def check_folds(cv, n_samples, groups=None, gap=0, runs=None, once=False):
-    """Return the folds as a list of ``(train, test)`` index arrays, each of them checked.
+def check_folds(
+    cv: Any,
+    n_samples: int,
+    groups: ArrayLike | None = None,
+    gap: int = 0,
+    runs: ArrayLike | None = None,
+    once: bool = False,
+) -> list[tuple[NDArray, NDArray]]:
+    """Return the folds as a list of checked ``(train, test)`` index arrays.
 
     Parameters
     ----------
@@ -203,7 +216,7 @@ def check_folds(cv, n_samples, groups=None, gap=0, runs=None, once=False):
     return folds
 
 
-def _listed(cv, n_samples, groups):
+def _listed(cv: Any, n_samples: int, groups: NDArray | None) -> list[tuple[NDArray, NDArray]]:
     """Return the folds of a splitter or of a list as pairs of index arrays."""
     if hasattr(cv, "split") and not isinstance(cv, str):
         pairs = cv.split(np.empty((n_samples, 0)), None, groups)
@@ -217,7 +230,7 @@ def _listed(cv, n_samples, groups):
     return [(_as_index(train, n_samples), _as_index(test, n_samples)) for train, test in pairs]
 
 
-def _as_index(rows, n_samples):
+def _as_index(rows: ArrayLike, n_samples: int) -> NDArray:
     """Return rows of a fold as an int array; marks (n_samples,) of bool are turned into one."""
     rows = np.asarray(rows)
     if rows.dtype == bool and rows.shape == (n_samples,):

@@ -1,6 +1,10 @@
-"""Ridge regression with one alpha per target, chosen by cross-validation over groups."""
+"""Ridge regression with one alpha per target, selected by cross-validation over groups."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 from tqdm import tqdm
@@ -16,8 +20,10 @@ from naturalistic.parameters import is_whole, whole
 __all__ = ["RidgeCV", "cross_val_predict", "fit_many", "make_folds", "solve_ridge_cv"]
 
 
-def make_folds(cv, n_samples, groups=None, gap=0, once=False):
-    """Return checked folds; a number of folds without groups cuts the samples into contiguous blocks.
+def make_folds(
+    cv: Any, n_samples: int, groups: ArrayLike | None = None, gap: int = 0, once: bool = False
+) -> list[tuple[NDArray, NDArray]]:
+    """Return checked folds; without groups, a number makes contiguous blocks.
 
     Parameters
     ----------
@@ -51,7 +57,7 @@ def make_folds(cv, n_samples, groups=None, gap=0, once=False):
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    r"""Ridge regression; each target gets the alpha with the best mean score over folds of whole groups.
+    r"""Ridge regression with one alpha per target, selected over folds of groups.
 
     Minimizes :math:`\|y - Xb - c\|^2 + \alpha \|b\|^2` for each target. Exact: the same alphas and weights as a
     loop of `sklearn.linear_model.Ridge` over folds, alphas and targets.
@@ -88,16 +94,16 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        alphas=(0.1, 1.0, 10.0),
-        cv=5,
+        alphas: ArrayLike = (0.1, 1.0, 10.0),
+        cv: Any = 5,
         *,
-        gap=0,
-        scoring="correlation",
-        fit_intercept=True,
-        device="cpu",
-        n_targets_batch=None,
-        progress=True,
-    ):
+        gap: int = 0,
+        scoring: Literal["correlation", "r2"] = "correlation",
+        fit_intercept: bool = True,
+        device: str = "cpu",
+        n_targets_batch: int | None = None,
+        progress: bool = True,
+    ) -> None:
         self.alphas = alphas
         self.cv = cv
         self.gap = gap
@@ -107,7 +113,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.n_targets_batch = n_targets_batch
         self.progress = progress
 
-    def fit(self, X, Y, groups=None):
+    def fit(self, X: ArrayLike, Y: Any, groups: ArrayLike | None = None) -> Self:
         """Choose an alpha for each target, then fit on all samples.
 
         Parameters
@@ -133,14 +139,14 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Y, self._one_target = as_targets(Y, len(X))
         return self._fit(X, Y, *self._checked(len(X), groups))
 
-    def _checked(self, n_samples, groups):
+    def _checked(self, n_samples: int, groups: ArrayLike | None) -> tuple[NDArray, list[tuple[NDArray, NDArray]]]:
         """Return alphas and folds, all parameters checked."""
         pick_device(self.device)
         check_scoring(self.scoring)
         whole("n_targets_batch", self.n_targets_batch, optional=True)
         return check_alphas(self.alphas), make_folds(self.cv, n_samples, groups, self.gap)
 
-    def _fit(self, X, Y, alphas, folds):
+    def _fit(self, X: NDArray, Y: Any, alphas: NDArray, folds: list[tuple[NDArray, NDArray]]) -> Self:
         self.coef_, self.intercept_, self.alphas_, self.cv_scores_ = solve_ridge_cv(
             X,
             Y,
@@ -154,15 +160,15 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         )
         return self
 
-    def predict(self, X):
-        """Return predictions (n_samples, n_targets), or (n_samples,) if fitted on one target."""
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Return predictions (n_samples, n_targets), or (n_samples,) for one target."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=self.coef_.dtype)
         Y_hat = X @ self.coef_.T + self.intercept_
         return Y_hat[:, 0] if self._one_target else Y_hat
 
 
-def _as_features(model, X, name="X"):
+def _as_features(model: RidgeCV, X: ArrayLike, name: str = "X") -> NDArray:
     """Return features as a finite float array with two samples or more, and note their number in the model."""
     X = validate_data(model, X, dtype=(np.float64, np.float32), ensure_all_finite=False, ensure_min_samples=2)
     check_finite(X, name)
@@ -174,8 +180,10 @@ def _as_features(model, X, name="X"):
     return X
 
 
-def fit_many(model, Xs, Y, groups=None):
-    """Fit one model for each of many feature matrices on the same targets and folds (150 ROIs, 128 targets).
+def fit_many(
+    model: RidgeCV, Xs: Sequence[ArrayLike] | Mapping[Any, ArrayLike], Y: ArrayLike, groups: ArrayLike | None = None
+) -> list[RidgeCV] | dict[Any, RidgeCV]:
+    """Fit one model for each feature matrix on the same targets and folds.
 
     Parameters
     ----------
@@ -206,7 +214,7 @@ def fit_many(model, Xs, Y, groups=None):
     Y, one_target = as_targets(Y, n_samples)
     alphas, folds = model._checked(n_samples, groups)
 
-    def fit(name):
+    def fit(name: Any) -> None:
         models[name]._one_target = one_target
         models[name]._fit(checked[name], Y, alphas, folds)
 
@@ -219,8 +227,12 @@ def fit_many(model, Xs, Y, groups=None):
     return models if isinstance(Xs, dict) else list(models.values())
 
 
-def cross_val_predict(model, X, Y, groups=None, cv=5, gap=0):
-    """Predict every sample from a model fitted without its fold, alpha chosen inside the training samples.
+def cross_val_predict(
+    model: RidgeCV, X: ArrayLike, Y: ArrayLike, groups: ArrayLike | None = None, cv: Any = 5, gap: int = 0
+) -> NDArray:
+    """Predict every sample from a model fitted without its fold.
+
+    Alpha is selected inside the training samples.
 
     Parameters
     ----------

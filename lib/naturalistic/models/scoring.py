@@ -1,16 +1,17 @@
-"""Scores: how close a prediction comes to what was measured, for every target in one pass.
+"""Scores of predictions against measured values, for every target in one pass.
 
 Targets are columns (voxels, embedding dimensions). Sums run in float64, on blocks of columns, so that a raw
 signal with a large baseline scores as exactly as a z-scored one and memory does not grow with the targets.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_real, check_finite, column_blocks, float_type
 
 
-def correlation(Y, Y_hat):
-    """Return the Pearson correlation of each column of ``Y`` with the same column of ``Y_hat``.
+def correlation(Y: ArrayLike, Y_hat: ArrayLike) -> NDArray:
+    """Return the Pearson correlation of each column of ``Y`` and ``Y_hat``.
 
     Parameters
     ----------
@@ -37,8 +38,10 @@ def correlation(Y, Y_hat):
     return r.reshape(shape)[()]
 
 
-def r2(Y, Y_hat):
-    """Return the coefficient of determination of each column, ``1 - sum((Y - Y_hat)^2) / sum((Y - mean)^2)``.
+def r2(Y: ArrayLike, Y_hat: ArrayLike) -> NDArray:
+    """Return the coefficient of determination of each column.
+
+    It is ``1 - sum((Y - Y_hat)^2) / sum((Y - mean)^2)``.
 
     Unlike the correlation it charges for a wrong scale and a wrong baseline; it is negative for a prediction
     worse than the mean of ``Y``.
@@ -72,8 +75,8 @@ def r2(Y, Y_hat):
     return scores.reshape(shape)[()]
 
 
-def correlation_matrix(A, B):
-    """Return the Pearson correlation of every column of ``A`` with every column of ``B``.
+def correlation_matrix(A: ArrayLike, B: ArrayLike) -> NDArray:
+    """Return the Pearson correlation of every column of ``A`` and ``B``.
 
     One matrix product; for correlations between rows (patterns) pass the transposed arrays.
 
@@ -92,7 +95,8 @@ def correlation_matrix(A, B):
     ValueError
         If an array is not two-dimensional, samples differ or are fewer than two, or a value is not finite.
     """
-    A, B = as_real(A, "A"), as_real(B, "B")
+    A = as_real(A, "A")
+    B = as_real(B, "B")
     if A.ndim != 2 or B.ndim != 2 or len(A) != len(B):
         raise ValueError(
             f"A has shape {A.shape} and B {B.shape}, expected (n_samples, n_a) and (n_samples, "
@@ -100,7 +104,8 @@ def correlation_matrix(A, B):
         )
     if len(A) < 2:
         raise ValueError(f"A and B have {len(A)} sample(s), expected 2 or more")
-    check_finite(A, "A"), check_finite(B, "B")
+    check_finite(A, "A")
+    check_finite(B, "B")
     r = np.empty((A.shape[1], B.shape[1]), dtype=float_type(A, B))
     left, constant = unit_columns(A)
     left = left.astype(r.dtype).T
@@ -112,8 +117,8 @@ def correlation_matrix(A, B):
     return r
 
 
-def unit_columns(X):
-    """Center each column and scale it to length 1, so that correlations become plain products.
+def unit_columns(X: NDArray) -> tuple[NDArray, NDArray]:
+    """Center each column and scale it to length 1: correlations become products.
 
     Parameters
     ----------
@@ -135,8 +140,8 @@ def unit_columns(X):
     return X, constant
 
 
-def check_pair(Y, Y_hat):
-    """Return ``Y`` and ``Y_hat`` as (n_samples, n_targets), and the shape of one score for each target.
+def check_pair(Y: ArrayLike, Y_hat: ArrayLike) -> tuple[NDArray, NDArray, tuple[int, ...]]:
+    """Return ``Y`` and ``Y_hat`` in two dimensions, and the shape of the scores.
 
     Raises
     ------
@@ -144,7 +149,8 @@ def check_pair(Y, Y_hat):
         If shapes differ, are not one- or two-dimensional, samples are fewer than two, or a value is not
         finite.
     """
-    Y, Y_hat = as_real(Y, "Y"), as_real(Y_hat, "Y_hat")
+    Y = as_real(Y, "Y")
+    Y_hat = as_real(Y_hat, "Y_hat")
     if Y.shape != Y_hat.shape or Y.ndim not in (1, 2):
         raise ValueError(
             f"Y has shape {Y.shape} and Y_hat {Y_hat.shape}, expected the same (n_samples, "
@@ -152,5 +158,6 @@ def check_pair(Y, Y_hat):
         )
     if len(Y) < 2:
         raise ValueError(f"Y and Y_hat have {len(Y)} sample(s), expected 2 or more: a score needs variation")
-    check_finite(Y, "Y"), check_finite(Y_hat, "Y_hat")
+    check_finite(Y, "Y")
+    check_finite(Y_hat, "Y_hat")
     return Y.reshape(len(Y), -1), Y_hat.reshape(len(Y), -1), Y.shape[1:]

@@ -7,7 +7,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.patches import Patch
 from nilearn import plotting as nilearn_plotting
 
-from naturalistic.anatomy.surface import SIDES, meshes, relief
+from naturalistic.anatomy.surface import SIDES, meshes, sulcal_depth
 from naturalistic.plotting.style import COLOURS, space_colour, spread
 from naturalistic.plotting.surface import commonest, draw_flat
 
@@ -137,5 +137,5 @@ def _row(fig, grid, row, name, by_side, cmap, vmin, vmax, heads, classes=False):
 
 def _folds(side, pale):
     """Return what is drawn below a map; pale where grey is the colour of a class."""
-    depth = relief(side)
+    depth = sulcal_depth(side)
     return 0.25 * (depth - depth.min()) / np.ptp(depth) if pale else depth

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from naturalistic.anatomy.surface import N_VERTICES, SIDES, meshes, relief
+from naturalistic.anatomy.surface import N_VERTICES, SIDES, meshes, sulcal_depth
 from naturalistic.plotting.style import space_colour
 
 PAGE = Path(__file__).with_name("interactive.html")
@@ -103,7 +103,7 @@ def _mesh():
     if not np.array_equal(left.faces, right.faces):
         raise ValueError("the hemispheres of fsaverage5 differ in their triangles, expected the same in both")
     places = [np.rint(mesh.coordinates * UNIT).astype("<i2") for mesh in (left, right)]
-    folds = [np.where(relief(side) > 0, 150, 200).astype(np.uint8) for side in SIDES]
+    folds = [np.where(sulcal_depth(side) > 0, 150, 200).astype(np.uint8) for side in SIDES]
     return {
         "unit": UNIT,
         "faces": _text(left.faces.astype("<u2")),

@@ -7,7 +7,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import FancyArrowPatch
 from nilearn import plotting as nilearn_plotting
 
-from naturalistic.anatomy.surface import meshes, relief
+from naturalistic.anatomy.surface import meshes, sulcal_depth
 from naturalistic.plotting.rebuilt import WAYS
 from naturalistic.plotting.spectrum import draw_level, power_of
 from naturalistic.plotting.style import COLOURS
@@ -63,7 +63,7 @@ def _left_side(fig, box, values, cmap, vmin, vmax, label):
     x, y, width, height = box
     ax = fig.add_axes((x - 0.06, y + 0.02, width + 0.12, height + 0.06), projection="3d", zorder=-1)
     nilearn_plotting.plot_surf_stat_map(
-        meshes("inflated")[0], stat_map=values, hemi="left", view="lateral", bg_map=relief("left"), axes=ax,
+        meshes("inflated")[0], stat_map=values, hemi="left", view="lateral", bg_map=sulcal_depth("left"), axes=ax,
         figure=fig, cmap=cmap, vmin=vmin, vmax=vmax, symmetric_cbar=False, colorbar=False, threshold=None,
         engine="matplotlib",
     )  # fmt: skip

@@ -6,7 +6,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from nilearn import plotting as nilearn_plotting
 
-from naturalistic.anatomy.surface import SIDES, meshes, relief
+from naturalistic.anatomy.surface import SIDES, meshes, sulcal_depth
 
 
 def brain_map(values, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
@@ -44,7 +44,8 @@ def brain_map(values, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
         ax = fig.add_subplot(grid[0, k], projection="3d")
         mesh = meshes("inflated")[SIDES.index(side)]
         nilearn_plotting.plot_surf_stat_map(
-            mesh, stat_map=values[side], hemi=side, view=view, bg_map=relief(side), axes=ax, figure=fig, **shading,
+            mesh, stat_map=values[side], hemi=side, view=view, bg_map=sulcal_depth(side), axes=ax,
+            figure=fig, **shading,
             symmetric_cbar=False, colorbar=False, threshold=None, engine="matplotlib",
         )  # fmt: skip
         ax.set_title(f"{side}, {view}", fontsize="small", y=-0.1)
@@ -73,7 +74,7 @@ def draw_flat(ax, side, values, shading, classes=False):
     """
     mesh = meshes("flat")[SIDES.index(side)]
     x, y, faces = mesh.coordinates[:, 0], mesh.coordinates[:, 1], _inside(mesh)
-    folds, ends = (relief(side) > 0).astype(float), (-0.7, 7.5) if classes else (-1, 2)
+    folds, ends = (sulcal_depth(side) > 0).astype(float), (-0.7, 7.5) if classes else (-1, 2)
     ax.tripcolor(x, y, faces, folds, cmap="Greys", vmin=ends[0], vmax=ends[1], shading="gouraud", rasterized=True)
     corners = np.isfinite(values[faces]).sum(axis=1)
     seen = faces[corners >= 2] if classes else faces[corners == 3]

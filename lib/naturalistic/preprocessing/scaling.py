@@ -1,13 +1,16 @@
-"""One scale for all voxels: what a voxel's number means in a scanner differs from voxel to voxel and run to run."""
+"""Scaling of voxels inside each run."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.preprocessing.checks import check_bold
+from naturalistic.preprocessing.validation import check_bold
 from naturalistic.runs import run_slices
 
 
-def zscore(bold, runs=None):
-    """Scale each voxel to mean 0 and standard deviation 1 inside each run; a constant voxel becomes 0.
+def zscore(bold: ArrayLike, runs: ArrayLike | None = None) -> NDArray:
+    """Scale each voxel to mean 0 and standard deviation 1 inside each run.
+
+    A constant voxel becomes 0.
 
     Parameters
     ----------

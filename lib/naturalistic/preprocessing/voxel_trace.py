@@ -1,15 +1,20 @@
-"""One voxel through preprocessing, step by step: for looking, not for models."""
+"""Time course of one voxel after each step of preprocessing, for figures."""
+
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic.datasets.images import describe_grid, same_grid
-from naturalistic.datasets.scans import volumes
+from naturalistic.datasets.scans import Scan, volumes
 from naturalistic.preprocessing.motion import resample
 from naturalistic.preprocessing.scaling import zscore
-from naturalistic.preprocessing.store import DRIFTS
+from naturalistic.preprocessing.store import DRIFTS, Prepared
 
 
-def trace(scan, subject, column, *, drift="median", window=240.0):
+def trace(
+    scan: Scan, subject: Prepared, column: int, *, drift: Literal["median", "cosine"] = "median", window: float = 240.0
+) -> dict[str, NDArray]:
     """Return the course of one voxel of a raw run after each step.
 
     Parameters

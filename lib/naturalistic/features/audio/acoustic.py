@@ -1,4 +1,4 @@
-"""What can be measured in sound without a trained model: loudness by band, timbre, pitch classes, onsets, tempo.
+"""Acoustic features without a trained model: loudness, timbre, chroma, onsets, tempo.
 
 By librosa (McFee et al. 2015, doi 10.25080/Majora-7b98e3ed-003). Sound is first brought to 22,050 Hz, so that numbers
 of sounds of different rates can be compared; frames of 2,048 samples come every 441 (50 a second).
@@ -10,23 +10,29 @@ The first call in a process compiles or loads a few functions (numba), which tak
 """
 
 import itertools
+from collections.abc import Sequence
 from fractions import Fraction
 
 import joblib
 import librosa
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from naturalistic.cache import content_key, read_array, write_array
 from naturalistic.features.audio.windows import check_times, check_waveforms, n_windows, resample
+from naturalistic.parameters import check_jobs
 
 RATE = 22050  # Hz
 STEP = 441  # samples between frames, 20 ms
 _FFT = 2048
-_MELS, _MFCCS, _BANDS = 64, 20, 6
+_MELS = 64
+_MFCCS = 20
+_BANDS = 6
 _RANGE = 80.0  # dB below the loudest band that are told apart
 _TINY = 1e-20  # power
 _RECIPE = 1  # part of the cache's key: raise it when the same call gives other numbers
+_STEPS_RECIPE = 1  # the same for `acoustic_steps`
 # name and size of each descriptor of a clip, in the order in which a clip's numbers are kept
 SIZES = {
     "mel_mean": _MELS,
@@ -42,7 +48,15 @@ SIZES = {
 }
 
 
-def acoustic(waveforms, sample_rate, *, cache=True, progress=True, n_jobs=1, allow_low_rate=False):
+def acoustic(
+    waveforms: ArrayLike | Sequence[ArrayLike],
+    sample_rate: float,
+    *,
+    cache: bool = True,
+    progress: bool = True,
+    n_jobs: int = 1,
+    allow_low_rate: bool = False,
+) -> dict[str, NDArray]:
     """Return descriptors of clips.
 
     Parameters
@@ -80,12 +94,12 @@ def acoustic(waveforms, sample_rate, *, cache=True, progress=True, n_jobs=1, all
     keys = [content_key("acoustic", _RECIPE, float(sample_rate), clip) for clip in clips] if cache else []
     todo = list(range(len(clips)))
     for k, key in enumerate(keys):
-        if (found := read_array("acoustic", key, numbers.shape[1:])) is not None:
-            numbers[k] = found
+        if (cached := read_array("acoustic", key, numbers.shape[1:])) is not None:
+            numbers[k] = cached
             todo.remove(k)
     work = (joblib.delayed(_describe)(clips[k], sample_rate) for k in todo)
-    made = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
-    bar = tqdm(made, total=len(todo), desc="acoustic", unit="clip", delay=3, leave=False, disable=not progress)
+    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
+    bar = tqdm(results, total=len(todo), desc="acoustic", unit="clip", delay=3, leave=False, disable=not progress)
     for values, k in zip(bar, todo):  # the generator first, so that it runs to its end
         numbers[k] = values
         if cache:
@@ -94,7 +108,7 @@ def acoustic(waveforms, sample_rate, *, cache=True, progress=True, n_jobs=1, all
     return {name: part[0] if single else part for name, part in zip(SIZES, parts)}
 
 
-def log_mel(waveform, sample_rate, n_mels=_MELS, step=0.02):
+def log_mel(waveform: ArrayLike, sample_rate: float, n_mels: int = _MELS, step: float = 0.02) -> NDArray:
     """Return the log-mel spectrogram of a clip.
 
     Parameters
@@ -124,7 +138,7 @@ def log_mel(waveform, sample_rate, n_mels=_MELS, step=0.02):
     return np.ascontiguousarray(_decibel(librosa.feature.melspectrogram(S=power, sr=RATE, n_mels=n_mels)).T)
 
 
-def acoustic_frames(waveform, sample_rate, step=1.5):
+def acoustic_frames(waveform: ArrayLike, sample_rate: float, step: float = 1.5) -> dict[str, NDArray]:
     """Return features of a clip on a grid of time steps, for encoding models.
 
     Parameters
@@ -158,14 +172,14 @@ def acoustic_frames(waveform, sample_rate, step=1.5):
     # the first frame that is not before each step's beginning, counted in whole numbers
     edges = [-int(-k * Fraction(str(step)) * RATE // STEP) for k in range(n_steps + 1)]
     edges = [min(edge, n_frames) for edge in edges]
-    kept = ("mel", "chroma", "onset", "spectral", "contrast")
+    names = ("mel", "chroma", "onset", "spectral", "contrast")
     return {
         name: np.stack([frames[name][a:b].mean(0) for a, b in itertools.pairwise(edges)]).astype(np.float32)
-        for name in kept
+        for name in names
     }
 
 
-def _sound(waveform, sample_rate):
+def _sound(waveform: ArrayLike, sample_rate: float) -> NDArray:
     """Return one clip, checked, at `RATE`."""
     clips, single = check_waveforms(waveform, sample_rate)
     if not single:
@@ -173,7 +187,7 @@ def _sound(waveform, sample_rate):
     return resample(clips[0], sample_rate, RATE)
 
 
-def _check_duration(clips, sample_rate, least):
+def _check_duration(clips: list[NDArray], sample_rate: float, least: float) -> None:
     if (n_samples := min(map(len, clips))) < least * sample_rate:
         raise ValueError(
             f"waveforms has clips of {n_samples / sample_rate:g} s, expected at least {least:g} s: onsets and "
@@ -181,35 +195,36 @@ def _check_duration(clips, sample_rate, least):
         )
 
 
-def _decibel(power):
+def _decibel(power: NDArray) -> NDArray:
     """Return power in dB, float32."""
     return librosa.power_to_db(power, ref=1.0, amin=_TINY, top_db=_RANGE).astype(np.float32)
 
 
-def _frames(sound):
+def _frames(sound: NDArray) -> dict[str, NDArray]:
     """Return features of each frame, a dict of arrays (n_frames, n), from one spectrogram."""
     size = np.abs(librosa.stft(sound, n_fft=_FFT, hop_length=STEP))
-    power, how = size**2, {"sr": RATE}
-    mel = _decibel(librosa.feature.melspectrogram(S=power, n_mels=_MELS, **how))
+    power = size**2
+    options = {"sr": RATE}
+    mel = _decibel(librosa.feature.melspectrogram(S=power, n_mels=_MELS, **options))
     features = {
         "mel": mel,
-        "mfcc": librosa.feature.mfcc(S=mel, n_mfcc=_MFCCS, **how),
-        "chroma": librosa.feature.chroma_stft(S=power, tuning=0.0, **how),
-        "onset": librosa.onset.onset_strength(S=mel, hop_length=STEP, n_fft=_FFT, **how)[None],
+        "mfcc": librosa.feature.mfcc(S=mel, n_mfcc=_MFCCS, **options),
+        "chroma": librosa.feature.chroma_stft(S=power, tuning=0.0, **options),
+        "onset": librosa.onset.onset_strength(S=mel, hop_length=STEP, n_fft=_FFT, **options)[None],
         "spectral": np.concatenate(
             [
-                librosa.feature.spectral_centroid(S=size, **how),
-                librosa.feature.spectral_bandwidth(S=size, **how),
-                librosa.feature.spectral_rolloff(S=size, **how),
+                librosa.feature.spectral_centroid(S=size, **options),
+                librosa.feature.spectral_bandwidth(S=size, **options),
+                librosa.feature.spectral_rolloff(S=size, **options),
                 librosa.feature.spectral_flatness(S=size, amin=_TINY),
             ]
         ),
-        "contrast": librosa.feature.spectral_contrast(S=size, n_bands=_BANDS, **how),
+        "contrast": librosa.feature.spectral_contrast(S=size, n_bands=_BANDS, **options),
     }
     return {name: values.T for name, values in features.items()}
 
 
-def _describe(clip, sample_rate):
+def _describe(clip: NDArray, sample_rate: float) -> NDArray:
     """Return the numbers of a clip in the order of `SIZES`."""
     sound = resample(clip, sample_rate, RATE)
     frames = _frames(sound)
@@ -228,3 +243,66 @@ def _describe(clip, sample_rate):
         "contrast": frames["contrast"].mean(0),
     }
     return np.concatenate([np.asarray(values[name], np.float32) for name in SIZES])
+
+
+def acoustic_steps(
+    waveforms: ArrayLike | Sequence[ArrayLike],
+    sample_rate: float,
+    step: float = 1.5,
+    *,
+    cache: bool = True,
+    progress: bool = True,
+    n_jobs: int = 1,
+) -> NDArray:
+    """Return acoustic features of clips on a grid of time steps, concatenated.
+
+    See `acoustic_frames`.
+
+    Parameters
+    ----------
+    waveforms : array (n_clips, n_samples), or list of arrays (n_samples,)
+        Mono floats of full scale 1, equally long.
+    sample_rate : float
+        Hz.
+    step : float
+        s, such as a TR.
+    cache : bool
+        Keep the numbers of each clip, found again by its samples.
+    progress : bool
+        Show a bar if it takes more than 3 s.
+    n_jobs : int
+        Processes.
+
+    Returns
+    -------
+    features : float32 array (n_clips, n_steps, 88)
+        As vectors of windows of one step: loudness in 64 bands, chroma, onset strength, spectrum, contrast.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `acoustic.acoustic_frames`.
+    """
+    n_jobs = check_jobs(n_jobs)
+    clips, _ = check_waveforms(waveforms, sample_rate)
+    n_steps = n_windows(min(map(len, clips)), sample_rate, step, step)
+    keys = _step_keys(clips, sample_rate, step) if cache else []
+    features = {k: read_array("acoustic", key, (n_steps, 88)) for k, key in enumerate(keys)}
+    todo = [k for k in range(len(clips)) if features.get(k) is None]
+    work = (joblib.delayed(_steps)(clips[k], sample_rate, step, n_steps) for k in todo)
+    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(work)
+    bar = tqdm(results, total=len(todo), desc="acoustic", unit="clip", delay=3, leave=False, disable=not progress)
+    for values, k in zip(bar, todo):  # the generator first, so that it runs to its end
+        features[k] = values
+        if cache:
+            write_array("acoustic", keys[k], values)
+    return np.stack([features[k] for k in range(len(clips))])
+
+
+def _step_keys(clips: list[NDArray], sample_rate: float, step: float) -> list[str]:
+    return [content_key("acoustic steps", _STEPS_RECIPE, float(sample_rate), float(step), clip) for clip in clips]
+
+
+def _steps(clip: NDArray, sample_rate: float, step: float, n_steps: int) -> NDArray:
+    """Return the features of one clip (n_steps, 88)."""
+    return np.concatenate(list(acoustic_frames(clip, sample_rate, step).values()), axis=1)[:n_steps]

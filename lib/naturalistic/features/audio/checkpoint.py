@@ -1,8 +1,10 @@
-"""Checkpoints of audio models: found on the hub or in a folder, told apart, loaded without running code, hashed."""
+"""Checkpoints of audio models: located, identified, loaded without running code, hashed."""
 
 import hashlib
 import json
 import pickle
+from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -18,8 +20,8 @@ _PICKLED = ("pytorch_model*.bin",)
 _EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the second as of transformers 5, for a processor
 
 
-def locate(name, revision=None):
-    """Return the folder of a checkpoint, downloaded if it is a hub id that is not in the local cache.
+def locate(name: str | Path, revision: str | None = None) -> Path:
+    """Return the folder of a checkpoint, downloaded if it is not in the local cache.
 
     Parameters
     ----------
@@ -41,11 +43,11 @@ def locate(name, revision=None):
     return checkpoint_folder(name, revision, _CHECKPOINT, "facebook/encodec_24khz")
 
 
-def _has_weights(folder, patterns):
+def _has_weights(folder: Path, patterns: tuple[str, ...]) -> bool:
     return any(any(folder.glob(pattern)) for pattern in patterns)
 
 
-def _check_files(folder):
+def _check_files(folder: Path) -> Path:
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} has no config.json, expected a folder written by save_pretrained")
     if not _has_weights(folder, ("*.safetensors", *_PICKLED)):
@@ -58,12 +60,14 @@ _CHECKPOINT = CheckpointFiles(
     _has_weights,
     _PICKLED,
     "config.json, model.safetensors, preprocessor_config.json and, to read text, the tokenizer's files",
-    "The miniature's models ('mini-mulan', 'mini-ssl') need no download",
+    "The simulation's models ('mini-mulan', 'mini-ssl') need no download",
 )
 
 
-def kind(folder):
-    """Return the ``model_type`` of a checkpoint and a description of it for messages; None and it if there is none.
+def kind(folder: Path) -> tuple[str | None, str]:
+    """Return the ``model_type`` of a checkpoint and a description for messages.
+
+    The first is None if its configuration has none.
 
     Raises
     ------
@@ -77,8 +81,10 @@ def kind(folder):
     return config.get("model_type"), f"a checkpoint of model_type {config.get('model_type')!r} ({classes})"
 
 
-def prepare(source, name, revision, device, dtype, wanted, class_name):
-    """Check what a loader was given and fetch its checkpoint.
+def prepare(
+    source: str | Path, name: str | None, revision: str | None, device: str, dtype: str, wanted: str, class_name: str
+) -> tuple[Path, str, str, str]:
+    """Check the arguments of a loader and download its checkpoint.
 
     Returns
     -------
@@ -92,12 +98,13 @@ def prepare(source, name, revision, device, dtype, wanted, class_name):
     """
     device = check_device(device)
     number_format = precision(device, dtype)
-    folder, name = locate(source, revision), str(name or source)
+    folder = locate(source, revision)
+    name = str(name or source)
     check_kind(folder, name, wanted, class_name)
     return folder, name, device, number_format
 
 
-def check_kind(folder, name, wanted, class_name):
+def check_kind(folder: Path, name: str | Path, wanted: str, class_name: str) -> None:
     """Check that a folder holds a checkpoint of the ``model_type`` ``wanted``.
 
     Raises
@@ -105,16 +112,16 @@ def check_kind(folder, name, wanted, class_name):
     ValueError
         Saying what it is and what was expected.
     """
-    found, description = kind(folder)
-    if found != wanted:
+    model_type, description = kind(folder)
+    if model_type != wanted:
         raise ValueError(
             f"{str(name)!r} is {description}, expected model_type {wanted!r} ({class_name}): pass it to "
             "features.audio.load, which picks the model by its config.json, or choose another checkpoint"
         )
 
 
-def load_network(folder, cls, name, device):
-    """Return a network of the class ``cls`` in evaluation mode, float32, from weights only.
+def load_network(folder: Path, cls: Any, name: str | Path, device: str) -> Any:
+    """Return a network in evaluation mode, float32, from weights only.
 
     Raises
     ------
@@ -144,8 +151,8 @@ def load_network(folder, cls, name, device):
     return network.eval().requires_grad_(False).to(device)
 
 
-def tokenizer_of(folder, name):
-    """Return the tokenizer of a folder, silently; see `tokenizer_files.load_tokenizer`.
+def tokenizer_of(folder: Path, name: str | Path) -> Any:
+    """Return the tokenizer of a folder; see `tokenizer_files.load_tokenizer`.
 
     Raises
     ------
@@ -156,8 +163,8 @@ def tokenizer_of(folder, name):
         return load_tokenizer(folder, str(name))
 
 
-def extractor_of(folder, cls, name):
-    """Return the feature extractor of a folder, which says how sound is turned into what a network hears.
+def extractor_of(folder: Path, cls: Any, name: str) -> Any:
+    """Return the feature extractor of a folder.
 
     Parameters
     ----------
@@ -179,9 +186,9 @@ def extractor_of(folder, cls, name):
         raise FileNotFoundError(
             f"{str(name)!r} has no {' or '.join(_EXTRACTORS)}, expected it in {folder} beside the weights"
         )
-    about = read_json(path)
-    about = about.get("feature_extractor", {}) if path.name == _EXTRACTORS[1] else about
-    if "sampling_rate" not in about:
+    config = read_json(path)
+    config = config.get("feature_extractor", {}) if path.name == _EXTRACTORS[1] else config
+    if "sampling_rate" not in config:
         raise ValueError(
             f"{path} states no sampling_rate, expected one as {cls.__name__}.save_pretrained writes it: transformers "
             "would make up this and all other options; fetch the file again"
@@ -190,8 +197,8 @@ def extractor_of(folder, cls, name):
         return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def digest(network, *extra):
-    """Return a hash (hex) of a network's parameters and configuration, and of anything else that JSON can write.
+def digest(network: Any, *extra: Any) -> str:
+    """Return a hash of a network's parameters, configuration and further options.
 
     Parameters
     ----------

@@ -5,8 +5,11 @@ Stands for MuLan, whose weights are not public: 512 dimensions, windows of 10 s 
 
 import functools
 import warnings
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 from transformers import ClapFeatureExtractor, ClapModel
 
 from naturalistic.features import devices
@@ -18,18 +21,18 @@ HUB = "laion/larger_clap_music"
 
 
 def load(
-    source=HUB,
-    name=None,
-    device="cpu",
-    batch_size=None,
-    dtype="auto",
+    source: str | Path = HUB,
+    name: str | None = None,
+    device: str = "cpu",
+    batch_size: int | None = None,
+    dtype: Literal["auto", "float32", "float16"] = "auto",
     *,
-    window=10,
-    hop=1.5,
-    revision=None,
-    normalize=True,
-):
-    """Return an embedder with the audio and the text tower of a `transformers.ClapModel`.
+    window: float = 10,
+    hop: float = 1.5,
+    revision: str | None = None,
+    normalize: bool = True,
+) -> Embedder:
+    """Return an embedder with both towers of a `transformers.ClapModel`.
 
     Parameters
     ----------
@@ -57,8 +60,8 @@ def load(
     FileNotFoundError, ValueError
         See `audio.load`.
     """
-    given = source, name, revision, device, dtype
-    folder, name, device, number_format = checkpoint.prepare(*given, "clap", "ClapModel")
+    arguments = source, name, revision, device, dtype
+    folder, name, device, number_format = checkpoint.prepare(*arguments, "clap", "ClapModel")
     extractor = checkpoint.extractor_of(folder, ClapFeatureExtractor, name)
     if window > extractor.max_length_s:
         raise ValueError(f"window is {window:g} s, expected at most the {extractor.max_length_s:g} s that {name} hears")
@@ -79,7 +82,9 @@ def load(
     )
 
 
-def _hear(extractor, network, device, number_format, normalize, windows):
+def _hear(
+    extractor: Any, network: Any, device: str, number_format: str, normalize: bool, windows: NDArray
+) -> torch.Tensor:
     """Return the vectors of windows."""
     inputs = extractor(list(windows), sampling_rate=extractor.sampling_rate, return_tensors="pt")
     features = inputs["input_features"].to(device, torch.float32)
@@ -91,7 +96,9 @@ def _hear(extractor, network, device, number_format, normalize, windows):
         return network.audio_projection(network.audio_model(features, is_longer=is_longer).pooler_output)
 
 
-def _read(tokenizer, network, device, number_format, normalize, sentences):
+def _read(
+    tokenizer: Any, network: Any, device: str, number_format: str, normalize: bool, sentences: list[str]
+) -> torch.Tensor:
     """Return the vectors of sentences."""
     check_texts(tokenizer, sentences)
     config = network.config.text_config
@@ -103,14 +110,15 @@ def _read(tokenizer, network, device, number_format, normalize, sentences):
             stacklevel=2,
         )
     inputs = tokenizer(sentences, padding=True, truncation=True, max_length=limit, return_tensors="pt").to(device)
-    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    ids = inputs["input_ids"]
+    mask = inputs["attention_mask"]
     with devices.running(device, number_format):
         if normalize:
             return network.get_text_features(ids, attention_mask=mask).pooler_output
         return network.text_projection(network.text_model(ids, attention_mask=mask).pooler_output)
 
 
-def _identity(extractor, tokenizer, network, device, number_format, normalize):
+def _identity(extractor: Any, tokenizer: Any, network: Any, device: str, number_format: str, normalize: bool) -> str:
     words = sorted(tokenizer.get_vocab().items())
     return checkpoint.digest(
         network, extractor.to_json_string(), words, number_format, torch.device(device).type, normalize

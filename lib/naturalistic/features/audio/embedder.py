@@ -1,17 +1,19 @@
-"""An embedder: from clips to vectors of their windows, and from sentences to vectors where there is a text tower.
+"""Embedders: vectors of windows of clips, and of sentences for joint models.
 
-Real models and the miniature's differ in their towers alone; checks, resampling, windows, batches, the bar and the
-cache are here, once.
+Published models and those of the simulation differ in their towers alone; checks, resampling, windows, batches, the
+bar and the cache are here, once.
 """
 
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from naturalistic.cache import content_key, read_array, write_array
@@ -57,22 +59,30 @@ class Embedder:
     device: str = "cpu"
     batch_size: int = 8
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Check what a reader may have chosen."""
         check_times(self.window, self.hop)
         whole("batch_size", self.batch_size, hint="windows that go through the model at once")
 
     @property
-    def has_text(self):
-        """Whether there is a text tower."""
+    def has_text(self) -> bool:
+        """Return whether there is a text tower."""
         return self.text_tower is not None
 
     @functools.cached_property
-    def _identity(self):
+    def _identity(self) -> tuple[Any, ...]:
         identity = self.identity() if callable(self.identity) else self.identity
         return (_RECIPE, identity, self.sample_rate, self.dim)
 
-    def embed(self, waveforms, sample_rate, *, cache=True, progress=True, allow_low_rate=False):
+    def embed(
+        self,
+        waveforms: ArrayLike | Sequence[ArrayLike],
+        sample_rate: float,
+        *,
+        cache: bool = True,
+        progress: bool = True,
+        allow_low_rate: bool = False,
+    ) -> NDArray:
         """Return the vectors of the windows of clips.
 
         Parameters
@@ -109,25 +119,35 @@ class Embedder:
                 "clips, or load the model with a shorter window"
             )
         vectors = np.empty((len(clips), count, self.dim), np.float32)
-        keys, todo = [None] * len(clips), range(len(clips))
+        keys = [None] * len(clips)
+        todo = range(len(clips))
         if cache:
-            how = (*self._identity, float(sample_rate), float(self.window), float(self.hop))
-            keys = [content_key("audio", *how, clip) for clip in clips]
+            settings = (*self._identity, float(sample_rate), float(self.window), float(self.hop))
+            keys = [content_key("audio", *settings, clip) for clip in clips]
             todo = [k for k in todo if not _fill(vectors, k, read_array(_FOLDER, keys[k], vectors.shape[1:]))]
         self._run(clips, sample_rate, vectors, todo, keys, progress)
         return vectors[0] if single else vectors
 
-    def _run(self, clips, sample_rate, vectors, todo, keys, progress):
+    def _run(
+        self,
+        clips: list[NDArray],
+        sample_rate: float,
+        vectors: NDArray,
+        todo: Sequence[int],
+        keys: Sequence[str | None],
+        progress: bool,
+    ) -> None:
         """Fill in ``vectors`` of the clips ``todo``, in batches of windows of all of them; keep a clip when whole."""
         count = vectors.shape[1]
 
-        def windows():
+        def windows() -> Iterator[tuple[int, int, NDArray]]:
             for k in todo:
                 sound = resample(clips[k], sample_rate, self.sample_rate)
                 for i, window in enumerate(cut(sound, self.sample_rate, count, self.window, self.hop)):
                     yield k, i, window
 
-        left, stream = Counter({k: count for k in todo}), windows()
+        left = Counter({k: count for k in todo})
+        stream = windows()
         with tqdm(
             total=len(todo) * count, desc=self.name, unit="window", delay=3, leave=False, disable=not progress
         ) as bar:
@@ -141,7 +161,7 @@ class Embedder:
                 bar.update(len(batch))
 
     @torch.inference_mode()
-    def _pass(self, tower, batch):
+    def _pass(self, tower: Callable, batch: Any) -> NDArray:
         """Return the float32 array of what a tower gives, checked."""
         out = tower(batch)
         out = out.float().cpu().numpy() if isinstance(out, torch.Tensor) else np.asarray(out, np.float32)
@@ -153,7 +173,7 @@ class Embedder:
             )
         return out
 
-    def embed_text(self, sentences, *, cache=True):
+    def embed_text(self, sentences: Sequence[str], *, cache: bool = True) -> NDArray:
         """Return the vectors of sentences, in the space of `embed`.
 
         Parameters
@@ -178,7 +198,8 @@ class Embedder:
             )
         sentences = _check_sentences(sentences)
         vectors = np.empty((len(sentences), self.dim), np.float32)
-        todo, keys = list(range(len(sentences))), {}
+        todo = list(range(len(sentences)))
+        keys = {}
         if cache:
             keys = {k: content_key("text", *self._identity, sentence) for k, sentence in enumerate(sentences)}
             todo = [k for k in todo if not _fill(vectors, k, read_array(_FOLDER, keys[k], (self.dim,)))]
@@ -190,21 +211,21 @@ class Embedder:
         return vectors
 
 
-def _fill(vectors, k, found):
+def _fill(vectors: NDArray, k: int, cached: NDArray | None) -> bool:
     """Put what was found in the cache in its place; return whether there was anything."""
-    if found is not None:
-        vectors[k] = found
-    return found is not None
+    if cached is not None:
+        vectors[k] = cached
+    return cached is not None
 
 
-def _check_sentences(sentences):
+def _check_sentences(sentences: Any) -> list[str]:
     """Return the sentences as a list."""
     if isinstance(sentences, str):
         raise TypeError(f"sentences is the string {sentences[:40]!r}, expected a list of them: [{sentences[:40]!r}]")
     sentences = list(sentences)
-    wrong = [k for k, sentence in enumerate(sentences) if not isinstance(sentence, str)]
-    if wrong:
-        raise TypeError(f"sentences[{wrong[0]}] is {sentences[wrong[0]]!r}, expected a string")
+    not_text = [k for k, sentence in enumerate(sentences) if not isinstance(sentence, str)]
+    if not_text:
+        raise TypeError(f"sentences[{not_text[0]}] is {sentences[not_text[0]]!r}, expected a string")
     empty = [k for k, sentence in enumerate(sentences) if not sentence.strip()]
     if empty or not sentences:
         listed = ", ".join(map(str, empty[:5])) or "none given"

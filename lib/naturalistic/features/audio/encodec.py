@@ -1,12 +1,15 @@
-"""EnCodec: what a codec's encoder keeps of sound, averaged over a window (Défossez et al. 2022, arXiv 2210.13438).
+"""EnCodec: codec latents averaged over a window (Défossez et al. 2022, arXiv 2210.13438).
 
 Stands for SoundStream, whose weights are not public: 128 dimensions, windows of 1.5 s at 24 kHz, weights under MIT
 (code) and CC BY-NC 4.0 (checkpoint).
 """
 
 import functools
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 from transformers import EncodecModel
 
 from naturalistic.features import devices
@@ -17,18 +20,20 @@ HUB = "facebook/encodec_24khz"
 
 
 def load(
-    source=HUB,
-    name=None,
-    device="cpu",
-    batch_size=None,
-    dtype="auto",
+    source: str | Path = HUB,
+    name: str | None = None,
+    device: str = "cpu",
+    batch_size: int | None = None,
+    dtype: Literal["auto", "float32", "float16"] = "auto",
     *,
-    window=1.5,
-    hop=1.5,
-    revision=None,
-    bandwidth=None,
-):
-    """Return an embedder of the encoder of a `transformers.EncodecModel`: 75 frames a second, averaged over the window.
+    window: float = 1.5,
+    hop: float = 1.5,
+    revision: str | None = None,
+    bandwidth: float | None = None,
+) -> Embedder:
+    """Return an embedder of the encoder of a `transformers.EncodecModel`.
+
+    Its 75 frames a second are averaged over the window.
 
     Parameters
     ----------
@@ -56,8 +61,8 @@ def load(
     FileNotFoundError, ValueError
         See `audio.load`; also if the model is a stereo one or lacks the bandwidth.
     """
-    given = source, name, revision, device, dtype
-    folder, name, device, number_format = checkpoint.prepare(*given, "encodec", "EncodecModel")
+    arguments = source, name, revision, device, dtype
+    folder, name, device, number_format = checkpoint.prepare(*arguments, "encodec", "EncodecModel")
     network = checkpoint.load_network(folder, EncodecModel, name, device)
     config = _check_config(network.config, name, bandwidth)
     del network.decoder  # half of the weights, and not used here
@@ -75,7 +80,7 @@ def load(
     )
 
 
-def _check_config(config, name, bandwidth):
+def _check_config(config: Any, name: str, bandwidth: float | None) -> Any:
     """Return the configuration of a mono model that has the bandwidth."""
     if config.audio_channels != 1 or config.normalize:
         raise ValueError(
@@ -88,7 +93,7 @@ def _check_config(config, name, bandwidth):
     return config
 
 
-def _hear(network, device, number_format, bandwidth, windows):
+def _hear(network: Any, device: str, number_format: str, bandwidth: float | None, windows: NDArray) -> torch.Tensor:
     """Return the mean over frames."""
     sound = torch.from_numpy(windows)[:, None].to(device)
     with devices.running(device, number_format):
@@ -98,5 +103,5 @@ def _hear(network, device, number_format, bandwidth, windows):
     return frames.mean(-1)
 
 
-def _identity(network, device, number_format, bandwidth):
+def _identity(network: Any, device: str, number_format: str, bandwidth: float | None) -> str:
     return checkpoint.digest(network, bandwidth, number_format, torch.device(device).type)

@@ -6,8 +6,11 @@ extra, ``pip install 'naturalistic[muq]'``.
 
 import functools
 import importlib
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 
 from naturalistic.features import devices
 from naturalistic.features.audio import checkpoint
@@ -23,7 +26,17 @@ _TOWERS = {
 }
 
 
-def load(source=HUB, name=None, device="cpu", batch_size=None, dtype="auto", *, window=10, hop=1.5, revision=None):
+def load(
+    source: str | Path = HUB,
+    name: str | None = None,
+    device: str = "cpu",
+    batch_size: int | None = None,
+    dtype: Literal["auto", "float32", "float16"] = "auto",
+    *,
+    window: float = 10,
+    hop: float = 1.5,
+    revision: str | None = None,
+) -> Embedder:
     """Return an embedder with the audio and the text tower of a ``muq.MuQMuLan``.
 
     Parameters
@@ -52,8 +65,8 @@ def load(source=HUB, name=None, device="cpu", batch_size=None, dtype="auto", *, 
         See `audio.load`.
     """
     package = _package()
-    given = source, name, revision, device, dtype
-    folder, name, device, number_format = checkpoint.prepare(*given, "muq-mulan", "MuQMuLan")
+    arguments = source, name, revision, device, dtype
+    folder, name, device, number_format = checkpoint.prepare(*arguments, "muq-mulan", "MuQMuLan")
     _check_towers(folder, name)
     check_weights(folder)
     try:
@@ -82,7 +95,7 @@ def load(source=HUB, name=None, device="cpu", batch_size=None, dtype="auto", *, 
     )
 
 
-def _package():
+def _package() -> Any:
     """Return the module muq."""
     try:
         return importlib.import_module("muq")
@@ -93,27 +106,27 @@ def _package():
         ) from error
 
 
-def _check_towers(folder, name):
+def _check_towers(folder: Path, name: str) -> None:
     config = read_json(folder / "config.json")
     for part, known in _TOWERS.items():
-        found = (config.get(part) or {}).get("name")
-        if found not in known:
+        tower = (config.get(part) or {}).get("name")
+        if tower not in known:
             raise ValueError(
-                f"{name!r} takes its {part} from {found!r}, expected one of {', '.join(known)}: the package muq runs "
+                f"{name!r} takes its {part} from {tower!r}, expected one of {', '.join(known)}: the package muq runs "
                 "code that comes with other repositories"
             )
 
 
-def _hear(network, device, number_format, windows):
+def _hear(network: Any, device: str, number_format: str, windows: NDArray) -> torch.Tensor:
     """Return the vectors of windows; of one window each, ``network(wavs=...)`` gives the same, one after the other."""
     with devices.running(device, number_format):
         return network.mulan_module.get_audio_latents(torch.from_numpy(windows).to(device))
 
 
-def _read(network, device, number_format, sentences):
+def _read(network: Any, device: str, number_format: str, sentences: list[str]) -> torch.Tensor:
     with devices.running(device, number_format):
         return network(texts=sentences)
 
 
-def _identity(network, device, number_format):
+def _identity(network: Any, device: str, number_format: str) -> str:
     return checkpoint.digest(network, number_format, torch.device(device).type)

@@ -1,4 +1,4 @@
-"""Embeddings of music: any of the models below by name, hub id or folder, all used in the same way.
+"""Registry of music embedders: by name, hub id or folder.
 
 ::
 
@@ -21,6 +21,7 @@ mini-ssl   comes with the package          w2v-BERT     192    5 s      7
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from naturalistic import simulated
 from naturalistic.features import devices
@@ -56,7 +57,17 @@ MODELS = {
 }
 
 
-def load(name, device="cpu", batch_size=None, dtype=None, *, window=None, hop=None, revision=None, **options):
+def load(
+    name: str | Path,
+    device: str = "cpu",
+    batch_size: int | None = None,
+    dtype: Literal["auto", "float32", "float16"] | None = None,
+    *,
+    window: float | None = None,
+    hop: float | None = None,
+    revision: str | None = None,
+    **options: Any,
+) -> Embedder:
     """Return the embedder of that name.
 
     Parameters
@@ -94,14 +105,15 @@ def load(name, device="cpu", batch_size=None, dtype=None, *, window=None, hop=No
         If the model needs an extra that is not installed.
     """
     device = devices.check_device(device)
-    entry, sources = MODELS.get(str(name)), {}
+    entry = MODELS.get(str(name))
+    sources = {}
     if entry is None:
         folder = checkpoint.locate(name, revision)
         entry = _recognize(folder, name)
         sources = {"source": folder}
     loader = simulated.find_loader(entry.loader)
-    given = {"batch_size": batch_size, "dtype": dtype, "window": window, "hop": hop, "revision": revision}
-    options |= {key: value for key, value in given.items() if value is not None}
+    keywords = {"batch_size": batch_size, "dtype": dtype, "window": window, "hop": hop, "revision": revision}
+    options |= {key: value for key, value in keywords.items() if value is not None}
     taken = [key for key in inspect.signature(loader).parameters if key not in ("source", "name", "device")]
     if unknown := sorted(set(options) - set(taken)):
         raise ValueError(f"{', '.join(unknown)}: no option of {str(name)!r}, expected one of {', '.join(taken)}")
@@ -110,7 +122,7 @@ def load(name, device="cpu", batch_size=None, dtype=None, *, window=None, hop=No
     return loader(**sources, device=device, **options)
 
 
-def _recognize(folder, name):
+def _recognize(folder: str | Path, name: str | Path) -> Entry:
     """Return the entry that loads a checkpoint."""
     model_type, description = checkpoint.kind(Path(folder))
     for entry in MODELS.values():

@@ -5,8 +5,11 @@ under the MIT license. It learned from speech, MusicLM's from music.
 """
 
 import functools
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2BertModel
 
@@ -20,9 +23,20 @@ _DEPTH = 19 / 24
 
 
 def load(
-    source=HUB, name=None, device="cpu", batch_size=None, dtype="auto", *, window=5, hop=1.5, revision=None, layer=None
-):
-    """Return an embedder of a `transformers.Wav2Vec2BertModel`: frame states of one layer, averaged over the window.
+    source: str | Path = HUB,
+    name: str | None = None,
+    device: str = "cpu",
+    batch_size: int | None = None,
+    dtype: Literal["auto", "float32", "float16"] = "auto",
+    *,
+    window: float = 5,
+    hop: float = 1.5,
+    revision: str | None = None,
+    layer: int | None = None,
+) -> Embedder:
+    """Return an embedder of a layer of a `transformers.Wav2Vec2BertModel`.
+
+    Frame states are averaged over the window.
 
     Parameters
     ----------
@@ -50,8 +64,8 @@ def load(
     FileNotFoundError, ValueError
         See `audio.load`; also if the model lacks the layer.
     """
-    given = source, name, revision, device, dtype
-    folder, name, device, number_format = checkpoint.prepare(*given, "wav2vec2-bert", "Wav2Vec2BertModel")
+    arguments = source, name, revision, device, dtype
+    folder, name, device, number_format = checkpoint.prepare(*arguments, "wav2vec2-bert", "Wav2Vec2BertModel")
     extractor = checkpoint.extractor_of(folder, SeamlessM4TFeatureExtractor, name)
     network = checkpoint.load_network(folder, Wav2Vec2BertModel, name, device)
     layer = _check_layer(layer, network.config.num_hidden_layers)
@@ -72,7 +86,7 @@ def load(
     )
 
 
-def _check_layer(layer, n_layers):
+def _check_layer(layer: int | None, n_layers: int) -> int:
     """Return the layer as a number from 0 on."""
     if layer is None:
         return round(_DEPTH * n_layers)
@@ -81,7 +95,7 @@ def _check_layer(layer, n_layers):
     return layer % (n_layers + 1)
 
 
-def _hear(extractor, network, device, number_format, windows):
+def _hear(extractor: Any, network: Any, device: str, number_format: str, windows: NDArray) -> torch.Tensor:
     """Return the mean state of each window, over frames that are not padding."""
     inputs = extractor(list(windows), sampling_rate=extractor.sampling_rate, return_tensors="pt").to(device)
     mask = inputs["attention_mask"]
@@ -91,6 +105,6 @@ def _hear(extractor, network, device, number_format, windows):
     return (states.float() * weights).sum(1) / weights.sum(1)
 
 
-def _identity(extractor, network, device, number_format):
+def _identity(extractor: Any, network: Any, device: str, number_format: str) -> str:
     n_layers = len(network.encoder.layers)
     return checkpoint.digest(network, extractor.to_json_string(), n_layers, number_format, torch.device(device).type)

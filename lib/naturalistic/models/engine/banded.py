@@ -5,17 +5,26 @@ The columns' inner products are computed once; a draw of gamma scales their rows
 """
 
 import itertools
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from tqdm import tqdm
 
 from naturalistic.models.engine import solve
 from naturalistic.models.engine.device import batches, free_memory, in_parallel
-from naturalistic.models.engine.fold_data import fold_products, fold_statistics, load_targets, score_folds
-from naturalistic.models.engine.spaces import columns_above_floor, grouped_fits, right_side, scaled_inner
+from naturalistic.models.engine.fold_data import FoldTargets, fold_products, fold_statistics, load_targets, score_folds
+from naturalistic.models.engine.spaces import (
+    FullFit,
+    Spaces,
+    columns_above_floor,
+    grouped_fits,
+    right_side,
+    scaled_inner,
+)
 from naturalistic.models.engine.validation import check_alphas
 from naturalistic.parameters import check_seed, is_whole, whole
 
@@ -23,7 +32,9 @@ CACHE_BYTES = 2**27  # of products kept between two readings of the targets; lar
 SCORERS_BYTES = 2**28  # of the scorers of draws that are tried together: the targets are read once for all of them
 
 
-def draw_gammas(n_draws, n_spaces, concentration=(0.1, 1.0), seed=0):
+def draw_gammas(
+    n_draws: int, n_spaces: int, concentration: float | Sequence[float] = (0.1, 1.0), seed: int = 0
+) -> NDArray:
     """Draw weights of feature spaces from Dirichlet distributions, equal ones first.
 
     Parameters
@@ -53,7 +64,9 @@ def draw_gammas(n_draws, n_spaces, concentration=(0.1, 1.0), seed=0):
     return np.array(gammas)
 
 
-def gammas_to_try(n_draws, n_spaces, concentration, seed):
+def gammas_to_try(
+    n_draws: int | ArrayLike, n_spaces: int, concentration: float | Sequence[float], seed: int
+) -> NDArray:
     """Return weights (n_draws, n_spaces), drawn if ``n_draws`` is a number.
 
     An array of weights is checked; see `BandedRidgeCV`.
@@ -85,8 +98,17 @@ class BandedSolution(NamedTuple):
 
 
 def solve_banded(
-    spaces, Y, alphas, gammas, *, scoring, fit_intercept, patience=None, n_targets_batch=None, progress=False
-):
+    spaces: Spaces,
+    Y: Any,
+    alphas: NDArray,
+    gammas: NDArray,
+    *,
+    scoring: Literal["correlation", "r2"],
+    fit_intercept: bool,
+    patience: int | None = None,
+    n_targets_batch: int | None = None,
+    progress: bool = False,
+) -> BandedSolution:
     """Select weights of the spaces and an alpha for each target, then fit on all samples.
 
     Parameters
@@ -136,8 +158,17 @@ def solve_banded(
 
 
 def solve_row_sets(
-    spaces, Y, alphas, gammas, row_sets, *, scoring, fit_intercept, n_targets_batch=None, progress=False
-):
+    spaces: Spaces,
+    Y: Any,
+    alphas: NDArray,
+    gammas: NDArray,
+    row_sets: Sequence[NDArray],
+    *,
+    scoring: Literal["correlation", "r2"],
+    fit_intercept: bool,
+    n_targets_batch: int | None = None,
+    progress: bool = False,
+) -> Iterator[BandedSolution]:
     """Search all weights once; then fit the best of each set of rows, one solution after the other.
 
     Parameters
@@ -168,7 +199,15 @@ def solve_row_sets(
 class _Search:
     """Targets in batches; their products with the features are kept between readings if they fit."""
 
-    def __init__(self, spaces, Y, alphas, scoring, fit_intercept, n_targets_batch):
+    def __init__(
+        self,
+        spaces: Spaces,
+        Y: Any,
+        alphas: NDArray,
+        scoring: Literal["correlation", "r2"],
+        fit_intercept: bool,
+        n_targets_batch: int | None,
+    ) -> None:
         self.spaces = spaces
         self.Y = Y
         self.alphas = alphas
@@ -182,26 +221,26 @@ class _Search:
         n_bytes = len(spaces.indices.folds) * spaces.Q.shape[1] * Y.shape[1] * spaces.Q.element_size()
         self.cache = {} if n_bytes <= min(CACHE_BYTES, free_memory(self.device) // 4) else None
 
-    def load(self, batch):
+    def load(self, batch: slice) -> tuple[torch.Tensor, NDArray]:
         return load_targets(self.Y, batch, self.device, self.dtype, self.fit_intercept)
 
-    def bar(self, n_draws, progress):
+    def bar(self, n_draws: int, progress: bool) -> tqdm:
         """Return a progress bar that counts targets, each as often as there are draws."""
         total = n_draws * self.Y.shape[1]
         return tqdm(total=total, unit="fit", unit_scale=True, disable=not progress, delay=solve.PROGRESS_DELAY)
 
-    def try_draws(self, gammas, active, bar):
+    def try_draws(self, gammas: NDArray, active: NDArray, bar: tqdm) -> Iterator[tuple[NDArray, NDArray]]:
         """Yield the best scores (n_active,) of each draw over alphas, and the numbers of those alphas."""
         for group in self._scored_draws(gammas, len(active)):
 
-            def score(batch, group=group):
+            def score(batch: slice, group: list = group) -> tuple[NDArray, NDArray]:
                 """Return both (n_draws of the group, n) for the active targets of one batch."""
                 columns = active[(active >= batch.start) & (active < batch.stop)] - batch.start
                 if len(columns) == 0:
                     return np.empty((len(group), 0)), np.empty((len(group), 0), dtype=int)
                 y, fold_targets = self._statistics(batch, columns)
                 indices = self.spaces.indices
-                draw_scores = [score_folds(scorers, fold_targets, y, indices, kept) for scorers, kept in group]
+                draw_scores = [score_folds(scorers, fold_targets, y, indices, used) for scorers, used in group]
                 alphas = [solve.first_best(scores, self.dtype) for scores in draw_scores]
                 best = [scores.gather(0, alpha[None])[0] for scores, alpha in zip(draw_scores, alphas)]
                 return torch.stack(best).cpu().numpy(), torch.stack(alphas).cpu().numpy()
@@ -213,9 +252,10 @@ class _Search:
             group.clear()  # frees their memory before the next are made
             yield from zip(*(np.concatenate(part, axis=1) for part in zip(*parts)))
 
-    def _scored_draws(self, gammas, n_targets):
+    def _scored_draws(self, gammas: NDArray, n_targets: int) -> Iterator[list]:
         """Yield the scorers of draws and the columns they use, as many draws at a time as `SCORERS_BYTES` hold."""
-        group, size = [], 0
+        group = []
+        size = 0
         options = self.penalties, self.scoring, self.fit_intercept, n_targets
         for gamma in gammas:
             spaces, columns = columns_above_floor(self.spaces, gamma)
@@ -225,11 +265,12 @@ class _Search:
             size += sum(scorer.n_bytes for scorer in scorers)
             if size >= SCORERS_BYTES:
                 yield group
-                group, size = [], 0
+                group = []
+                size = 0
         if group:
             yield group
 
-    def _statistics(self, batch, columns):
+    def _statistics(self, batch: slice, columns: NDArray) -> tuple[torch.Tensor, list[FoldTargets]]:
         """Return some targets (counted from the batch's first) and their `FoldTargets`."""
         y, _ = self.load(batch)
         indices = self.spaces.indices
@@ -244,7 +285,7 @@ class _Search:
         products = blocks and fold_products(self.spaces.Q, y, indices, test=blocks)
         return y, fold_statistics(y, indices, products, self.fit_intercept)
 
-    def refit(self, gammas, draw, alpha):
+    def refit(self, gammas: NDArray, draw: NDArray, alpha: NDArray) -> tuple[dict[str, NDArray], NDArray]:
         """Return weights {name: (n_targets, n_features)} and target means (n_targets,) at the best draws."""
         bases = self.spaces.bases
         n_targets = self.Y.shape[1]
@@ -253,7 +294,7 @@ class _Search:
         means = np.empty(n_targets)
         for fits in grouped_fits(self.spaces, gammas, np.unique(draw).tolist()):
 
-            def fit(batch, fits=fits):
+            def fit(batch: slice, fits: dict[int, FullFit] = fits) -> None:
                 """Fill in the weights and means of the targets of one batch whose best is one of these draws."""
                 columns = {k: x for k in fits if len(x := np.flatnonzero(draw[batch] == k))}
                 if not columns:
@@ -273,7 +314,7 @@ class _Search:
         return coef, means
 
 
-def nested_gammas(n_spaces, most=3, levels=(0.1, 1.0)):
+def nested_gammas(n_spaces: int, most: int = 3, levels: Sequence[float] = (0.1, 1.0)) -> NDArray:
     """Return weights of feature spaces that contain the weights of every subset of the spaces.
 
     Up to ``most`` spaces each have one of the ``levels``, relative to the others; the rest have 0. A space that is
@@ -314,7 +355,9 @@ def nested_gammas(n_spaces, most=3, levels=(0.1, 1.0)):
     return np.array(rows)
 
 
-def fit_space_sets(model, X, Y, sets, groups=None):
+def fit_space_sets(
+    model: Any, X: Mapping[str, ArrayLike], Y: Any, sets: Sequence[Sequence[str]], groups: ArrayLike | None = None
+) -> Iterator[Any]:
     """Fit one model for each set of feature spaces, with one decomposition for all.
 
     Parameters
@@ -360,14 +403,14 @@ def fit_space_sets(model, X, Y, sets, groups=None):
         yield _copy(checked, X, list(X), gammas[rows])._fit_spaces(spaces, Y, solution)
 
 
-def _copy(checked, X, names, n_draws):
+def _copy(checked: Any, X: dict[str, NDArray], names: Sequence[str], n_draws: Any) -> Any:
     part = clone(checked).set_params(n_draws=n_draws)
     part._one_target = checked._one_target
     part.n_features_in_ = sum(X[name].shape[1] for name in names)
     return part
 
 
-def _rows_within(gammas, spaces, names):
+def _rows_within(gammas: NDArray, spaces: Sequence[str], names: Sequence[str]) -> NDArray:
     """Return the rows of weights that are 0 outside of a set of spaces."""
     outside = [k for k, name in enumerate(spaces) if name not in names]
     rows = np.flatnonzero((gammas[:, outside] == 0).all(axis=1))

@@ -9,10 +9,12 @@ Gram matrix (primal) or kernel (dual), the centered test predictions of one alph
 ``Z diag(e / (e + alpha)) W B``, where B holds ``Q_train' Y_train`` (primal) or ``Y_train`` (dual).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 CHUNK_BYTES = 2**26
 
@@ -33,8 +35,12 @@ class Basis:
         Inner products of the samples, if there are fewer samples than features.
     """
 
-    def __init__(self, X, device, dtype, fit_intercept=True, n_targets=1):
-        self.X, self.device, self.dtype = X, device, dtype
+    def __init__(
+        self, X: NDArray, device: torch.device, dtype: torch.dtype, fit_intercept: bool = True, n_targets: int = 1
+    ) -> None:
+        self.X = X
+        self.device = device
+        self.dtype = dtype
         n_samples, n_features = X.shape
         self.mean = X.mean(axis=0, dtype=np.float64) if fit_intercept else np.zeros(n_features)
         self.primal = n_features <= n_samples
@@ -56,20 +62,21 @@ class Basis:
                 for columns, chunk in self._chunks():
                     self.V[columns] = (chunk.T @ (vectors / self.scale)).to(dtype)
 
-    def _chunks(self):
+    def _chunks(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield slices of rows (primal) or columns (dual) with that part of the centered X in float64."""
         axis = 0 if self.primal else 1
-        length, width = self.X.shape[axis], self.X.shape[1 - axis]
+        length = self.X.shape[axis]
+        width = self.X.shape[1 - axis]
         step = max(1, CHUNK_BYTES // (8 * width))
         for start in range(0, length, step):
             part = slice(start, min(start + step, length))
             index = (part, slice(None)) if self.primal else (slice(None), part)
             yield part, self._to_device(self.X[index] - (self.mean if self.primal else self.mean[part]))
 
-    def _to_device(self, array):
+    def _to_device(self, array: NDArray) -> torch.Tensor:
         return torch.as_tensor(np.ascontiguousarray(array, dtype=np.float64), device=self.device)
 
-    def _gram(self):
+    def _gram(self) -> torch.Tensor:
         """Return X'X (primal) or XX' (dual) of the centered features, float64."""
         size = min(self.X.shape)
         gram = torch.zeros((size, size), dtype=torch.float64, device=self.device)
@@ -77,7 +84,7 @@ class Basis:
             gram += chunk.T @ chunk if self.primal else chunk @ chunk.T
         return gram
 
-    def weights(self, inner):
+    def weights(self, inner: torch.Tensor) -> torch.Tensor:
         """Turn weights on the columns of ``Q diag(scale)`` into weights on the features.
 
         Parameters
@@ -97,7 +104,7 @@ class Basis:
         return coef
 
 
-def eigh_above_floor(matrix, size):
+def eigh_above_floor(matrix: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the eigenvalues above the numerical floor and their vectors, largest first.
 
     An eigenvalue below ``size * eps`` of the largest is rounding of a rank-deficient matrix: its direction
@@ -149,7 +156,7 @@ class Spectrum(NamedTuple):
     dual: bool
 
 
-def primal_spectrum(gram, Q_test, scale, fit_intercept):
+def primal_spectrum(gram: torch.Tensor, Q_test: torch.Tensor, scale: torch.Tensor, fit_intercept: bool) -> Spectrum:
     """Solve a fold with at least as many training samples as columns.
 
     Parameters
@@ -181,7 +188,9 @@ def primal_spectrum(gram, Q_test, scale, fit_intercept):
     return Spectrum(eigenvalues, Z, turn @ (test_mean - mean), W, W_test, False)
 
 
-def dual_spectrum(kernel, train, test, fit_intercept, eps):
+def dual_spectrum(
+    kernel: torch.Tensor, train: slice | NDArray, test: slice | NDArray, fit_intercept: bool, eps: float
+) -> Spectrum:
     """Solve a fold with fewer training samples than columns.
 
     Parameters
@@ -197,7 +206,8 @@ def dual_spectrum(kernel, train, test, fit_intercept, eps):
     -------
     Spectrum
     """
-    K, K_test = kernel[train][:, train], kernel[test][:, train]
+    K = kernel[train][:, train]
+    K_test = kernel[test][:, train]
     size = float(K_test.abs().max()) if K_test.numel() else 0.0
     if fit_intercept:
         column = K.mean(dim=0)
@@ -210,6 +220,6 @@ def dual_spectrum(kernel, train, test, fit_intercept, eps):
     return Spectrum(eigenvalues, Z, test_mean @ turn, U.T, Z.T, True)
 
 
-def _without_rounding(Z, rounding):
+def _without_rounding(Z: torch.Tensor, rounding: torch.Tensor) -> torch.Tensor:
     """Set to zero the columns of ``Z`` no larger than ``rounding`` (features that are constant over the test)."""
     return Z * (Z.abs().amax(dim=0) > 4 * rounding)

@@ -1,7 +1,9 @@
 """Devices of the engine, parallel work on them, and batches of targets."""
 
 import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -12,7 +14,7 @@ BATCH_BYTES = 2**27  # of working arrays on a CPU, all workers together: long en
 MIN_BATCH = 64  # targets: fewer are not shared out among workers
 
 
-def pick_device(device):
+def pick_device(device: str | torch.device) -> torch.device:
     """Return ``device`` as an available `torch.device`.
 
     Raises
@@ -33,7 +35,7 @@ def pick_device(device):
     return picked
 
 
-def free_memory(device):
+def free_memory(device: torch.device) -> int:
     """Return the bytes that can still be allocated on ``device`` (2 GiB where unknown)."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
@@ -47,12 +49,12 @@ def free_memory(device):
             return 2**31
 
 
-def n_workers(device):
+def n_workers(device: torch.device) -> int:
     """Return the number of parallel batches: torch's threads on a CPU, one on a GPU."""
     return torch.get_num_threads() if device.type == "cpu" else 1
 
 
-def in_parallel(function, items, device):
+def in_parallel(function: Callable, items: Sequence, device: torch.device) -> Iterator[Any]:
     """Yield ``function(item)`` in order, `n_workers` at a time with one thread each.
 
     Two threads that work on two batches do not wait for each other inside every product, as two threads that
@@ -74,7 +76,9 @@ def in_parallel(function, items, device):
             torch.set_num_threads(threads)
 
 
-def batches(n_targets, bytes_per_target, device, n_targets_batch=None):
+def batches(
+    n_targets: int, bytes_per_target: int, device: torch.device, n_targets_batch: int | None = None
+) -> list[slice]:
     """Return slices over the targets, sized to fit in a share of free memory.
 
     Parameters

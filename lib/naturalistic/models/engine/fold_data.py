@@ -5,12 +5,14 @@ both ends), so that each block is multiplied once, whatever the number of folds,
 are subtracted. Targets are read once and summed once, for any number of scorers.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.models.engine.scoring import TargetStats
+from naturalistic.models.engine.scoring import FoldScorer, TargetStats
 
 
 class Fold(NamedTuple):
@@ -40,7 +42,7 @@ class FoldProducts(NamedTuple):
     test: list  # of tensor (q, k)
 
 
-def make_fold_indices(folds, n_samples):
+def make_fold_indices(folds: Sequence[tuple[NDArray, NDArray]], n_samples: int) -> FoldIndices:
     """Return `FoldIndices` for checked ``(train, test)`` pairs (see `naturalistic.models.folds.check_folds`)."""
     parts = []
     tested = np.zeros(n_samples, dtype=int)
@@ -53,14 +55,20 @@ def make_fold_indices(folds, n_samples):
     return FoldIndices(parts, n_samples, bool((tested == 1).all()))
 
 
-def _slice_if_contiguous(index):
+def _slice_if_contiguous(index: ArrayLike) -> slice | NDArray:
     index = np.asarray(index)
     if len(index) and index[-1] - index[0] == len(index) - 1 and (np.diff(index) == 1).all():
         return slice(int(index[0]), int(index[-1]) + 1)  # a view, where an index array copies
     return index
 
 
-def fold_products(left, right, indices, dtype=None, test=None):
+def fold_products(
+    left: torch.Tensor,
+    right: torch.Tensor,
+    indices: FoldIndices,
+    dtype: torch.dtype | None = None,
+    test: list[torch.Tensor] | None = None,
+) -> FoldProducts:
     """Return ``left' right`` over all rows and over the training and test rows of each fold.
 
     Parameters
@@ -78,8 +86,9 @@ def fold_products(left, right, indices, dtype=None, test=None):
     products : FoldProducts
     """
 
-    def product(index):
-        a, b = left[index], right[index]
+    def product(index: slice | NDArray) -> torch.Tensor:
+        a = left[index]
+        b = right[index]
         return (a if dtype is None else a.to(dtype)).T @ (b if dtype is None else b.to(dtype))
 
     folds = indices.folds
@@ -97,7 +106,7 @@ def fold_products(left, right, indices, dtype=None, test=None):
     return FoldProducts(total, others, test)
 
 
-def _sums_of_others(blocks):
+def _sums_of_others(blocks: list[torch.Tensor]) -> tuple[torch.Tensor, list]:
     """Return the sum of all blocks, and for each block the sum of the others, by running sums from both ends."""
     others = [None] * len(blocks)
     before = blocks[0]
@@ -121,7 +130,9 @@ class FoldTargets(NamedTuple):
     stats: TargetStats
 
 
-def load_targets(Y, batch, device, dtype, fit_intercept):
+def load_targets(
+    Y: Any, batch: slice, device: torch.device, dtype: torch.dtype, fit_intercept: bool
+) -> tuple[torch.Tensor, NDArray]:
     """Read a batch of targets as a contiguous copy in working precision, its means subtracted.
 
     Returns
@@ -139,7 +150,9 @@ def load_targets(Y, batch, device, dtype, fit_intercept):
     return y, y_mean.cpu().numpy()
 
 
-def fold_statistics(y, indices, products, fit_intercept):
+def fold_statistics(
+    y: torch.Tensor, indices: FoldIndices, products: FoldProducts | None, fit_intercept: bool
+) -> list[FoldTargets]:
     """Return the products and statistics of a batch of targets in each fold.
 
     Parameters
@@ -168,7 +181,13 @@ def fold_statistics(y, indices, products, fit_intercept):
     return fold_targets
 
 
-def score_folds(scorers, fold_targets, y, indices, columns=None):
+def score_folds(
+    scorers: list[FoldScorer],
+    fold_targets: list[FoldTargets],
+    y: torch.Tensor,
+    indices: FoldIndices,
+    columns: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Return the mean scores over folds.
 
     Parameters
@@ -188,14 +207,17 @@ def score_folds(scorers, fold_targets, y, indices, columns=None):
     scores = 0
     for scorer, fold, targets in zip(scorers, indices.folds, fold_targets):
         if scorer.dual:
-            B_train, B_test = y[fold.train], targets.y_test
+            B_train = y[fold.train]
+            B_test = targets.y_test
         else:
             B_train, B_test = (x if columns is None else x[columns] for x in (targets.train, targets.test))
         scores = scores + scorer.scores(B_train, B_test, targets.y_test, targets.stats)
     return scores / len(scorers)
 
 
-def _constant_targets(y, indices, fit_intercept):
+def _constant_targets(
+    y: torch.Tensor, indices: FoldIndices, fit_intercept: bool
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Return which targets are exactly constant over each fold's training and its test rows.
 
     Without intercept a constant training target still moves the weights, unless it is zero.
@@ -205,7 +227,7 @@ def _constant_targets(y, indices, fit_intercept):
     train, test : list of bool tensor (n_targets,)
     """
 
-    def extremes(index):
+    def extremes(index: slice | NDArray) -> torch.Tensor:
         return torch.stack([y[index].amax(dim=0), -y[index].amin(dim=0)])
 
     test = [extremes(fold.test) for fold in indices.folds]

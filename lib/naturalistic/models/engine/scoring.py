@@ -12,19 +12,21 @@ them; `FoldScorer` takes the cheaper:
     test features (at most rank rows, half of them zeros) and the product is a sum over eigenvectors.
 """
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
+
+from naturalistic.models.engine.decomposition import Spectrum
 
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-14}
 
 
-def shrinkage(eigenvalues, alphas):
+def shrinkage(eigenvalues: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
     """Return ``e / (e + alpha)`` (rank, n_alphas), float64."""
     return eigenvalues[:, None] / (eigenvalues[:, None] + alphas[None, :])
 
 
-def compress(filters, tolerance):
+def compress(filters: torch.Tensor, tolerance: float) -> tuple[torch.Tensor, torch.Tensor]:
     r"""Write the filters of all alphas as combinations of few.
 
     The matrix :math:`e_i / (e_i + \alpha_j)` is of Cauchy type, its singular values fall geometrically: 25
@@ -53,10 +55,10 @@ def compress(filters, tolerance):
     rows = scaled.amax(dim=1, keepdim=True)
     scaled = scaled / rows
     U, s, Vt = torch.linalg.svd(scaled, full_matrices=False)
-    for kept in range(1, min(len(s), n_alphas - 1) + 1):
-        error = (U[:, :kept] * s[:kept]) @ Vt[:kept] - scaled
+    for n_kept in range(1, min(len(s), n_alphas - 1) + 1):
+        error = (U[:, :n_kept] * s[:n_kept]) @ Vt[:n_kept] - scaled
         if float((error.abs() / scaled).max()) <= tolerance:
-            return rows * U[:, :kept] * s[:kept], Vt[:kept] * columns
+            return rows * U[:, :n_kept] * s[:n_kept], Vt[:n_kept] * columns
     return exact
 
 
@@ -76,7 +78,7 @@ class TargetStats(NamedTuple):
 class Direct:
     """Moments from the predictions of each factor: one product with ``(n_test + 1) * n_factors`` rows."""
 
-    def __init__(self, spectrum, factors, dtype, n_targets):
+    def __init__(self, spectrum: Spectrum, factors: torch.Tensor, dtype: torch.dtype, n_targets: int) -> None:
         self.n_factors = factors.shape[1]
         self.n_test = len(spectrum.Z)
         W = spectrum.W.to(dtype)
@@ -84,9 +86,12 @@ class Direct:
         self.rows = torch.cat(blocks) if blocks else W[:0]
         self.mean_rows = (factors.T * spectrum.Z_mean).to(dtype) @ W
 
-    def moments(self, B_train, _, Y_test):
+    def moments(
+        self, B_train: torch.Tensor, _: torch.Tensor, Y_test: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return norms (n_targets, k, k), products (n_targets, k) and means (n_targets, k) of k factors."""
-        norms, products = [], []
+        norms = []
+        products = []
         for start in range(0, B_train.shape[1], SLAB):
             slab = slice(start, start + SLAB)
             predicted = (B_train[:, slab].T @ self.rows.T).view(-1, self.n_factors, self.n_test)
@@ -98,21 +103,28 @@ class Direct:
 class Rotated:
     """Moments in the eigenbasis: norm by the triangle of the test features, product by a sum."""
 
-    def __init__(self, spectrum, factors, dtype, n_targets):
+    def __init__(self, spectrum: Spectrum, factors: torch.Tensor, dtype: torch.dtype, n_targets: int) -> None:
         (n_test, rank), n_factors = spectrum.Z.shape, factors.shape[1]
         saved = n_factors * (2 * n_test * rank - stair_work(n_test, rank))
         if n_targets * saved > 16 * n_test * rank**2:  # what the decomposition costs, in float64
-            R, step = torch.linalg.qr(spectrum.Z, mode="r").R, max(64, -(-rank // N_STEPS))
+            R = torch.linalg.qr(spectrum.Z, mode="r").R
+            step = max(64, -(-rank // N_STEPS))
         else:
-            R, step = spectrum.Z, n_test
+            R = spectrum.Z
+            step = n_test
         self.stairs = [(k, R[k : k + step, k:].T.to(dtype).contiguous()) for k in range(0, len(R), step)]
-        self.W, self.W_test = spectrum.W.to(dtype), spectrum.W_test.to(dtype)
+        self.W = spectrum.W.to(dtype)
+        self.W_test = spectrum.W_test.to(dtype)
         self.factors = factors.to(dtype)
         self.mean_factors = (factors * spectrum.Z_mean[:, None]).to(dtype)
 
-    def moments(self, B_train, B_test, _):
+    def moments(
+        self, B_train: torch.Tensor, B_test: torch.Tensor, _: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return norms (n_targets, k, k), products (n_targets, k) and means (n_targets, k) of k factors."""
-        norms, products, means = [], [], []
+        norms = []
+        products = []
+        means = []
         factors = self.factors.T.contiguous()
         for start in range(0, B_train.shape[1], SLAB):
             slab = slice(start, start + SLAB)
@@ -142,7 +154,14 @@ class FoldScorer:
         Targets that will be scored: their number decides which method is the cheaper.
     """
 
-    def __init__(self, spectrum, alphas, scoring, dtype, n_targets):
+    def __init__(
+        self,
+        spectrum: Spectrum,
+        alphas: torch.Tensor,
+        scoring: Literal["correlation", "r2"],
+        dtype: torch.dtype,
+        n_targets: int,
+    ) -> None:
         self.scoring = scoring
         self.n_test = len(spectrum.Z)
         self.dual = spectrum.dual
@@ -152,12 +171,14 @@ class FoldScorer:
         self.method = None if self.empty else method(spectrum, factors, dtype, n_targets)
 
     @property
-    def n_bytes(self):
+    def n_bytes(self) -> int:
         """Memory that the scorer keeps."""
         tensors = [] if self.empty else [x for value in vars(self.method).values() for x in _tensors(value)]
         return sum(x.numel() * x.element_size() for x in tensors)
 
-    def scores(self, B_train, B_test, Y_test, stats):
+    def scores(
+        self, B_train: torch.Tensor, B_test: torch.Tensor, Y_test: torch.Tensor, stats: TargetStats
+    ) -> torch.Tensor:
         """Return the scores (n_alphas, n_targets), float64; 0 where a score is not defined.
 
         Parameters
@@ -177,32 +198,33 @@ class FoldScorer:
             norms, products, means = (m.to(torch.float64) for m in self.method.moments(B_train, B_test, Y_test))
             pairs = (self.mixing[:, None, :] * self.mixing[None, :, :]).flatten(0, 1)
             ss = (norms.flatten(1) @ pairs).T.clamp(min=0)
-            cross, mean = (products @ self.mixing).T, (means @ self.mixing).T
+            cross = (products @ self.mixing).T
+            mean = (means @ self.mixing).T
         score = (
             self._correlation(ss, cross, stats) if self.scoring == "correlation" else self._r2(ss, cross, mean, stats)
         )
         return torch.nan_to_num(score, nan=0.0, posinf=0.0, neginf=0.0)
 
-    def _correlation(self, ss, cross, stats):
+    def _correlation(self, ss: torch.Tensor, cross: torch.Tensor, stats: TargetStats) -> torch.Tensor:
         defined = (ss > 0) & (stats.test_ss > 0) & stats.train_varies
         size = (ss * stats.test_ss).sqrt()
         return torch.where(defined, cross / size, torch.zeros_like(cross)).clamp(-1, 1)
 
-    def _r2(self, ss, cross, mean, stats):
+    def _r2(self, ss: torch.Tensor, cross: torch.Tensor, mean: torch.Tensor, stats: TargetStats) -> torch.Tensor:
         shift = stats.test_mean - stats.train_mean - mean * stats.train_varies
         varies = stats.train_varies.to(ss.dtype)
         residual = stats.test_ss - (2 * cross - ss) * varies + self.n_test * shift**2
         return torch.where(stats.test_ss > 0, 1 - residual / stats.test_ss, torch.zeros_like(cross))
 
 
-def _tensors(value):
+def _tensors(value: Any) -> list[torch.Tensor]:
     """Return the tensors in a value: itself, or those in (lists of) tuples."""
     if isinstance(value, torch.Tensor):
         return [value]
     return [x for part in value for x in _tensors(part)] if isinstance(value, (list, tuple)) else []
 
 
-def direct_is_cheaper(spectrum, n_factors, n_targets):
+def direct_is_cheaper(spectrum: Spectrum, n_factors: int, n_targets: int) -> bool:
     """Return whether `Direct` takes fewer operations than `Rotated` (products in float64 count twice)."""
     (n_test, rank), q, k = spectrum.Z.shape, spectrum.W.shape[1], n_factors
     q_test = spectrum.W_test.shape[1]
@@ -211,7 +233,7 @@ def direct_is_cheaper(spectrum, n_factors, n_targets):
     return direct <= rotated
 
 
-def stair_work(n_test, rank):
+def stair_work(n_test: int, rank: int) -> float:
     """Return the operations of one product with the staircase of a triangle of ``min(n_test, rank)`` rows."""
     rows = min(n_test, rank)
     return 2 * rows * rank - rows**2 * (1 - 1 / N_STEPS)

@@ -1,15 +1,19 @@
 """Ridge with one alpha per target: the loop over batches of targets."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from naturalistic.arrays import as_floats
 from naturalistic.models.engine.decomposition import Basis, dual_spectrum, primal_spectrum
 from naturalistic.models.engine.device import batches, in_parallel, pick_device
 from naturalistic.models.engine.fold_data import (
+    Fold,
+    FoldIndices,
     FoldProducts,
     fold_products,
     fold_statistics,
@@ -35,17 +39,17 @@ class RidgeSolution(NamedTuple):
 
 
 def solve_ridge_cv(
-    X,
-    Y,
-    alphas,
-    folds,
+    X: ArrayLike,
+    Y: Any,
+    alphas: ArrayLike,
+    folds: Sequence[tuple[NDArray, NDArray]],
     *,
-    scoring="correlation",
-    fit_intercept=True,
-    device="cpu",
-    n_targets_batch=None,
-    progress=False,
-):
+    scoring: Literal["correlation", "r2"] = "correlation",
+    fit_intercept: bool = True,
+    device: str = "cpu",
+    n_targets_batch: int | None = None,
+    progress: bool = False,
+) -> RidgeSolution:
     r"""Select an alpha for each target by cross-validation, then fit on all samples.
 
     Minimizes :math:`\|y - Xb - c\|^2 + \alpha \|b\|^2` for each target y; the intercept c is not penalized.
@@ -88,7 +92,7 @@ def solve_ridge_cv(
     shrink = basis.scale[:, None] / (basis.scale[:, None] ** 2 + penalties)
     solution = _empty_solution(n_targets, X.shape[1], len(alphas), X.dtype)
 
-    def solve_batch(batch):
+    def solve_batch(batch: slice) -> int:
         y, y_mean = load_targets(Y, batch, device, dtype, fit_intercept)
         products = None if all(scorer.dual for scorer in scorers) else fold_products(basis.Q, y, indices)
         scores = score_folds(scorers, fold_statistics(y, indices, products, fit_intercept), y, indices)
@@ -107,7 +111,7 @@ def solve_ridge_cv(
     return solution
 
 
-def _empty_solution(n_targets, n_features, n_alphas, dtype):
+def _empty_solution(n_targets: int, n_features: int, n_alphas: int, dtype: np.dtype) -> RidgeSolution:
     """Return a `RidgeSolution` of empty arrays, to be filled batch by batch."""
     return RidgeSolution(
         np.empty((n_targets, n_features), dtype),
@@ -117,7 +121,7 @@ def _empty_solution(n_targets, n_features, n_alphas, dtype):
     )
 
 
-def first_best(scores, dtype):
+def first_best(scores: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return the row of the best score of each target, the first of those equal but for rounding.
 
     One feature's correlation is the same for every alpha; which of them rounding favors must not decide.
@@ -133,7 +137,9 @@ class InnerProducts(NamedTuple):
     kernel: torch.Tensor | None  # (n_samples, n_samples), of the scaled columns
 
 
-def inner_products(Q, scale, indices, kernel=None):
+def inner_products(
+    Q: torch.Tensor, scale: torch.Tensor, indices: FoldIndices, kernel: torch.Tensor | None = None
+) -> InnerProducts:
     """Return the `InnerProducts` that the folds need: primal, dual or both; ``kernel`` if it is known."""
     primal = [is_primal(fold, len(scale)) for fold in indices.folds]
     total, train, _ = fold_products(Q, Q, indices, torch.float64) if any(primal) else FoldProducts(None, None, None)
@@ -142,13 +148,22 @@ def inner_products(Q, scale, indices, kernel=None):
     return InnerProducts(total, train, None if all(primal) else kernel)
 
 
-def kernel_of(Q, scale):
+def kernel_of(Q: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     """Return the inner products of all samples, with the columns of Q (but the last) times ``scale``."""
     scaled = Q[:, :-1].to(torch.float64) * scale
     return scaled @ scaled.T
 
 
-def fold_scorers(Q, scale, indices, inner, alphas, scoring, fit_intercept, n_targets):
+def fold_scorers(
+    Q: torch.Tensor,
+    scale: torch.Tensor,
+    indices: FoldIndices,
+    inner: InnerProducts,
+    alphas: torch.Tensor,
+    scoring: Literal["correlation", "r2"],
+    fit_intercept: bool,
+    n_targets: int,
+) -> list[FoldScorer]:
     """Return the `FoldScorer` of each fold, primal where it has as many training samples as columns.
 
     Parameters
@@ -168,7 +183,7 @@ def fold_scorers(Q, scale, indices, inner, alphas, scoring, fit_intercept, n_tar
     scorers : list of FoldScorer
     """
 
-    def make(k):
+    def make(k: int) -> FoldScorer:
         fold = indices.folds[k]
         if is_primal(fold, len(scale)):
             spectrum = primal_spectrum(inner.train[k], Q[fold.test], scale, fit_intercept)
@@ -180,12 +195,12 @@ def fold_scorers(Q, scale, indices, inner, alphas, scoring, fit_intercept, n_tar
     return list(in_parallel(make, range(len(indices.folds)), Q.device))
 
 
-def is_primal(fold, rank):
+def is_primal(fold: Fold, rank: int) -> bool:
     """Return whether a fold's problem is smaller in features than in training samples."""
     return fold.n_train >= rank
 
 
-def bytes_per_target(indices, Q, n_features):
+def bytes_per_target(indices: FoldIndices, Q: torch.Tensor, n_features: int) -> int:
     """Return the working memory of one target: two copies of it, its products with Q, its weights."""
     values = 3 * indices.n_samples + (2 * len(indices.folds) + 4) * Q.shape[1] + 2 * n_features
     return values * Q.element_size()

@@ -1,12 +1,17 @@
 """Feature spaces side by side: their bases, their scale under a draw of weights, and the fit on all samples."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
+from numpy.typing import NDArray
 
 from naturalistic.models.engine import solve
 from naturalistic.models.engine.decomposition import Basis, eigh_above_floor
 from naturalistic.models.engine.fold_data import FoldIndices, make_fold_indices
+from naturalistic.models.engine.solve import InnerProducts
 
 
 class Spaces(NamedTuple):
@@ -19,17 +24,18 @@ class Spaces(NamedTuple):
     indices: FoldIndices
     inner: solve.InnerProducts
 
-    def select(self, names):
+    def select(self, names: Sequence[str]) -> Spaces:
         """Return the spaces ``names`` alone (in their order here), with the inner products already made."""
         numbers = torch.tensor([list(self.bases).index(name) for name in names], device=self.space.device)
         part = self.narrow(torch.isin(self.space, numbers))
         bases = {name: self.bases[name] for name in names}
         return part._replace(bases=bases, space=torch.searchsorted(numbers, part.space))
 
-    def narrow(self, keep):
+    def narrow(self, keep: torch.Tensor) -> Spaces:
         """Return the columns ``keep`` (bool tensor (q - 1,)) alone; inner products are cut out where they were made."""
         columns = torch.cat([torch.nonzero(keep)[:, 0], torch.tensor([len(keep)], device=keep.device)])
-        Q, scale = self.Q[:, columns], self.scale[keep]
+        Q = self.Q[:, columns]
+        scale = self.scale[keep]
         if self.all_primal():
             train = [gram[columns][:, columns] for gram in self.inner.train]
             inner = solve.InnerProducts(self.inner.total[columns][:, columns], train, None)
@@ -37,16 +43,23 @@ class Spaces(NamedTuple):
             inner = solve.inner_products(Q, scale, self.indices)
         return self._replace(Q=Q, scale=scale, space=self.space[keep], inner=inner)
 
-    def all_primal(self):
+    def all_primal(self) -> bool:
         """Return whether every fold has at least as many training samples as there are columns."""
         return all(solve.is_primal(fold, len(self.scale)) for fold in self.indices.folds)
 
-    def scale_at(self, gamma):
+    def scale_at(self, gamma: NDArray) -> torch.Tensor:
         """Return the columns' scale (q - 1,) under the spaces' weights ``gamma``."""
         return self.scale * torch.as_tensor(gamma, dtype=torch.float64, device=self.Q.device)[self.space].sqrt()
 
 
-def make_spaces(X, folds, device, dtype, fit_intercept, n_targets):
+def make_spaces(
+    X: Mapping[str, NDArray],
+    folds: Sequence[tuple[NDArray, NDArray]],
+    device: torch.device,
+    dtype: torch.dtype,
+    fit_intercept: bool,
+    n_targets: int,
+) -> Spaces:
     """Return `Spaces` for a dict of features.
 
     Parameters
@@ -72,7 +85,7 @@ def make_spaces(X, folds, device, dtype, fit_intercept, n_targets):
     return Spaces(bases, Q, scale, space, indices, solve.inner_products(Q, scale, indices))
 
 
-def columns_above_floor(spaces, gamma):
+def columns_above_floor(spaces: Spaces, gamma: NDArray) -> tuple[Spaces, torch.Tensor | None]:
     """Leave out the columns that a draw makes smaller than the numerical floor of the eigenvalues.
 
     Draws of a low concentration often give a space a weight of 1e-15: columns that cannot be told from rounding
@@ -92,7 +105,7 @@ def columns_above_floor(spaces, gamma):
     return spaces.narrow(keep), torch.nonzero(torch.cat([keep, last]))[:, 0]
 
 
-def scaled_inner(spaces, gamma):
+def scaled_inner(spaces: Spaces, gamma: NDArray) -> tuple[torch.Tensor, InnerProducts]:
     """Return the columns' scale under one draw, and the inner products that go with it."""
     scale = spaces.scale_at(gamma)
     inner = spaces.inner
@@ -104,7 +117,7 @@ def scaled_inner(spaces, gamma):
 FITS_BYTES = 2**28  # of decompositions held at once: the targets are read once for all of them
 
 
-def grouped_fits(spaces, gammas, draws):
+def grouped_fits(spaces: Spaces, gammas: NDArray, draws: list[int]) -> Iterator[dict[int, FullFit]]:
     """Yield the fits of draws, as many at a time as `FITS_BYTES` hold (at least one).
 
     Targets on a disk are read once a group; once a draw would take longer than the fits.
@@ -128,19 +141,19 @@ def grouped_fits(spaces, gammas, draws):
         yield {k: FullFit(spaces, gammas[k]) for k in draws[first : first + step]}
 
 
-def right_side(spaces, y):
+def right_side(spaces: Spaces, y: torch.Tensor) -> torch.Tensor:
     """Return the argument of `FullFit` for targets: their products with the columns, or (dual) themselves."""
     return spaces.Q[:, :-1].T @ y if _is_primal(spaces.Q) else y
 
 
-def _is_primal(Q):
+def _is_primal(Q: torch.Tensor) -> bool:
     return Q.shape[1] - 1 <= len(Q)
 
 
 class FullFit:
     """Ridge on all samples under one draw; maps a `right_side` and its alphas to inner weights."""
 
-    def __init__(self, spaces, gamma):
+    def __init__(self, spaces: Spaces, gamma: NDArray) -> None:
         Q = spaces.Q[:, :-1]
         scale, inner = scaled_inner(spaces, gamma)
         dtype = Q.dtype
@@ -160,7 +173,7 @@ class FullFit:
             self.W = vectors.T.to(dtype)
             self.back = outer[:, None] * (Q.T @ vectors.to(dtype))
 
-    def __call__(self, z, alphas):
+    def __call__(self, z: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
         """Return weights (n_targets, q - 1) on the columns of each space's ``Q diag(scale)``."""
         e = self.eigenvalues[:, None]
         filters = (e.sqrt() if self.primal else 1) / (e + alphas)

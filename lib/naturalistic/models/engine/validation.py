@@ -4,7 +4,11 @@ All checks run before any long work. A target array larger than memory (`numpy.m
 read in blocks of columns and never loaded whole.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
 from naturalistic.arrays import as_stored
@@ -13,7 +17,7 @@ SCORINGS = ("correlation", "r2")
 BLOCK_BYTES = 2**26
 
 
-def is_stored(Y):
+def is_stored(Y: Any) -> bool:
     """Return whether ``Y`` is a two-dimensional data set on disk (shape, dtype, slicing), not an array."""
     return (
         not isinstance(Y, np.ndarray)
@@ -25,7 +29,7 @@ def is_stored(Y):
     )
 
 
-def as_targets(Y, n_samples):
+def as_targets(Y: Any, n_samples: int) -> tuple[Any, bool]:
     """Return ``Y`` as a two-dimensional array or data set, and whether it was a vector.
 
     Parameters
@@ -66,7 +70,7 @@ def as_targets(Y, n_samples):
     return Y, one_target
 
 
-def check_finite(array, name):
+def check_finite(array: Any, name: str) -> None:
     """Raise an error that counts the NaN and inf of ``array`` and locates the first.
 
     Parameters
@@ -79,7 +83,8 @@ def check_finite(array, name):
         return
     n_rows, n_columns = array.shape
     width = max(1, BLOCK_BYTES // max(1, n_rows * array.dtype.itemsize))
-    n_bad, first = 0, None
+    n_bad = 0
+    first = None
     for start in range(0, n_columns, width):
         block = np.asarray(array[:, start : start + width])
         with np.errstate(over="ignore", invalid="ignore"):
@@ -99,7 +104,7 @@ def check_finite(array, name):
         )
 
 
-def check_alphas(alphas):
+def check_alphas(alphas: ArrayLike) -> NDArray:
     """Return ``alphas`` as a float64 vector of finite positive penalties.
 
     Raises
@@ -122,14 +127,14 @@ def check_alphas(alphas):
     return checked
 
 
-def check_scoring(scoring):
+def check_scoring(scoring: str) -> str:
     """Return ``scoring`` if it is one of `SCORINGS`, or raise a ValueError."""
     if scoring not in SCORINGS:
         raise ValueError(f"scoring is {scoring!r}, expected one of {SCORINGS}")
     return scoring
 
 
-def as_spaces(X, to_fit=True):
+def as_spaces(X: Mapping[str, ArrayLike], to_fit: bool = True) -> dict[str, NDArray]:
     """Return feature spaces as a dict of finite two-dimensional arrays of one float type and length.
 
     Parameters

@@ -1,10 +1,13 @@
-"""What every step of preprocessing asks of its input before it starts."""
+"""Validation of the input of preprocessing."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def check_bold(bold):
-    """Return ``bold`` as an array, or say what is wrong with it.
+def check_bold(bold: ArrayLike) -> NDArray:
+    """Return ``bold`` as an array, after checking it.
 
     Parameters
     ----------
@@ -35,14 +38,14 @@ def check_bold(bold):
     return bold
 
 
-def check_positive(value, name, unit):
-    """Raise ValueError unless ``value`` is a finite number above 0; ``unit`` is what it is counted in."""
+def check_positive(value: Any, name: str, unit: str) -> None:
+    """Raise a ValueError unless ``value`` is a finite number of ``unit`` above 0."""
     if not np.isscalar(value) or not np.isfinite(value) or value <= 0:
         raise ValueError(f"{name} is {value!r}, expected a number of {unit} above 0")
 
 
-def check_volume(volume, name, shape=None):
-    """Return ``volume`` (x, y, z) as float32, or say what is wrong with it.
+def check_volume(volume: ArrayLike, name: str, shape: tuple[int, ...] | None = None) -> NDArray:
+    """Return ``volume`` (x, y, z) as float32, after checking it.
 
     Parameters
     ----------
@@ -70,8 +73,8 @@ def check_volume(volume, name, shape=None):
     return volume
 
 
-def check_mask(mask, name, shape):
-    """Return ``mask`` as bool (x, y, z), or raise a ValueError if it is empty or not of the grid ``shape``."""
+def check_mask(mask: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray:
+    """Return ``mask`` as bool (x, y, z), after checking it against ``shape``."""
     mask = np.asarray(mask)
     if mask.shape != tuple(shape):
         raise ValueError(f"{name} has shape {mask.shape}, expected {tuple(shape)}, the grid of the volumes")
@@ -82,8 +85,11 @@ def check_mask(mask, name, shape):
     return mask.astype(bool)
 
 
-def check_affine(affine, name="affine"):
-    """Return ``affine`` as float64 (4, 4), or raise a ValueError: finite, invertible, with a last row of 0 0 0 1."""
+def check_affine(affine: ArrayLike, name: str = "affine") -> NDArray:
+    """Return ``affine`` as float64 (4, 4), after checking it.
+
+    It is finite and invertible, with a last row of 0 0 0 1.
+    """
     affine = np.asarray(affine, dtype=np.float64)
     if affine.shape != (4, 4):
         raise ValueError(f"{name} has shape {affine.shape}, expected (4, 4): voxel indices to mm")
@@ -94,6 +100,6 @@ def check_affine(affine, name="affine"):
     return affine
 
 
-def voxel_sizes(affine):
+def voxel_sizes(affine: ArrayLike) -> NDArray:
     """Return the three edges of a voxel in mm, from the columns of ``affine`` (4, 4)."""
     return np.linalg.norm(affine[:3, :3], axis=0)
