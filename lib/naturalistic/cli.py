@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from naturalistic.cache import RequestError, check_writable
-from naturalistic.datasets.openneuro import PARTS, manifest, subject_of
+from naturalistic.datasets.openneuro import PARTS, manifest, subjects_of
 
 
 class Parser(argparse.ArgumentParser):
@@ -116,7 +116,7 @@ def _subjects(name, asked):
     if asked == ["all"]:
         return None
     if not asked:
-        known = sorted({subject_of(file.path) for file in manifest(name)} - {None})
+        known = subjects_of(manifest(name))
         raise RequestError(f"say which subjects of {name}: --subject with some of {', '.join(known)}, or all")
     return asked
 

@@ -311,7 +311,7 @@ def data_sets(where: list[Path]) -> dict[str, dict[str, Any]]:
 def find_openneuro(name: str, where: list[Path]) -> Found:
     """Look for a data set of OpenNeuro, and compare the size of each file of each subject with the published one."""
     plan = openneuro.download_plan(name)
-    subjects = sorted({openneuro.subject_of(file.path) for file in plan.files} - {None})
+    subjects = openneuro.subjects_of(plan.files)
     get = f"naturalistic fetch {name} --subject {subjects[0]} --to {{to}}"
     for folder in (inner for place in where for inner in (place / name, place)):
         holds = [*folder.glob("sub-*"), *folder.glob("derivatives/*/sub-*")]

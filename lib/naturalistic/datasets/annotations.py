@@ -9,6 +9,7 @@ and the wide spaces of Japanese text are taken out, as in the code of the data's
 
 import re
 from collections import namedtuple
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,12 +57,12 @@ class Annotations:
     runs: np.ndarray
     run_names: tuple
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of seconds."""
         return len(self.texts)
 
 
-def joined(level, by_run):
+def joined(level: str, by_run: Mapping[str, Rows]) -> Annotations:
     """Return the `Annotations` of several runs, one after another.
 
     Parameters
@@ -76,7 +77,7 @@ def joined(level, by_run):
     return Annotations(level, [second for r in rows for second in r.texts], speakers, runs, tuple(by_run))
 
 
-def read_annotation(path, n_seconds, *, speech=False, vary=False):
+def read_annotation(path: Path | str, n_seconds: int, *, speech: bool = False, vary: bool = False) -> Rows:
     """Return the rows of one file.
 
     Parameters
@@ -128,13 +129,13 @@ def read_annotation(path, n_seconds, *, speech=False, vary=False):
     return Rows(_annotators(path, bare, vary), None)
 
 
-def _clean(text):
+def _clean(text: str) -> str:
     """Return text without wide spaces; empty where there are only dots."""
     text = text.replace("\u3000", "").replace(UNKNOWN, "..").strip()
     return text if text.strip(".") else ""
 
 
-def _annotators(path, rows, vary):
+def _annotators(path: Path, rows: list[str], vary: bool) -> list[list[str]]:
     """Return the annotators' texts of each row; all empty where the whole row is."""
     texts = [[_clean(text) for text in row.split("/")] for row in rows]
     written = [k for k, second in enumerate(texts) if any(second)]
@@ -150,7 +151,7 @@ def _annotators(path, rows, vary):
     return texts
 
 
-def _utterances(where, row):
+def _utterances(where: str, row: str) -> tuple[list[str], list[str]]:
     """Return texts and speakers of a row of speech."""
     if MARKER not in row:
         raise ValueError(f"{where} has no {MARKER}: expected it before what is said, in each row of speech")
@@ -159,7 +160,7 @@ def _utterances(where, row):
     return [text for text, _ in said], [name for _, name in said]
 
 
-def _spoken(part):
+def _spoken(part: str) -> tuple[str, str]:
     """Return text and speaker of an utterance."""
     found = _SPEAKER.fullmatch(part)
     name, text = found.groups() if found else ("", part)

@@ -8,9 +8,11 @@ where there are none.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic.datasets.events import CLIP, GENRES, Clip
 from naturalistic.text_files import number, read_cells
@@ -31,7 +33,9 @@ INSTRUMENTS = {
 _NEAR = 0.011  # s: event files give hundredths
 
 
-def load_captions(path, clips=None, *, columns=None):
+def load_captions(
+    path: Path | str, clips: Iterable[Clip] | None = None, *, columns: dict[str, str] | None = None
+) -> dict[Clip, str]:
     """Return the caption of each clip.
 
     Parameters
@@ -80,7 +84,7 @@ def load_captions(path, clips=None, *, columns=None):
     return _matched(path, found, clips or [], problems)
 
 
-def mentioned(sentences, words=INSTRUMENTS):
+def mentioned(sentences: Sequence[str], words: dict[str, tuple[str, ...]] = INSTRUMENTS) -> NDArray:
     """Return which of some things each sentence names.
 
     Parameters
@@ -98,7 +102,9 @@ def mentioned(sentences, words=INSTRUMENTS):
     return np.array([[bool(pattern.search(sentence)) for pattern in patterns] for sentence in sentences])
 
 
-def _matched(path, found, clips, problems):
+def _matched(
+    path: Path, found: dict[tuple[str, int], tuple], clips: list[Clip], problems: list[str]
+) -> dict[Clip, str]:
     """Return the captions of the clips, or say all that is wrong."""
     captions = {}
     for clip in clips:
@@ -117,7 +123,7 @@ def _matched(path, found, clips, problems):
     return captions
 
 
-def _read(path):
+def _read(path: Path) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows, as lists of text."""
     if not path.is_file():
         raise FileNotFoundError(
@@ -137,7 +143,7 @@ def _read(path):
     return header, [[cell.strip() for cell in line] for line in lines[1:]]
 
 
-def _columns(path, header, rows, chosen):
+def _columns(path: Path, header: list[str], rows: list[list[str]], chosen: dict[str, str]) -> dict[str, int]:
     """Return the number of each column that is used."""
     lower = [name.lower().replace(" ", "_") for name in header]
     have = f"{path} has the columns {', '.join(header)}"
@@ -168,7 +174,7 @@ def _columns(path, header, rows, chosen):
     return names
 
 
-def _row(row, names):
+def _row(row: list[str], names: dict[str, int]) -> tuple[tuple[str, int], tuple[float, float] | None, str]:
     """Return (genre, number), (start, end) or None, and the caption of a row."""
     text = row[names["track"]]
     match = _TRACK.search(text)
@@ -187,9 +193,9 @@ def _row(row, names):
     return (match[1].lower(), int(match[2])), seconds, " ".join(row[names["caption"]].split())
 
 
-def _clip(track, seconds):
+def _clip(track: tuple[str, int], seconds: tuple[float, float]) -> Clip:
     return Clip(*track, *seconds)
 
 
-def _name(track):
+def _name(track: tuple[str, int]) -> str:
     return Clip(*track, 0, 0).track_name

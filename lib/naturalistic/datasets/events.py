@@ -28,16 +28,16 @@ class Clip:
     end: float
 
     @property
-    def track_name(self):
+    def track_name(self) -> str:
         """Return GTZAN's name of the track, such as ``"blues.00098"``."""
         return f"{self.genre}.{self.track:05d}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Return track and seconds."""
         return f"{self.track_name} {self.start:g}-{self.end:g} s"
 
 
-def read_events(path):
+def read_events(path: Path | str) -> list[Clip]:
     """Return the clips of a run in the order in which they were played, the dummy left out.
 
     Parameters
@@ -66,7 +66,7 @@ def read_events(path):
     return [_row(path, k, line) for k, line in enumerate(lines[1:])][1:]
 
 
-def _row(path, k, line):
+def _row(path: Path, k: int, line: str) -> Clip:
     """Return the clip of row ``k``, checked."""
     where, cells = f"{path}, row {k}", _cells(line)
     if len(cells) != len(COLUMNS):
@@ -92,12 +92,12 @@ def _row(path, k, line):
     return Clip(genre, track, start, end)
 
 
-def _cells(line):
+def _cells(line: str) -> list[str]:
     """Return the cells of a line, without the double quotes and blanks that spreadsheets put around them."""
     return [cell.strip().strip('"') for cell in line.split("\t")]
 
 
-def check_repeats(path, clips):
+def check_repeats(path: Path | str, clips: list[Clip]) -> list[Clip]:
     """Return the ten clips of a test run.
 
     Parameters

@@ -20,6 +20,7 @@ from typing import NoReturn
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from naturalistic import simulated
@@ -61,7 +62,7 @@ class Track:
     artist: str = ""
     genre: str = ""
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Say who plays what."""
         name = f"{self.artist}: {self.title}" if self.artist else self.title
         return (name or f"track {self.id}") + (f" ({self.genre})" if self.genre else "")
@@ -91,27 +92,27 @@ class Corpus:
     notes: tuple
 
     @functools.cached_property
-    def _by_id(self):
+    def _by_id(self) -> dict[str, Track]:
         return {track.id: track for track in self.tracks}
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return how many tracks there are."""
         return len(self.tracks)
 
-    def __getitem__(self, track_id):
+    def __getitem__(self, track_id: str) -> Track:
         """Return the track of an id, such as ``"000002"``."""
         if track_id not in self._by_id:
             raise KeyError(f"{self.folder} has no track {track_id!r}")
         return self._by_id[track_id]
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Say what this is, how much, what is missing, and whose it is."""
         n_genres = len({track.genre for track in self.tracks} - {""})
         lines = [f"{self.name}: {len(self):,} tracks of {n_genres} genres", *self.notes]
         return "\n".join(lines if self.is_simulated else [*lines, ATTRIBUTION])
 
 
-def load(folder="simulated", subset=None):
+def load(folder: Path | str = "simulated", subset: str | None = None) -> Corpus:
     """Open a corpus: ids, places of files and what the table says of them; no sound yet.
 
     Parameters
@@ -149,7 +150,7 @@ def load(folder="simulated", subset=None):
     return Corpus(name, is_simulated, tracks, found, tuple(notes))
 
 
-def first_seconds(path, seconds=15.0, sample_rate=22050):
+def first_seconds(path: Path | str, seconds: float = 15.0, sample_rate: float = 22050) -> NDArray:
     """Return how a track begins.
 
     Parameters
@@ -194,7 +195,7 @@ def first_seconds(path, seconds=15.0, sample_rate=22050):
     return np.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))
 
 
-def _locate(folder):
+def _locate(folder: Path | str) -> Path:
     """Return the folder that the reader named."""
     if simulated.is_asked_for(folder, "corpus"):
         return simulated.simulate("corpus")
@@ -207,7 +208,7 @@ def _locate(folder):
     return place
 
 
-def _choose(place, subset):
+def _choose(place: Path, subset: str | None) -> Path:
     """Return the folder of the tracks."""
     subsets = {p.name[4:]: p for p in sorted(place.glob("fma_*")) if p.is_dir() and p.name != "fma_metadata"}
     if place.name.startswith("fma_") and not subsets:
@@ -223,12 +224,12 @@ def _choose(place, subset):
     return next(iter(subsets.values()))
 
 
-def _track_id(path):
+def _track_id(path: Path) -> str:
     """Return the id of a track by its file: six digits, also where a copy dropped zeros; other names as they are."""
     return f"{int(path.stem):06d}" if path.stem.isdecimal() else path.stem
 
 
-def _read_table(path):
+def _read_table(path: Path) -> dict[str, tuple[str, ...]]:
     """Return ``{id: (title, artist, genre)}`` of ``tracks.csv``."""
     table = cells(path)
     header = [next(table, []) for _ in range(3)]

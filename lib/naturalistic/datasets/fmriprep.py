@@ -1,6 +1,7 @@
 """Names of the files that fMRIPrep leaves of a run, of all its versions."""
 
 import re
+from pathlib import Path
 
 # in the order in which they are taken; all are of adults and in MNI152 mm
 TEMPLATES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym", "MNI152NLin2009cSym", "MNI152NLin6Sym")
@@ -25,7 +26,7 @@ CONFOUNDS = ("desc-confounds_timeseries", "desc-confounds_regressors", "bold_con
 _ENTITIES = r"(?:_[a-z]+-[A-Za-z0-9]+)*"
 
 
-def volume_files(func, stem, space):
+def volume_files(func: Path, stem: str, space: str) -> tuple[Path, ...]:
     """Return the BOLD image of a run and the brain mask of the same variant.
 
     Of several variants the first in this order is taken: the template (`TEMPLATES`); no ``res-``, ``res-native``,
@@ -56,7 +57,7 @@ def volume_files(func, stem, space):
     return tuple(either(start.with_name(f"{start.name}_{ending}.nii")) for ending in VOLUMES[0])
 
 
-def surface_files(func, stem, space):
+def surface_files(func: Path, stem: str, space: str) -> tuple[Path, ...]:
     """Return the left and right surface files of a run, both of one variant; see `volume_files`."""
     variants = [
         tuple(func / form.format(stem=stem, mesh=mesh, side=side) for side in "LR")
@@ -66,25 +67,25 @@ def surface_files(func, stem, space):
     return next((pair for pair in variants if all(path.is_file() for path in pair)), variants[0])
 
 
-def confounds_file(func, stem):
+def confounds_file(func: Path, stem: str) -> Path:
     """Return the table of confounds of a run, under the name of the current version if none is there."""
     variants = [func / f"{stem}_{ending}.tsv" for ending in CONFOUNDS]
     return next((path for path in variants if path.is_file()), variants[0])
 
 
-def variant_of(path):
+def variant_of(path: Path) -> str:
     """Return the space of a file and what stands beside it, such as ``"MNI152NLin6Asym_res-2"``, or "" if none."""
     found = re.search(r"_space-([A-Za-z0-9]+(?:_(?:res|den|cohort)-[A-Za-z0-9]+)*)", path.name)
     return found[1] if found else ""
 
 
-def spaces_there(func, stem):
+def spaces_there(func: Path, stem: str) -> list[str]:
     """Return the variants of a run that are there, sorted; see `variant_of`."""
     names = func.glob(f"{stem}_*space-*") if func.is_dir() else []
     return sorted({variant_of(path) for path in names if path.name.endswith((".nii", ".nii.gz", ".gii"))} - {""})
 
 
-def either(path):
+def either(path: Path) -> Path:
     """Return ``path``, or its compressed twin if only that is there."""
     packed = path.with_name(path.name + ".gz")
     return packed if packed.is_file() and not path.is_file() else path

@@ -93,9 +93,7 @@ def check_tracks(audio: Path | None, clips: Iterable[Clip]) -> None:
         raise FileNotFoundError(f"{audio} lacks {len(missing)} tracks that were played: {', '.join(missing)}")
 
 
-def load_clip(
-    audio: Path | None, clip: Clip, sample_rate: int = SAMPLE_RATE, *, convert: bool = False
-) -> NDArray:
+def load_clip(audio: Path | None, clip: Clip, sample_rate: int = SAMPLE_RATE, *, convert: bool = False) -> NDArray:
     """Return a clip as the experiment played it: cut, faded in and out over 2 s, brought to one loudness.
 
     Parameters

@@ -1,12 +1,13 @@
 """Sound as the music experiment played it: faded in and out, every clip equally loud."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 FADE = 2.0  # s
 RMS = 0.1  # full scale 1; the paper does not state its level
 
 
-def fades(n_samples, sample_rate, duration=FADE):
+def fades(n_samples: int, sample_rate: float, duration: float = FADE) -> NDArray:
     """Return a gain (n_samples,), float32, that rises and falls along half a cosine over ``duration`` s at each end."""
     n = min(round(duration * sample_rate), n_samples // 2)
     rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / n)).astype(np.float32)
@@ -15,7 +16,7 @@ def fades(n_samples, sample_rate, duration=FADE):
     return gain
 
 
-def as_played(waveform, sample_rate):
+def as_played(waveform: NDArray, sample_rate: float) -> NDArray:
     """Fade a clip in and out and bring it to the root mean square `RMS`.
 
     Parameters

@@ -5,12 +5,16 @@ before any long work, `volumes` and `vertices` read one run.
 """
 
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from nibabel.spatialimages import SpatialImage
+from numpy.typing import NDArray
 
 from naturalistic.datasets import fmriprep
+from naturalistic.datasets.bids import repetition_time, sidecars_of
 from naturalistic.datasets.images import (
     NO_PLACE,
     describe_grid,
@@ -23,7 +27,6 @@ from naturalistic.datasets.images import (
     silence_unseen,
     states_place,
 )
-from naturalistic.datasets.sidecars import repetition_time, sidecars_of
 from naturalistic.text_files import number, read_cells
 
 SPACES = ("raw", *fmriprep.SPACES, *fmriprep.MESHES)
@@ -64,12 +67,14 @@ class Scan:
     sidecar: Path | None = None
 
     @property
-    def is_surface(self):
+    def is_surface(self) -> bool:
         """Whether the run is on the vertices of a surface."""
         return self.space.startswith("fsaverage")
 
 
-def find(folder, subject, run, *, space, tr, n_trs, derivatives=None):
+def find(
+    folder: Path, subject: str, run: str, *, space: str, tr: float, n_trs: int, derivatives: Path | str | None = None
+) -> Scan:
     """Return the `Scan` of a run; files need not be there (`check` says which are not).
 
     Parameters
@@ -106,7 +111,7 @@ def find(folder, subject, run, *, space, tr, n_trs, derivatives=None):
     return Scan(subject, run, space, (bold,), mask=mask, **more)
 
 
-def check(scans):
+def check(scans: Sequence[Scan]) -> None:
     """Look at headers, sidecars, masks and confounds of all scans before any long work.
 
     One warning lists runs without confounds among others that have them, headers that state another repetition time
@@ -139,7 +144,7 @@ def check(scans):
         warnings.warn("; ".join(doubts[:3]) + more, stacklevel=2)
 
 
-def volumes(scan):
+def volumes(scan: Scan) -> tuple[NDArray, NDArray]:
     """Open the run of a volume scan.
 
     Returns
@@ -162,7 +167,7 @@ def volumes(scan):
     return read_values(image, np.float32 if is_scaled(image) else None), image.affine
 
 
-def masks_on_grid(scans, shape, affine):
+def masks_on_grid(scans: Sequence[Scan], shape: Sequence[int], affine: NDArray) -> NDArray:
     """Return what is in the brain masks of all scans, on the grid of the first: bool (x, y, z).
 
     Raises
@@ -176,7 +181,7 @@ def masks_on_grid(scans, shape, affine):
     return mask
 
 
-def vertices(scan):
+def vertices(scan: Scan) -> NDArray:
     """Return the run of a surface scan, left vertices before right ones: float32 (n_trs, n_vertices).
 
     Vertices that fMRIPrep left without values (its option for the medial surface) are 0, as others outside of the scan.
@@ -194,7 +199,7 @@ def vertices(scan):
     return np.concatenate(sides, axis=1)
 
 
-def confounds_motion(scan):
+def confounds_motion(scan: Scan) -> NDArray | None:
     """Return fMRIPrep's motion estimates (n_trs, 6), mm and rad, or None where it left none.
 
     Raises
@@ -228,11 +233,11 @@ def confounds_motion(scan):
     return motion
 
 
-def _some(paths, n=4):
+def _some(paths: Sequence[Path], n: int = 4) -> str:
     return ", ".join(map(str, paths[:n])) + (f" and {len(paths) - n} more" if len(paths) > n else "")
 
 
-def _others(scans, missing):
+def _others(scans: Sequence[Scan], missing: Sequence[Path]) -> str:
     """Return which spaces are there of the first run whose image is missing, as a part of the message."""
     for scan in scans:
         if scan.space != "raw" and scan.paths[0] in missing:
@@ -241,7 +246,7 @@ def _others(scans, missing):
     return ""
 
 
-def _lacking_confounds(scans):
+def _lacking_confounds(scans: Sequence[Scan]) -> list[str]:
     """Return a list of one sentence if some runs have confounds and others have none, else an empty list."""
     asked = [scan.confounds for scan in scans if scan.confounds is not None]
     lacking = [path for path in asked if not path.is_file()]
@@ -253,7 +258,7 @@ def _lacking_confounds(scans):
     ]
 
 
-def _problems(scan, firsts, doubts):
+def _problems(scan: Scan, firsts: dict, doubts: list) -> Iterator[str]:
     """Yield what is wrong with the files of a scan, one sentence each.
 
     ``firsts`` keeps the first run of a subject, ``doubts`` collects what is not wrong for sure.
@@ -274,7 +279,7 @@ def _problems(scan, firsts, doubts):
             yield problem
 
 
-def _wrong_length(scan, images):
+def _wrong_length(scan: Scan, images: list) -> Iterator[str]:
     """Compare the volumes of a run with those that it must have."""
     for path, image in zip(scan.paths, images):
         if scan.is_surface:
@@ -287,7 +292,7 @@ def _wrong_length(scan, images):
             yield f"{path} has {n_found} volumes ({shape}), expected {scan.n_trs}: the run is not whole"
 
 
-def _wrong_place(scan, images, firsts):
+def _wrong_place(scan: Scan, images: list, firsts: dict) -> Iterator[str]:
     """Compare grid or mesh with what the space has and with the subject's first run; and the mask with the grid."""
     path, image = scan.paths[0], images[0]
     first, first_image = firsts.setdefault((scan.subject, scan.space), (scan, image))
@@ -315,7 +320,7 @@ def _wrong_place(scan, images, firsts):
             yield str(error)
 
 
-def _wrong_tr(scan, images, doubts):
+def _wrong_tr(scan: Scan, images: list, doubts: list) -> str | None:
     """Return what is wrong with the repetition time: that of sidecars, or of the header where no sidecar has one."""
     sidecars = [] if scan.sidecar is None else sidecars_of(scan.sidecar)
     own = scan.paths[0].with_name(scan.paths[0].name.split(".")[0] + ".json")
@@ -339,7 +344,7 @@ def _wrong_tr(scan, images, doubts):
     return None
 
 
-def _wrong_confounds(scan):
+def _wrong_confounds(scan: Scan) -> str | None:
     try:
         confounds_motion(scan)
     except ValueError as error:
@@ -347,7 +352,7 @@ def _wrong_confounds(scan):
     return None
 
 
-def _truncated(path, image):
+def _truncated(path: Path, image: SpatialImage) -> Iterator[str]:
     """Compare the size of an uncompressed NIfTI with what its header promises."""
     if path.name.endswith(".nii"):
         promised = image.dataobj.offset + int(np.prod(image.shape)) * image.dataobj.dtype.itemsize

@@ -7,12 +7,17 @@ another needs no table of its own. Columns are what was measured in picture and 
 ``n_words`` is the words spoken by their exact times. ds005531 was published without such tables.
 """
 
-import numpy as np
+from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalistic.datasets.narrative_movie import NarrativeMovie
 from naturalistic.text_files import number, read_cells
 
 
-def stimulus_features(movie, runs=None):
+def stimulus_features(movie: NarrativeMovie, runs: Sequence[str] | str | None = None) -> dict[str, NDArray]:
     """Return the features of each second by name, overlaps dropped.
 
     Parameters
@@ -49,7 +54,7 @@ def stimulus_features(movie, runs=None):
     return dict(zip(columns, np.concatenate(blocks).T.astype(np.float32)))
 
 
-def table_path(folder, run):
+def table_path(folder: Path, run: str) -> Path:
     """Return the table of a run; where it is not there, that of the first edition, if there is one.
 
     Parameters
@@ -64,7 +69,7 @@ def table_path(folder, run):
     return first_edition if first_edition.is_file() and not path.is_file() else path
 
 
-def _read(path):
+def _read(path: Path) -> tuple[list[str], NDArray]:
     lines = read_cells(path, "\t")
     if not lines:
         raise ValueError(f"{path} is empty, expected the names of columns and a row a second")

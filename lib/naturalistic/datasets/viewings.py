@@ -1,11 +1,15 @@
 """Test runs that were shown more than once, laid on each other."""
 
-import numpy as np
+from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalistic.datasets.narrative_movie import NarrativeMovie
 from naturalistic.runs import run_slices
 
 
-def viewings(movie):
+def viewings(movie: NarrativeMovie) -> Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None:
     """Return what lays the viewings of each test run of a movie experiment on each other.
 
     Parameters
@@ -34,7 +38,7 @@ def viewings(movie):
             "the runs"
         )
 
-    def merge(values, runs):
+    def merge(values: NDArray, runs: NDArray) -> tuple[NDArray, NDArray]:
         slices = run_slices(runs, len(values))
         lengths = [run.n_kept for run in movie.select("Test")]
         if [s.stop - s.start for s in slices] != lengths:
