@@ -314,7 +314,7 @@ def test_runs_are_written_in_groups_as_one_matrix_of_voxels(tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         by_voxel.write_runs(*arguments)
     by_voxel.write_runs(*arguments)
-    bold = by_voxel.opened(tmp_path)
+    bold = by_voxel.open_matrix(tmp_path)
     np.testing.assert_array_equal(bold, np.concatenate(runs))
     assert bold.flags.f_contiguous and bold.dtype == np.float32
     once = [k for k in range(4) if stopped.count(k) == 1]

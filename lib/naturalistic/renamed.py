@@ -112,3 +112,30 @@ def explain_old_names():
     """Have imports of old names explained."""
     if not any(isinstance(finder, type) and finder.__name__ == Explainer.__name__ for finder in sys.meta_path):
         sys.meta_path.append(Explainer)
+
+# functions and classes that moved or have another name
+RENAMED_NAMES = {
+    "naturalistic.cache.claimed": "naturalistic.cache.folder_lock",
+    "naturalistic.datasets.alice_files.locate": "naturalistic.datasets.alice.locate",
+    "naturalistic.datasets.annotations.Rows": "naturalistic.datasets.annotations.AnnotationTable",
+    "naturalistic.datasets.annotations.joined": "naturalistic.datasets.annotations.join_annotations",
+    "naturalistic.datasets.asked.known_subjects": "naturalistic.datasets.bids.select_subjects",
+    "naturalistic.datasets.asked.locate": "naturalistic.datasets.bids.dataset_root",
+    "naturalistic.datasets.by_voxel.opened": "naturalistic.datasets.by_voxel.open_matrix",
+    "naturalistic.datasets.fetch.download": "naturalistic.datasets.download.download_manifest",
+    "naturalistic.datasets.fetch.fetch_files": "naturalistic.datasets.download.download_files",
+    "naturalistic.datasets.fetch.sha256": "pooch.file_hash",
+    "naturalistic.datasets.fmriprep.spaces_there": "naturalistic.datasets.fmriprep.spaces_present",
+    "naturalistic.datasets.movie_files.known_runs": "naturalistic.datasets.movie_runs.select_runs",
+    "naturalistic.datasets.music_files.known_runs": "naturalistic.datasets.music_genre.select_runs",
+    "naturalistic.datasets.openneuro.plan": "naturalistic.datasets.openneuro.download_plan",
+    "naturalistic.datasets.place.claimed": "naturalistic.cache.folder_lock",
+    "naturalistic.datasets.plan.Plan": "naturalistic.datasets.download.DownloadPlan",
+    "naturalistic.datasets.plan.amount": "naturalistic.cache.format_bytes",
+    "naturalistic.datasets.transfer.Manner": "naturalistic.datasets.download.TransferOptions",
+    "naturalistic.datasets.verified.Verified": "naturalistic.datasets.download.VerifiedFiles",
+    "naturalistic.features.stored.key": "naturalistic.cache.content_key",
+    "naturalistic.features.stored.read": "naturalistic.cache.read_array",
+    "naturalistic.features.stored.write": "naturalistic.cache.write_array",
+    "naturalistic.text_files.read_json": "naturalistic.intact.read_json",
+}

@@ -208,13 +208,17 @@ def _explained(path: Path, content: bytes, error: UnicodeDecodeError) -> str:
     if error.encoding.startswith(("utf-16", "utf-32")):
         return f"{path} has the byte-order mark of {error.encoding} and other bytes at {error.start:,}: it is damaged"
     if not content[: error.start].isascii():
-        name, convert = "in UTF-8 up to this byte and then in an unknown encoding", "fetch it again"
+        name = "in UTF-8 up to this byte and then in an unknown encoding"
+        convert = "fetch it again"
     elif _NO_LATIN1.search(content) is None:
-        name, convert = "Latin-1 or an encoding like it", "save it as UTF-8 (iconv -f LATIN1 -t UTF-8)"
+        name = "Latin-1 or an encoding like it"
+        convert = "save it as UTF-8 (iconv -f LATIN1 -t UTF-8)"
     elif _is_shift_jis(content):
-        name, convert = "Shift-JIS", "fetch it again, or convert it (iconv -f CP932 -t UTF-8)"
+        name = "Shift-JIS"
+        convert = "fetch it again, or convert it (iconv -f CP932 -t UTF-8)"
     else:
-        name, convert = "in an unknown encoding", "save it as UTF-8 (of Windows: iconv -f CP1252 -t UTF-8)"
+        name = "in an unknown encoding"
+        convert = "save it as UTF-8 (of Windows: iconv -f CP1252 -t UTF-8)"
     return f"{path} is {name}, expected UTF-8 (byte {error.start:,}): {convert}"
 
 

@@ -171,7 +171,8 @@ def _read(folder: Path, data: Path, radius: int, subjects: list[str]) -> Alice:
         raise ValueError(f"no subject of {data} has a signal: {', '.join(empty)} are zero everywhere")
     transcript = _transcript(folder / TEXTGRID, notes)
     is_simulated = simulated.is_simulated(folder, "alice_data_shared/README.txt")
-    onsets, offsets = transcript.onsets - STORY_START, transcript.offsets - STORY_START
+    onsets = transcript.onsets - STORY_START
+    offsets = transcript.offsets - STORY_START
     covered = (np.arange(N_TRS) + 0.5) * TR <= transcript.end - STORY_START
     if not covered.all():
         notes.append(f"{(~covered).sum()} of {N_TRS} TRs at the end have no transcript and are not modelled")

@@ -26,12 +26,12 @@ LEVELS = tuple(KINDS)
 SPEECH = {"ja": "speechTranscription", "en": "speechTranscription_EN"}
 RELEASED = ("Speech", "Object", "Story")
 MARKER = "メイン#"  # stands before what is said
-UNKNOWN = "不明"
+_UNKNOWN = "不明"
 
 _PREFIX = re.compile(r"\s*\[[^\]]*\]")
 _SPEAKER = re.compile(r"([^:]*?)(?:(?<!\d):|:(?!\d))(.*)", re.DOTALL)  # the colon of "5:30" names nobody
 
-Rows = namedtuple("Rows", "texts speakers")
+AnnotationTable = namedtuple("AnnotationTable", "texts speakers")
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ class Annotations:
         return len(self.texts)
 
 
-def joined(level: str, by_run: Mapping[str, Rows]) -> Annotations:
+def join_annotations(level: str, by_run: Mapping[str, AnnotationTable]) -> Annotations:
     """Return the `Annotations` of several runs, one after another.
 
     Parameters
     ----------
     level : str
-    by_run : dict of str to Rows
+    by_run : dict of str to AnnotationTable
         By name of the run.
     """
     rows = list(by_run.values())
@@ -77,7 +77,7 @@ def joined(level: str, by_run: Mapping[str, Rows]) -> Annotations:
     return Annotations(level, [second for r in rows for second in r.texts], speakers, runs, tuple(by_run))
 
 
-def read_annotation(path: Path | str, n_seconds: int, *, speech: bool = False, vary: bool = False) -> Rows:
+def read_annotation(path: Path | str, n_seconds: int, *, speech: bool = False, vary: bool = False) -> AnnotationTable:
     """Return the rows of one file.
 
     Parameters
@@ -93,7 +93,7 @@ def read_annotation(path: Path | str, n_seconds: int, *, speech: bool = False, v
 
     Returns
     -------
-    rows : Rows
+    rows : AnnotationTable
         ``texts`` and, of speech, ``speakers``: lists of n_seconds lists. The text of an annotator who wrote nothing is
         there and empty; if all are, so is the second.
 
@@ -125,13 +125,13 @@ def read_annotation(path: Path | str, n_seconds: int, *, speech: bool = False, v
             raise ValueError(f"{path}, row {k} is {line[:40]!r}: expected [..] at its start as in all rows, or in none")
     if speech:
         said = [_utterances(f"{path}, row {k}", row) for k, row in enumerate(bare, 1)]
-        return Rows([texts for texts, _ in said], [names for _, names in said])
-    return Rows(_annotators(path, bare, vary), None)
+        return AnnotationTable([texts for texts, _ in said], [names for _, names in said])
+    return AnnotationTable(_annotators(path, bare, vary), None)
 
 
 def _clean(text: str) -> str:
     """Return text without wide spaces; empty where there are only dots."""
-    text = text.replace("\u3000", "").replace(UNKNOWN, "..").strip()
+    text = text.replace("\u3000", "").replace(_UNKNOWN, "..").strip()
     return text if text.strip(".") else ""
 
 

@@ -10,7 +10,7 @@ from naturalistic import simulated
 from naturalistic.intact import read_json
 from naturalistic.parameters import checked
 
-REPETITION_TIME = "RepetitionTime"
+_REPETITION_TIME = "RepetitionTime"
 
 
 def dataset_root(dataset: Path | str, accession: str, kind: str) -> Path:
@@ -110,7 +110,7 @@ def _folders(path: Path) -> list[Path]:
     return parents[: subject + 2] if parents[subject].name.startswith("sub-") else parents[:1]
 
 
-def read_sidecar(path: Path) -> dict[str, Any]:
+def _read_sidecar(path: Path) -> dict[str, Any]:
     """Return what a sidecar says, as a dict.
 
     Raises
@@ -133,9 +133,9 @@ def repetition_time(paths: list[Path]) -> tuple[float | None, Path | None]:
         Naming the sidecar that cannot be read, or whose RepetitionTime is no number of seconds above 0.
     """
     for path in paths:
-        content = read_sidecar(path)
-        if REPETITION_TIME in content:
-            tr = content[REPETITION_TIME]
+        content = _read_sidecar(path)
+        if _REPETITION_TIME in content:
+            tr = content[_REPETITION_TIME]
             if isinstance(tr, bool) or not isinstance(tr, (int, float)) or not np.isfinite(tr) or tr <= 0:
                 raise ValueError(f"{path} says RepetitionTime {tr!r}, expected a number of seconds above 0")
             return float(tr), path

@@ -47,7 +47,8 @@ def write_runs(
     RequestError
         If the disk has too little room.
     """
-    stops, matrix = np.cumsum(lengths).tolist(), folder / NAME
+    stops = np.cumsum(lengths).tolist()
+    matrix = folder / NAME
     n_bytes = 4 * stops[-1] * n_voxels
     if not matrix.is_file():
         check_room(folder, n_bytes)
@@ -69,7 +70,7 @@ def write_runs(
                 bar.update(len(group))
 
 
-def opened(folder: Path) -> NDArray:
+def open_matrix(folder: Path) -> NDArray:
     """Return the matrix of a folder: float32 memory map (n_trs, n_voxels), volumes of a voxel next to each other.
 
     Raises

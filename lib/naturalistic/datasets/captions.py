@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from naturalistic.datasets.events import CLIP, GENRES, Clip
 from naturalistic.text_files import number, read_cells
 
-CAPTION_COLUMNS = ("caption", "text", "description", "music_caption", "caption_15s", "caption_en", "english_caption")
+_CAPTION_COLUMNS = ("caption", "text", "description", "music_caption", "caption_15s", "caption_en", "english_caption")
 _TRACK = re.compile(rf"(?<![a-z])({'|'.join(GENRES)})[ ._-]?(\d{{1,5}})(?!\d)", re.IGNORECASE)
 _TIMES = {"start": ("start", "start_time", "start_s", "onset"), "end": ("end", "end_time", "end_s")}
 # names as captions have them: several words may stand for one instrument, also in the plural
@@ -69,7 +69,8 @@ def load_captions(
             f"{path} has the columns {', '.join(header)}, expected start and end too where no clips are given: pass "
             "clips (of the event files), or columns={'start': NAME, 'end': NAME}"
         )
-    found, problems = {}, []
+    found = {}
+    problems = []
     for k, row in enumerate(rows, 2):
         try:
             track, seconds, caption = _row(row, names)
@@ -152,13 +153,13 @@ def _columns(path: Path, header: list[str], rows: list[list[str]], chosen: dict[
     if missing := [name for name in chosen.values() if name not in header]:
         raise ValueError(f"{have}, but not {', '.join(missing)} that was asked for")
     names = {what: header.index(name) for what, name in chosen.items()}
-    for what, known in {"caption": CAPTION_COLUMNS, **_TIMES}.items():
+    for what, known in {"caption": _CAPTION_COLUMNS, **_TIMES}.items():
         fits = [lower.index(name) for name in known if name in lower]
         if what not in names and len(fits) == 1:
             names[what] = fits[0]
     if "caption" not in names:
         raise ValueError(
-            f"{have}, expected one of {', '.join(CAPTION_COLUMNS)}: say which it is, columns={{'caption': NAME}}"
+            f"{have}, expected one of {', '.join(_CAPTION_COLUMNS)}: say which it is, columns={{'caption': NAME}}"
         )
     if "track" not in names and {"genre", "track"} <= set(lower):
         names |= {"genre": lower.index("genre"), "track": lower.index("track")}

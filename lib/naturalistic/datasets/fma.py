@@ -29,11 +29,11 @@ from naturalistic.datasets.download import DISK_FULL, DownloadError, DownloadPla
 from naturalistic.text_files import cells
 
 ATTRIBUTION = "Music: Free Music Archive (Defferrard et al. 2017), CC BY 4.0; each track under its artist's licence."
-SUFFIXES = (".mp3", ".flac", ".wav", ".ogg")
-SILENCE = 2.0**-16  # half a step of 16-bit sound
-SHORT = 0.05  # s that a track may be short of what is asked: encoders cut at whole frames
-WANTED = {"title": ("track", "title"), "artist": ("artist", "name"), "genre": ("track", "genre_top")}
-ADDRESS = "https://os.unil.cloud.switch.ch/fma"
+_SUFFIXES = (".mp3", ".flac", ".wav", ".ogg")
+_SILENCE = 2.0**-16  # half a step of 16-bit sound
+_SHORT = 0.05  # s that a track may be short of what is asked: encoders cut at whole frames
+_WANTED = {"title": ("track", "title"), "artist": ("artist", "name"), "genre": ("track", "genre_top")}
+_ADDRESS = "https://os.unil.cloud.switch.ch/fma"
 METADATA = RemoteFile("fma_metadata.zip", "sha1:f0df49ffe5f2a6008d7dc83c6915b31835dfe733", 358_412_441, "metadata")
 SUBSETS = {
     "small": RemoteFile("fma_small.zip", "sha1:ade154f733639d52e35e32f5593efe5be76c6d70", 7_679_594_875, "tracks"),
@@ -134,8 +134,8 @@ def load(folder: Path | str = "simulated", subset: str | None = None) -> Corpus:
         If there are no tracks, or several subsets to choose from, or the table is not FMA's.
     """
     place = _locate(folder)
-    tracks = _choose(place, subset)
-    listed = [path for path in sorted(tracks.glob("[0-9]*/[0-9]*")) if path.suffix.lower() in SUFFIXES]
+    tracks = _select_tracks(place, subset)
+    listed = [path for path in sorted(tracks.glob("[0-9]*/[0-9]*")) if path.suffix.lower() in _SUFFIXES]
     paths = {_track_id(path): path for path in listed}
     if not paths:
         raise FileNotFoundError(f"{tracks} has no tracks; expected the layout of FMA, such as {tracks}/000/000002.mp3")
@@ -178,16 +178,17 @@ def first_seconds(path: Path | str, seconds: float = 15.0, sample_rate: float = 
         raise ValueError(f"{path} is an empty file")
     try:
         with soundfile.SoundFile(path) as file:
-            rate, n_wanted = file.samplerate, round(seconds * file.samplerate)
+            rate = file.samplerate
+            n_wanted = round(seconds * file.samplerate)
             waveform = file.read(n_wanted, dtype="float32", always_2d=True).mean(axis=1)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         reason = getattr(error, "error_string", str(error))
         raise ValueError(f"{path} cannot be read as sound ({reason})") from error
-    if len(waveform) < n_wanted - SHORT * rate:
+    if len(waveform) < n_wanted - _SHORT * rate:
         raise ValueError(f"{path} lasts {len(waveform) / rate:.2f} s, expected {seconds:g} s or more")
     if not np.isfinite(waveform).all():
         raise ValueError(f"{path} has samples that are NaN or infinite")
-    if not np.abs(waveform).max() > SILENCE:
+    if not np.abs(waveform).max() > _SILENCE:
         raise ValueError(f"{path} is silent in its first {seconds:g} s")
     if rate != sample_rate:
         waveform = soxr.resample(waveform, rate, sample_rate)
@@ -208,7 +209,7 @@ def _locate(folder: Path | str) -> Path:
     return place
 
 
-def _choose(place: Path, subset: str | None) -> Path:
+def _select_tracks(place: Path, subset: str | None) -> Path:
     """Return the folder of the tracks."""
     subsets = {p.name[4:]: p for p in sorted(place.glob("fma_*")) if p.is_dir() and p.name != "fma_metadata"}
     if place.name.startswith("fma_") and not subsets:
@@ -234,13 +235,13 @@ def _read_table(path: Path) -> dict[str, tuple[str, ...]]:
     table = cells(path)
     header = [next(table, []) for _ in range(3)]
     columns = list(zip(*header[:2]))
-    missing = [name for name in WANTED.values() if name not in columns]
+    missing = [name for name in _WANTED.values() if name not in columns]
     if missing or header[2][:1] != ["track_id"]:
         raise ValueError(
             f"{path} is not FMA's table: expected a header of three rows (group, column, track_id) with "
-            f"{', '.join(map(str, WANTED.values()))}"
+            f"{', '.join(map(str, _WANTED.values()))}"
         )
-    places = [columns.index(name) for name in WANTED.values()]
+    places = [columns.index(name) for name in _WANTED.values()]
     known = {}
     for number, row in enumerate(table, 1):
         if not row:
@@ -282,7 +283,7 @@ def download_plan(name: str = "fma", *, subset: str | None = None, keep: bool = 
     extra = TABLES_BYTES + round(1.02 * archive.n_bytes)
     finish = functools.partial(unpack, subset=subset, keep=keep)
     is_finished = functools.partial(is_unpacked, subset=subset)
-    return DownloadPlan(name, ADDRESS, (METADATA, archive), extra, is_finished, finish)
+    return DownloadPlan(name, _ADDRESS, (METADATA, archive), extra, is_finished, finish)
 
 
 def is_unpacked(folder: Path | str, subset: str) -> bool:
@@ -293,7 +294,8 @@ def is_unpacked(folder: Path | str, subset: str) -> bool:
     RequestError
         If the subset's folder is there, but not all of its tracks; or that of the metadata, but no table.
     """
-    tracks, table = Path(folder) / f"fma_{subset}", Path(folder) / "fma_metadata" / TABLES[0]
+    tracks = Path(folder) / f"fma_{subset}"
+    table = Path(folder) / "fma_metadata" / TABLES[0]
     if os.path.lexists(table.parent) and not table.is_file():
         raise RequestError(f"{table.parent} is there but holds no {table.name}; move it away or choose another folder")
     n_tracks = sum(1 for path in tracks.glob("[0-9][0-9][0-9]/*.mp3") if path.stat().st_size)

@@ -13,7 +13,7 @@ MESHES = {
     "fsaverage": (("fsaverage", "fsaverage_den-164k"), 163_842),
 }
 # BOLD and mask: since 1.2, before
-VOLUMES = (("desc-preproc_bold", "desc-brain_mask"), ("preproc", "brainmask"))
+_VOLUMES = (("desc-preproc_bold", "desc-brain_mask"), ("preproc", "brainmask"))
 # since 20.2, since 20.0, since 1.2, before
 SURFACES = (
     "{stem}_hemi-{side}_space-{mesh}_bold.func.gii",
@@ -47,14 +47,14 @@ def volume_files(func: Path, stem: str, space: str) -> tuple[Path, ...]:
     """
     there = sorted(path.name for path in func.glob(f"{stem}_*")) if func.is_dir() else []
     for template in SPACES[space]:
-        for bold, mask in VOLUMES:
+        for bold, mask in _VOLUMES:
             name = re.compile(rf"({re.escape(stem)}(?:_bold)?_space-{template}({_ENTITIES}))_{bold}\.nii(?:\.gz)?")
             found = [match for match in map(name.fullmatch, there) if match]
             if found:
                 first = min(found, key=lambda match: (match[2] != "", match[2] != "_res-native", match[2], match[0]))
-                return func / first[0], either(func / f"{first[1]}_{mask}.nii")
+                return func / first[0], plain_or_compressed(func / f"{first[1]}_{mask}.nii")
     start = func / f"{stem}_space-{SPACES[space][0]}"
-    return tuple(either(start.with_name(f"{start.name}_{ending}.nii")) for ending in VOLUMES[0])
+    return tuple(plain_or_compressed(start.with_name(f"{start.name}_{ending}.nii")) for ending in _VOLUMES[0])
 
 
 def surface_files(func: Path, stem: str, space: str) -> tuple[Path, ...]:
@@ -79,13 +79,13 @@ def variant_of(path: Path) -> str:
     return found[1] if found else ""
 
 
-def spaces_there(func: Path, stem: str) -> list[str]:
+def spaces_present(func: Path, stem: str) -> list[str]:
     """Return the variants of a run that are there, sorted; see `variant_of`."""
     names = func.glob(f"{stem}_*space-*") if func.is_dir() else []
     return sorted({variant_of(path) for path in names if path.name.endswith((".nii", ".nii.gz", ".gii"))} - {""})
 
 
-def either(path: Path) -> Path:
+def plain_or_compressed(path: Path) -> Path:
     """Return ``path``, or its compressed twin if only that is there."""
     packed = path.with_name(path.name + ".gz")
     return packed if packed.is_file() and not path.is_file() else path

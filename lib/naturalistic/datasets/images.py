@@ -9,11 +9,11 @@ from nibabel.spatialimages import SpatialImage
 from numpy.typing import DTypeLike, NDArray
 
 NO_PLACE = "states no place (its sform and qform codes are 0, or its axes lie in one plane)"
-FLAT = 1e-9  # mm3; a voxel that is smaller has axes in one plane
-SAME_AFFINE = 1e-3  # mm; a larger difference is another grid
-MIN_INSIDE = 0.5  # share of a mask that must lie in the field of view of a run; less is the mask of something else
+_FLAT = 1e-9  # mm3; a voxel that is smaller has axes in one plane
+_SAME_AFFINE = 1e-3  # mm; a larger difference is another grid
+_MIN_INSIDE = 0.5  # share of a mask that must lie in the field of view of a run; less is the mask of something else
 SHORTEST_TR, LONGEST_TR = 0.02, 100.0  # s; outside of them a header mixes up s and ms
-UNITS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}  # s
+_UNITS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}  # s
 
 
 def open_image(path: Path | str) -> SpatialImage:
@@ -101,7 +101,7 @@ def header_tr(image: SpatialImage) -> float | None:
     if len(zooms) < 4 or not hasattr(image.header, "get_xyzt_units"):
         return None
     unit = image.header.get_xyzt_units()[1]
-    tr = float(zooms[3]) * UNITS.get(unit, 0.0)
+    tr = float(zooms[3]) * _UNITS.get(unit, 0.0)
     if tr <= 0 or not np.isfinite(tr) or (unit == "unknown" and tr == 1):
         return None
     if tr >= LONGEST_TR:
@@ -112,14 +112,14 @@ def header_tr(image: SpatialImage) -> float | None:
 def states_place(image: SpatialImage) -> bool:
     """Return whether the header of an image says where its voxels lie; nibabel centers those that do not."""
     header = image.header
-    if abs(np.linalg.det(image.affine[:3, :3])) < FLAT:
+    if abs(np.linalg.det(image.affine[:3, :3])) < _FLAT:
         return False
     return "sform_code" not in header or bool(header["sform_code"] or header["qform_code"])
 
 
 def same_grid(shape: Sequence[int], affine: NDArray, other_shape: Sequence[int], other_affine: NDArray) -> bool:
     """Return whether two grids have the same voxels at the same places."""
-    return tuple(shape) == tuple(other_shape) and np.allclose(affine, other_affine, atol=SAME_AFFINE)
+    return tuple(shape) == tuple(other_shape) and np.allclose(affine, other_affine, atol=_SAME_AFFINE)
 
 
 def describe_grid(shape: Sequence[int], affine: NDArray) -> str:
@@ -191,7 +191,7 @@ def mask_on_grid(path: Path, shape: Sequence[int], affine: NDArray, run: Path | 
     view = np.ones(shape, dtype=bool)
     places = nib.affines.apply_affine(stored_affine, np.argwhere(mask))
     inside = nearest_values(view, affine, places, outside=False).mean()
-    if inside < MIN_INSIDE or not on_grid.any():
+    if inside < _MIN_INSIDE or not on_grid.any():
         raise ValueError(
             f"{path} lies elsewhere than the run, {inside:.0%} of it in the field of view: the mask has "
             f"{describe_grid(mask.shape, stored_affine)}, {run} has {describe_grid(shape, affine)}; give the mask "

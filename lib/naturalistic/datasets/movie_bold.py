@@ -23,7 +23,7 @@ from naturalistic.datasets.movie_runs import MovieRun
 
 SHAPE = (96, 96, 72)  # of the scanner's grid
 BOLD, VOXELS = "dataDT", "tvoxels"  # keys of the two kinds of files
-MAX_CONSTANT = 0.1  # share of the mask's voxels; more means that the mask is of another head (our judgement)
+_MAX_CONSTANT = 0.1  # share of the mask's voxels; more means that the mask is of another head (our judgement)
 _RECIPE = 2  # raise it when the same files give other numbers
 _TILE = 256_000_000  # bytes read at a time
 _BLOCK = 4096  # voxels z-scored at a time
@@ -150,7 +150,7 @@ def open_bold(folder: Path, subject: str, runs: Sequence[MovieRun], progress: bo
                 lengths = [run.n_kept for run in runs]
                 by_voxel.write_runs(part, lengths, len(voxels), read, f"read sub-{subject}", progress)
                 put_in_place(part, place)
-    return by_voxel.opened(place)
+    return by_voxel.open_matrix(place)
 
 
 def _key(paths: Sequence[Path], runs: Sequence[MovieRun]) -> str:
@@ -244,9 +244,9 @@ def _zscored(path: Path, bold: NDArray) -> NDArray:
         flat = sd <= 8 * np.finfo(np.float32).eps * np.abs(block).max(axis=0)
         bold[:, v : v + _BLOCK] = np.where(flat, 0, values / np.where(flat, 1, sd))
         n_constant += int(flat.sum())
-    if n_constant > MAX_CONSTANT * bold.shape[1]:
+    if n_constant > _MAX_CONSTANT * bold.shape[1]:
         raise ValueError(
             f"{path}: {n_constant:,} of the mask's {bold.shape[1]:,} voxels are constant, expected less than "
-            f"{MAX_CONSTANT:.0%}: is the mask of another subject?"
+            f"{_MAX_CONSTANT:.0%}: is the mask of another subject?"
         )
     return bold

@@ -28,7 +28,7 @@ from naturalistic.text_files import read_table
 N_OVERLAP = 20  # s
 OVERLAPS = ("authors", "paper")
 # title, episode, task of the files, number of the first run, seconds of each run (overlap included)
-PARTS = (
+_PARTS = (
     ("bigbangtheory", "bigbangtheory1", "bigbangtheory", 1, (747, 647)),
     ("bigbangtheory", "bigbangtheory2", "bigbangtheory", 3, (663, 623)),
     ("breakingbad", "breakingbad", "breakingbad", 1, (679, 709, 715, 722, 734)),
@@ -42,8 +42,8 @@ PARTS = (
     ("mentalist", "mentalist", "mentalist", 1, (737, 607, 660, 760)),
     ("suits", "suits", "suits", 1, (754, 968, 680)),
 )
-LEFT_OUT = {"authors": ("bigbangtheory2",), "paper": ()}
-N_TEST = {"dreamgirls": 2}  # last runs of a title that test; 1 of all others
+_LEFT_OUT = {"authors": ("bigbangtheory2",), "paper": ()}
+_N_TEST = {"dreamgirls": 2}  # last runs of a title that test; 1 of all others
 FOLDS = (
     ("breakingbad", "crown"),
     ("bigbangtheory", "dreamgirls"),
@@ -52,7 +52,7 @@ FOLDS = (
 )
 COLUMNS = ("run", "title", "episode", "n_seconds", "n_overlap", "split", "fold", "repeat_of")  # of a miniature
 SPLITS = ("Training", "Test")
-SUBJECTS = ("S01", "S02", "S03", "S04", "S05", "S06")
+_SUBJECTS = ("S01", "S02", "S03", "S04", "S05", "S06")
 
 
 @dataclass(frozen=True)
@@ -112,18 +112,18 @@ def published_runs(overlap: str = "authors") -> tuple[MovieRun, ...]:
         raise ValueError(f"overlap is {overlap!r}, expected one of {', '.join(OVERLAPS)}")
     runs: list[MovieRun] = []
     begun: set[str] = set()
-    for title, episode, task, first, lengths in PARTS:
-        if episode in LEFT_OUT[overlap]:
+    for title, episode, task, first, lengths in _PARTS:
+        if episode in _LEFT_OUT[overlap]:
             continue
         fold = next(k for k, titles in enumerate(FOLDS) if title in titles)
         for number, n_seconds in enumerate(lengths, first):
             n_overlap = 0 if overlap == "authors" and episode not in begun else N_OVERLAP
             begun.add(episode)
             runs.append(MovieRun(f"{task}_run-{number:02d}", title, episode, n_seconds, n_overlap, "Training", fold))
-    return training_first(_with_test(runs))
+    return _training_first(_with_test(runs))
 
 
-def training_first(runs: Sequence[MovieRun]) -> tuple[MovieRun, ...]:
+def _training_first(runs: Sequence[MovieRun]) -> tuple[MovieRun, ...]:
     """Return runs in their order, those of the test last: both splits are then one stretch of a matrix."""
     return tuple(sorted(runs, key=lambda run: SPLITS.index(run.split)))
 
@@ -158,7 +158,7 @@ def read_runs(path: Path | str) -> tuple[MovieRun, ...]:
     for run in runs:
         if run.repeat_of and lasts[run.name] != lasts[run.repeat_of]:
             raise ValueError(f"{path}: {run.name} has other seconds than {run.repeat_of}, which it repeats")
-    return training_first(runs)
+    return _training_first(runs)
 
 
 def _with_test(runs: Sequence[MovieRun]) -> list[MovieRun]:
@@ -166,7 +166,7 @@ def _with_test(runs: Sequence[MovieRun]) -> list[MovieRun]:
     marked = list(runs)
     for title in {run.title for run in runs}:
         of_title = [k for k, run in enumerate(runs) if run.title == title]
-        for k in of_title[-N_TEST.get(title, 1) :]:
+        for k in of_title[-_N_TEST.get(title, 1) :]:
             marked[k] = replace(runs[k], split="Test")
     return marked
 
@@ -189,7 +189,7 @@ def _row(where: str, row: dict[str, str]) -> MovieRun:
 def subjects_present(folder: Path) -> tuple[str, ...]:
     """Return the labels of the subjects of whom the folder has anything; there may be none, only text."""
     derived = folder / "derivatives" / "preprocessed_data"
-    return tuple(s for s in SUBJECTS if (folder / f"sub-{s}").is_dir() or (derived / f"sub-{s}").is_dir())
+    return tuple(s for s in _SUBJECTS if (folder / f"sub-{s}").is_dir() or (derived / f"sub-{s}").is_dir())
 
 
 def select_movie_subjects(
@@ -202,7 +202,7 @@ def select_movie_subjects(
 def runs_present(folder: Path, table: Sequence[MovieRun], notes: list[str]) -> tuple[MovieRun, ...]:
     """Return the runs of which the folder has any file, and note those of which it has none."""
     places = [folder / "derivatives" / "annotation"]
-    for subject in SUBJECTS:
+    for subject in _SUBJECTS:
         places += [folder / f"sub-{subject}" / "func", folder / "derivatives" / "preprocessed_data" / f"sub-{subject}"]
     found = {run_of(f"/{path.name}") for place in places if place.is_dir() for path in place.iterdir()}
     there = tuple(run for run in table if run.name in found)
@@ -225,7 +225,7 @@ def select_runs(runs: Sequence[str] | str | None, table: Sequence[MovieRun]) -> 
     return tuple(run for run in table if run.name in selected)
 
 
-def annotation_path(folder: Path, run: MovieRun, level: str, speech: str = "en") -> Path:
+def _annotation_path(folder: Path, run: MovieRun, level: str, speech: str = "en") -> Path:
     """Return the annotation of a run on a level; where it has none of its own, that of the run it repeats."""
     kind = SPEECH[speech] if level == "Speech" else KINDS[level]
     paths = [
@@ -241,7 +241,7 @@ def levels_present(folder: Path, runs: Sequence[MovieRun]) -> tuple[str, ...]:
     return tuple(
         level
         for level in KINDS
-        if any(annotation_path(folder, run, level, speech).is_file() for run in runs for speech in SPEECH)
+        if any(_annotation_path(folder, run, level, speech).is_file() for run in runs for speech in SPEECH)
     )
 
 
@@ -258,7 +258,7 @@ def check_level(folder: Path, runs: Sequence[MovieRun], level: str, speech: str)
             f"level is {level!r} and speech {speech!r}, expected one of {', '.join(KINDS)}; and for speech one of "
             f"{', '.join(SPEECH)}"
         )
-    paths = [annotation_path(folder, run, level, speech) for run in runs]
+    paths = [_annotation_path(folder, run, level, speech) for run in runs]
     missing = [path for path in paths if not path.is_file()]
     if len(missing) == len(paths) and level not in RELEASED:
         raise ValueError(

@@ -23,12 +23,12 @@ from naturalistic.simulated import Titled, is_simulated, name_of
 TR = 1.5  # s
 N_TRS = 410  # volumes of a run as scanned
 N_DUMMY = 10  # volumes of the dummy clip, which do not count
-TRS_PER_CLIP = round(CLIP / TR)
+_TRS_PER_CLIP = round(CLIP / TR)
 ATTRIBUTION = "Data: Nakai, Koide-Majima & Nishimoto (2021), OpenNeuro ds003720, CC0. Sound: GTZAN."
 SUBJECTS = ("001", "002", "003", "004", "005")
 TRAINING = tuple(f"Training_run-{k:02d}" for k in range(1, 13))
 TEST = tuple(f"Test_run-{k:02d}" for k in range(1, 7))
-ENDS = ("events.tsv", "bold.json", "bold.nii", "bold.nii.gz")  # files of a run
+_ENDS = ("events.tsv", "bold.json", "bold.nii", "bold.nii.gz")  # files of a run
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class MusicGenre(Titled):
 
     def clip_of_tr(self, runs: Sequence[str]) -> NDArray:
         """Return the clip (index into ``clips``) played at each TR of the named runs, dummy left out (n_trs,)."""
-        return np.concatenate([np.repeat(self.played[run], TRS_PER_CLIP) for run in runs])
+        return np.concatenate([np.repeat(self.played[run], _TRS_PER_CLIP) for run in runs])
 
     def __str__(self) -> str:
         """Say what this is, how much, what was left out, and whose it is."""
@@ -137,9 +137,9 @@ def load(
         raise FileNotFoundError(f"{folder} has no sub-001/func ... sub-005/func; expected the layout of ds003720")
     subjects = select_subjects(subjects, there, folder, _label)
     notes = []
-    runs = runs_present(folder, subjects, notes) if runs is None else select_runs(runs)
+    runs = _runs_present(folder, subjects, notes) if runs is None else select_runs(runs)
     simulated = is_simulated(folder)
-    played = read_clips(folder, subjects, runs)
+    played = _read_clips(folder, subjects, runs)
     clips = list(dict.fromkeys(clip for run in runs for clip in played[run]))
     index = {clip: k for k, clip in enumerate(clips)}
     audio = gtzan.locate(folder, audio)
@@ -183,10 +183,10 @@ def repeats(bold: NDArray, runs: NDArray) -> NDArray:
     parts = []
     for s in slices:
         length, rest = divmod(s.stop - s.start, N_REPEATS)
-        if rest or length % TRS_PER_CLIP:
+        if rest or length % _TRS_PER_CLIP:
             raise ValueError(
                 f"the run at samples {s.start} to {s.stop - 1} has {s.stop - s.start} TRs, expected "
-                f"{N_REPEATS} repeats of whole clips of {TRS_PER_CLIP} TRs: pass test runs without the dummy"
+                f"{N_REPEATS} repeats of whole clips of {_TRS_PER_CLIP} TRs: pass test runs without the dummy"
             )
         parts.append(np.asarray(bold[s]).reshape(N_REPEATS, length, -1))
     ids = np.concatenate([np.full(part.shape[1], np.asarray(runs)[s.start]) for part, s in zip(parts, slices)])
@@ -198,11 +198,11 @@ def _label(subject: int | str) -> str:
     return f"{int(subject):03d}" if str(subject).isdigit() else str(subject).removeprefix("sub-")
 
 
-def runs_present(folder: Path, subjects: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+def _runs_present(folder: Path, subjects: Sequence[str], notes: list[str]) -> tuple[str, ...]:
     """Return the runs of which any subject has a file, and note those of which none has."""
     names = {path.name for s in subjects for path in (folder / f"sub-{s}" / "func").iterdir()}
     there = tuple(
-        r for r in TRAINING + TEST if any(f"sub-{s}_task-{r}_{end}" in names for s in subjects for end in ENDS)
+        r for r in TRAINING + TEST if any(f"sub-{s}_task-{r}_{end}" in names for s in subjects for end in _ENDS)
     )
     missing = [run for run in TRAINING + TEST if run not in there]
     if not there:
@@ -219,9 +219,9 @@ def select_runs(runs: Sequence[str] | str | None) -> tuple[str, ...]:
     return tuple(run for run in known if run in selected)
 
 
-def read_clips(folder: Path, subjects: Sequence[str], runs: Sequence[str]) -> dict[str, list[Clip]]:
+def _read_clips(folder: Path, subjects: Sequence[str], runs: Sequence[str]) -> dict[str, list[Clip]]:
     """Return the clips of each run, after a look at every subject's file: all heard the same."""
-    missing = [p for s in subjects for r in runs if not (p := events_path(folder, s, r)).is_file()]
+    missing = [p for s in subjects for r in runs if not (p := _events_path(folder, s, r)).is_file()]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise FileNotFoundError(
@@ -230,7 +230,7 @@ def read_clips(folder: Path, subjects: Sequence[str], runs: Sequence[str]) -> di
         )
     played = {}
     for run in runs:
-        by_subject = {s: read_events(events_path(folder, s, run)) for s in subjects}
+        by_subject = {s: read_events(_events_path(folder, s, run)) for s in subjects}
         played[run] = by_subject[subjects[0]]
         differ = [s for s in subjects if by_subject[s] != played[run]]
         if differ:
@@ -238,10 +238,10 @@ def read_clips(folder: Path, subjects: Sequence[str], runs: Sequence[str]) -> di
                 f"{run}: the clips of sub-{differ[0]} are not those of sub-{subjects[0]}, expected the same"
             )
         if run in TEST:
-            check_repeats(events_path(folder, subjects[0], run), played[run])
+            check_repeats(_events_path(folder, subjects[0], run), played[run])
     return played
 
 
-def events_path(folder: Path, subject: str, run: str) -> Path:
+def _events_path(folder: Path, subject: str, run: str) -> Path:
     """Return the place of an event file."""
     return folder / f"sub-{subject}" / "func" / f"sub-{subject}_task-{run}_events.tsv"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalistic.datasets import movie_bold
-from naturalistic.datasets.annotations import Annotations, Rows, joined, read_annotation
+from naturalistic.datasets.annotations import Annotations, AnnotationTable, join_annotations, read_annotation
 from naturalistic.datasets.bids import dataset_root
 from naturalistic.datasets.movie_runs import (
     SPLITS,
@@ -148,8 +148,8 @@ class NarrativeMovie(Titled):
         by_run = {}
         for run, path in zip(chosen, check_level(self.folder, chosen, level, speech)):
             rows = read_annotation(path, run.n_seconds, speech=level == "Speech", vary=vary)
-            by_run[run.name] = Rows(*(None if part is None else part[run.n_overlap :] for part in rows))
-        return joined(level, by_run)
+            by_run[run.name] = AnnotationTable(*(None if part is None else part[run.n_overlap :] for part in rows))
+        return join_annotations(level, by_run)
 
     def bold(
         self,

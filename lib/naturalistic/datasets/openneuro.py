@@ -13,7 +13,7 @@ from importlib.resources import files
 from naturalistic.cache import RequestError
 from naturalistic.datasets.download import DownloadPlan, RemoteFile
 
-BUCKET = "https://s3.amazonaws.com/openneuro.org"
+_BUCKET = "https://s3.amazonaws.com/openneuro.org"
 PARTS = {  # fetched unless others are asked for; what belongs to no part and no subject always comes along
     "ds003720": ("anat", "func"),
     "ds005531": ("annotation", "preprocessed_data", "pycortex_db"),
@@ -68,7 +68,7 @@ def download_plan(
         return subject_of(path) in subjects and run_of(path) in runs and part_of(path) in parts
 
     selected = tuple(replace(f, group=_group(f.path)) for f in published if wanted(f.path))
-    return DownloadPlan(name, f"{BUCKET}/{name}", selected)
+    return DownloadPlan(name, f"{_BUCKET}/{name}", selected)
 
 
 def subject_of(path: str) -> str | None:

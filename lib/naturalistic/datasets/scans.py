@@ -31,9 +31,9 @@ from naturalistic.text_files import number, read_cells
 
 SPACES = ("raw", *fmriprep.SPACES, *fmriprep.MESHES)
 MNI = fmriprep.TEMPLATES[0]
-TR_TOLERANCE = 1e-3  # s
+_TR_TOLERANCE = 1e-3  # s
 MOTION = tuple(f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz")
-OLD_MOTION = ("X", "Y", "Z", "RotX", "RotY", "RotZ")  # of fMRIPrep before 1.2
+_OLD_MOTION = ("X", "Y", "Z", "RotX", "RotY", "RotZ")  # of fMRIPrep before 1.2
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,9 @@ def find(
     raw = Path(folder) / f"sub-{subject}" / "func"
     sidecar = raw / f"{stem}_bold.json"
     if space == "raw":
-        return Scan(subject, run, space, (fmriprep.either(raw / f"{stem}_bold.nii"),), tr, n_trs, sidecar=sidecar)
+        return Scan(
+            subject, run, space, (fmriprep.plain_or_compressed(raw / f"{stem}_bold.nii"),), tr, n_trs, sidecar=sidecar
+        )
     func = Path(derivatives or Path(folder) / "derivatives" / "fmriprep") / f"sub-{subject}" / "func"
     more = {"tr": tr, "n_trs": n_trs, "confounds": fmriprep.confounds_file(func, stem), "sidecar": sidecar}
     if space in fmriprep.MESHES:
@@ -135,7 +137,8 @@ def check(scans: Sequence[Scan]) -> None:
             f"{_others(scans, missing)}fetch them (`naturalistic fetch --help` "
             "lists the data sets), or name the runs and the space that you have"
         )
-    firsts, doubts = {}, _lacking_confounds(scans)
+    firsts = {}
+    doubts = _lacking_confounds(scans)
     wrong = [problem for scan in scans for problem in _problems(scan, firsts, doubts)]
     if wrong:
         raise ValueError("; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""))
@@ -212,7 +215,7 @@ def confounds_motion(scan: Scan) -> NDArray | None:
         return None
     rows = read_cells(scan.confounds, "\t")
     there = [name.strip() for name in rows[0]] if rows else []
-    names = OLD_MOTION if set(OLD_MOTION) <= set(there) else MOTION
+    names = _OLD_MOTION if set(_OLD_MOTION) <= set(there) else MOTION
     absent = [name for name in names if name not in there]
     if absent:
         raise ValueError(f"{scan.confounds} has no column {', '.join(absent)}: expected fMRIPrep's confounds")
@@ -241,7 +244,7 @@ def _others(scans: Sequence[Scan], missing: Sequence[Path]) -> str:
     """Return which spaces are there of the first run whose image is missing, as a part of the message."""
     for scan in scans:
         if scan.space != "raw" and scan.paths[0] in missing:
-            spaces = fmriprep.spaces_there(scan.paths[0].parent, f"sub-{scan.subject}_task-{scan.run}")
+            spaces = fmriprep.spaces_present(scan.paths[0].parent, f"sub-{scan.subject}_task-{scan.run}")
             return f"of this run there are {', '.join(spaces)}; " if spaces else ""
     return ""
 
@@ -283,7 +286,8 @@ def _wrong_length(scan: Scan, images: list) -> Iterator[str]:
     """Compare the volumes of a run with those that it must have."""
     for path, image in zip(scan.paths, images):
         if scan.is_surface:
-            shape, n_found = "a surface", len(image.darrays)
+            shape = "a surface"
+            n_found = len(image.darrays)
         else:
             shape = image.shape
             n_found = shape[3] if len(shape) == 4 else 0
@@ -294,7 +298,8 @@ def _wrong_length(scan: Scan, images: list) -> Iterator[str]:
 
 def _wrong_place(scan: Scan, images: list, firsts: dict) -> Iterator[str]:
     """Compare grid or mesh with what the space has and with the subject's first run; and the mask with the grid."""
-    path, image = scan.paths[0], images[0]
+    path = scan.paths[0]
+    image = images[0]
     first, first_image = firsts.setdefault((scan.subject, scan.space), (scan, image))
     if fmriprep.variant_of(path) != fmriprep.variant_of(first.paths[0]):
         yield f"{path} is of another space than the subject's first run, {first.paths[0]}: expected one variant for all"
@@ -307,7 +312,8 @@ def _wrong_place(scan: Scan, images: list, firsts: dict) -> Iterator[str]:
         return
     if len(image.shape) != 4:
         return  # its length is wrong, which was said
-    shape, affine = image.shape[:3], image.affine
+    shape = image.shape[:3]
+    affine = image.affine
     if not same_grid(shape, affine, first_image.shape[:3], first_image.affine):
         yield (
             f"{path} has another grid than the subject's first run: {describe_grid(shape, affine)}; {first.paths[0]} "
@@ -330,14 +336,15 @@ def _wrong_tr(scan: Scan, images: list, doubts: list) -> str | None:
         return str(error)
     stated = header_tr(images[0]) if images and not scan.is_surface else None
     if tr is None and stated is not None:
-        tr, path = stated, f"the header of {scan.paths[0]}"
+        tr = stated
+        path = f"the header of {scan.paths[0]}"
     if tr is None and scan.space == "raw":
         where = _some(sidecars) or f"no sidecar of {scan.paths[0]}"
         return f"{where} says RepetitionTime None s, expected {scan.tr:g} s"
-    if tr is not None and abs(tr - scan.tr) > TR_TOLERANCE:
-        ms = ", not ms" if abs(tr / 1000 - scan.tr) <= TR_TOLERANCE else ""
+    if tr is not None and abs(tr - scan.tr) > _TR_TOLERANCE:
+        ms = ", not ms" if abs(tr / 1000 - scan.tr) <= _TR_TOLERANCE else ""
         return f"{path} says RepetitionTime {tr} s, expected {scan.tr:g} s{ms}: is it of this data set?"
-    if stated is not None and abs(stated - scan.tr) > TR_TOLERANCE:
+    if stated is not None and abs(stated - scan.tr) > _TR_TOLERANCE:
         doubts.append(
             f"the header of {scan.paths[0]} says a TR of {stated:g} s, {path} says {tr:g} s: the sidecar is believed"
         )

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalistic.datasets.annotations import Annotations, Rows, joined
+from naturalistic.datasets.annotations import Annotations, AnnotationTable, join_annotations
 from naturalistic.parameters import some_of
 from naturalistic.text_files import number, read_table
 
@@ -52,7 +52,7 @@ class StudyForrest:
     bounds : dict of str to (int, int)
         First second of a run, and the second after its last one, from the start of the film.
     tables : dict of str to list of dict
-        Rows by file; times are floats, all else is text.
+        AnnotationTable by file; times are floats, all else is text.
     levels : tuple of str
     """
 
@@ -81,15 +81,15 @@ class StudyForrest:
         if level == "Speech":
             rows = [(r["start"], r["end"], (r["text"], r["person"])) for r in self.tables["english_dialog.csv"]]
             said = self._by_second(rows, ("", ""))
-            return joined(level, {run: Rows(*_apart(seconds)) for run, seconds in said.items()})
+            return join_annotations(level, {run: AnnotationTable(*_apart(seconds)) for run, seconds in said.items()})
         if level == "Story":
             rows = self.tables["german_audio_description.csv"]
             told = self._by_second([(r["start"], r["end"], r["text"]) for r in rows], "")
-            return joined(level, {run: Rows(seconds, None) for run, seconds in told.items()})
+            return join_annotations(level, {run: AnnotationTable(seconds, None) for run, seconds in told.items()})
         columns = [self._by_second(rows, "") for rows in (self._locations(), self._scenes())]
         # of two places in one second the later one counts: each is described by both once
         last = {run: [[c[run][k][-1] for c in columns] for k in range(n)] for run, n in self.n_seconds.items()}
-        return joined(level, {run: Rows(seconds, None) for run, seconds in last.items()})
+        return join_annotations(level, {run: AnnotationTable(seconds, None) for run, seconds in last.items()})
 
     def cuts(self) -> NDArray:
         """Return the number of cuts from shot to shot in each second (n_seconds of all runs,)."""
@@ -102,7 +102,9 @@ class StudyForrest:
         rows = [
             (r["onset"], r["onset"] + r["duration"], f"{r['artist']}: {r['title']}") for r in self.tables["music.tsv"]
         ]
-        return joined("Music", {run: Rows(seconds, None) for run, seconds in self._by_second(rows, "").items()})
+        return join_annotations(
+            "Music", {run: AnnotationTable(seconds, None) for run, seconds in self._by_second(rows, "").items()}
+        )
 
     def title(self, text: str) -> str:
         """Return ``text`` as a figure title."""
@@ -178,16 +180,19 @@ def _apart(seconds: list[list[tuple[str, str]]]) -> tuple[list[list[str]], list[
 
 def _bounds(path: Path, rows: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
     """Return first second and end of each segment by its name, or say which does not follow the one before it."""
-    bounds, last = {}, 0
+    bounds = {}
+    last = 0
     for k, row in enumerate(rows, 1):
-        start, stop = int(row["start"]), int(row["end"])
+        start = int(row["start"])
+        stop = int(row["end"])
         name = f"segment-{row['id'].strip()}"
         if name in bounds or not last <= start < stop:
             raise ValueError(
                 f"{path}, row {k}: {name} from {start} to {stop} s, expected each segment once, behind the end of the "
                 f"one before it ({last} s)"
             )
-        bounds[name], last = (start, stop), stop
+        bounds[name] = (start, stop)
+        last = stop
     return bounds
 
 

@@ -30,7 +30,8 @@ def viewings(movie: NarrativeMovie) -> Callable[[NDArray, NDArray], tuple[NDArra
     """
     if not movie.repeats:
         return None
-    names, repeats = [run.name for run in movie.select("Test")], movie.repeats
+    names = [run.name for run in movie.select("Test")]
+    repeats = movie.repeats
     again = sorted(name for shown in repeats for name in shown)
     if again != sorted(names) or len({len(shown) for shown in repeats}) > 1:
         raise ValueError(

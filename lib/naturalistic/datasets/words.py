@@ -6,7 +6,7 @@ Aligners write more than words into their tiers: pauses (``sp``, ``sil``, empty 
 
 - has no letter and no digit, such as ``""``, ``"#"`` and ``"..."``;
 - is all in brackets, ``<...>``, ``[...]`` or ``{...}``;
-- is one of `BARE_MARKS`, in any case: what the Penn, Montreal, Kaldi and BAS aligners write without brackets, and what
+- is one of `_BARE_MARKS`, in any case: what the Penn, Montreal, Kaldi and BAS aligners write without brackets, and what
   the TextGrids of LeBel et al. (2023) do.
 
 Text that runs on, such as subtitles, has words of the same letters ("sp" among them): there only bracketed names of
@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from naturalistic.text_files import read_start, read_text
 
 PAUSES = frozenset({"", "sp", "sil", "<p>", "<p:>", "<sil>", "<eps>"})  # where nobody speaks
-BARE_MARKS = frozenset("sp sil spn nsn lau br cg lg ls ns sentence_start sentence_end".split())
+_BARE_MARKS = frozenset("sp sil spn nsn lau br cg lg ls ns sentence_start sentence_end".split())
 BRACKETED = (
     "eps unk oov sil sp spn nsn s /s p p: br cg ig lg ls ns sl lau nib usb noise vocnoise vocalnoise vocalized-noise "
     "laugh laughs laughing laughter cough coughs coughing breath breaths breathing sigh sighs silence pause music "
     "applause inaudible unintelligible iver click lipsmack"
 ).split()
-WORD_TIERS = ("words", "word", "ort-mau", "ort", "orthography", "transcript")
-OTHER_TIERS = "phones phone phonemes phoneme mau kan kan-mau syllables sentences utterances".split()
+_WORD_TIERS = ("words", "word", "ort-mau", "ort", "orthography", "transcript")
+_OTHER_TIERS = "phones phone phonemes phoneme mau kan kan-mau syllables sentences utterances".split()
 _MOST_OVERLAP = 0.01  # s; times are written with a few digits
 
 _BRACKETS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}")
@@ -89,7 +89,7 @@ class _Tier(NamedTuple):
 def is_mark(text: str) -> bool:
     """Return whether the text of an interval is an aligner's mark and no word; see the module."""
     text = text.strip()
-    return not any(map(str.isalnum, text)) or text.lower() in BARE_MARKS or _BRACKETS.fullmatch(text) is not None
+    return not any(map(str.isalnum, text)) or text.lower() in _BARE_MARKS or _BRACKETS.fullmatch(text) is not None
 
 
 def is_named_mark(text: str) -> bool:
@@ -112,7 +112,7 @@ def read_textgrid(path: Path | str, allow_cut: bool = False, *, tier: str | None
     allow_cut : bool
         Accept a file that stops before its announced last interval, and count what is missing.
     tier : str, optional
-        Name of the tier. By default the only interval tier, or else the only one that has a name of `WORD_TIERS`
+        Name of the tier. By default the only interval tier, or else the only one that has a name of `_WORD_TIERS`
         (also behind a speaker's: ``"Ann - words"``).
 
     Returns
@@ -128,7 +128,7 @@ def read_textgrid(path: Path | str, allow_cut: bool = False, *, tier: str | None
     path = Path(path)
     if read_start(path).startswith("ooBinaryFile"):
         raise ValueError(f"{path} is in Praat's binary format: open it in Praat and save it as a text file")
-    found = _choose(path, _tiers(path, read_text(path, latin1=True)), tier)
+    found = _select_tier(path, _tiers(path, read_text(path, latin1=True)), tier)
     end = found.rows[-1][1] if found.rows else 0.0
     if len(found.rows) < found.announced and not allow_cut:
         raise ValueError(
@@ -163,15 +163,15 @@ def _check_times(path: Path, tier: _Tier, onsets: NDArray, offsets: NDArray) -> 
         )
 
 
-def _choose(path: Path, tiers: list[_Tier], name: str | None) -> _Tier:
+def _select_tier(path: Path, tiers: list[_Tier], name: str | None) -> _Tier:
     """Return the tier of that name, or the one that holds words."""
     names = ", ".join(repr(tier.name) for tier in tiers) or "none"
     if name is not None:
         chosen = [tier for tier in tiers if tier.name == name]
     elif len(tiers) == 1:
-        chosen = [tier for tier in tiers if _kind(tier) not in OTHER_TIERS]
+        chosen = [tier for tier in tiers if _kind(tier) not in _OTHER_TIERS]
     else:
-        chosen = [tier for tier in tiers if _kind(tier) in WORD_TIERS]
+        chosen = [tier for tier in tiers if _kind(tier) in _WORD_TIERS]
     if len(chosen) != 1:
         several = "several interval tiers" if len(tiers) > 1 else "one interval tier" if tiers else "no interval tier"
         raise ValueError(
@@ -220,7 +220,8 @@ class _Tokens:
     """What counts in a TextGrid, one thing after another; None behind the end of a file that was cut."""
 
     def __init__(self, path: Path, text: str) -> None:
-        self.path, self.where = path, "its head"
+        self.path = path
+        self.where = "its head"
         self._found = _TOKEN.finditer(text)
         self._next = next(self._found, None)
 
