@@ -179,7 +179,7 @@ def test_a_folder_without_alice_and_no_network(stand_in, tmp_path, monkeypatch, 
         raise DownloadError("the server could not be reached")
 
     monkeypatch.setenv("NATURALISTIC_DATA", str(tmp_path))
-    monkeypatch.setattr(alice, "download", unreachable)
+    monkeypatch.setattr(alice, "download_manifest", unreachable)
     with pytest.raises(DownloadError, match="the server could not be reached"):
         alice.load()
     assert alice.load(fallback="simulated").is_simulated

@@ -143,8 +143,8 @@ def test_keys_know_type_shape_and_content():
 @pytest.mark.skipif(cache.fcntl is None, reason="no locks on this system")
 def test_one_process_at_a_time(tmp_path):
     with cache.folder_lock(tmp_path / "a"):
-        message = "another process is at work in"
-        with pytest.raises(cache.RequestError, match=message), cache.folder_lock(tmp_path / "a"):
+        busy = pytest.raises(cache.RequestError, match="another process is at work in")
+        with busy, cache.folder_lock(tmp_path / "a"):
             pass
         with cache.folder_lock(tmp_path / "b"):
             pass

@@ -78,10 +78,10 @@ def test_a_prepared_subject(tmp_path, file):
 
 def test_a_matrix_by_voxel(tmp_path):
     by_voxel.write_runs(tmp_path, [4, 6], 5, lambda k: np.ones(([4, 6][k], 5), np.float32), "runs", progress=False)
-    assert by_voxel.opened(tmp_path).sum() == 50
+    assert by_voxel.open_matrix(tmp_path).sum() == 50
     cut(tmp_path / by_voxel.NAME)
     with pytest.raises(ValueError, match=r"bold\.npy was cut short: it has .* bytes; delete .*: it is made again"):
-        by_voxel.opened(tmp_path)
+        by_voxel.open_matrix(tmp_path)
 
 
 def test_the_checkpoint_of_a_training(tmp_path):

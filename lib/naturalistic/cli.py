@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from naturalistic.cache import RequestError, check_writable
-from naturalistic.datasets.openneuro import PARTS, manifest, subject_of
+from naturalistic.datasets.openneuro import PARTS, manifest, subjects_of
 
 
 class Parser(argparse.ArgumentParser):
@@ -133,7 +133,7 @@ def _subjects(name: str, labels: list[str] | None) -> list[str] | None:
     if labels == ["all"]:
         return None
     if not labels:
-        known = sorted(filter(None, {subject_of(file.path) for file in manifest(name)}))
+        known = subjects_of(manifest(name))
         raise RequestError(f"say which subjects of {name}: --subject with some of {', '.join(known)}, or all")
     return labels
 

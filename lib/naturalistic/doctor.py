@@ -27,26 +27,28 @@ from naturalistic.hub import cached_models
 from naturalistic.reporting.results import find_repository
 from naturalistic.simulated import data_folder, is_simulated
 
-ROOM = 4_000_000_000  # bytes that simulated data, caches and pages take on the disk
+_ROOM = 4_000_000_000  # bytes that simulated data, caches and pages take on the disk
 MEMORY = 3_000_000_000  # bytes that the largest chapter takes of a machine's memory
-LIMIT = Path("/sys/fs/cgroup/memory")  # of a container, of which psutil knows nothing: .max and .current
-COMPLETE, PARTLY, ABSENT = "complete", "incomplete", "not found"
+_LIMIT = Path("/sys/fs/cgroup/memory")  # of a container, of which psutil knows nothing: .max and .current
+COMPLETE = "complete"
+PARTLY = "incomplete"
+ABSENT = "not found"
 PAGES = {
     "captions": "https://www.kaggle.com/datasets/nishimotolab/music-caption-brain2music",
     "studyforrest": "https://github.com/psychoinformatics-de/studyforrest-data-annotations",
 }
-KINDS = ("music", "corpus", "movie")  # simulated data that the chapters open
-NEEDED = ("", "book")  # extras without which the default book cannot be built; "" is the package itself
-OTHERS = ("accelerate",)  # of no extra: language models over several GPUs
+_KINDS = ("music", "corpus", "movie")  # simulated data that the chapters open
+_NEEDED = ("", "book")  # extras without which the default book cannot be built; "" is the package itself
+_OTHERS = ("accelerate",)  # of no extra: language models over several GPUs
 # what a chapter's source calls -> the data sets of its full run
-OPENS = {
+_OPENS = {
     "alice.load(": ("alice",),
     "music_genre.load(": ("ds003720", "gtzan"),
     "captions_of.load_captions(": ("captions",),
     "fma.load(": ("fma",),
     "narrative_movie.load(": ("ds005531",),
 }
-PARAMETERS = {"fma": "corpus", "captions": "captions"}  # all others are the chapter's dataset
+_PARAMETERS = {"fma": "corpus", "captions": "captions"}  # all others are the chapter's dataset
 
 
 @dataclass
@@ -91,7 +93,7 @@ def _problems(found: dict[str, Any]) -> Iterator[str]:
         yield found["python"]["problem"]
     yield from lacking(found["packages"])
     kept = found["cache"]
-    needed = ROOM - sum(kept["sizes"].values())
+    needed = _ROOM - sum(kept["sizes"].values())
     if kept["problem"]:
         yield kept["problem"]
     elif kept["free"] < needed:
@@ -185,7 +187,7 @@ def packages(checkout: Path | None = None) -> list[dict[str, Any]]:
     """
     tried = _constraints(checkout / "constraints.txt") if checkout else {}
     found: dict[str, dict[str, Any]] = {}
-    for extra, text in [*_requirements(checkout), *((None, name) for name in OTHERS)]:
+    for extra, text in [*_requirements(checkout), *((None, name) for name in _OTHERS)]:
         requirement = Requirement(text)
         name = canonicalize_name(requirement.name)
         if name == "naturalistic" or name in found:
@@ -220,7 +222,7 @@ def _constraints(path: Path) -> dict[str, str]:
 
 def lacking(found: list[dict[str, Any]]) -> list[str]:
     """Return the problems of those packages without which the default book cannot be built."""
-    return [package["problem"] for package in found if package["extra"] in NEEDED and package["problem"]]
+    return [package["problem"] for package in found if package["extra"] in _NEEDED and package["problem"]]
 
 
 def differ(found: list[dict[str, Any]]) -> list[str]:
@@ -238,7 +240,7 @@ def machine(gpu: bool = False) -> dict[str, Any]:
     return {"cores": cores, "memory": total, "memory_free": free, "gpu": _gpu_of_torch() if gpu else _gpu_seen()}
 
 
-def memory(limit: Path = LIMIT) -> tuple[int, int]:
+def memory(limit: Path = _LIMIT) -> tuple[int, int]:
     """Return the bytes of memory and those that are free, those of the container where it allows less."""
     has = psutil.virtual_memory()
     try:
@@ -304,14 +306,14 @@ def data_sets(where: list[Path]) -> dict[str, dict[str, Any]]:
     movie = find_openneuro("ds005531", where)
     beside = [Path(music.folder)] if music.folder else []
     listed = [find_alice(where), music, find_tracks(beside + where), find_captions(beside + where, music)]
-    listed += [find_corpus(where), movie, find_studyforrest(where), *map(find_simulated, KINDS)]
+    listed += [find_corpus(where), movie, find_studyforrest(where), *map(find_simulated, _KINDS)]
     return {found.name: asdict(found) for found in listed}
 
 
 def find_openneuro(name: str, where: list[Path]) -> Found:
     """Look for a data set of OpenNeuro, and compare the size of each file of each subject with the published one."""
     plan = openneuro.download_plan(name)
-    subjects = sorted(filter(None, {openneuro.subject_of(file.path) for file in plan.files}))
+    subjects = openneuro.subjects_of(plan.files)
     get = f"naturalistic fetch {name} --subject {subjects[0]} --to {{to}}"
     for folder in (inner for place in where for inner in (place / name, place)):
         holds = [*folder.glob("sub-*"), *folder.glob("derivatives/*/sub-*")]
@@ -450,7 +452,7 @@ def chapters(root: Path, data: dict[str, dict[str, Any]]) -> dict[str, dict[str,
     found = {}
     for source in sorted((root / "notebooks").glob("[0-9][0-9]-*.md")):
         text = source.read_text(encoding="utf-8")
-        needs = [name for call, names in OPENS.items() if call in text for name in names]
+        needs = [name for call, names in _OPENS.items() if call in text for name in names]
         missing = [name for name in needs if not _usable(data[name])]
         command = _command(source.stem, [data[name] for name in needs]) if needs and not missing else ""
         found[source.stem] = {"needs": needs, "missing": missing, "command": command}
@@ -465,7 +467,7 @@ def _command(chapter: str, needed: list[dict[str, Any]]) -> str:
     words = [f"papermill notebooks/{chapter}.ipynb out.ipynb"]
     for found in needed:
         if found["name"] != "gtzan":  # it is found beside the scans, or named as audio
-            words.append(f"-p {PARAMETERS.get(found['name'], 'dataset')} {shlex.quote(found['folder'])}")
+            words.append(f"-p {_PARAMETERS.get(found['name'], 'dataset')} {shlex.quote(found['folder'])}")
         elif not any(gtzan.locate(Path(other["folder"])) for other in needed if other["name"] == "ds003720"):
             words.append(f"-p audio {shlex.quote(found['folder'])}")
         if found["subjects"] and found["state"] != "complete":

@@ -1,7 +1,7 @@
 """Checkpoints on the Hugging Face hub: found in a folder or its local cache, or downloaded, safe weights first."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,7 +149,7 @@ def cached_models(folder: Path | None = None) -> dict[str, bool]:
 
 
 @contextlib.contextmanager
-def _explained(name, revision, advice):
+def _explained(name: str, revision: str | None, advice: str) -> Iterator[None]:
     """Raise what goes wrong on the hub as FileNotFoundError, with the way out."""
     try:
         yield

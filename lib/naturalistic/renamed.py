@@ -82,8 +82,6 @@ RENAMED = {
 
 # functions and classes of packages; an attribute that is not there is looked up here
 RENAMED_NAMES = {
-    "naturalistic.anatomy.surface.mid_coordinates": "naturalistic.anatomy.surface.midthickness_coordinates",
-    "naturalistic.anatomy.surface.relief": "naturalistic.anatomy.surface.sulcal_depth",
     "naturalistic.decoding.Components": "naturalistic.decoding.PrincipalComponents",
     "naturalistic.decoding.Decoded": "naturalistic.decoding.DecodingResult",
     "naturalistic.decoding.Delay": "naturalistic.decoding.DelaySelection",
@@ -159,19 +157,11 @@ RENAMED_NAMES = {
     "naturalistic.encoding.text_scores": "naturalistic.encoding.project_texts",
     "naturalistic.encoding.unique": "naturalistic.encoding.unique_variance",
     "naturalistic.encoding.unique_interval": "naturalistic.encoding.unique_variance_interval",
-    "naturalistic.features.audiovisual.as_space": "naturalistic.features.audiovisual.concatenate_controls",
-    "naturalistic.features.pca.reduced": "naturalistic.features.pca.pca_transform",
-    "naturalistic.features.pca.settled": "naturalistic.features.pca.valid_trs",
     "naturalistic.inference.normalise": "naturalistic.inference.normalize",
     "naturalistic.inference.sign_flip": "naturalistic.inference.sign_flip_over_subjects",
     "naturalistic.inference.t_test": "naturalistic.inference.t_test_over_subjects",
     "naturalistic.preprocessing.Places": "naturalistic.preprocessing.VoxelCoordinates",
     "naturalistic.preprocessing.movie_places": "naturalistic.preprocessing.movie_coordinates",
-    "naturalistic.reporting.results.costs": "naturalistic.reporting.results.build_costs",
-    "naturalistic.reporting.results.is_there": "naturalistic.reporting.results.has_results",
-    "naturalistic.reporting.results.repository": "naturalistic.reporting.results.find_repository",
-    "naturalistic.reporting.summaries.of_scores": "naturalistic.reporting.summaries.summarize_scores",
-    "naturalistic.reporting.summaries.of_tests": "naturalistic.reporting.summaries.summarize_tests",
 }
 
 

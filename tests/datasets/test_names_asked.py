@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from naturalistic.cache import RequestError
-from naturalistic.datasets import movie_files, music_files, openneuro
+from naturalistic.datasets import movie_runs, music_genre, openneuro
 from naturalistic.datasets.captions import load_captions
 from naturalistic.datasets.events import Clip
-from naturalistic.datasets.movie_titles import published_runs
+from naturalistic.datasets.movie_runs import published_runs
 from naturalistic.datasets.narrative_movie import NarrativeMovie
 from naturalistic.parameters import some_of
 
@@ -29,8 +29,8 @@ CONTAINERS = {
 TABLE = published_runs()
 FILM = NarrativeMovie("film", "", None, (), TABLE, [])
 LOADERS = {
-    "music": (music_files.known_runs, ["Training_run-02", "Test_run-01"]),
-    "films": (lambda runs: [run.name for run in movie_files.known_runs(runs, TABLE)], ["crown_run-01", "suits_run-02"]),
+    "music": (music_genre.select_runs, ["Training_run-02", "Test_run-01"]),
+    "films": (lambda runs: [run.name for run in movie_runs.select_runs(runs, TABLE)], ["crown_run-01", "suits_run-02"]),
     "select": (lambda runs: [run.name for run in FILM.select(runs)], ["crown_run-01", "suits_run-02"]),
     "seconds": (lambda runs: FILM.run_of_tr(runs).tolist(), ["crown_run-01", "suits_run-02"]),
 }

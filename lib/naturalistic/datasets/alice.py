@@ -5,17 +5,19 @@ signal of six spheres, motion, word rate, sound power, and a hand-corrected word
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic import simulated
 from naturalistic.cache import cache_dir
 from naturalistic.datasets.download import DownloadError, download_manifest
-from naturalistic.datasets.words import PAUSES, read_textgrid
+from naturalistic.datasets.words import PAUSES, Transcript, read_textgrid
 from naturalistic.parameters import checked
 from naturalistic.simulated import Titled
 from naturalistic.text_files import read_text
@@ -88,16 +90,16 @@ class Alice(Titled):
     notes: list
 
     @property
-    def tr_times(self):
+    def tr_times(self) -> NDArray:
         """Return the start of each TR in s (n_trs,)."""
         return np.arange(len(self.runs)) * self.tr
 
     @property
-    def is_whole(self):
+    def is_whole(self) -> NDArray:
         """Whether these are the published data with every listener that has a signal."""
         return not self.is_simulated and len(self.subjects) == 27
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Say what this is, its shapes, what was left out, and whose it is."""
         shape = " x ".join(map(str, self.bold.shape))
         lines = [
@@ -108,7 +110,13 @@ class Alice(Titled):
         return "\n".join(lines if self.is_simulated else [*lines, ATTRIBUTION])
 
 
-def load(dataset="alice", *, radius=10, subjects=None, fallback=None):
+def load(
+    dataset: Path | str = "alice",
+    *,
+    radius: int = 10,
+    subjects: Sequence[int | str] | str | None = None,
+    fallback: str | None = None,
+) -> Alice:
     """Open the experiment.
 
     Parameters
@@ -152,7 +160,7 @@ def load(dataset="alice", *, radius=10, subjects=None, fallback=None):
     return _read(folder, data, radius, list(subjects or found))
 
 
-def _read(folder, data, radius, subjects):
+def _read(folder: Path, data: Path, radius: int, subjects: list[str]) -> Alice:
     notes = []
     bold = {s: _table(data / f"{radius}mm" / f"{s}-timecourses.txt", len(ROIS)) for s in subjects}
     empty = [s for s in subjects if not bold[s].any()]
@@ -163,7 +171,8 @@ def _read(folder, data, radius, subjects):
         raise ValueError(f"no subject of {data} has a signal: {', '.join(empty)} are zero everywhere")
     transcript = _transcript(folder / TEXTGRID, notes)
     is_simulated = simulated.is_simulated(folder, "alice_data_shared/README.txt")
-    onsets, offsets = transcript.onsets - STORY_START, transcript.offsets - STORY_START
+    onsets = transcript.onsets - STORY_START
+    offsets = transcript.offsets - STORY_START
     covered = (np.arange(N_TRS) + 0.5) * TR <= transcript.end - STORY_START
     if not covered.all():
         notes.append(f"{(~covered).sum()} of {N_TRS} TRs at the end have no transcript and are not modelled")
@@ -187,7 +196,7 @@ def _read(folder, data, radius, subjects):
     )
 
 
-def _transcript(path, notes):
+def _transcript(path: Path, notes: list[str]) -> Transcript:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected the word time line of the Alice data")
     known_cut = _sha256(path) == CUT_TEXTGRID
@@ -203,7 +212,7 @@ def _transcript(path, notes):
     return transcript
 
 
-def _table(path, n_columns, n_rows=N_TRS):
+def _table(path: Path, n_columns: int, n_rows: int = N_TRS) -> NDArray:
     """Read a text table of numbers and check its shape."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected {n_rows} rows of {n_columns} numbers")
@@ -223,14 +232,14 @@ def _table(path, n_columns, n_rows=N_TRS):
     return table
 
 
-def _motion(data, subject):
+def _motion(data: Path, subject: str) -> NDArray:
     paths = sorted(data.glob(f"{subject}-rp_*.txt"))
     if len(paths) != 1:
         raise FileNotFoundError(f"{data} has {len(paths)} files {subject}-rp_*.txt, expected one with the motion")
     return _table(paths[0], 6, N_TRS + N_DISCARDED)[N_DISCARDED:]
 
 
-def _shared(data, subjects, name):
+def _shared(data: Path, subjects: Sequence[str], name: str) -> NDArray:
     """Mean over subjects of a stimulus regressor; it differs between their files by a scale only."""
     columns = np.stack([_table(data / f"{s}-{name}.txt", 1)[:, 0] for s in subjects])
     columns -= columns.mean(axis=1, keepdims=True)

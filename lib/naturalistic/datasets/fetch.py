@@ -74,13 +74,13 @@ def fetch(
     folder = Path(folder).expanduser()
     check_folder(folder)
     if dry_run:
-        needed = f"disk needed: {format_bytes(space_needed(plan, folder))}, free: {format_bytes(free_bytes(folder))}"
+        needed = f"disk needed: {format_bytes(_space_needed(plan, folder))}, free: {format_bytes(free_bytes(folder))}"
         print(f"{name} from {base_url or plan.base_url} to {folder}\n\n{describe(plan, folder)}\n")
         print(f"{needed}; nothing was fetched (dry run)")
         return folder
     if plan.is_finished(folder):
         return folder
-    check_room(folder, space_needed(plan, folder))
+    check_room(folder, _space_needed(plan, folder))
     with folder_lock(folder):
         try:
             download_files(
@@ -114,7 +114,7 @@ def plan_of(name: str, **selection: Any) -> DownloadPlan:
     return DATA_SETS[name](**selection)
 
 
-def space_needed(plan: DownloadPlan, folder: Path) -> int:
+def _space_needed(plan: DownloadPlan, folder: Path) -> int:
     """Return the bytes of disk that a plan still takes: of what is not there yet, and to finish."""
     if plan.is_finished(folder):
         return 0

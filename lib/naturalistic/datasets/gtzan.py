@@ -24,14 +24,14 @@ from naturalistic.datasets.events import CLIP, GENRES, Clip
 from naturalistic.datasets.presentation import as_played
 
 SAMPLE_RATE = 22050  # Hz, as published
-SUFFIXES = (".wav", ".au", ".flac")
-AGAIN = "(naturalistic fetch gtzan --to DIR)"
-DAMAGED_COPIES = {"jazz.00054": f"the copy on Kaggle is damaged, the archive's is whole {AGAIN}"}
-ADDRESS = "https://huggingface.co/datasets/marsyas/gtzan/resolve/main/data"
+_SUFFIXES = (".wav", ".au", ".flac")
+_AGAIN = "(naturalistic fetch gtzan --to DIR)"
+_DAMAGED_COPIES = {"jazz.00054": f"the copy on Kaggle is damaged, the archive's is whole {_AGAIN}"}
+_ADDRESS = "https://huggingface.co/datasets/marsyas/gtzan/resolve/main/data"
 ARCHIVE = RemoteFile("genres.tar.gz", None, 1_226_192_050, "archive")  # no hash was published with it
-UNPACKED_BYTES = 1000 * 30 * 22050 * 2  # 1000 tracks of 30 s, 22,050 Hz, 16 bit, mono
+_UNPACKED_BYTES = 1000 * 30 * 22050 * 2  # 1000 tracks of 30 s, 22,050 Hz, 16 bit, mono
 TRACKS = tuple(f"{genre}/{genre}.{k:05d}.wav" for genre in GENRES for k in range(100))
-HALF = ".genres-unpacking"
+_HALF = ".genres-unpacking"
 
 
 def locate(folder: Path | str, audio: Path | str | None = None) -> Path | None:
@@ -66,9 +66,9 @@ def locate(folder: Path | str, audio: Path | str | None = None) -> Path | None:
 
 
 def track_path(audio: Path | str, clip: Clip) -> Path:
-    """Return the file of a clip's track; the first of `SUFFIXES` that is there, or the ``.wav`` that is not."""
+    """Return the file of a clip's track; the first of `_SUFFIXES` that is there, or the ``.wav`` that is not."""
     stem = Path(audio) / clip.genre / clip.track_name
-    paths = [stem.with_name(stem.name + suffix) for suffix in SUFFIXES]
+    paths = [stem.with_name(stem.name + suffix) for suffix in _SUFFIXES]
     return next((path for path in paths if path.is_file()), paths[0])
 
 
@@ -93,9 +93,7 @@ def check_tracks(audio: Path | None, clips: Iterable[Clip]) -> None:
         raise FileNotFoundError(f"{audio} lacks {len(missing)} tracks that were played: {', '.join(missing)}")
 
 
-def load_clip(
-    audio: Path | None, clip: Clip, sample_rate: int = SAMPLE_RATE, *, convert: bool = False
-) -> NDArray:
+def load_clip(audio: Path | None, clip: Clip, sample_rate: int = SAMPLE_RATE, *, convert: bool = False) -> NDArray:
     """Return a clip as the experiment played it: cut, faded in and out over 2 s, brought to one loudness.
 
     Parameters
@@ -136,7 +134,9 @@ def _read(path: Path, clip: Clip, convert: bool) -> tuple[NDArray, int]:
     """Return the clip's samples (mono) and their rate."""
     try:
         with soundfile.SoundFile(path) as file:
-            rate, n_channels, n_samples = file.samplerate, file.channels, file.frames
+            rate = file.samplerate
+            n_channels = file.channels
+            n_samples = file.frames
             if (rate, n_channels) != (SAMPLE_RATE, 1) and not convert:
                 raise ValueError(
                     f"{path} has {n_channels} channel(s) at {rate} Hz, expected 1 at {SAMPLE_RATE} as published; "
@@ -153,14 +153,14 @@ def _read(path: Path, clip: Clip, convert: bool) -> tuple[NDArray, int]:
             waveform = file.read(stop - start, dtype="float32", always_2d=True, fill_value=0)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         reason = getattr(error, "error_string", str(error))
-        known = DAMAGED_COPIES.get(path.stem, f"it was cut short or is no sound; fetch it again {AGAIN}")
+        known = _DAMAGED_COPIES.get(path.stem, f"it was cut short or is no sound; fetch it again {_AGAIN}")
         raise ValueError(f"{path} cannot be read as sound ({reason}): {known}") from error
     return waveform.mean(axis=1), rate
 
 
 def download_plan(name: str = "gtzan", *, keep: bool = False) -> DownloadPlan:
     """Return the `DownloadPlan` of GTZAN; with ``keep`` its archive is not deleted after unpacking."""
-    return DownloadPlan(name, ADDRESS, (ARCHIVE,), UNPACKED_BYTES, is_unpacked, functools.partial(unpack, keep=keep))
+    return DownloadPlan(name, _ADDRESS, (ARCHIVE,), _UNPACKED_BYTES, is_unpacked, functools.partial(unpack, keep=keep))
 
 
 def is_unpacked(folder: Path | str) -> bool:
@@ -203,7 +203,8 @@ def unpack(folder: Path | str, progress: bool = True, keep: bool = False) -> Non
         If the archive is damaged or is not GTZAN (it is deleted then), or the disk is full (it is kept).
     """
     folder = Path(folder)
-    archive, half = folder / ARCHIVE.path, folder / HALF
+    archive = folder / ARCHIVE.path
+    half = folder / _HALF
     shutil.rmtree(half, ignore_errors=True)  # of an unpacking that was killed
     half.mkdir()
     try:

@@ -13,7 +13,7 @@ from importlib.resources import files
 from naturalistic.cache import RequestError
 from naturalistic.datasets.download import DownloadPlan, RemoteFile
 
-BUCKET = "https://s3.amazonaws.com/openneuro.org"
+_BUCKET = "https://s3.amazonaws.com/openneuro.org"
 PARTS = {  # fetched unless others are asked for; what belongs to no part and no subject always comes along
     "ds003720": ("anat", "func"),
     "ds005531": ("annotation", "preprocessed_data", "pycortex_db"),
@@ -64,17 +64,22 @@ def download_plan(
     runs = _select("run", name, runs, {run_of(f.path) for f in published})
     parts = _select("part", name, PARTS[name] if parts is None else parts, {part_of(f.path) for f in published})
 
-    def wanted(path):
+    def wanted(path: str) -> bool:
         return subject_of(path) in subjects and run_of(path) in runs and part_of(path) in parts
 
     selected = tuple(replace(f, group=_group(f.path)) for f in published if wanted(f.path))
-    return DownloadPlan(name, f"{BUCKET}/{name}", selected)
+    return DownloadPlan(name, f"{_BUCKET}/{name}", selected)
 
 
 def subject_of(path: str) -> str | None:
     """Return the subject's label in a path, such as ``"001"`` or ``"S01"``, or None."""
     found = re.search(r"(?:^|[/_])sub-([A-Za-z0-9]+)", path)
     return found[1] if found else None
+
+
+def subjects_of(files: Iterable[RemoteFile]) -> list[str]:
+    """Return the labels of all subjects of whom there are files, sorted."""
+    return sorted({subject for file in files if (subject := subject_of(file.path)) is not None})
 
 
 def run_of(path: str) -> str | None:
@@ -97,19 +102,19 @@ def _select(
     same: Callable[[str, str], bool] = str.__eq__,
 ) -> set[str | None]:
     """Return the labels that were asked for, and None for the files that have no label."""
-    labels = sorted(label for label in there if label is not None)
+    known = sorted(label for label in there if label is not None)
     if asked is None:
-        return {None, *labels}
+        return {None, *known}
     if isinstance(asked, str):
         raise RequestError(f"{kind}s is {asked!r}, expected a list of one or more: {kind}s=[{asked!r}]")
     selected: set[str | None] = {None}
     for label in map(str, asked):
-        matching = [known for known in labels if same(label, known)]
+        matching = [each for each in known if same(label, each)]
         if not matching:
-            raise RequestError(f"{name} has no {kind} {label!r}; there are: {', '.join(labels)}")
+            raise RequestError(f"{name} has no {kind} {label!r}; there are: {', '.join(known)}")
         selected.update(matching)
     if selected == {None}:
-        raise RequestError(f"no {kind} of {name} is asked for; there are: {', '.join(labels)}")
+        raise RequestError(f"no {kind} of {name} is asked for; there are: {', '.join(known)}")
     return selected
 
 

@@ -1,21 +1,23 @@
 """Sound as the music experiment played it: faded in and out, every clip equally loud."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-FADE = 2.0  # s
+_FADE = 2.0  # s
 RMS = 0.1  # full scale 1; the paper does not state its level
 
 
-def fades(n_samples, sample_rate, duration=FADE):
+def _fades(n_samples: int, sample_rate: float, duration: float = _FADE) -> NDArray:
     """Return a gain (n_samples,), float32, that rises and falls along half a cosine over ``duration`` s at each end."""
     n = min(round(duration * sample_rate), n_samples // 2)
     rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / n)).astype(np.float32)
     gain = np.ones(n_samples, dtype=np.float32)
-    gain[:n], gain[n_samples - n :] = rise, rise[::-1]
+    gain[:n] = rise
+    gain[n_samples - n :] = rise[::-1]
     return gain
 
 
-def as_played(waveform, sample_rate):
+def as_played(waveform: NDArray, sample_rate: float) -> NDArray:
     """Fade a clip in and out and bring it to the root mean square `RMS`.
 
     Parameters
@@ -37,7 +39,7 @@ def as_played(waveform, sample_rate):
     waveform = np.asarray(waveform, dtype=np.float32)
     if not np.isfinite(waveform).all():
         raise ValueError("the sound has samples that are NaN or infinite")
-    waveform = waveform * fades(len(waveform), sample_rate)
+    waveform = waveform * _fades(len(waveform), sample_rate)
     power = np.mean(waveform**2, dtype=np.float64)
     if power == 0:
         raise ValueError("the sound is silent: there is no loudness to normalise")

@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from naturalistic import simulated
 from naturalistic.cache import whole_or_absent, write_text
 from naturalistic.intact import open_arrays, read_json
-from naturalistic.renamed import explain_old_attributes
 
 PACKAGES = ("naturalistic", "numpy", "scipy", "torch", "transformers")
 
@@ -267,6 +266,3 @@ def table(
     lines = [[corner, *columns], ["---"] * (len(columns) + 1)]
     lines += [[row, *(cell(row, column) for column in columns)] for row in values]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-__getattr__ = explain_old_attributes(__name__)

@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike
 
 from naturalistic.decoding.clips import clip_interval
 from naturalistic.decoding.nulls import DecodingScores, PermutationResult
-from naturalistic.renamed import explain_old_attributes
 from naturalistic.reporting import results
 
 
@@ -173,6 +172,3 @@ def chosen_layers(model: str, dataset: str) -> dict[str, int]:
             f"chapter 9 was run with {', '.join(by_model)}, expected {model}: run it with that, or give layers"
         )
     return {level: int(np.median(layers)) for level, layers in by_model[model].items()}
-
-
-__getattr__ = explain_old_attributes(__name__)
