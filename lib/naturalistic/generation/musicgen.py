@@ -16,7 +16,7 @@ from transformers import MusicgenForConditionalGeneration
 
 from naturalistic.features import audio, devices
 from naturalistic.features.audio import checkpoint
-from naturalistic.features.text.spans import check_texts
+from naturalistic.features.text.tokens import check_tokenizer
 from naturalistic.generation import sources
 from naturalistic.generation.generator import check_embeddings
 
@@ -83,7 +83,7 @@ def load(
     folder, name = sources.locate(source, revision, "musicgen"), str(name or source)
     sources.check_kind(folder, name, "musicgen", "model_type 'musicgen' (MusicgenForConditionalGeneration)")
     tokenizer = checkpoint.tokenizer_of(folder, name)
-    check_texts(tokenizer, [text for listed in words.values() for text in listed])
+    check_tokenizer(tokenizer, [text for listed in words.values() for text in listed])
     network = checkpoint.load_network(folder, MusicgenForConditionalGeneration, name, device)
     reader = audio.load(embedder, device) if not hasattr(embedder, "embed_text") else embedder
     kinds = {kind: reader.embed_text(list(listed)) for kind, listed in words.items()}

@@ -8,7 +8,8 @@ for annotators: each is read after what was said before it in the window.
 
 import numpy as np
 
-from naturalistic.features.text.text_vectors import check_layers, text_vectors
+from naturalistic.features.text.language_model import check_layers
+from naturalistic.features.text.text_encoder import text_vectors
 from naturalistic.runs import run_slices
 
 EMPTY = ".."
@@ -33,7 +34,7 @@ def level_features(
     Parameters
     ----------
     model : LanguageModel, StaticVectors or WordVectors
-        See `text_models.load`.
+        See `language_model.load_model`.
     annotations : Annotations, or list of n_seconds lists of str
         Text of each second, one for each annotator, empty where one wrote nothing.
     window : int
@@ -48,7 +49,7 @@ def level_features(
     dtype : {"float32", "float16"}
         Of the features.
     cache, keep, progress
-        See `text_vectors.text_vectors`.
+        See `text_encoder.text_vectors`.
 
     Returns
     -------
