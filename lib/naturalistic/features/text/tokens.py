@@ -4,6 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[Enc
     ]
 
 
-def _encoding(fast) -> Encoding:
+def _encoding(fast: Any) -> Encoding:
     """Return the `Encoding` of a text from that of the tokenizers library."""
     offsets = np.array(fast.offsets, np.int64).reshape(-1, 2)
     is_special = np.array(fast.special_tokens_mask, bool)
