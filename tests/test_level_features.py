@@ -14,7 +14,7 @@ import transformers
 from huggingface_hub.errors import GatedRepoError
 from naturalistic.cache import cache_dir
 from naturalistic.features import audiovisual, delays, pca
-from naturalistic.features.text import levels, passes, shards, text_models, text_vectors, word_vectors
+from naturalistic.features.text import forward, language_model, levels, shards, text_encoder, word_vectors
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 RUNS = np.repeat([0, 1], [7, 5])
@@ -76,7 +76,8 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def by_kind(folders):
-    return {"minilm": text_models.load(), **{kind: text_models.load(folder) for kind, folder in folders.items()}}
+    loaded = {kind: language_model.load_model(folder) for kind, folder in folders.items()}
+    return {"minilm": language_model.load_model(), **loaded}
 
 
 @pytest.fixture(params=["minilm", "bert", "gpt2", "opt", "llama"])
@@ -204,10 +205,10 @@ def test_no_run_and_no_later_second_moves_a_feature(by_kind):
 def test_order_and_batches_do_not_matter(by_kind, monkeypatch):
     texts = sorted({text for second in FILM for text in second if text.strip(".")})
     for model in by_kind.values():
-        whole = text_vectors.text_vectors(model, texts, cache=False, keep="float32").vectors
-        monkeypatch.setattr(text_vectors, "_BLOCK_TEXTS", 3)
-        monkeypatch.setattr(passes, "_BATCH_TOKENS", {"cpu": 70})
-        other = text_vectors.text_vectors(model, texts[::-1], cache=False, keep="float32").vectors[::-1]
+        whole = text_encoder.text_vectors(model, texts, cache=False, keep="float32").vectors
+        monkeypatch.setattr(text_encoder, "_BLOCK_TEXTS", 3)
+        monkeypatch.setattr(forward, "_BATCH_TOKENS", {"cpu": 70})
+        other = text_encoder.text_vectors(model, texts[::-1], cache=False, keep="float32").vectors[::-1]
         close(other, whole, 2e-6)
         monkeypatch.undo()
 
@@ -228,32 +229,32 @@ def test_a_long_text_loses_its_beginning_and_it_is_said(by_kind, kind):
 
 
 def test_bfloat16(folders):
-    model = text_models.load(folders["llama"], dtype="bfloat16")
-    exact = text_models.load(folders["llama"])
+    model = language_model.load_model(folders["llama"], dtype="bfloat16")
+    exact = language_model.load_model(folders["llama"])
     assert model.digest != exact.digest and model.network.dtype == torch.bfloat16
     found, expected = features(model, FILM), features(exact, FILM)
     assert 0 < np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
 
 
 def test_static_vectors_are_means_of_the_embedding_matrix(by_kind, folders, monkeypatch):
-    static = text_models.load("static:minilm")
+    static = language_model.load_model("static:minilm")
     table = by_kind["minilm"].network.get_input_embeddings().weight.detach().numpy()
     ids = by_kind["minilm"].tokenizer("the tall man", add_special_tokens=False)["input_ids"]
     found = features(static, [["the tall man"], ["man the tall"]], keep="float32")
     assert found.shape == (2, 1, 384)
     close(found[0, 0], table[ids].mean(0), 1e-6)
     close(found[1], found[0], 1e-6)  # no order, no position
-    monkeypatch.setattr(text_vectors, "_BLOCK_TEXTS", 4)
+    monkeypatch.setattr(text_encoder, "_BLOCK_TEXTS", 4)
     texts = sorted({text for second in FILM for text in second if text.strip(".")})
-    vectors = text_vectors.text_vectors(static, texts, cache=False).vectors
-    np.testing.assert_array_equal(vectors[::-1], text_vectors.text_vectors(static, texts[::-1]).vectors)
-    again = text_models.load(f"static:{folders['opt']}")
+    vectors = text_encoder.text_vectors(static, texts, cache=False).vectors
+    np.testing.assert_array_equal(vectors[::-1], text_encoder.text_vectors(static, texts[::-1]).vectors)
+    again = language_model.load_model(f"static:{folders['opt']}")
     assert features(again, FILM).shape == (12, 1, 32) and again.digest != by_kind["opt"].digest
 
 
 def test_japanese_becomes_tokens_of_its_own(model):
     texts = ["雨が屋根に降る", "犬が吠える"]
-    vectors = text_vectors.text_vectors(model, texts, keep="float32").vectors
+    vectors = text_encoder.text_vectors(model, texts, keep="float32").vectors
     close(vectors, np.stack([one_text(model, text) for text in texts]), 2e-6)
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
 
@@ -262,13 +263,13 @@ def test_japanese_becomes_tokens_of_its_own(model):
 
 
 def count_passes(monkeypatch):
-    calls, run = [], text_vectors._pass
+    calls, run = [], forward._run_batch
 
-    def counted(model, batch, layers, bar):
+    def counted(model, batch, layers):
         calls.append(len(batch))
-        return run(model, batch, layers, bar)
+        return run(model, batch, layers)
 
-    monkeypatch.setattr(text_vectors, "_pass", counted)
+    monkeypatch.setattr(forward, "_run_batch", counted)
     return calls
 
 
@@ -342,7 +343,7 @@ def test_no_changed_byte_changes_a_feature(by_kind):
 
 def test_an_interrupted_computation_keeps_whole_shards(by_kind, monkeypatch):
     expected = features(by_kind["gpt2"], FILM, cache=False)
-    monkeypatch.setattr(text_vectors, "_BLOCK_TEXTS", 4)
+    monkeypatch.setattr(text_encoder, "_BLOCK_TEXTS", 4)
     calls, write = [], shards.write
 
     def stop(*arguments):
@@ -409,7 +410,7 @@ def write_word2vec(path, vectors, line_breaks=True):
 
 @pytest.mark.parametrize("name, breaks", [("a.bin", True), ("a.bin", False), ("a.txt", True), ("a.vec", True)])
 def test_word2vec_files(tmp_path, name, breaks):
-    opened = text_models.load(write_word2vec(tmp_path / name, KNOWN, breaks))
+    opened = language_model.load_model(write_word2vec(tmp_path / name, KNOWN, breaks))
     assert len(opened) == 6 and opened.dim == 3 and opened.n_layers == 1
     for word, vector in KNOWN.items():
         assert opened.vector(word).tolist() == vector and opened.vector(word).dtype == np.float32
@@ -461,10 +462,10 @@ def test_bad_word2vec_files(tmp_path, name, content, message):
 
 def test_a_missing_or_damaged_word2vec_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no\.bin is missing: expected a word2vec file"):
-        text_models.load(tmp_path / "no.bin")
+        language_model.load_model(tmp_path / "no.bin")
     path = write_word2vec(tmp_path / "a.bin", {"rain": [1, np.nan, 3]})
     with pytest.raises(ValueError, match="the vector of 'rain' has 3 numbers, not all finite"):
-        features(text_models.load(path), [["rain"]])
+        features(language_model.load_model(path), [["rain"]])
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------
@@ -506,11 +507,11 @@ def test_bad_annotations(by_kind, texts, options, error, message):
 )
 def test_bad_texts(by_kind, texts, error, message):
     with pytest.raises(error, match=message):
-        text_vectors.text_vectors(by_kind["bert"], texts)
+        text_encoder.text_vectors(by_kind["bert"], texts)
 
 
 def test_states_that_float16_cannot_hold(by_kind, folders):
-    model = text_models.load(folders["gpt2"])
+    model = language_model.load_model(folders["gpt2"])
     with torch.no_grad():
         model.network.wte.weight[:] *= 1e7
     with pytest.raises(ValueError, match=r"states beyond the 65,504 of float16: pass keep='float32'"):
@@ -524,19 +525,19 @@ def test_states_that_float16_cannot_hold(by_kind, folders):
 
 def test_bad_models(folders, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="dtype is 'int4', expected one of 'float32', 'bfloat16', 'float16'"):
-        text_models.load(folders["bert"], dtype="int4")
+        language_model.load_model(folders["bert"], dtype="int4")
     with pytest.raises(ValueError, match="device is 'toaster'"):
-        text_models.load(folders["bert"], device="toaster")
+        language_model.load_model(folders["bert"], device="toaster")
     with pytest.raises(FileNotFoundError, match="not a folder"):
-        text_models.load(tmp_path / "no" / "such" / "folder")
+        language_model.load_model(tmp_path / "no" / "such" / "folder")
     monkeypatch.setitem(sys.modules, "accelerate", None)
     with pytest.raises(ImportError, match="device_map needs the package accelerate: pip install accelerate"):
-        text_models.load(folders["bert"], device_map="auto")
+        language_model.load_model(folders["bert"], device_map="auto")
 
 
 def test_a_device_map_where_accelerate_is_installed(folders):
     pytest.importorskip("accelerate")
-    spread, whole = (text_models.load(folders["opt"], device_map=chosen) for chosen in ("auto", None))
+    spread, whole = (language_model.load_model(folders["opt"], device_map=chosen) for chosen in ("auto", None))
     assert spread.network.hf_device_map and spread.digest == whole.digest
     np.testing.assert_array_equal(features(spread, FILM, cache=False), features(whole, FILM, cache=False))
 
@@ -551,12 +552,12 @@ def test_a_gated_model_names_its_licence_and_the_log_in(folders, monkeypatch, wh
         except GatedRepoError as error:
             raise OSError("You are trying to read what is not public") from error
 
-    part = {"config": "_find", "tokenizer": "transformers.AutoTokenizer.from_pretrained"}.get(where)
+    part = {"config": "_source_of", "tokenizer": "transformers.AutoTokenizer.from_pretrained"}.get(where)
     part = part or "transformers.AutoModel.from_pretrained"
     monkeypatch.setattr(f"naturalistic.features.text.language_model.{part}", refuse)
-    message = rf"gated model: accept its licence at https://huggingface\.co/{name}.*hf auth login"
+    message = rf"gated model: accept its license at https://huggingface\.co/{name}.*hf auth login"
     with pytest.raises(PermissionError, match=message):
-        text_models.load(name)
+        language_model.load_model(name)
 
 
 # -- components --------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from naturalistic import encoding
 from naturalistic.datasets import narrative_movie
 from naturalistic.datasets.viewings import viewings
 from naturalistic.encoding import Split
-from naturalistic.features.text import levels, text_models
+from naturalistic.features.text import language_model, levels
 from naturalistic.models import ridge
 
 ALPHAS = np.logspace(0, 6, 13)
@@ -38,7 +38,7 @@ def simulated():
     movie = narrative_movie.load()
     bold = encoding.MultiSubjectBold({s: movie.bold(s) for s in movie.subjects})
     model = ridge.RidgeCV(ALPHAS, cv=movie.folds(), progress=False)
-    network = text_models.load()
+    network = language_model.load_model()
     how = {"test": movie.is_test(), "runs": movie.run_of_tr(), "tr": movie.tr, "repeats": viewings(movie)}
     how |= {"delays": [(4, 5, 6)], "n_permutations": 1000}
     x, seconds = timed(lambda: {k: levels.level_features(network, movie.annotations(k)) for k in movie.levels})

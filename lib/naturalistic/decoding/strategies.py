@@ -216,7 +216,7 @@ def _fit_parcels(
     for k, voxels in enumerate(columns):
         if not varies[voxels].any():
             raise ValueError(f"parcel {k} has no voxel that varies ({len(voxels)} are constant): mark them with -1")
-    models = fit_many(model, [bold[:, voxels] for voxels in columns], targets, clips)
+    models = list(fit_many(model, [bold[:, voxels] for voxels in columns], targets, clips))
     return columns, models, _scores(models)
 
 

@@ -12,7 +12,7 @@ from naturalistic.cache import cache_dir
 from naturalistic.datasets import presentation
 from naturalistic.datasets.presentation import as_played
 from naturalistic.features.probes import SPOKEN
-from naturalistic.features.text.sentences import sentence_vectors
+from naturalistic.features.text.text_encoder import sentence_vectors
 from naturalistic.intact import open_array
 from tqdm import tqdm
 

@@ -15,7 +15,7 @@ from transformers import ClapFeatureExtractor, ClapModel
 from naturalistic.features import devices
 from naturalistic.features.audio import checkpoint
 from naturalistic.features.audio.embedder import Embedder
-from naturalistic.features.text.spans import check_texts
+from naturalistic.features.text.tokens import check_tokenizer
 
 HUB = "laion/larger_clap_music"
 
@@ -100,7 +100,7 @@ def _read(
     tokenizer: Any, network: Any, device: str, number_format: str, normalize: bool, sentences: list[str]
 ) -> torch.Tensor:
     """Return the vectors of sentences."""
-    check_texts(tokenizer, sentences)
+    check_tokenizer(tokenizer, sentences)
     config = network.config.text_config
     limit = config.max_position_embeddings - config.pad_token_id - 1  # RoBERTa counts positions from there
     n_long = sum(len(ids) > limit for ids in tokenizer(sentences, verbose=False)["input_ids"])

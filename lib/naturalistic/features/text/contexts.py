@@ -1,21 +1,32 @@
-"""Which words before a word a model may read: windows in seconds or words, and chunks that hold many windows."""
+"""Context of each word: windows in seconds or words, and chunks of text that hold many windows."""
+
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from naturalistic.datasets.words import is_named_mark
 from naturalistic.runs import run_slices
 
 _ROUNDING = 1e-9  # s; onsets such as 0.3 are not exact, and a word that lies just on the edge belongs to the window
 
 
-def context_starts(onsets, window, unit="words", mode="sliding", runs=None):
-    """Return where the context of each word begins.
+def context_starts(
+    onsets: ArrayLike,
+    window: float | None,
+    unit: Literal["words", "seconds"] = "words",
+    mode: Literal["sliding", "growing"] = "sliding",
+    runs: ArrayLike | None = None,
+) -> NDArray[np.int64]:
+    """Return the first word of the context of each word.
 
     The context of word ``i`` is ``words[starts[i]:i + 1]``: it ends with the word and never leaves its run.
 
     Parameters
     ----------
     onsets : array-like (n_words,)
-        When each word begins, in s, in order inside a run.
+        Onset of each word in s, in order inside a run.
     window : float or None
         Length of the longest context. In words, the word itself included (1: the word alone); in seconds, from
         the onset of the first word to that of the last. None: everything since the run began.
@@ -55,7 +66,7 @@ def context_starts(onsets, window, unit="words", mode="sliding", runs=None):
     return starts
 
 
-def _check_window(window, unit, mode):
+def _check_window(window: float | None, unit: str, mode: str) -> None:
     if unit not in ("words", "seconds"):
         raise ValueError(f"unit is {unit!r}, expected 'words' or 'seconds'")
     if mode not in ("sliding", "growing"):
@@ -68,15 +79,17 @@ def _check_window(window, unit, mode):
         raise ValueError(f"window is {window!r}, expected a whole number of words: or pass unit='seconds'")
 
 
-def _starts_of_run(clock, window, unit, mode):
-    """Starts inside one run, whose words come at ``clock`` (s, or the number of the word)."""
+def _starts_of_run(clock: NDArray, window: float | None, unit: str, mode: str) -> NDArray[np.int64]:
+    """Return starts inside one run, whose words come at ``clock`` (s, or the number of the word)."""
     if window is None:
         return np.zeros(len(clock), np.int64)
-    longest, kept = (window - 1, window // 2) if unit == "words" else (window, window / 2)
+    in_words = unit == "words"
+    longest = window - 1 if in_words else window
+    half = window // 2 if in_words else window / 2
     sliding = np.searchsorted(clock, clock - longest - _ROUNDING, side="left")
     if mode == "sliding":
         return sliding
-    restarts = np.searchsorted(clock, clock - kept - _ROUNDING, side="left")
+    restarts = np.searchsorted(clock, clock - half - _ROUNDING, side="left")
     starts = np.zeros(len(clock), np.int64)
     for i in range(1, len(clock)):
         too_long = sliding[i] > starts[i - 1]
@@ -84,8 +97,36 @@ def _starts_of_run(clock, window, unit, mode):
     return starts
 
 
-def check_starts(starts, n_words):
-    """Return ``starts`` as an int array (n_words,), each within its own run of words, or say what is wrong.
+def check_words(words: Sequence[str]) -> list[str]:
+    """Return ``words`` as a list of str without blanks around them, or raise an error that names the wrong one.
+
+    Raises
+    ------
+    TypeError
+        If ``words`` is one string, or a word is no str.
+    ValueError
+        If there are no words, or a word is empty or an aligner's mark in brackets, such as ``<unk>`` or ``{LG}``.
+    """
+    if isinstance(words, str):
+        raise TypeError("words is one str, expected a list with one str a word: text.split() makes one")
+    words = list(words)
+    if not words:
+        raise ValueError("words is empty, expected one str or more")
+    for i, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(f"words[{i}] is {word!r}, expected str: drop the missing words before")
+        if not word.strip():
+            raise ValueError(f"words[{i}] is {word!r}, an empty word: drop it, with its onset")
+        if is_named_mark(word):
+            raise ValueError(
+                f"words[{i}] is {word!r}, a mark of an aligner and no word: drop it, with its onset (datasets.words."
+                "read_textgrid does, is_mark finds all)"
+            )
+    return [str(word).strip() for word in words]
+
+
+def check_starts(starts: ArrayLike, n_words: int) -> NDArray[np.int64]:
+    """Return ``starts`` as an int array (n_words,), or raise an error if one lies outside the words up to its own.
 
     Raises
     ------
@@ -105,8 +146,8 @@ def check_starts(starts, n_words):
     return starts.astype(np.int64)
 
 
-def cut_starts(starts, n_tokens, limit):
-    """Move starts on, so that no context has more than ``limit`` tokens (always at least the word itself).
+def cut_starts(starts: NDArray[np.int64], n_tokens: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
+    """Move starts on, so that no context has more than ``limit`` tokens (but always the word itself).
 
     Parameters
     ----------
@@ -124,11 +165,13 @@ def cut_starts(starts, n_tokens, limit):
     return np.maximum(starts, np.minimum(earliest, np.arange(len(starts))))
 
 
-def plan_chunks(starts, n_tokens, limit, n_read):
-    """Divide the words into stretches, each read out of one long chunk that holds the contexts of all its words.
+def plan_chunks(
+    starts: NDArray[np.int64], n_tokens: NDArray[np.int64], limit: int, n_read: int
+) -> list[tuple[int, int, int]]:
+    """Divide words into stretches, each read out of one chunk that holds all their contexts.
 
-    What a chunk holds depends on nothing later than its last word, so nothing leaks back through the plan. No
-    chunk crosses a place that no context crosses (the beginning of a run).
+    The content of a chunk depends on nothing later than its last word, so nothing leaks back through the plan. No
+    chunk crosses a boundary that no context crosses (the beginning of a run).
 
     Parameters
     ----------
@@ -145,16 +188,19 @@ def plan_chunks(starts, n_tokens, limit, n_read):
         The chunk is ``words[first:end]``, and ``words[begin:end]`` are read out of it.
     """
     n_words = len(starts)
-    closed = np.minimum.accumulate(starts[::-1])[::-1] >= np.arange(n_words)  # no later context reaches behind
+    is_boundary = np.minimum.accumulate(starts[::-1])[::-1] >= np.arange(n_words)  # no later context reaches behind
     total = np.concatenate([[0], np.cumsum(n_tokens)])
-    chunks, begin = [], 0
+    chunks = []
+    begin = 0
     while begin < n_words:
-        first, end = int(starts[begin]), begin + 1
-        while end < n_words and end - begin < n_read and not closed[end]:
+        first = int(starts[begin])
+        end = begin + 1
+        while end < n_words and end - begin < n_read and not is_boundary[end]:
             earlier = min(first, int(starts[end]))
             if total[end + 1] - total[earlier] > limit:
                 break
-            first, end = earlier, end + 1
+            first = earlier
+            end += 1
         chunks.append((first, begin, end))
         begin = end
     return chunks

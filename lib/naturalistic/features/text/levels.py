@@ -1,39 +1,50 @@
-"""Language features of an annotated film: what was written about each second, as a model reads it.
+"""Language features of an annotated film: vectors of the text that annotators wrote about each second.
 
-The text of a second is what each annotator wrote in the last ``window`` seconds; its features are the mean over the
+The text of a second is that of each annotator in the last ``window`` seconds; its features are the mean over the
 tokens of an annotator's text, then over annotators (Nakagi et al. 2024, EMNLP: 1 s, and longer windows as a control).
 An annotator who wrote nothing counts as ``..``; a second about which nobody did is zero. Of speech, utterances stand in
 for annotators: each is read after what was said before it in the window.
 """
 
-import numpy as np
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
-from naturalistic.features.text.text_vectors import check_layers, text_vectors
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from naturalistic.features.text.language_model import LanguageModel, StaticVectors, check_layers
+from naturalistic.features.text.text_encoder import TextVectors, text_vectors
+from naturalistic.features.text.word_vectors import WordVectors
 from naturalistic.runs import run_slices
 
-EMPTY = ".."
+if TYPE_CHECKING:
+    from naturalistic.datasets.annotations import Annotations
+
+_EMPTY = ".."  # text of an annotator who wrote nothing
 _BLOCK = 512  # s averaged at once
+
+Texts = Sequence[Sequence[str]]
 
 
 def level_features(
-    model,
-    annotations,
-    window=1,
+    model: LanguageModel | StaticVectors | WordVectors,
+    annotations: "Annotations | Texts",
+    window: int = 1,
     *,
-    runs=None,
-    layers=None,
-    utterances=None,
-    dtype="float32",
-    cache=True,
-    keep="float16",
-    progress=True,
-):
+    runs: ArrayLike | None = None,
+    layers: Sequence[int] | None = None,
+    utterances: bool | None = None,
+    dtype: Literal["float32", "float16"] = "float32",
+    cache: bool = True,
+    keep: Literal["float16", "float32"] = "float16",
+    progress: bool = True,
+) -> NDArray:
     """Return the features of each second on every layer of a model.
 
     Parameters
     ----------
     model : LanguageModel, StaticVectors or WordVectors
-        See `text_models.load`.
+        See `language_model.load_model`.
     annotations : Annotations, or list of n_seconds lists of str
         Text of each second, one for each annotator, empty where one wrote nothing.
     window : int
@@ -46,9 +57,9 @@ def level_features(
         Whether the texts of a second are utterances, however many, and not those of annotators; by default if
         ``annotations`` have speakers.
     dtype : {"float32", "float16"}
-        Of the features.
+        Number format of the features.
     cache, keep, progress
-        See `text_vectors.text_vectors`.
+        See `text_encoder.text_vectors`.
 
     Returns
     -------
@@ -72,13 +83,15 @@ def level_features(
     if utterances is None:
         utterances = getattr(annotations, "speakers", None) is not None
     by_second = window_texts(texts, window, runs, utterances)
-    unique, index = _indexed(by_second)
-    found = text_vectors(model, unique, layers, cache=cache, keep=keep, progress=progress)
-    return _averaged(found, index, dtype)
+    different, index = _indexed(by_second)
+    vectors = text_vectors(model, different, layers, cache=cache, keep=keep, progress=progress)
+    return _averaged(vectors, index, dtype)
 
 
-def window_texts(texts, window=1, runs=None, utterances=False):
-    """Return what the annotators wrote in the last seconds of each second.
+def window_texts(
+    texts: Texts, window: int = 1, runs: ArrayLike | None = None, utterances: bool = False
+) -> list[list[str]]:
+    """Return the text of each annotator in the seconds up to each second.
 
     What stands there in several seconds running (a shot's description, a sentence while it is said) is taken once.
 
@@ -114,30 +127,31 @@ def window_texts(texts, window=1, runs=None, utterances=False):
     return by_second
 
 
-def _written(seconds):
+def _written(seconds: Texts) -> list[str]:
     """Return the text of each annotator over some seconds."""
     texts = [_joined([[text] if text else [] for text in column]) for column in zip(*seconds)]
-    return [text or EMPTY for text in texts] if any(texts) else []
+    return [text or _EMPTY for text in texts] if any(texts) else []
 
 
-def _said(seconds):
-    """Return each utterance of the last of some seconds, after what was said before."""
+def _said(seconds: Texts) -> list[str]:
+    """Return each utterance of the last of some seconds, after those before it."""
     *before, now = seconds
     spoken = [text for text in now if text]
     texts = [_joined([*before, [text]]) for text in spoken] or [_joined(before)]
     return [text for text in texts if text]
 
 
-def _joined(seconds):
-    """Join parts (n_seconds lists of str) into one text; a part that stood there a second before is the same."""
-    said, before = [], []
+def _joined(seconds: Texts) -> str:
+    """Return parts (n_seconds lists of str) as one text; a part that stood there a second before is the same."""
+    parts: list[str] = []
+    before: Sequence[str] = []
     for now in seconds:
-        said += [part for part in now if part and part not in before]
+        parts += [part for part in now if part and part not in before]
         before = now
-    return " ".join(said)
+    return " ".join(parts)
 
 
-def _cleaned(texts):
+def _cleaned(texts: Texts) -> list[list[str]]:
     """Return texts without blanks around them, empty where there are only dots."""
     if isinstance(texts, str) or any(isinstance(second, str) or second is None for second in texts):
         raise TypeError("texts is not in the form expected, a list over seconds of lists of str, one an annotator")
@@ -151,36 +165,36 @@ def _cleaned(texts):
     return cleaned
 
 
-def _by_annotator(cleaned):
-    """Return texts of as many annotators in all seconds; seconds about which nobody wrote may have had any number."""
+def _by_annotator(cleaned: list[list[str]]) -> list[list[str]]:
+    """Return texts of as many annotators in all seconds; those without any text may have had any number."""
     first = next(k for k, second in enumerate(cleaned) if any(second))
-    n = len(cleaned[first])
+    n_annotators = len(cleaned[first])
     for k, second in enumerate(cleaned):
-        if any(second) and len(second) != n:
+        if any(second) and len(second) != n_annotators:
             raise ValueError(
-                f"texts[{k}] has {len(second)} annotators and texts[{first}] has {n}: expected the same in all "
-                "seconds, empty text for one who wrote nothing; utterances=True if these are no annotators"
+                f"texts[{k}] has {len(second)} annotators and texts[{first}] has {n_annotators}: expected the same in "
+                "all seconds, empty text for one who wrote nothing; utterances=True if these are no annotators"
             )
-    return [second if any(second) else [""] * n for second in cleaned]
+    return [second if any(second) else [""] * n_annotators for second in cleaned]
 
 
-def _indexed(by_second):
-    """Return the different texts, and where the text of each second and annotator is among them; -1 for none."""
-    places = {}
+def _indexed(by_second: Texts) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the different texts, and the index of each second and annotator among them; -1 for none."""
+    index_of: dict[str, int] = {}
     for second in by_second:
         for text in second:
-            places.setdefault(text, len(places))
+            index_of.setdefault(text, len(index_of))
     index = np.full((len(by_second), max(map(len, by_second))), -1)
     for line, second in zip(index, by_second):
-        line[: len(second)] = [places[text] for text in second]
-    return list(places), index
+        line[: len(second)] = [index_of[text] for text in second]
+    return list(index_of), index
 
 
-def _averaged(found, index, dtype):
+def _averaged(texts: TextVectors, index: NDArray[np.int64], dtype: str) -> NDArray:
     """Return the mean over annotators (n_seconds, n_layers, dim); texts without a vector are left out of it."""
-    vectors = found.vectors
+    vectors = texts.vectors
     features = np.zeros((len(index), *vectors.shape[1:]), dtype)
-    has_vector = np.append(found.n_tokens > 0, False)[index]
+    has_vector = np.append(texts.n_tokens > 0, False)[index]
     n_written = has_vector.sum(axis=1)
     for k in range(0, len(index), _BLOCK):
         block = slice(k, k + _BLOCK)

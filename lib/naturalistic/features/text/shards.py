@@ -1,17 +1,21 @@
-"""Vectors of many texts on disk, found by text and layer: some files a model, not one a text.
+"""Stored vectors of many texts, found by text and layer: a few files a model, not one a text.
 
-A file (a shard) holds what one block of a computation gave, layer after layer, and never changes once it is there, so
-that any number of processes may read and write: each adds files of its own, and a text that two of them computed is
+A file (a shard) holds the vectors of one block of a computation, layer after layer, and never changes once it is there,
+so that any number of processes may read and write: each adds files of its own, and a text that two of them computed is
 there twice, which harms nobody. Opening a shard reads its keys alone, the vectors are memory-mapped. The keys have a
-checksum, and so has each vector: what is damaged is not found, and computed anew.
+checksum, and so has each vector: a damaged one is not found, and computed again.
 """
 
 import hashlib
 import struct
 import uuid
 import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.cache import cache_dir, whole_or_absent
 
@@ -23,67 +27,90 @@ _FLOATS = {2: np.dtype("<f2"), 4: np.dtype("<f4")}
 _SUFFIX = ".shard"
 
 
-def text_key(text):
-    """Return the key (bytes) of a text."""
+@dataclass(frozen=True)
+class _Shard:
+    """Contents of a shard: ``heads`` (n_texts,), ``checksums`` (n_layers, n_texts), mapped ``vectors``."""
+
+    layers: NDArray[np.uint32]
+    heads: NDArray
+    checksums: NDArray[np.uint32]
+    vectors: NDArray
+
+
+def text_key(text: str) -> bytes:
+    """Return the key of a text."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_KEY).digest()
 
 
-def read(folder, keys, layers, vectors):
-    """Fill in the vectors that are kept.
+def read(
+    folder: str, keys: Sequence[bytes], layers: Sequence[int], vectors: NDArray
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Fill in the vectors that are stored.
 
     Parameters
     ----------
     folder : str
-        Of a model, inside the cache.
+        Folder of a model, inside the cache.
     keys : list of bytes, n_texts
         Different ones, see `text_key`.
     layers : list of int, n_layers
     vectors : array (n_texts, n_layers, dim)
-        Filled in where ``found``. Only shards of its dtype and dim are read.
+        Filled in where they are found. Only shards of its dtype and dim are read.
 
     Returns
     -------
-    found : bool array (n_texts,)
-        Texts of which all layers were there.
+    is_found : bool array (n_texts,)
+        Texts of which all layers are stored.
     counts : int array (n_texts, 2)
-        Tokens that were read and that were lost, as `write` was told.
+        Tokens that were read and that were lost, as given to `write`.
     """
-    found = np.zeros(vectors.shape[:2], bool)
+    is_found = np.zeros(vectors.shape[:2], bool)
     counts = np.zeros((len(keys), 2), np.int64)
-    wanted = {key: i for i, key in enumerate(keys)}
+    index_of = {key: i for i, key in enumerate(keys)}
     for path in sorted((cache_dir() / folder).glob(f"*{_SUFFIX}")):
-        if found.all():
+        if is_found.all():
             break
-        opened = _open(path, vectors.dtype, vectors.shape[2])
-        if opened is not None:
-            _take(*opened, wanted, layers, vectors, found, counts)
-    return found.all(axis=1), counts
+        shard = _open(path, vectors.dtype, vectors.shape[2])
+        if shard is not None:
+            _copy_missing(shard, index_of, layers, vectors, is_found, counts)
+    return is_found.all(axis=1), counts
 
 
-def _take(kept_layers, heads, sums, kept, wanted, layers, vectors, found, counts):
-    """Copy what a shard has and is not yet found."""
-    raw = heads["key"].tobytes()
-    pairs = [(r, wanted.get(raw[_KEY * r : _KEY * (r + 1)])) for r in range(len(heads))]
-    rows, places = np.array([pair for pair in pairs if pair[1] is not None], np.int64).reshape(-1, 2).T
+def _copy_missing(
+    shard: _Shard,
+    index_of: dict[bytes, int],
+    layers: Sequence[int],
+    vectors: NDArray,
+    is_found: NDArray[np.bool_],
+    counts: NDArray[np.int64],
+) -> None:
+    """Copy the vectors that a shard has and that are not yet found."""
+    raw = shard.heads["key"].tobytes()
+    shard_keys = [raw[_KEY * k : _KEY * (k + 1)] for k in range(len(shard.heads))]
+    pairs = [(k, index_of[key]) for k, key in enumerate(shard_keys) if key in index_of]
+    in_shard, in_vectors = np.array(pairs, np.int64).reshape(-1, 2).T
     for a, layer in enumerate(layers):
-        for s in np.flatnonzero(kept_layers == layer):
-            new = ~found[places, a]
-            some, to = rows[new], places[new]
-            block = kept[s][some]
-            whole = _checksums(block) == sums[s][some]
-            to = to[whole]
-            vectors[to, a], found[to, a] = block[whole], True
-            counts[to] = np.stack([heads["n_tokens"][some][whole], heads["n_lost"][some][whole]], axis=1)
+        for s in np.flatnonzero(shard.layers == layer):
+            is_missing = ~is_found[in_vectors, a]
+            source = in_shard[is_missing]
+            target = in_vectors[is_missing]
+            block = shard.vectors[s][source]
+            is_whole = _checksums(block) == shard.checksums[s][source]
+            source = source[is_whole]
+            target = target[is_whole]
+            vectors[target, a] = block[is_whole]
+            is_found[target, a] = True
+            counts[target] = np.stack([shard.heads["n_tokens"][source], shard.heads["n_lost"][source]], axis=1)
 
 
-def _open(path, dtype, dim):
-    """Return layers, heads, checksums and mapped vectors of a shard; None if it is damaged or of another kind."""
+def _open(path: Path, dtype: np.dtype, dim: int) -> _Shard | None:
+    """Return a shard; None if it is damaged, or of another number format or size."""
     try:
         with open(path, "rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
                 return None
-            n_texts, n_layers, kept_dim, n_bytes, checksum = _SIZES.unpack(file.read(_SIZES.size))
-            if kept_dim != dim or _FLOATS.get(n_bytes) != dtype:
+            n_texts, n_layers, shard_dim, n_bytes, checksum = _SIZES.unpack(file.read(_SIZES.size))
+            if shard_dim != dim or _FLOATS.get(n_bytes) != dtype:
                 return None
             n_before = n_layers * 4 + n_texts * _HEAD.itemsize + n_layers * n_texts * 4
             start = len(_MAGIC) + _SIZES.size + n_before
@@ -96,13 +123,13 @@ def _open(path, dtype, dim):
         heads = np.frombuffer(head, _HEAD, n_texts, layers.nbytes)
         sums = np.frombuffer(head, "<u4", n_layers * n_texts, layers.nbytes + heads.nbytes)
         vectors = np.memmap(path, dtype, "r", start, (n_layers, n_texts, dim))
-        return layers, heads, sums.reshape(n_layers, n_texts), vectors
+        return _Shard(layers, heads, sums.reshape(n_layers, n_texts), vectors)
     except (OSError, ValueError, struct.error):
         return None
 
 
-def write(folder, keys, layers, counts, vectors):
-    """Keep vectors: a reader sees all of the shard or nothing.
+def write(folder: str, keys: Sequence[bytes], layers: Sequence[int], counts: ArrayLike, vectors: NDArray) -> None:
+    """Store vectors: a reader sees all of the shard or nothing.
 
     Parameters
     ----------
@@ -125,6 +152,6 @@ def write(folder, keys, layers, counts, vectors):
         file.write(np.ascontiguousarray(vectors, _FLOATS[vectors.dtype.itemsize]))
 
 
-def _checksums(vectors):
+def _checksums(vectors: NDArray) -> NDArray[np.uint32]:
     """Return the CRC-32 of each vector, uint32 (n_texts,)."""
     return np.array([zlib.crc32(vector) for vector in np.ascontiguousarray(vectors)], np.uint32)

@@ -1,34 +1,77 @@
-"""A story that was heard word by word, as features on the TRs of those who heard it."""
+"""NDArray[np.float32] of a story, word by word, on the TRs of the subjects who listened to it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from naturalistic.features import text, timing
+from naturalistic.features import timing
+from naturalistic.features.text.contexts import context_starts
+from naturalistic.features.text.language_model import LanguageModel
+from naturalistic.features.text.word_encoder import contextual, static
+
+if TYPE_CHECKING:
+    from naturalistic.datasets.alice import Story
 
 
-def story_features(story, model, n_words=32):
-    """Return what every layer of a language model makes of each word and those before it, on the grid of TRs.
+def contextual_features(
+    story: "Story", model: LanguageModel, n_words: int | None = 32, layers: Sequence[int] | None = None
+) -> NDArray[np.float32]:
+    """Return every layer of a language model for each word with those before it, on the TRs of a story.
 
     Parameters
     ----------
     story : Story
         From `datasets.alice.load`.
     model : LanguageModel
-        From `text.load_model` or `text_models.load`.
-    n_words : int
-        Words that a word is read with, itself among them.
+        From `language_model.load_model`.
+    n_words : int, optional
+        Words of context, the word itself included; None: the whole story up to the word.
+    layers : list of int, optional
+        0 is the embedding layer, -1 the last; all by default.
 
     Returns
     -------
-    layers : float32 array (n_covered, n_layers, dim)
-        On the TRs that the transcript reaches (``story.covered``); each word counts at its middle.
-    static : float32 array (n_covered, 1, dim)
-        The model's input embeddings alone.
-    word_rate : float32 array (n_covered, 1)
-        Words that begin in a TR.
+    features : float32 array (n_covered, n_layers, dim)
+        On the TRs that the transcript covers (``story.covered``); each word counts at its middle.
     """
-    starts = text.context_starts(story.onsets, n_words)
-    middles, grid = (story.onsets + story.offsets) / 2, (story.tr_times[story.covered], story.tr)
-    layers = timing.to_trs(text.contextual(model, story.words, starts), middles, *grid)
-    static = timing.to_trs(text.static(model, story.words), middles, *grid)
-    word_rate = timing.to_trs(np.ones((len(story.words), 1), np.float32), story.onsets, *grid, method="sum")
-    return layers.transpose(1, 0, 2), static[:, None], word_rate
+    starts = context_starts(story.onsets, n_words)
+    states = contextual(model, story.words, starts, layers=layers)
+    return timing.to_trs(states, _middles(story), story.tr_times[story.covered], story.tr).transpose(1, 0, 2)
+
+
+def static_features(story: "Story", model: LanguageModel) -> NDArray[np.float32]:
+    """Return the model's input embeddings of the words, without context, on the TRs of a story.
+
+    Parameters
+    ----------
+    story : Story
+    model : LanguageModel
+
+    Returns
+    -------
+    features : float32 array (n_covered, dim)
+    """
+    vectors = static(model, story.words)
+    return timing.to_trs(vectors, _middles(story), story.tr_times[story.covered], story.tr)
+
+
+def word_rate(story: "Story") -> NDArray[np.float32]:
+    """Return the number of words that begin in each TR of a story.
+
+    Parameters
+    ----------
+    story : Story
+
+    Returns
+    -------
+    rate : float32 array (n_covered, 1)
+    """
+    ones = np.ones((len(story.words), 1), np.float32)
+    return timing.to_trs(ones, story.onsets, story.tr_times[story.covered], story.tr, method="sum")
+
+
+def _middles(story: "Story") -> NDArray:
+    """Return the middle of each word in s."""
+    return (story.onsets + story.offsets) / 2

@@ -1,9 +1,11 @@
 """Tokenizers of checkpoints, loaded only where their files are: transformers makes one up where they are not."""
 
 import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import transformers
+from transformers import PreTrainedTokenizerBase
 
 from naturalistic.hub import cached_folder
 from naturalistic.intact import check_whole
@@ -14,7 +16,7 @@ _READ = ("config.json", _WHOLE, _OPTIONS, "special_tokens_map.json", "added_toke
 _MIXED = "The Paris CAT's naïve\tideas, isn't 12 it"
 
 
-def load_tokenizer(source, name):
+def load_tokenizer(source: str | Path, name: str) -> PreTrainedTokenizerBase:
     """Return the tokenizer of a checkpoint, from files beside its weights and nothing else.
 
     Parameters
@@ -22,7 +24,7 @@ def load_tokenizer(source, name):
     source : str or Path
         A folder, or the id of a model on the Hugging Face hub.
     name : str
-        Of the checkpoint, for messages.
+        Name of the checkpoint, for messages.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def load_tokenizer(source, name):
     Raises
     ------
     FileNotFoundError
-        If files are missing in whose place transformers would make something up; naming them and how to write them.
+        If files are missing that transformers would make up; naming them and how to write them.
     ValueError
         If a file is a pointer, was cut short or cannot be read.
     """
@@ -56,20 +58,20 @@ def load_tokenizer(source, name):
     return tokenizer
 
 
-def _check_whole_files(folder, files):
+def _check_whole_files(folder: Path, files: Iterable[str]) -> None:
     for file in files:
         if (folder / file).is_file():
             check_whole(folder / file)
 
 
-def _any_vocabulary(folder):
-    """Say whether a folder has a file that may hold a vocabulary."""
+def _any_vocabulary(folder: Path) -> bool:
+    """Return whether a folder has a file that may hold a vocabulary."""
     patterns = ("tokenizer.json", "tokenizer.*.json", "*vocab*", "*.model", "merges.txt", "tekken.json")
     return any(any(folder.glob(pattern)) for pattern in patterns)
 
 
-def _check_files(tokenizer, folder, name):
-    """Check that a loaded tokenizer came from files, and that no option of it was made up."""
+def _check_files(tokenizer: PreTrainedTokenizerBase, folder: Path, name: str) -> None:
+    """Check that a loaded tokenizer came from files, and that no option of it was invented."""
     parts = dict(getattr(type(tokenizer), "vocab_files_names", {}))
     parts.pop("tokenizer_file", None)
     versions = [path for path in folder.glob("tokenizer*.json") if path.name != _OPTIONS]
@@ -82,8 +84,8 @@ def _check_files(tokenizer, folder, name):
         _check_options(tokenizer, folder, name)
 
 
-def _check_options(tokenizer, folder, name):
-    """Raise if options that transformers took for granted change what the tokenizer's own files say."""
+def _check_options(tokenizer: PreTrainedTokenizerBase, folder: Path, name: str) -> None:
+    """Raise an error if options that transformers took for granted change what the tokenizer's own files say."""
     if (folder / _WHOLE).is_file():
         plain = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / _WHOLE))
         ids = [each(_MIXED, add_special_tokens=False)["input_ids"] for each in (plain, tokenizer)]
@@ -97,7 +99,7 @@ def _check_options(tokenizer, folder, name):
         )
 
 
-def _lowers_a_cased_vocabulary(tokenizer):
+def _lowers_a_cased_vocabulary(tokenizer: PreTrainedTokenizerBase) -> bool:
     normalizer = tokenizer.backend_tokenizer.normalizer
     if normalizer is None or normalizer.normalize_str("A") != "a":
         return False
@@ -106,7 +108,7 @@ def _lowers_a_cased_vocabulary(tokenizer):
     return any(word != word.lower() for word in words)
 
 
-def _missing(name, folder, files):
+def _missing(name: str, folder: Path, files: Sequence[str]) -> FileNotFoundError:
     listed = _WHOLE if files == [_WHOLE] else f"{_WHOLE} or {' and '.join(files)}"
     return FileNotFoundError(
         f"{name!r} has no {listed}, expected it in {folder} beside the weights: without it transformers makes up a "
@@ -114,7 +116,7 @@ def _missing(name, folder, files):
     )
 
 
-def _advice(folder):
+def _advice(folder: Path) -> str:
     return (
         "Write its files from where the model comes from, with "
         f"AutoTokenizer.from_pretrained(MODEL).save_pretrained({str(folder)!r}) or `hf download MODEL --local-dir "

@@ -17,11 +17,12 @@ import hashlib
 import mmap
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic.datasets.words import without_marks
 
@@ -49,7 +50,7 @@ class WordVectors:
         Its path.
     dim : int
     places : dict of str to (int, int)
-        Where the numbers of each word begin and end in the file, in bytes.
+        First byte of the numbers of each word in the file, and the one after the last.
     content : mmap
     binary : bool
     split : callable
@@ -66,23 +67,24 @@ class WordVectors:
     split: Callable = field(repr=False)
     n_layers: int = 1
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of words."""
         return len(self.places)
 
     @functools.cached_property
-    def digest(self):
-        """Return a hash of the file, and of which words a text is split into."""
-        sha, code = hashlib.sha256(self.content), getattr(self.split, "__code__", None)
+    def digest(self) -> str:
+        """Return a hash of the file, and of the function that splits texts."""
+        sha = hashlib.sha256(self.content)
+        code = getattr(self.split, "__code__", None)
         if code is None:
-            how = repr(self.split)
+            split = repr(self.split)
         else:
             constants = [constant for constant in code.co_consts if isinstance(constant, str | int | float)]
-            how = repr((self.split.__module__, self.split.__qualname__, code.co_code, code.co_names, constants))
-        sha.update(f"{how} without marks".encode())
+            split = repr((self.split.__module__, self.split.__qualname__, code.co_code, code.co_names, constants))
+        sha.update(f"{split} without marks".encode())
         return sha.hexdigest()
 
-    def vector(self, word):
+    def vector(self, word: str) -> NDArray[np.float32]:
         """Return the vector of a word, float32 (dim,).
 
         Raises
@@ -94,35 +96,36 @@ class WordVectors:
         """
         first, end = self.places[word]
         if self.binary:
-            found = np.frombuffer(self.content, "<f4", self.dim, first).astype(np.float32)
+            vector = np.frombuffer(self.content, "<f4", self.dim, first).astype(np.float32)
         else:
-            found = _numbers(self.content[first:end], f"{self.name}: the vector of {word!r}")
-        if found.shape != (self.dim,) or not np.isfinite(found).all():
+            vector = _numbers(self.content[first:end], f"{self.name}: the vector of {word!r}")
+        if vector.shape != (self.dim,) or not np.isfinite(vector).all():
             raise ValueError(
-                f"{self.name}: the vector of {word!r} has {found.size} numbers, not all finite or not the "
+                f"{self.name}: the vector of {word!r} has {vector.size} numbers, not all finite or not the "
                 f"{self.dim} that its first line says: the file is damaged"
             )
-        return found
+        return vector
 
-    def known(self, text):
-        """Return the words of a text as the file has them, and how many it has not.
+    def known(self, text: str) -> tuple[list[str], int]:
+        """Return the words of a text as the file has them, and the number of unknown ones.
 
         A word is looked for as it is written, then in lower case; then its parts between hyphens or apostrophes.
         Bracketed marks such as ``[laughs]`` or ``<unk>`` are no words: see `datasets.words`.
         """
-        found, n_unknown = [], 0
+        words = []
+        n_unknown = 0
         for word in self.split(without_marks(text)):
-            parts = [word] if self._spelt(word) else _PARTS.findall(word) or [word]
-            spelt = [self._spelt(part) for part in parts]
-            found += [part for part in spelt if part]
-            n_unknown += spelt.count(None)
-        return found, n_unknown
+            parts = [word] if self._spelling(word) else _PARTS.findall(word) or [word]
+            spellings = [self._spelling(part) for part in parts]
+            words += [spelling for spelling in spellings if spelling]
+            n_unknown += spellings.count(None)
+        return words, n_unknown
 
-    def _spelt(self, word):
-        return next((way for way in (word, word.lower()) if way in self.places), None)
+    def _spelling(self, word: str) -> str | None:
+        return next((spelling for spelling in (word, word.lower()) if spelling in self.places), None)
 
-    def means(self, texts):
-        """Return the mean vector of the known words of each text, and how many are known and unknown.
+    def means(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the mean vector of the known words of each text, with the numbers of known and unknown ones.
 
         Parameters
         ----------
@@ -134,7 +137,9 @@ class WordVectors:
             Zero where no word is known.
         counts : int array (n_texts, 2)
         """
-        vectors, means, counts = {}, np.zeros((len(texts), self.dim), np.float32), np.zeros((len(texts), 2), int)
+        vectors: dict[str, NDArray[np.float32]] = {}
+        means = np.zeros((len(texts), self.dim), np.float32)
+        counts = np.zeros((len(texts), 2), int)
         for k, text in enumerate(texts):
             words, n_unknown = self.known(text)
             vectors.update((word, self.vector(word)) for word in words if word not in vectors)
@@ -144,13 +149,13 @@ class WordVectors:
         return means, counts
 
 
-def words_of(text):
+def words_of(text: str) -> list[str]:
     """Return the words of a text that puts blanks or signs between them."""
     return _WORD.findall(text)
 
 
-def open_word_vectors(path, split=words_of):
-    """Open a word2vec file.
+def open_word_vectors(path: str | Path, split: Callable[[str], list[str]] = words_of) -> WordVectors:
+    """Open a file of word vectors in the format of word2vec or GloVe.
 
     Parameters
     ----------
@@ -172,7 +177,7 @@ def open_word_vectors(path, split=words_of):
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected a word2vec file (.bin, .txt or .vec)")
     with open(path, "rb") as file:
-        _refuse_what_is_packed(path, file.read(6))
+        _check_unpacked(path, file.read(6))
         if not path.stat().st_size:
             raise ValueError(f"{path} is empty, expected the number of words and of dimensions, and words")
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -181,15 +186,15 @@ def open_word_vectors(path, split=words_of):
     return WordVectors(str(path), dim, places, content, binary, split)
 
 
-def _layout(content, path):
-    """Return where the first word begins, how many there are (None: not said), of how many numbers, and if binary."""
+def _layout(content: mmap.mmap, path: Path) -> tuple[int, int | None, int, bool]:
+    """Return the first byte, the number of words (None: not in the file), their size, and whether it is binary."""
     start = len(codecs.BOM_UTF8) if content[:3] == codecs.BOM_UTF8 else 0
     first = content[start : content.find(b"\n", start, start + 100) + 1]
+    n_words: int | None = None
+    dim = 0
     if _HEADER.fullmatch(first) is not None:
         n_words, dim = map(int, first.split())
         start += len(first)
-    else:
-        n_words = dim = None
     fields = _line(content, start).split()
     tail = _n_numbers(fields[1:])
     if n_words is None:
@@ -208,8 +213,8 @@ def _layout(content, path):
     return start, n_words, dim, not is_text
 
 
-def _refuse_what_is_packed(path, head):
-    """Say how to unpack what was packed: it can not be read where it lies."""
+def _check_unpacked(path: Path, head: bytes) -> None:
+    """Raise an error that tells how to unpack a file, if it is packed."""
     for mark, command in _PACKED.items():
         if head.startswith(mark):
             raise ValueError(f"{path} is packed, but word vectors are read where they lie: unpack it first ({command})")
@@ -217,14 +222,14 @@ def _refuse_what_is_packed(path, head):
         raise ValueError(f"{path} is UTF-16, expected UTF-8: convert it (iconv -f UTF-16 -t UTF-8)")
 
 
-def _line(content, start):
+def _line(content: mmap.mmap, start: int) -> bytes:
     """Return the line that begins at a byte; of bytes without a line break, the first few."""
     end = content.find(b"\n", start, start + (1 << 20))
     return content[start:end] if end >= 0 else content[start : start + (1 << 20)]
 
 
-def _n_numbers(fields):
-    """Return how many numbers the fields of a line end with."""
+def _n_numbers(fields: list[bytes]) -> int:
+    """Return the number of numbers at the end of the fields of a line."""
     n = 0
     for text in reversed(fields):
         try:
@@ -235,16 +240,16 @@ def _n_numbers(fields):
     return n
 
 
-def _is_text(line):
-    """Whether bytes are text without control characters, in UTF-8; numbers as float32 hold other bytes."""
+def _is_text(line: bytes) -> bool:
+    """Return whether bytes are text without control characters, in UTF-8; numbers as float32 hold other bytes."""
     try:
         return _CONTROL.search(line.decode("utf-8")) is None
     except UnicodeDecodeError:
         return False
 
 
-def _decoded(word, k, not_utf8):
-    """Return a word as text, and note the number of one that is no UTF-8."""
+def _decoded(word: bytes, k: int, not_utf8: list[int]) -> str:
+    """Return a word as text, and append the number of one that is no UTF-8."""
     try:
         return word.decode("utf-8")
     except UnicodeDecodeError:
@@ -252,7 +257,7 @@ def _decoded(word, k, not_utf8):
         return word.decode("utf-8", "replace")
 
 
-def _warn_of(not_utf8, n_words, path):
+def _warn_of(not_utf8: list[int], n_words: int, path: Path) -> None:
     if not_utf8:
         warnings.warn(
             f"{path}: {len(not_utf8):,} of {n_words:,} words are no UTF-8, such as word {not_utf8[0]:,}: no text will "
@@ -261,8 +266,12 @@ def _warn_of(not_utf8, n_words, path):
         )
 
 
-def _binary_places(content, start, n_words, dim, path):
-    places, not_utf8, with_blank, odd = {}, [], [], []
+def _binary_places(content: mmap.mmap, start: int, n_words: int, dim: int, path: Path) -> dict[str, tuple[int, int]]:
+    """Return the first byte of the numbers of each word, and the one after the last."""
+    places: dict[str, tuple[int, int]] = {}
+    not_utf8: list[int] = []
+    with_blank = []
+    odd = []
     for k in range(n_words):
         blank, n_blanks = _end_of_word(content, start, 4 * dim, k, n_words, path)
         # word2vec writes a line break after each vector, gensim does not
@@ -279,13 +288,13 @@ def _binary_places(content, start, n_words, dim, path):
             f"{path} has {rest:,} bytes more than the {n_words:,} words of {dim} numbers that its first line says: the "
             "line is wrong, or a word has a blank inside; write the file anew, as text"
         )
-    _refuse_what_is_open(with_blank, odd, n_words, path)
+    _check_unambiguous(with_blank, odd, n_words, path)
     _warn_of(not_utf8, n_words, path)
     return places
 
 
-def _refuse_what_is_open(with_blank, odd, n_words, path):
-    """Say which words have a blank inside, where that leaves open what others are."""
+def _check_unambiguous(with_blank: list, odd: list, n_words: int, path: Path) -> None:
+    """Raise an error if words have a blank inside, and others could end elsewhere."""
     if not with_blank or (not odd and len(with_blank) <= max(1, _SHARE_WITH_BLANK * n_words)):
         return
     k, word = with_blank[0]
@@ -296,8 +305,8 @@ def _refuse_what_is_open(with_blank, odd, n_words, path):
     )
 
 
-def _end_of_word(content, start, size, k, n_words, path):
-    """Return the blank that ends the word at ``start``, and how many are inside.
+def _end_of_word(content: mmap.mmap, start: int, size: int, k: int, n_words: int, path: Path) -> tuple[int, int]:
+    """Return the blank that ends the word at ``start``, and the number of blanks inside it.
 
     It is the first, unless no proper word follows its numbers and one does follow those of a later blank.
     """
@@ -307,14 +316,15 @@ def _end_of_word(content, start, size, k, n_words, path):
     is_last = k + 1 == n_words
     if not is_last and _PLAIN.match(content, first + 1 + size):
         return first, 0
-    how_well, blank = _goes_on(content, first + 1 + size, is_last), first
-    for n_blanks in range(1, _MOST_BLANKS if how_well < 2 else 0):
+    quality = _goes_on(content, first + 1 + size, is_last)
+    blank = first
+    for n_blanks in range(1, _MOST_BLANKS if quality < 2 else 0):
         blank = content.find(b" ", blank + 1, start + _LONGEST_WORD)
         if blank < 0 or blank + 1 + size > len(content) or not _is_text(content[start:blank].lstrip(b"\n")):
             break
         if _goes_on(content, blank + 1 + size, is_last) == 2:
             return blank, n_blanks
-    if how_well or is_last or _may_be_cut_or_latin1(_word_at(content, first + 1 + size)):
+    if quality or is_last or _may_be_cut_or_latin1(_word_at(content, first + 1 + size)):
         return first, 0
     raise ValueError(
         f"{path}: behind word {k + 1:,} of {n_words:,} ({content[start:first].lstrip()[:40]!r}) and its numbers no "
@@ -323,8 +333,8 @@ def _end_of_word(content, start, size, k, n_words, path):
     )
 
 
-def _goes_on(content, start, is_last):
-    """Return how well a file goes on at a byte: 2 with a word or its end, 1 with an odd word, 0 not at all.
+def _goes_on(content: mmap.mmap, start: int, is_last: bool) -> int:
+    """Return 2 if a file goes on at a byte with a word or its end, 1 with an odd word, 0 if with neither.
 
     Numbers that are taken for the beginning of a word are odd at least, by the byte that ends them.
     """
@@ -336,20 +346,25 @@ def _goes_on(content, start, is_last):
     return 1 if _ODD.search(word) else 2
 
 
-def _word_at(content, start):
+def _word_at(content: mmap.mmap, start: int) -> bytes:
     """Return the bytes up to the next blank, without the line break before them."""
     end = content.find(b" ", start, start + _LONGEST_WORD)
     return content[start:end].lstrip(b"\n") if end > start else b""
 
 
-def _may_be_cut_or_latin1(word):
-    """Whether bytes are a word that ends inside of a character (word2vec cuts after 100 bytes), or one in Latin-1."""
+def _may_be_cut_or_latin1(word: bytes) -> bool:
+    """Return whether bytes are a word cut inside a character (as word2vec does after 100 bytes), or one in Latin-1."""
     return bool(word) and (any(_is_text(word[:-n]) for n in (1, 2, 3)) or _NO_LATIN1.search(word) is None)
 
 
-def _text_places(content, start, n_words, dim, path):
-    """Return where the numbers of each word lie; ``n_words`` is None where the file does not say it."""
-    places, not_utf8, k, last = {}, [], 0, None
+def _text_places(
+    content: mmap.mmap, start: int, n_words: int | None, dim: int, path: Path
+) -> dict[str, tuple[int, int]]:
+    """Return the first byte of the numbers of each word, and the one after the last."""
+    places: dict[str, tuple[int, int]] = {}
+    not_utf8: list[int] = []
+    k = 0
+    last = None
     while start < len(content):
         end = content.find(b"\n", start)
         end = len(content) if end < 0 else end
@@ -379,7 +394,7 @@ def _text_places(content, start, n_words, dim, path):
     return places
 
 
-def _numbers(line, what):
+def _numbers(line: bytes, what: str) -> NDArray[np.float32]:
     try:
         return np.array(line.split(), np.float32)
     except ValueError:
