@@ -24,12 +24,12 @@ PUBLISHED = ROOT / "book" / "benchmarks" / "rehearsal.json"
 # data set -> function that makes it, the disk that data and cache take at most, chapters and their parameters
 PARTS = {
     "ds003720": {
-        "make": "naturalistic_simulation.full_size:make_listener",
+        "make": "naturalistic_simulation.full_size:simulate_music_subject",
         "disk_gb": 16,
         "chapters": {"02-music-experiment": {}, "06-music-decoding": {}, "08-music-encoding": {}},
     },
     "ds005531": {
-        "make": "naturalistic_simulation.full_size:make_viewer",
+        "make": "naturalistic_simulation.full_size:simulate_movie_subject",
         "disk_gb": 38,
         "chapters": {
             "03-movie-experiment": {},

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 import torch
-from naturalistic_simulation import make_music, make_story
+from naturalistic_simulation import simulate_music, simulate_story
 
 try:
     import fcntl
@@ -65,7 +65,7 @@ def chapters_cache(tmp_path_factory, own_cache, monkeypatch):
 @pytest.fixture(scope="session")
 def stand_in(tmp_path_factory):
     """Folder of the made story in 27 made brains."""
-    return made_once(tmp_path_factory, "alice-stand-in", make_story)
+    return made_once(tmp_path_factory, "alice-stand-in", simulate_story)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def real_music():
 def small_music(tmp_path_factory):
     """Folder of a small simulated music experiment: one subject, one training run, two test runs."""
     how = {"seed": 5, "subjects": 1, "n_training": 1, "n_test": 2, "progress": False}
-    return made_once(tmp_path_factory, "music", functools.partial(make_music, **how))
+    return made_once(tmp_path_factory, "music", functools.partial(simulate_music, **how))
 
 
 @pytest.fixture(scope="session")

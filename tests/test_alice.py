@@ -7,7 +7,7 @@ from naturalistic.datasets.download import DownloadError
 from naturalistic.datasets.words import read_textgrid
 from naturalistic.inference import leave_one_out_correlation
 from naturalistic.preprocessing import high_pass
-from naturalistic_simulation import make_story
+from naturalistic_simulation import simulate_story
 
 
 @pytest.fixture
@@ -59,19 +59,19 @@ def test_the_stand_in_has_the_same_shape(stand_in):
 
 
 def test_the_stand_in_is_the_same_for_the_same_seed(stand_in, tmp_path):
-    again = make_story(tmp_path / "again")
+    again = simulate_story(tmp_path / "again")
     names = sorted(p.relative_to(stand_in) for p in stand_in.rglob("*") if p.is_file())
     assert names == sorted(p.relative_to(again) for p in again.rglob("*") if p.is_file())
     assert all((stand_in / n).read_bytes() == (again / n).read_bytes() for n in names)
-    assert make_story(tmp_path / "again") == again  # there already: left alone
-    other = make_story(tmp_path / "other", seed=1)
+    assert simulate_story(tmp_path / "again") == again  # there already: left alone
+    other = simulate_story(tmp_path / "other", seed=1)
     assert (other / alice.TEXTGRID).read_bytes() != (again / alice.TEXTGRID).read_bytes()
 
 
 def test_the_stand_in_does_not_overwrite(tmp_path):
     (tmp_path / "mine").mkdir()
     with pytest.raises(FileExistsError, match="is not this simulated story"):
-        make_story(tmp_path / "mine")
+        simulate_story(tmp_path / "mine")
 
 
 def test_subjects_and_radius(stand_in):

@@ -111,7 +111,7 @@ def test_a_fetch_is_passed_on_and_its_failure_told(capsys, monkeypatch, tmp_path
 
 def test_simulate_music(capsys, monkeypatch, tmp_path):
     made = []
-    monkeypatch.setattr(simulation, "make_music", lambda folder, **how: made.append((folder, how)), raising=False)
+    monkeypatch.setattr(simulation, "simulate_music", lambda folder, **how: made.append((folder, how)), raising=False)
     assert run(capsys, "simulate", "music", "--to", "here")[:2] == (0, "simulated, not measured: here\n")
     run(capsys, "simulate", "music", "--to", "here", "--seed", "0", "--subjects", "2")
     assert made == [("here", {}), ("here", {"seed": 0, "subjects": 2})]
@@ -119,7 +119,7 @@ def test_simulate_music(capsys, monkeypatch, tmp_path):
     def refuse(folder, **_):
         raise ValueError("subjects is 0, expected 1 or more")
 
-    monkeypatch.setattr(simulation, "make_music", refuse, raising=False)
+    monkeypatch.setattr(simulation, "simulate_music", refuse, raising=False)
     assert run(capsys, "simulate", "music", "--to", "here") == (
         2,
         "",

@@ -25,7 +25,7 @@ from naturalistic.decoding import corpus as indexing
 from naturalistic.features import audio
 from naturalistic.features.audio.embedder import Embedder
 from naturalistic_simulation import corpus as simulated
-from naturalistic_simulation import corpus_tracks, corpus_vectors, make_corpus
+from naturalistic_simulation import corpus_tracks, corpus_vectors, simulate_corpus
 from naturalistic_simulation import folders as whole
 from naturalistic_simulation.music import experiment as music
 from naturalistic_simulation.training import pieces
@@ -211,7 +211,7 @@ def test_the_commands(archives, tmp_path, capsys, monkeypatch):
         cli.main(["fetch", "fma", *where])
     assert "required: --subset" in capsys.readouterr().err
     asked = []
-    monkeypatch.setattr(simulation, "make_corpus", lambda folder, **how: asked.append((folder, how)))
+    monkeypatch.setattr(simulation, "simulate_corpus", lambda folder, **how: asked.append((folder, how)))
     assert cli.main(["simulate", "corpus", "--to", "here", "--seed", "4"]) == 0 and asked == [("here", {"seed": 4})]
     assert cli.main(["simulate", "corpus", "--to", "here", "--render-all"]) == 0
     assert asked[1:] == [("here", {"render_all": True})]
@@ -334,7 +334,7 @@ def test_folders_that_are_no_corpus(tmp_path, prepare, error, message):
 
 def test_the_corpus_is_simulated_where_it_is_asked_for(archive, monkeypatch):
     asked = []
-    monkeypatch.setattr(simulation, "make_corpus", lambda to: asked.append(to) or shutil.copytree(archive, to))
+    monkeypatch.setattr(simulation, "simulate_corpus", lambda to: asked.append(to) or shutil.copytree(archive, to))
     corpus = fma.load()
     assert len(corpus) == 9 and asked == [corpus.folder.parent]
 
@@ -357,7 +357,7 @@ def test_long_biographies_and_a_table_that_is_no_text(tmp_path):
 @pytest.fixture(scope="module")
 def small_corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("simulated") / "corpus"
-    return make_corpus(folder, 5, n_jobs=1, render_all=True, progress=False)
+    return simulate_corpus(folder, 5, n_jobs=1, render_all=True, progress=False)
 
 
 def test_the_simulated_corpus_is_read_as_the_real_one(small_corpus):
@@ -374,13 +374,13 @@ def test_the_simulated_corpus_is_read_as_the_real_one(small_corpus):
 
 
 def test_the_same_seed_gives_the_same_corpus(small_corpus, tmp_path):
-    again = make_corpus(tmp_path / "c", 5, n_jobs=2, render_all=True, progress=False)
+    again = simulate_corpus(tmp_path / "c", 5, n_jobs=2, render_all=True, progress=False)
     assert contents(again) == contents(small_corpus)
-    assert make_corpus(again, 5, progress=False) == again and contents(again) == contents(small_corpus)
-    other = make_corpus(tmp_path / "d", 1, seed=1, n_jobs=1, render_all=True, progress=False)
+    assert simulate_corpus(again, 5, progress=False) == again and contents(again) == contents(small_corpus)
+    other = simulate_corpus(tmp_path / "d", 1, seed=1, n_jobs=1, render_all=True, progress=False)
     assert contents(other)["fma_simulated/000/000001.mp3"] != contents(again)["fma_simulated/000/000001.mp3"]
     with pytest.raises(FileExistsError, match="is not this corpus"):
-        make_corpus(again, 6, progress=False)
+        simulate_corpus(again, 6, progress=False)
 
 
 def sounds_in(folder):
@@ -388,20 +388,20 @@ def sounds_in(folder):
 
 
 def test_a_track_is_rendered_when_it_is_first_heard(small_corpus, tmp_path):
-    corpus = fma.load(make_corpus(tmp_path / "c", 5, progress=False))
+    corpus = fma.load(simulate_corpus(tmp_path / "c", 5, progress=False))
     assert len(corpus) == 5 and corpus["000003"].title == fma.load(small_corpus)["000003"].title
     assert sounds_in(tmp_path) == []
     heard = fma.first_seconds(corpus["000003"].path)
     assert sounds_in(tmp_path) == ["000003.mp3"]
     np.testing.assert_array_equal(heard, fma.first_seconds(fma.load(small_corpus)["000003"].path))
-    make_corpus(tmp_path / "c", 5, n_jobs=1, render_all=True, progress=False)
+    simulate_corpus(tmp_path / "c", 5, n_jobs=1, render_all=True, progress=False)
     assert contents(tmp_path / "c") == contents(small_corpus)
     with pytest.raises(FileNotFoundError, match=r"000006\.mp3 is missing, and none of the 5 tracks"):
         fma.first_seconds(corpus.folder / "000/000006.mp3")
 
 
 def test_a_track_that_cannot_be_rendered_leaves_nothing(tmp_path, monkeypatch):
-    corpus = fma.load(make_corpus(tmp_path / "c", 2, progress=False))
+    corpus = fma.load(simulate_corpus(tmp_path / "c", 2, progress=False))
     write = soundfile.write
 
     def stop(path, *how, **more):
@@ -454,7 +454,7 @@ def test_two_processes_do_not_replace_each_others(tmp_path, monkeypatch):
         (tmp_path / "c" / "first").write_text("there")
 
     monkeypatch.setattr(simulated, "_write_table", write)
-    make_corpus(tmp_path / "c", 3)
+    simulate_corpus(tmp_path / "c", 3)
     assert (tmp_path / "c" / "first").is_file() and [p.name for p in tmp_path.iterdir()] == ["c"]
 
 
@@ -462,7 +462,7 @@ def test_an_older_corpus_is_replaced_and_a_broken_one_leaves_nothing(tmp_path, m
     monkeypatch.setattr(simulated, "_write_table", lambda folder, *_: (folder / "x").write_text(simulated.recipe()))
     for name in ("old", "new"):
         monkeypatch.setattr(simulated, "recipe", lambda name=name: name)
-        make_corpus(tmp_path / "c")
+        simulate_corpus(tmp_path / "c")
         assert (tmp_path / "c" / "x").read_text() == name
     assert "older recipe" in capsys.readouterr().out
 
@@ -471,20 +471,20 @@ def test_an_older_corpus_is_replaced_and_a_broken_one_leaves_nothing(tmp_path, m
 
     monkeypatch.setattr(simulated, "_write_table", fail)
     with pytest.raises(OSError, match="No space left"):
-        make_corpus(tmp_path / "d")
+        simulate_corpus(tmp_path / "d")
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
     monkeypatch.setattr(whole.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
     with pytest.raises(OSError, match="5 MB free, the corpus needs 300"):
-        make_corpus(tmp_path / "d", render_all=True)
+        simulate_corpus(tmp_path / "d", render_all=True)
     monkeypatch.setattr(whole.os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match="cannot be written"):
-        make_corpus(tmp_path / "d")
+        simulate_corpus(tmp_path / "d")
     for arguments, message in (
         ((0,), "n_tracks is 0"),
         ((5, 1000), "seed is 1000, expected a whole number from 0 to 999"),
     ):
         with pytest.raises(ValueError, match=message):
-            make_corpus(tmp_path / "e", *arguments)
+            simulate_corpus(tmp_path / "e", *arguments)
 
 
 # --- The index ------------------------------------------------------------------------------------------------
@@ -605,7 +605,7 @@ def test_the_small_models_hear_the_simulated_corpus(small_corpus, tmp_path):
 
 def test_the_vectors_that_come_are_those_of_this_corpus_and_this_embedder(tmp_path):
     """Whoever changes the composer, the corpus or mini-mulan computes them again: naturalistic train corpus-vectors."""
-    corpus, embedder = fma.load(make_corpus(tmp_path / "c", 2000, progress=False)), audio.load("mini-mulan")
+    corpus, embedder = fma.load(simulate_corpus(tmp_path / "c", 2000, progress=False)), audio.load("mini-mulan")
     identity, ids = indexing.index_identity(embedder), [track.id for track in corpus.tracks]
     known = corpus_vectors.known_vectors(tmp_path / "c", ids, identity)
     assert known is not None, "run: naturalistic train corpus-vectors --to " + str(corpus_vectors.path_of())
@@ -617,7 +617,7 @@ def test_the_vectors_that_come_are_those_of_this_corpus_and_this_embedder(tmp_pa
 
 
 def test_an_index_of_known_vectors_renders_nothing(small_corpus, tmp_path):
-    corpus, embedder = fma.load(make_corpus(tmp_path / "c", 5, progress=False)), audio.load("mini-mulan")
+    corpus, embedder = fma.load(simulate_corpus(tmp_path / "c", 5, progress=False)), audio.load("mini-mulan")
     index = decoding.index_corpus(corpus, embedder, tmp_path / "i", progress=False)
     assert sounds_in(tmp_path) == [] and index.names == tuple(track.id for track in corpus.tracks)
     folder = decoding.index_folder(corpus, embedder)
@@ -632,7 +632,7 @@ def test_an_index_of_known_vectors_renders_nothing(small_corpus, tmp_path):
 
 @pytest.mark.parametrize(("seed", "model"), [(1, "mini-mulan"), (0, "toy")])
 def test_other_pieces_and_other_models_are_rendered_and_embedded(tmp_path, seed, model):
-    corpus = fma.load(make_corpus(tmp_path / "c", 3, seed=seed, progress=False))
+    corpus = fma.load(simulate_corpus(tmp_path / "c", 3, seed=seed, progress=False))
     chosen = embedder() if model == "toy" else audio.load(model)
     index = decoding.index_corpus(corpus, chosen, tmp_path / "i", progress=False)
     assert sounds_in(tmp_path / "c") == [f"{k:06d}.mp3" for k in (1, 2, 3)] and len(index.names) == 3
@@ -648,7 +648,7 @@ def test_vectors_are_written_whole_and_known_again(tmp_path):
     assert known.shape == (2, 128) and {p.name for p in tmp_path.iterdir()} == {"c", "v.safetensors"}
     assert corpus_vectors.known_vectors(tmp_path / "c", ids, "another model", path) is None
     assert corpus_vectors.known_vectors(tmp_path / "c", ["000004"], identity, path) is None
-    other = make_corpus(tmp_path / "d", 3, seed=3, progress=False)
+    other = simulate_corpus(tmp_path / "d", 3, seed=3, progress=False)
     assert corpus_vectors.known_vectors(other, ids, identity, path) is None
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match=r"v\.safetensors .*install the package again"):

@@ -88,13 +88,13 @@ def one_note(**changes):
     ("changes", "message"),
     [
         ({"notes": np.array([], dtype=NOTE_DTYPE)}, "the score has no notes"),
-        ({"tempo": 300.0}, "the score has a tempo that no token stands for"),
-        ({"swing": -0.1}, "the score has a swing that no token stands for"),
-        ({"metre": 5}, "the score has a metre that no token stands for"),
-        ({"key": 12}, "the score has a key that no token stands for"),
-        ({"notes": one_note(length=17)}, "the score has a length that no token stands for"),
-        ({"notes": one_note(instrument=42)}, "the score has a instrument that no token stands for"),
-        ({"notes": one_note(velocity=128)}, "the score has a velocity that no token stands for"),
+        ({"tempo": 300.0}, "the score has a tempo without a token"),
+        ({"swing": -0.1}, "the score has a swing without a token"),
+        ({"metre": 5}, "the score has a metre without a token"),
+        ({"key": 12}, "the score has a key without a token"),
+        ({"notes": one_note(length=17)}, "the score has a length without a token"),
+        ({"notes": one_note(instrument=42)}, "the score has a instrument without a token"),
+        ({"notes": one_note(velocity=128)}, "the score has a velocity without a token"),
         ({"notes": one_note(pitch=101)}, "pitch 101 at step 0 is not one that piano has: expected 28 to 100"),
         ({"notes": one_note(step=40)}, "nothing begins for 40 steps, expected 31 at most"),
     ],
@@ -287,7 +287,7 @@ def test_a_copy_is_found_though_it_was_shifted_transposed_or_changed(written):
 def test_the_card_says_what_was_asked_for():
     card, weights = mini.card(), Path(mini.path_of()).read_bytes()
     assert card["sha256"] == hashlib.sha256(weights).hexdigest(), "the card is of other weights"
-    assert len(weights) < 5e6 and card["minutes"] <= 10 and "made music alone" in card["limits"]
+    assert len(weights) < 5e6 and card["minutes"] <= 10 and "simulated music alone" in card["limits"]
     scores = card["scores"]
     assert scores["n_clips"] == 60 and scores["identification_mini-mulan"] >= 0.85
     assert scores["generated_bars_in_one_training_piece_most"] < 0.5
@@ -342,7 +342,7 @@ def test_a_tiny_training_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(composed, "CLIP", 11.0)
     monkeypatch.setattr(composed.joblib, "cpu_count", lambda: 1)
     whole = composing.train_generator(tmp_path / "whole.safetensors", **how)
-    assert whole[1] < whole[0] and composed.seconds_to_make(8, 1) > 0
+    assert whole[1] < whole[0] and composed.seconds_to_compose(8, 1) > 0
     noisy, calls = composing.noisy, []
 
     def stop(*args):

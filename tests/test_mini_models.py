@@ -71,7 +71,7 @@ def test_cards_say_what_was_asked_of_the_models():
     for card in (joint, alone):
         weights = mini.path_of(card["name"]).read_bytes()
         assert hashlib.sha256(weights).hexdigest() == card["sha256"], "the card is of other weights"
-        assert len(weights) < 5e6 and card["minutes"] <= 10 and "made music alone" in card["limits"]
+        assert len(weights) < 5e6 and card["minutes"] <= 10 and "simulated music alone" in card["limits"]
 
 
 def test_frames_are_of_equal_loudness_and_right_length():
@@ -103,7 +103,7 @@ def test_training_pieces_are_not_the_miniatures(tmp_path):
     with pytest.raises(
         ValueError, match="expected a whole number from 0 to 999999"
     ):  # its tracks' seeds are its seed x 1000 + track
-        music.make_music(tmp_path / "m", seed=1_000_000)
+        music.simulate_music(tmp_path / "m", seed=1_000_000)
     assert pieces.FIRST_SEED >= 1000 * 1_000_000
 
 

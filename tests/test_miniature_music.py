@@ -11,7 +11,7 @@ from naturalistic.anatomy import regions
 from naturalistic.datasets import gtzan, music_genre, scans
 from naturalistic.datasets.events import GENRES
 from naturalistic_simulation import folders as whole
-from naturalistic_simulation import make_music
+from naturalistic_simulation import simulate_music
 from naturalistic_simulation.brain import cortex, head, scanner
 from naturalistic_simulation.music import experiment as music
 
@@ -32,20 +32,20 @@ def test_an_older_recipe_is_replaced(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(music, "_write", write)
     monkeypatch.setattr(music, "recipe", lambda: "old")
-    make_music(tmp_path / "m", subjects=2)
+    simulate_music(tmp_path / "m", subjects=2)
     monkeypatch.setattr(music, "recipe", lambda: "new")
-    make_music(tmp_path / "m", subjects=2)
+    simulate_music(tmp_path / "m", subjects=2)
     assert "recipe new" in (tmp_path / "m" / "README").read_text() and "older recipe" in capsys.readouterr().out
     with pytest.raises(FileExistsError):
-        make_music(tmp_path / "m", subjects=3)
+        simulate_music(tmp_path / "m", subjects=3)
 
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path, small_music):
     """In one process or two, in any order of work."""
-    again = make_music(tmp_path / "again", seed=5, subjects=1, n_training=1, n_test=2, n_jobs=1, progress=False)
+    again = simulate_music(tmp_path / "again", seed=5, subjects=1, n_training=1, n_test=2, n_jobs=1, progress=False)
     assert hashes(again) == hashes(small_music)
-    assert make_music(small_music, seed=5, subjects=1, n_training=1, n_test=2, progress=False) == small_music
+    assert simulate_music(small_music, seed=5, subjects=1, n_training=1, n_test=2, progress=False) == small_music
 
 
 def test_the_loader_takes_it_as_the_real_thing(small_music):
@@ -104,40 +104,40 @@ def test_the_plan_is_that_of_the_experiment():
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, small_music):
     with pytest.raises(FileExistsError, match="is not this simulated data set"):
-        make_music(tmp_path)
+        simulate_music(tmp_path)
     with pytest.raises(FileExistsError, match="is not this simulated data set"):
-        make_music(small_music, seed=6, subjects=1)
+        simulate_music(small_music, seed=6, subjects=1)
 
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
     full = type("usage", (), {"free": 5e6})
     monkeypatch.setattr(whole.shutil, "disk_usage", lambda _: full)
     with pytest.raises(OSError, match=r"5 MB free, the simulated data set needs 9\d\d MB"):
-        make_music(tmp_path / "music")
+        simulate_music(tmp_path / "music")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="cannot be made"):
-        make_music(tmp_path / "file" / "music" / "x")
+    with pytest.raises(OSError, match="cannot be created"):
+        simulate_music(tmp_path / "file" / "music" / "x")
     monkeypatch.setattr(whole.os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match="cannot be written"):
-        make_music(tmp_path / "music")
+        simulate_music(tmp_path / "music")
 
 
 def test_what_breaks_half_way_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(music, "_make_subject", fail)
+    monkeypatch.setattr(music, "_simulate_subject", fail)
     sound = np.random.default_rng(0).standard_normal((40, 30, 13))
     monkeypatch.setattr(
         music, "in_parallel", lambda *_: [(x, {**FACTS, "tempo": 90 + k}, "x") for k, x in enumerate(sound)]
     )
     monkeypatch.setattr(music, "description", lambda *_: {})
     with pytest.raises(OSError, match="No space left"):
-        make_music(tmp_path / "music", n_training=1, n_test=0, progress=False)
+        simulate_music(tmp_path / "music", n_training=1, n_test=0, progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -168,7 +168,7 @@ def test_hrf_peaks_where_it_says():
 
 
 def test_preferences_are_smooth_shared_and_ones_own():
-    a, b = (cortex.Person(n, FULL, seed=1) for n in (1, 2))
+    a, b = (cortex.MusicBrain(n, FULL, seed=1) for n in (1, 2))
     rng = np.random.default_rng(0)
     places = rng.uniform(-60, 60, (400, 3))
     name = "auditory belt"
@@ -189,7 +189,7 @@ def test_preferences_are_smooth_shared_and_ones_own():
 def test_primary_auditory_cortex_hears_sound_alone_and_prefrontal_cortex_genre_and_mood():
     assert cortex.PLAN["primary auditory"][0] == ("acoustics",)
     assert set(cortex.PLAN["lateral prefrontal"][0]) == {"genre", "mood"}
-    person = cortex.Person(1, FULL, seed=1)
+    person = cortex.MusicBrain(1, FULL, seed=1)
     drives = {kind: np.zeros((60, n)) for kind, n in FULL.items()}
     drives["mood"][:] = 1
     assert not person.drive("primary auditory", drives).any() and person.drive("lateral prefrontal", drives).any()
@@ -199,7 +199,7 @@ def test_primary_auditory_cortex_hears_sound_alone_and_prefrontal_cortex_genre_a
 def scanned():
     """One run of a person who follows noise, and what was planted."""
     rng = np.random.default_rng(3)
-    person = cortex.Person(1, FULL, seed=1)
+    person = cortex.MusicBrain(1, FULL, seed=1)
     drives = {kind: rng.standard_normal((1230, n)) for kind, n in FULL.items()}
     responses = {name: music._on_trs(person.drive(name, drives)) for name in cortex.PLAN}
     covariances = {name: np.cov(x.T) for name, x in responses.items()}
@@ -212,7 +212,7 @@ def test_scanner(scanned):
     assert truth.motion.shape == (410, 6) and not truth.motion[0].any()
     assert np.abs(truth.motion[:, :3]).max() < 4 and np.abs(np.rad2deg(truth.motion[:, 3:])).max() < 4
     flat = volumes.reshape(-1, 410).astype(float)
-    inside = head.grey_matter(np.eye(4)) > 0.6
+    inside = head.gray_matter(np.eye(4)) > 0.6
     assert 500 < np.median(flat[inside]) < 1200 and np.median(flat[head.brightness(np.eye(4)) == 0]) < 30
     nothing = truth.explainable[truth.region < 0]
     assert not nothing.any() and 0.2 < truth.explainable.max() < 0.6
@@ -226,7 +226,7 @@ def test_the_head_is_where_the_pose_says():
     a, b = (head.brightness(pose).reshape(head.SHAPE) for pose in (np.eye(4), shifted))
     np.testing.assert_allclose(b[1:], a[:-1], rtol=1e-4, atol=1e-2)
     turned = head.rigid([0, 0, 0, 0, 0, np.pi / 2])
-    np.testing.assert_allclose(turned @ [*(head.CENTRE + [10, 0, 0]), 1], [*(head.CENTRE + [0, 10, 0]), 1], atol=1e-9)
+    np.testing.assert_allclose(turned @ [*(head.CENTER + [10, 0, 0]), 1], [*(head.CENTER + [0, 10, 0]), 1], atol=1e-9)
 
 
 def test_regions_are_mirror_images_and_do_not_overlap():

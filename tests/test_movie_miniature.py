@@ -14,7 +14,7 @@ from naturalistic_simulation import folders, truth
 from naturalistic_simulation.brain.cortex import hrf
 from naturalistic_simulation.brain.head import SHAPE, places
 from naturalistic_simulation.movie import cortex, experiment, files, scanner, screenplay, text_embedding
-from naturalistic_simulation.movie.experiment import make_movie
+from naturalistic_simulation.movie.experiment import simulate_movie
 
 TITLES = ("lighthouse", "bakery")
 
@@ -26,7 +26,7 @@ def embed(texts, layer):
 
 def write(folder, **options):
     how = {"seed": 5, "subjects": 1, "dramas": TITLES, "n_jobs": 1, "progress": False} | options
-    return make_movie(folder, embed=embed, embed_name="made vectors", **how)
+    return simulate_movie(folder, embed=embed, embed_name="made vectors", **how)
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_an_older_recipe_is_replaced(tmp_path, monkeypatch, capsys):
         with pytest.raises(FileExistsError, match="exists and is not this simulated data set"):
             write(tmp_path / "m", **other)
     with pytest.raises(FileExistsError, match="exists and is not this simulated data set"):
-        make_movie(tmp_path / "m", 5, 1, embed=embed, embed_name="another model", dramas=TITLES)
+        simulate_movie(tmp_path / "m", 5, 1, embed=embed, embed_name="another model", dramas=TITLES)
 
 
 def test_the_recipe_changes_with_a_word_of_a_drama(drama):
@@ -244,7 +244,7 @@ def test_bad_calls(tmp_path, options, message):
 )
 def test_a_bad_embedding_leaves_nothing(tmp_path, bad):
     with pytest.raises(ValueError, match=r"embed gave an array .* at layer 5, expected finite numbers \(\d+, n_dims\)"):
-        make_movie(tmp_path / "movie", subjects=1, embed=bad, embed_name="bad", dramas=TITLES, progress=False)
+        simulate_movie(tmp_path / "movie", subjects=1, embed=bad, embed_name="bad", dramas=TITLES, progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -268,7 +268,7 @@ def planted(small_movie, tmp_path_factory):
     """The voxels of S01: all seconds, both showings of the test, planted share and region."""
     movie = narrative_movie.load(small_movie)
     indices, shape, _ = movie.voxels("S01")
-    known = truth.planted(movie.folder, "S01", shape)
+    known = truth.of_subject(movie.folder, "S01", shape)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NATURALISTIC_CACHE", str(tmp_path_factory.mktemp("cache")))
         by_run = {run.name: np.array(movie.bold("S01", [run.name], progress=False)) for run in movie.runs}
@@ -442,6 +442,6 @@ def test_make_movie_on_the_command_line(monkeypatch, capsys):
     from naturalistic import cli
 
     made = []
-    monkeypatch.setattr(text_embedding, "make_movie", lambda folder, **how: made.append((folder, how)))
+    monkeypatch.setattr(text_embedding, "simulate_movie", lambda folder, **how: made.append((folder, how)))
     assert cli.main(["simulate", "movie", "--to", "here", "--seed", "3", "--subjects", "2"]) == 0
     assert made == [("here", {"seed": 3, "subjects": 2})] and "simulated, not measured: here" in capsys.readouterr().out

@@ -229,7 +229,7 @@ def test_a_simulated_experiment(tree, monkeypatch):
     assert narrative_movie.load(tree.parent, subjects="[2]").subjects == ("S02",)  # as papermill -p hands it over
     assert found.subjects == ("S02",) and [run.name for run in found.runs] == ["lamp_run-01", "tide_run-02"]
     made = []
-    monkeypatch.setattr(naturalistic_simulation, "make_movie", lambda to: made.append(make(to)), raising=False)
+    monkeypatch.setattr(naturalistic_simulation, "simulate_movie", lambda to: made.append(make(to)), raising=False)
     assert narrative_movie.load().is_simulated and len(made) == 1
 
 

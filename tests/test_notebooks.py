@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from chapters import MARKS, ROOT, run
 from naturalistic.datasets import alice
-from naturalistic_simulation import make_movie
+from naturalistic_simulation import simulate_movie
 from test_level_features import save_tiny
 
 pytestmark = MARKS
@@ -47,7 +47,7 @@ def test_first_model_on_the_real_data_with_another_model(tmp_path, monkeypatch, 
 def small_movie(tmp_path_factory):
     """One made viewer of one drama: two runs, the second seen twice."""
     folder = tmp_path_factory.mktemp("made") / "movie"
-    return make_movie(folder, seed=7, subjects=1, dramas=("bakery",), progress=False)
+    return simulate_movie(folder, seed=7, subjects=1, dramas=("bakery",), progress=False)
 
 
 def test_movie_experiment_on_a_small_miniature(tmp_path, monkeypatch, small_movie):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from chapters import MARKS, run
 from conftest import made_once
-from naturalistic_simulation import make_movie
+from naturalistic_simulation import simulate_movie
 
 pytestmark = MARKS
 LEVELS = ("Speech", "Object", "Story")
@@ -16,7 +16,7 @@ LEVELS = ("Speech", "Object", "Story")
 @pytest.fixture(scope="module")
 def two_viewers(tmp_path_factory):
     """Three dramas as in the book, two viewers."""
-    return made_once(tmp_path_factory, "two viewers", lambda folder: make_movie(folder, subjects=2, progress=False))
+    return made_once(tmp_path_factory, "two viewers", lambda folder: simulate_movie(folder, subjects=2, progress=False))
 
 
 @pytest.fixture(scope="module")

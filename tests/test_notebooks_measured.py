@@ -5,7 +5,7 @@ import shutil
 import pytest
 from chapters import MARKS, ROOT, run
 from naturalistic.reporting import results
-from naturalistic_simulation import make_corpus, make_music
+from naturalistic_simulation import simulate_corpus, simulate_music
 
 pytestmark = [*MARKS, pytest.mark.long]
 
@@ -13,12 +13,12 @@ pytestmark = [*MARKS, pytest.mark.long]
 @pytest.fixture(scope="module")
 def measured_music(tmp_path_factory):
     """Two subjects whose data carry no label and no truth, as measured data do; and a corpus with a broken track."""
-    folder = make_music(
+    folder = simulate_music(
         tmp_path_factory.mktemp("made") / "music", seed=6, subjects=2, n_training=3, n_test=2, progress=False
     )
     (folder / "ds003720/README").write_text("README of a data set that was measured")
     shutil.rmtree(folder / "truth")
-    corpus = make_corpus(folder.parent / "corpus", n_tracks=40, render_all=True, progress=False)
+    corpus = simulate_corpus(folder.parent / "corpus", n_tracks=40, render_all=True, progress=False)
     (corpus / "README").write_text("README of a corpus that was recorded")
     sorted(corpus.rglob("*.mp3"))[7].write_bytes(b"not music")
     return {"dataset": str(folder), "n_permutations": 200}, str(corpus)

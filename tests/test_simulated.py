@@ -47,7 +47,7 @@ LOADERS = {"music": music_genre.load, "movie": narrative_movie.load, "story": al
 @pytest.mark.parametrize("kind", LOADERS)
 def test_loaders_find_the_maker_by_name(kind, monkeypatch):
     asked = []
-    monkeypatch.setattr(naturalistic_simulation, f"make_{kind}", asked.append, raising=False)
+    monkeypatch.setattr(naturalistic_simulation, f"simulate_{kind}", asked.append, raising=False)
     with pytest.raises(FileNotFoundError):  # nothing was made
         LOADERS[kind]("simulated")
     for name in simulated.OLD_NAMES:

@@ -224,14 +224,14 @@ def test_a_full_disk_is_said_before_the_work(experiment, tmp_path, monkeypatch):
 
 
 def test_the_planted_motion_is_found(experiment, person):
-    known = truth.planted(experiment.folder, "001", head.SHAPE)
+    known = truth.of_subject(experiment.folder, "001", head.SHAPE)
     wrong = np.abs(np.stack([person.motion_of(run) for run in known.runs]) - known.motion)
     assert wrong[..., :3].max() < 0.2 and np.rad2deg(wrong[..., 3:].max()) < 0.3  # mm, degrees; voxels of 8 mm
     assert np.abs(known.motion[..., :3]).max() > 0.5, "there was motion to be found"
 
 
 def test_the_planted_pose_is_found(experiment, person):
-    known = truth.planted(experiment.folder, "001", head.SHAPE)
+    known = truth.of_subject(experiment.folder, "001", head.SHAPE)
     inside = np.argwhere(head.brightness(known.pose).reshape(head.SHAPE) > 300)
     mm = np.c_[inside, np.ones(len(inside))] @ head.AFFINE.T
     error = np.linalg.norm((mm @ (person.to_mni - known.pose).T)[:, :3], axis=1)
@@ -239,7 +239,7 @@ def test_the_planted_pose_is_found(experiment, person):
 
 
 def test_the_planted_ceiling_is_found(experiment, person):
-    known = truth.planted(experiment.folder, "001", head.SHAPE)
+    known = truth.of_subject(experiment.folder, "001", head.SHAPE)
     planted, region = known.of_voxels(person.mask, "Test")
     found = inference.explainable_variance(*music_genre.repeats(*person.select("Test")[:2]))
     assert np.corrcoef(planted, found)[0, 1] > 0.8
@@ -250,12 +250,12 @@ def test_the_planted_ceiling_is_found(experiment, person):
     assert groups
     for group in groups:
         assert found[group].mean() == pytest.approx(planted[group].mean(), rel=0.2)
-    assert truth.planted(experiment.folder / "sub-001", "001", head.SHAPE) is None, "no truth beside real data"
+    assert truth.of_subject(experiment.folder / "sub-001", "001", head.SHAPE) is None, "no truth beside real data"
 
 
 def test_the_planted_delays_are_found(experiment, person):
     """A response shaped by the planted HRF fits best when its peak is where it was planted, to a second."""
-    known = truth.planted(experiment.folder, "001", head.SHAPE)
+    known = truth.of_subject(experiment.folder, "001", head.SHAPE)
     facts = json.loads((experiment.folder.parent / "truth" / "clips.json").read_text())
     kinds = {"genre": GENRES, "instruments": INSTRUMENTS, "mood": MOODS}
     drives = cortex.description(facts, kinds)

@@ -109,14 +109,14 @@ def test_music_to_train_on(tmp_path, monkeypatch):
     (tmp_path / "done").write_text("1")
     assert len(pieces.training_music(2)[0]) == 2
     cut(tmp_path / "frames.npy")
-    with pytest.raises(ValueError, match=r"frames\.npy was cut short.*: the pieces are made again"):
+    with pytest.raises(ValueError, match=r"frames\.npy was cut short.*: the pieces are composed again"):
         pieces.training_music(2)
     path = tmp_path / "scores.npz"
     monkeypatch.setattr(composed, "_path", lambda n_pieces, seed: path)
     arrays = {"headers": np.arange(4), "n_headers": [2, 2], "events": np.arange(6), "n_events": [3, 3]}
     np.savez(path, **arrays, vectors=np.ones((2, 5)), seconds=3.0)
-    assert composed.training_scores(2)[0][1].tolist() == [2, 3] and composed.seconds_to_make(2) == 3
+    assert composed.training_scores(2)[0][1].tolist() == [2, 3] and composed.seconds_to_compose(2) == 3
     cut(path)
-    for read in (composed.training_scores, composed.seconds_to_make):
-        with pytest.raises(ValueError, match=r"scores\.npz was cut short.*: the scores are made again"):
+    for read in (composed.training_scores, composed.seconds_to_compose):
+        with pytest.raises(ValueError, match=r"scores\.npz was cut short.*: the scores are composed again"):
             read(2)

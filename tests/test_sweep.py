@@ -238,7 +238,7 @@ def test_ceiling_is_that_of_the_mean_of_all_viewings(small_movie):
     bold = encoding.MultiSubjectBold({s: movie.bold(s, progress=False) for s in movie.subjects})
     how = {"test": test, "runs": runs, "tr": movie.tr, "delays": [4.0]}
     ceiling, reliable = encoding.noise_ceilings(bold, Split(repeats=viewings(movie), **how))
-    plan = truth.planted_movie(movie)
+    plan = truth.of_movie(movie)
     for s in movie.subjects:
         e = plan.explainable[s]
         expected = np.sqrt(2 * e / (1 + e))
@@ -251,7 +251,7 @@ def test_truth_of_a_film_stands_at_its_voxels(small_movie):
     from naturalistic_simulation.movie.cortex import LAYERS, NAMES, PLAN
 
     movie = narrative_movie.load(small_movie)
-    plan = truth.planted_movie(movie)
+    plan = truth.of_movie(movie)
     assert plan.names == NAMES and plan.layers == LAYERS and set(plan.shares) == set(PLAN)
     for s in movie.subjects:
         places = preprocessing.movie_coordinates(movie, s).coordinates

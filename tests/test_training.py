@@ -28,7 +28,7 @@ def train(small_music, cache, tmp_path, monkeypatch, capsys):
     """A function that runs the command as a user does, and returns the printed card and the path of the weights."""
     monkeypatch.setenv("NATURALISTIC_CACHE", str(cache))
     monkeypatch.setattr(
-        naturalistic_simulation, "make_music", lambda to, **_: to.exists() or shutil.copytree(small_music, to)
+        naturalistic_simulation, "simulate_music", lambda to, **_: to.exists() or shutil.copytree(small_music, to)
     )
     monkeypatch.setattr(cards.composed.joblib, "cpu_count", lambda: 1)
 

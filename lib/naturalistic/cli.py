@@ -73,7 +73,7 @@ def run_simulate(parsed: argparse.Namespace) -> None:
     if not Path(parsed.to).exists():  # one that is there may be whole, and on a disk that can only be read
         check_writable(parsed.to)
     try:
-        folder = getattr(simulation, f"make_{parsed.kind}")(parsed.to, **options)
+        folder = getattr(simulation, f"simulate_{parsed.kind}")(parsed.to, **options)
     except ValueError as error:
         raise RequestError(str(error)) from error
     print(f"simulated, not measured: {folder or parsed.to}")

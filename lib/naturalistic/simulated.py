@@ -137,7 +137,7 @@ def simulate(
         If the second package is not installed.
     """
     folder = Path(folder) if folder is not None else data_folder(kind)
-    getattr(simulation(wanted=f'dataset="{NAME}"'), f"make_{kind}")(folder, **options)
+    getattr(simulation(wanted=f'dataset="{NAME}"'), f"simulate_{kind}")(folder, **options)
     return folder
 
 

@@ -16,7 +16,7 @@ from naturalistic.parameters import check_jobs, whole
 from tqdm import tqdm
 
 from naturalistic_simulation.corpus_tracks import COLUMNS, SEEDS, recipe, render_track, row_of
-from naturalistic_simulation.folders import check_room, made_whole
+from naturalistic_simulation.folders import check_room, write_whole
 
 BYTES_PER_TRACK = 150_000  # at most in the mean, measured: 112,000
 BYTES_PER_ROW = 150  # of the table, at most
@@ -29,7 +29,7 @@ first heard.
 """
 
 
-def make_corpus(
+def simulate_corpus(
     folder: Path | str,
     n_tracks: int = 2000,
     seed: int = 0,
@@ -66,8 +66,9 @@ def make_corpus(
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    n_tracks, n_jobs = whole("n_tracks", n_tracks, 1, SEEDS - 1), check_jobs(n_jobs)
-    seed = whole("seed", seed, 0, 999, hint="others make music to train on")
+    n_tracks = whole("n_tracks", n_tracks, 1, SEEDS - 1)
+    n_jobs = check_jobs(n_jobs)
+    seed = whole("seed", seed, 0, 999, hint="other seeds are of music to train on")
     readme = README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks)
 
     def write(part):
@@ -75,7 +76,7 @@ def make_corpus(
         (part / "README").write_text(readme, encoding="utf-8")
 
     n_bytes = n_tracks * (BYTES_PER_ROW + BYTES_PER_TRACK * render_all)
-    folder = made_whole(folder, readme, n_bytes, write, "corpus")
+    folder = write_whole(folder, readme, n_bytes, write, "corpus")
     if render_all:
         tracks = (path_of(folder, track) for track in range(1, n_tracks + 1))
         render_tracks(tracks, n_jobs=n_jobs, progress=progress)

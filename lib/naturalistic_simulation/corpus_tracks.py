@@ -3,25 +3,25 @@
 This module and `music` decide the bytes of the corpus: its recipe is a hash of their code.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
-from naturalistic_simulation.folders import recipe_of
+from naturalistic_simulation.folders import recipe_of, write_file
 from naturalistic_simulation.music.composer import GENRES, compose, draw_character
 from naturalistic_simulation.music.piece import Piece
 from naturalistic_simulation.music.synthesizer import render
 
 # the clips' seeds end at 1e9, those of training music lie from 1e9 on, those of training scores from 3e9 on
-FIRST_SEED, SEEDS = 2_000_000_000, 1_000_000
+FIRST_SEED = 2_000_000_000
+SEEDS = 1_000_000
 SECONDS = 15.0
 # Rendered as the clips are, but packed at 32 kHz: the encoder cuts the top of a file of 22,050 Hz off at 9 kHz, and the
 # embeddings of the small models move (mean cosine 0.98, 0.999 so).
-RENDERED, SAMPLE_RATE = 22050, 32000
+RENDERED = 22050
+SAMPLE_RATE = 32000
 PACKING = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "VARIABLE", "compression_level": 0.4}
 ARTIST = "The simulation's composer (simulated)"
 # FMA's header has three rows: group, column, and the name of the index
@@ -54,14 +54,7 @@ def render_track(path: Path, track: int, seed: int = 0) -> None:
     """Compose, render and pack a track, and write its file whole or not at all."""
     sound = soxr.resample(render(piece_of(track, seed), RENDERED), RENDERED, SAMPLE_RATE)
     sound *= 0.9 / max(np.abs(sound).max(), 0.9)  # packing may raise peaks
-    handle, part = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent)
-    os.close(handle)
-    try:
-        soundfile.write(part, sound, SAMPLE_RATE, **PACKING)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    finally:
-        Path(part).unlink(missing_ok=True)
+    write_file(path, lambda part: soundfile.write(part, sound, SAMPLE_RATE, **PACKING))
 
 
 def _name_of(track, seed):

@@ -4,7 +4,6 @@ They are of the default corpus by mini-mulan, computed by ``naturalistic train c
 recipe of the corpus, one seed, and one embedder with its weights; for others, tracks are rendered and embedded.
 """
 
-import os
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -18,8 +17,9 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from naturalistic_simulation.corpus import make_corpus, numbers_of
+from naturalistic_simulation.corpus import numbers_of, simulate_corpus
 from naturalistic_simulation.corpus_tracks import SECONDS, recipe
+from naturalistic_simulation.folders import write_file
 from naturalistic_simulation.models.embedders import load_mulan
 
 NAME = "corpus_vectors.safetensors"
@@ -84,16 +84,15 @@ def write_vectors(path: Path | str, folder: Path | str, seed: int = 0, n_tracks:
     Raises
     ------
     ValueError, OSError
-        As of `corpus.make_corpus`.
+        As of `corpus.simulate_corpus`.
     """
-    path, seed = Path(path), whole("seed", seed, 0)
-    corpus = load(make_corpus(folder, n_tracks, seed, render_all=True))
+    path = Path(path)
+    seed = whole("seed", seed, 0)
+    corpus = load(simulate_corpus(folder, n_tracks, seed, render_all=True))
     embedder = load_mulan()
     vectors = track_vectors(corpus, embedder, SECONDS)
-    part = path.with_name(path.name + ".part")
-    save_file({"vectors": vectors}, str(part), _description(index_identity(embedder, SECONDS), seed))
-    os.chmod(part, 0o644)  # safetensors writes for the owner alone
-    os.replace(part, path)
+    description = _description(index_identity(embedder, SECONDS), seed)
+    write_file(path, lambda part: save_file({"vectors": vectors}, str(part), description))
     return path
 
 

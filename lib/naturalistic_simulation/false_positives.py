@@ -1,22 +1,24 @@
-"""Against the truth of a miniature: how often a test says yes where nothing was planted."""
+"""False positives of a test, counted by the ground truth of simulated data."""
 
 from typing import NamedTuple
 
 import numpy as np
+from naturalistic.variance.scores import Score
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 
 class FalsePositives(NamedTuple):
-    """What was found where nothing was planted.
+    """Shares of significant voxels where there is no response.
 
     Attributes
     ----------
     share : float
-        Of these voxels with p at or below ``alpha``; about ``alpha`` if the test holds it.
+        Of voxels without response, with p at or below ``alpha``; about ``alpha`` if the test holds it.
     beside : float
-        The same for voxels beside a planted one, which are none of the above: motion mixes neighbours.
+        The same for voxels beside a responsive one, which are none of the above: motion mixes neighbors.
     false : float
-        Share of all FDR discoveries that lie in none of the planted places nor beside them.
+        Share of all FDR discoveries that lie in no responsive voxel nor beside one.
     """
 
     share: float
@@ -24,41 +26,45 @@ class FalsePositives(NamedTuple):
     false: float
 
 
-def false_positives(score, planted, coordinates, reach, alpha=0.05):
-    """Return how often a score is significant where nothing was planted.
+def false_positives(
+    score: Score, responsive: ArrayLike, coordinates: ArrayLike, reach: float, alpha: float = 0.05
+) -> FalsePositives:
+    """Return how often a score is significant where there is no response.
 
     Parameters
     ----------
     score : Score
-    planted : bool array (n_voxels,)
+    responsive : bool array (n_voxels,)
+        Where there is a response, by the ground truth.
     coordinates : array (n_voxels, 3)
         mm.
     reach : float
-        mm from a planted voxel within which a voxel is beside it.
+        mm from a responsive voxel within which a voxel is beside it.
     alpha : float
         Level at which a voxel counts as significant.
 
     Returns
     -------
-    found : FalsePositives
-        NaN of nothing.
+    shares : FalsePositives
+        NaN where there is no such voxel.
 
     Raises
     ------
     ValueError
-        If the three are of other numbers of voxels.
+        If the three differ in their numbers of voxels.
     """
-    planted = np.asarray(planted, dtype=bool)
-    if planted.shape != score.p.shape or len(coordinates) != len(planted):
+    responsive = np.asarray(responsive, dtype=bool)
+    if responsive.shape != score.p.shape or len(coordinates) != len(responsive):
         raise ValueError(
-            f"score is of {len(score.p)} voxels, planted of {len(planted)}, coordinates of {len(coordinates)}: "
+            f"score is of {len(score.p)} voxels, responsive of {len(responsive)}, coordinates of {len(coordinates)}: "
             "expected the same"
         )
-    distance = np.full(len(planted), np.inf)
-    if planted.any():
-        distance = cKDTree(np.asarray(coordinates)[planted]).query(coordinates)[0]
+    distance = np.full(len(responsive), np.inf)
+    if responsive.any():
+        distance = cKDTree(np.asarray(coordinates)[responsive]).query(coordinates)[0]
     tested = np.isfinite(score.p)
-    empty, beside = distance > reach, ~planted & (distance <= reach)
+    empty = distance > reach
+    beside = ~responsive & (distance <= reach)
     return FalsePositives(
         _share(score.p[tested & empty] <= alpha),
         _share(score.p[tested & beside] <= alpha),

@@ -6,24 +6,34 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
-def made_whole(folder, readme, n_bytes, write, what="simulated data set") -> Path:
-    """Make a folder of files, unless its README says that it is this very one.
+def write_whole(
+    folder: Path | str,
+    readme: str,
+    n_bytes: int,
+    write: Callable[[Path], object],
+    what: str = "simulated data set",
+    readme_name: str = "README",
+) -> Path:
+    """Write a folder of files, unless its README says that it is this very one.
 
     Parameters
     ----------
     folder : str or Path
     readme : str
-        What tells one from another; "recipe" and a hash in it say by which code it was made, and one of another recipe
-        is made anew.
+        Tells one from another; "recipe" and a hash in it name the code that wrote it, and one of another recipe is
+        replaced.
     n_bytes : int
         Room that it needs.
     write : callable
         ``write(part)`` writes all files, README among them, into an empty folder.
     what : str
-        What to call it.
+        Name of it in messages.
+    readme_name : str
+        Path of the README in the folder.
 
     Returns
     -------
@@ -37,7 +47,7 @@ def made_whole(folder, readme, n_bytes, write, what="simulated data set") -> Pat
         If it cannot be written, or the disk has too little room.
     """
     folder = Path(folder)
-    there = _readme_of(folder)
+    there = _readme_of(folder, readme_name)
     if there == readme:
         return folder
     if folder.exists() and _without_recipe(there) != _without_recipe(readme):
@@ -47,10 +57,10 @@ def made_whole(folder, readme, n_bytes, write, what="simulated data set") -> Pat
     try:
         write(part)
         part.chmod(0o755)
-        if _readme_of(folder) == readme:  # another process was quicker, and may be read from already
+        if _readme_of(folder, readme_name) == readme:  # another process was quicker, and may be read from already
             return folder
         if folder.exists():
-            print(f"{folder} was made by an older recipe and is replaced")
+            print(f"{folder} was written by an older recipe and is replaced")
             shutil.rmtree(folder)
         os.replace(part, folder)
     finally:
@@ -58,7 +68,28 @@ def made_whole(folder, readme, n_bytes, write, what="simulated data set") -> Pat
     return folder
 
 
-def recipe_of(sources, *more):
+def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
+    """Write a file under another name beside it, and rename it when it is whole.
+
+    Parameters
+    ----------
+    path : str or Path
+        In a folder that exists.
+    write : callable
+        ``write(part)`` writes the file ``part``, whose name ends as ``path`` does.
+    """
+    path = Path(path)
+    handle, part = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    try:
+        write(Path(part))
+        os.chmod(part, 0o644)  # temporary files are for the owner alone
+        os.replace(part, path)
+    finally:
+        Path(part).unlink(missing_ok=True)
+
+
+def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
     """Return a short hash of the code that writes files: when it changes, the files may.
 
     Docstrings, imports and annotations do not count: they change no file.
@@ -87,32 +118,32 @@ def recipe_of(sources, *more):
 class _Bare(ast.NodeTransformer):
     """Takes out of code what changes nothing that it computes."""
 
-    def generic_visit(self, node):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
         """Take out docstrings."""
         documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         if documented and ast.get_docstring(node) is not None:
             del node.body[0]
         return super().generic_visit(node)
 
-    def visit_FunctionDef(self, node):
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Take out the annotation of what is returned."""
         node.returns = None
         return self.generic_visit(node)
 
-    def visit_arg(self, node):
+    def visit_arg(self, node: ast.arg) -> ast.arg:
         """Take out the annotation of a parameter."""
         node.annotation = None
         return node
 
-    def visit_Import(self, node):
+    def visit_Import(self, node: ast.AST) -> None:
         """Take out an import."""
         return None
 
     visit_ImportFrom = visit_Import
 
 
-def _readme_of(folder):
-    path = folder / "README"
+def _readme_of(folder, name):
+    path = folder / name
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
@@ -121,7 +152,7 @@ def _without_recipe(text):
 
 
 def check_room(folder: Path, n_bytes: int, what: str) -> None:
-    """Make a folder's parent; stop if it cannot be written or has too little room.
+    """Create a folder's parent; stop if it cannot be written or has too little room.
 
     Parameters
     ----------
@@ -134,12 +165,12 @@ def check_room(folder: Path, n_bytes: int, what: str) -> None:
     Raises
     ------
     OSError
-        If the parent cannot be made or written, or the disk has too little room.
+        If the parent cannot be created or written, or the disk has too little room.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"{folder.parent} cannot be made ({error.strerror}); name another folder") from error
+        raise OSError(f"{folder.parent} cannot be created ({error.strerror}); name another folder") from error
     if not os.access(folder.parent, os.W_OK):
         raise PermissionError(f"{folder.parent} cannot be written; name another folder")
     free = shutil.disk_usage(folder.parent).free

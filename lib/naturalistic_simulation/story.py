@@ -1,14 +1,11 @@
-"""A made story in 27 made brains, in the layout of the Alice data, for where the real data cannot be had.
+"""Simulated story in 27 simulated brains, in the layout of the Alice data, where the real data cannot be had.
 
-The words come from a small grammar whose scenes change every half minute. What the made brains follow is
-planted: each region mixes the rate of words, a response to the kind of scene, a signal of its own that all
-listeners share, and noise of its listener. The truth is saved beside the data.
+The words come from a small grammar whose scenes change every half minute. Each region mixes the rate of words, a
+response to the kind of scene, a signal of its own that all subjects share, and noise of its subject. The ground truth
+is saved beside the data.
 """
 
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +13,15 @@ from naturalistic.parameters import whole
 from nilearn.glm.first_level import spm_hrf
 from scipy.signal import lfilter
 
-TR, N_TRS, N_DISCARDED = 2.0, 362, 10
+from naturalistic_simulation.folders import write_whole
+
+TR = 2.0
+N_TRS = 362
+N_DISCARDED = 10
 SUBJECTS = tuple(f"s{k:02d}" for k in (18, 22, 23, 24, 26, 28, 30, 31, 33, *range(35, 54)))
+N_BYTES = 6_000_000  # at most, measured
 SILENT = "s33"  # zero everywhere, as one of the real subjects is
-# how strongly a region follows word rate, kind of scene, and what its listeners share besides; noise has sd 1
+# how strongly a region follows word rate, kind of scene, and what its subjects share besides; noise has sd 1
 WEIGHTS = {
     "LATL": (0.15, 0.30, 0.15),
     "RATL": (0.15, 0.10, 0.15),
@@ -54,21 +56,21 @@ SCENES = {  # kind of scene: who, does what, to what, where, how it is
         "hill valley meadow", "cold windy grey",
     ),
 }  # fmt: skip
-# the README tells one made story from another: raise the number of its recipe when the same seed makes other files
+# the README tells one simulated story from another: raise the number of its recipe when the same seed makes other files
 README = """SIMULATED DATA. No brain was measured and nobody heard this story.
 
 Written by naturalistic_simulation.story (recipe 1, seed {seed}) in the layout of the Alice data of Brennan et al.
-(2016), so that a chapter can run where those data cannot be had. What was planted is in truth.json.
+(2016), so that a chapter can run where those data cannot be had. The ground truth is in truth.json.
 """
 
 
-def make_story(folder, seed=2016):
-    """Write the made story, or leave it alone if it is there already.
+def simulate_story(folder: Path | str, seed: int = 2016) -> Path:
+    """Write the simulated story, or leave it alone if it exists.
 
     Parameters
     ----------
     folder : str or Path
-        Made whole or not at all.
+        Written whole or not at all.
     seed : int
         The same seed gives the same bytes.
 
@@ -80,34 +82,32 @@ def make_story(folder, seed=2016):
     ------
     FileExistsError
         If the folder holds something else.
+    OSError
+        If the folder cannot be written, or the disk has too little room.
     """
-    folder, seed = Path(folder), whole("seed", seed, 0)
+    seed = whole("seed", seed, 0)
     readme = README.format(seed=seed)
-    if folder.exists():
-        there = folder / "alice_data_shared" / "README.txt"
-        if there.is_file() and there.read_text(encoding="utf-8") == readme:
-            return folder
-        raise FileExistsError(f"{folder} exists and is not this simulated story; remove it, or name another folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
-    try:
+
+    def write(part):
         _write(part, readme, np.random.default_rng(seed))
-        os.replace(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return folder
+
+    return write_whole(folder, readme, N_BYTES, write, "simulated story", "alice_data_shared/README.txt")
 
 
-def tell(rng, duration=N_TRS * TR):
-    """Return a made story as intervals ``(onset, offset, word or "sp")`` and scenes ``(onset, kind)``, in s."""
-    intervals, scenes, now, kind = [], [], 0.0, None
+def tell(rng: np.random.Generator, duration: float = N_TRS * TR) -> tuple[list[tuple], list[tuple]]:
+    """Return a simulated story as intervals ``(onset, offset, word or "sp")`` and scenes ``(onset, kind)``, in s."""
+    intervals = []
+    scenes = []
+    now = 0.0
+    kind = None
     while now < duration:
         kind = rng.choice([k for k in SCENES if k != kind])
         who, does, what, where, how = (words.split() for words in SCENES[kind])
         scenes.append((now, kind))
         until = now + rng.uniform(20, 40)
         while now < min(until, duration):
-            adjective, noun = rng.choice(how), rng.choice(what)
+            adjective = rng.choice(how)
+            noun = rng.choice(what)
             sentence = f"the {adjective} {rng.choice(who)} {rng.choice(does)} the {noun} near the {rng.choice(where)}"
             if rng.random() < 0.4:
                 sentence += f" and {rng.choice(('he', 'she'))} {rng.choice(does)} the {rng.choice(what)}"
@@ -123,7 +123,8 @@ def tell(rng, duration=N_TRS * TR):
 
 
 def _write(folder, readme, rng):
-    data, stimulus = folder / "alice_data_shared", folder / "alice_stim_shared"
+    data = folder / "alice_data_shared"
+    stimulus = folder / "alice_stim_shared"
     for name in (data / "10mm", data / "6mm", stimulus):
         name.mkdir(parents=True)
     intervals, scenes = tell(rng)

@@ -1,17 +1,20 @@
-"""What was planted in a miniature, for checks that find it again. Real data have no truth: then it is None."""
+"""Ground truth of simulated data, to check results against; None for real data, which have none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from naturalistic.datasets.narrative_movie import NarrativeMovie
 from naturalistic.intact import open_arrays, read_json
+from numpy.typing import NDArray
 
-_AGAIN = "delete the folder of the simulated data: it is made again"
+_AGAIN = "delete the folder of the simulated data: it is simulated again"
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What was planted in one made brain.
+    """Ground truth of one simulated brain.
 
     Attributes
     ----------
@@ -21,7 +24,7 @@ class Truth:
     explainable : array (n_runs, x, y, z)
         Share of variance that is response, on the scanner's grid as the head lay in that run.
     region : int array (n_runs, x, y, z)
-        Index into `regions.NAMES`; -1 where nothing was planted.
+        Index into `regions.NAMES`; -1 where there is no response.
     pose : array (4, 4)
         Scanner mm to MNI152 mm in the subject's first volume.
     hrf_peaks : dict of str to float
@@ -35,8 +38,8 @@ class Truth:
     pose: np.ndarray
     hrf_peaks: dict
 
-    def of_voxels(self, mask, start):
-        """Return planted share of variance and region of the voxels of a mask, in the runs that begin with ``start``.
+    def of_voxels(self, mask: NDArray, start: str) -> tuple[NDArray, NDArray]:
+        """Return explainable share and region of the voxels of a mask, in the runs that begin with ``start``.
 
         Parameters
         ----------
@@ -55,13 +58,13 @@ class Truth:
         return self.explainable[wanted].mean(axis=0)[mask], self.region[wanted[0]][mask]
 
 
-def of_clips(folder, clips):
-    """Return the composer's facts of a miniature's clips, by name: arrays (n_clips,), in the order of ``clips``.
+def of_clips(folder: Path | str, clips: Sequence) -> dict[str, NDArray]:
+    """Return the composer's facts of simulated clips, by name: arrays (n_clips,), in the order of ``clips``.
 
     Parameters
     ----------
     folder : Path
-        Of the BIDS data set; the truth lies beside it.
+        Of the BIDS data set; the ground truth lies beside it.
     clips : list of Clip
     """
     known = read_json(Path(folder).parent / "truth" / "clips.json", _AGAIN)
@@ -71,13 +74,13 @@ def of_clips(folder, clips):
     return {name: np.array([fact[name] for fact in facts]) for name in single}
 
 
-def planted(folder, subject, shape):
-    """Return the truth of a miniature's subject, or None for data that were measured.
+def of_subject(folder: Path | str, subject: str, shape: tuple[int, ...]) -> Truth | None:
+    """Return the ground truth of a subject, or None for measured data.
 
     Parameters
     ----------
     folder : Path
-        Of the BIDS data set; the truth lies beside it.
+        Of the BIDS data set; the ground truth lies beside it.
     subject : str
         Label, such as ``"001"``.
     shape : tuple of int
@@ -100,7 +103,7 @@ def planted(folder, subject, shape):
 
 @dataclass(frozen=True)
 class MoviePlan:
-    """What was planted in the viewers of a made film.
+    """Ground truth of the subjects of simulated films.
 
     Attributes
     ----------
@@ -109,9 +112,9 @@ class MoviePlan:
     shares : dict of str to dict of str to float
         By region, then level (or loudness, luminance): share in the variance of the response.
     layers : dict of str to int
-        By level: hidden state of the language model through which it was planted.
+        By level: hidden state of the language model from which its responses come.
     region : dict of str to int array (n_voxels,)
-        By subject: index into ``names``; -1 where nothing was planted.
+        By subject: index into ``names``; -1 where there is no response.
     explainable : dict of str to array (n_voxels,)
         By subject: share of the variance that is response, mean over runs.
     """
@@ -123,8 +126,8 @@ class MoviePlan:
     explainable: dict
 
 
-def planted_movie(movie):
-    """Return what was planted in the subjects of a movie experiment, or None for data that were measured.
+def of_movie(movie: NarrativeMovie) -> MoviePlan | None:
+    """Return the ground truth of the subjects of a movie experiment, or None for measured data.
 
     Parameters
     ----------
@@ -134,22 +137,25 @@ def planted_movie(movie):
     if not path.is_file():
         return None
     plan = read_json(path, _AGAIN)
-    region, explainable = {}, {}
+    region = {}
+    explainable = {}
     for subject in movie.subjects:
         ijk, shape, _ = movie.voxels(subject)
-        truth, at = planted(movie.folder, subject, shape), (..., *ijk.T)
-        region[subject], explainable[subject] = truth.region[at][0], truth.explainable[at].mean(axis=0)
+        truth = of_subject(movie.folder, subject, shape)
+        at = (..., *ijk.T)
+        region[subject] = truth.region[at][0]
+        explainable[subject] = truth.explainable[at].mean(axis=0)
     shares = {row["region"]: row["shares"] for row in plan["regions"]}
     return MoviePlan(tuple(plan["names"]), shares, plan["layers"], region, explainable)
 
 
-def planted_mixtures(movie, level):
-    """Return the directions in feature space that were planted of a level: (n_columns, n_features) by region.
+def mixtures_of(movie: NarrativeMovie, level: str) -> dict[str, NDArray]:
+    """Return the directions in feature space that regions follow of a level: (n_columns, n_features) by region.
 
     Parameters
     ----------
     movie : NarrativeMovie
-        A miniature.
+        A simulated one.
     level : str
     """
     ending = f" {level}"

@@ -85,12 +85,12 @@ def test_captions_of_clips_in_any_container(tmp_path, container):
 
 
 def test_runs_of_a_rehearsal_are_looked_up(tmp_path, monkeypatch):
-    from naturalistic_simulation.full_size import viewer
+    from naturalistic_simulation.full_size import movie_subject
 
     monkeypatch.setattr(
-        viewer, "check_disk", lambda root, paths, sizes: (_ for _ in ()).throw(RequestError(len(paths)))
+        movie_subject, "check_disk", lambda root, paths, sizes: (_ for _ in ()).throw(RequestError(len(paths)))
     )
     with pytest.raises(RequestError, match=r"^2$"):
-        viewer.make_viewer(tmp_path, runs=(name for name in ["crown_run-01", "suits_run-02"]))
+        movie_subject.simulate_movie_subject(tmp_path, runs=(name for name in ["crown_run-01", "suits_run-02"]))
     with pytest.raises(ValueError, match=r"runs \['crown'\]: expected a list of some of"):
-        viewer.make_viewer(tmp_path, runs=["crown"])
+        movie_subject.simulate_movie_subject(tmp_path, runs=["crown"])

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from naturalistic import cli
-from naturalistic_simulation import make_corpus, make_music
-from naturalistic_simulation.full_size.listener import make_listener
-from naturalistic_simulation.full_size.viewer import make_viewer
-from naturalistic_simulation.movie.text_embedding import make_movie
-from naturalistic_simulation.story import make_story
+from naturalistic_simulation import simulate_corpus, simulate_music
+from naturalistic_simulation.full_size.movie_subject import simulate_movie_subject
+from naturalistic_simulation.full_size.music_subject import simulate_music_subject
+from naturalistic_simulation.movie.text_embedding import simulate_movie
+from naturalistic_simulation.story import simulate_story
 from naturalistic_simulation.training import cards, composing, joint, loop, masked
 
 UNWRITABLE = "/proc/made"  # not even the superuser makes a file there
@@ -24,32 +24,32 @@ def no_work(monkeypatch):
     for name in ("pieces.training_music", "composed.training_scores", "masked.training_music", "joint.training_music"):
         monkeypatch.setattr(f"naturalistic_simulation.training.{name}", work)
     monkeypatch.setattr("naturalistic_simulation.training.composing.training_scores", work)
-    for name in ("music.experiment.made_whole", "corpus.made_whole", "movie.experiment.made_whole"):
+    for name in ("music.experiment.write_whole", "corpus.write_whole", "movie.experiment.write_whole"):
         monkeypatch.setattr(f"naturalistic_simulation.{name}", work)
-    monkeypatch.setattr("naturalistic_simulation.full_size.listener.make_music", work)
-    monkeypatch.setattr("naturalistic_simulation.full_size.viewer._write_texts", work)
+    monkeypatch.setattr("naturalistic_simulation.full_size.music_subject.simulate_music", work)
+    monkeypatch.setattr("naturalistic_simulation.full_size.movie_subject._write_texts", work)
 
 
 MAKERS = {
-    "nobody": (make_music, {"subjects": 0}, "subjects is 0, expected a whole number from 1"),
-    "fewer than nobody": (make_music, {"subjects": -3}, "subjects is -3, expected"),
-    "half a subject": (make_music, {"subjects": 1.5}, "subjects is 1.5, expected"),
-    "subjects as text": (make_music, {"subjects": "2"}, "subjects is '2', expected"),
-    "no training run": (make_music, {"n_training": 0}, "n_training is 0, expected"),
-    "a negative number of test runs": (make_music, {"n_test": -1}, "n_test is -1, expected"),
-    "more runs than tracks": (make_music, {"n_training": 30}, "n_training is 30 and n_test 6, which needs 126 tracks"),
-    "seed of music": (make_music, {"seed": -1}, "seed is -1, expected"),
-    "no process": (make_music, {"n_jobs": 0}, "n_jobs is 0, expected"),
-    "no track": (make_corpus, {"n_tracks": 0}, "n_tracks is 0, expected"),
-    "half a process": (make_corpus, {"n_jobs": 0.5}, "n_jobs is 0.5, expected"),
-    "nobody at the films": (make_movie, {"subjects": -3}, "subjects is -3, expected"),
-    "seed of films": (make_movie, {"seed": True}, "seed is True, expected"),
-    "seed of a story": (make_story, {"seed": None}, "seed is None, expected"),
-    "seed of a listener": (make_listener, {"seed": 1.5}, "seed is 1.5, expected"),
-    "a run that no listener has": (make_listener, {"runs": ["Test_run-07"]}, r"runs \['Test_run-07'\]: expected"),
-    "a run that no viewer has": (make_viewer, {"runs": ["crown_run-99"]}, r"runs \['crown_run-99'\]: expected"),
-    "no run": (make_viewer, {"runs": []}, r"runs \[\]: expected a list of some of"),
-    "seed of a viewer": (make_viewer, {"seed": -1}, "seed is -1, expected"),
+    "nobody": (simulate_music, {"subjects": 0}, "subjects is 0, expected a whole number from 1"),
+    "fewer than nobody": (simulate_music, {"subjects": -3}, "subjects is -3, expected"),
+    "half a subject": (simulate_music, {"subjects": 1.5}, "subjects is 1.5, expected"),
+    "subjects as text": (simulate_music, {"subjects": "2"}, "subjects is '2', expected"),
+    "no training run": (simulate_music, {"n_training": 0}, "n_training is 0, expected"),
+    "a negative number of test runs": (simulate_music, {"n_test": -1}, "n_test is -1, expected"),
+    "more runs than tracks": (simulate_music, {"n_training": 30}, "n_training is 30 and n_test 6, which needs 126"),
+    "seed of music": (simulate_music, {"seed": -1}, "seed is -1, expected"),
+    "no process": (simulate_music, {"n_jobs": 0}, "n_jobs is 0, expected"),
+    "no track": (simulate_corpus, {"n_tracks": 0}, "n_tracks is 0, expected"),
+    "half a process": (simulate_corpus, {"n_jobs": 0.5}, "n_jobs is 0.5, expected"),
+    "nobody at the films": (simulate_movie, {"subjects": -3}, "subjects is -3, expected"),
+    "seed of films": (simulate_movie, {"seed": True}, "seed is True, expected"),
+    "seed of a story": (simulate_story, {"seed": None}, "seed is None, expected"),
+    "seed of full-size music": (simulate_music_subject, {"seed": 1.5}, "seed is 1.5, expected"),
+    "no such run of music": (simulate_music_subject, {"runs": ["Test_run-07"]}, r"runs \['Test_run-07'\]: expected"),
+    "no such run of a film": (simulate_movie_subject, {"runs": ["crown_run-99"]}, r"runs \['crown_run-99'\]: expected"),
+    "no run": (simulate_movie_subject, {"runs": []}, r"runs \[\]: expected a list of some of"),
+    "seed of a full-size film": (simulate_movie_subject, {"seed": -1}, "seed is -1, expected"),
 }
 
 
@@ -60,7 +60,7 @@ def test_makers_check_every_number(tmp_path, make, options, message):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("make", [make_listener, make_viewer])
+@pytest.mark.parametrize("make", [simulate_music_subject, simulate_movie_subject])
 def test_rehearsals_check_the_place(make):
     with pytest.raises(ValueError, match="/proc cannot be written to"):
         make(UNWRITABLE)
@@ -107,8 +107,8 @@ def test_an_interrupted_training_of_another_kind(tmp_path):
     torch.save({"asked": {"seed": 3, "n_samples": 5, "epochs": 2}}, tmp_path / "x.safetensors.part")
     with pytest.raises(ValueError, match="is of a training with seed 3, expected 4"):
         cards.train("mini-ssl", path, 4, n_pieces=5, epochs=2)
-    found, numbers = loop.check_training(path, n_pieces=5.0, epochs=2, seed=3)
-    assert found == path and numbers == {"n_pieces": 5, "epochs": 2, "seed": 3, "batch_size": 1}
+    request = loop.check_training(path, n_pieces=5.0, epochs=2, seed=3)
+    assert request == loop.TrainingRequest(path, n_pieces=5, epochs=2, seed=3, batch_size=1)
 
 
 @pytest.mark.parametrize(

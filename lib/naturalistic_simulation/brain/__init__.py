@@ -1,1 +1,1 @@
-"""Made brains: heads, cortex, scanner and files of scans."""
+"""Simulated brains: heads, cortex, scanner and files of scans."""

@@ -1,10 +1,13 @@
-"""Writes made runs in the layout of ds003720: names, columns, sidecars and their quirks as in the real files."""
+"""Simulated runs as files in the layout of ds003720, with the names, columns and quirks of the real ones."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from nilearn.datasets import load_mni152_template
+from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from naturalistic_simulation.brain.head import AFFINE
@@ -18,8 +21,8 @@ SIMULATED = {
 }
 
 
-def write_top(root, readme):
-    """Write the files of the top level."""
+def write_top(root: Path, readme: str) -> None:
+    """Write the files of the top level of a data set."""
     root.mkdir()
     (root / "README").write_text(readme, encoding="utf-8")
     (root / "CHANGES").write_text("1.0.0\n  - Simulated\n", encoding="utf-8")
@@ -32,7 +35,7 @@ def write_top(root, readme):
     (root / "dataset_description.json").write_text(json.dumps(about, indent=4), encoding="utf-8")
 
 
-def write_run(root, label, run, clips, volumes):
+def write_run(root: Path, label: str, run: str, clips: Sequence[tuple], volumes: NDArray) -> None:
     """Write the image, the sidecar and the events of a run.
 
     Parameters
@@ -49,13 +52,13 @@ def write_run(root, label, run, clips, volumes):
     stem = f"sub-{label}_task-{run}"
     _save(volumes, AFFINE, func / f"{stem}_bold.nii.gz", TR)
     about = {**SIMULATED, "SliceThickness": 8, "RepetitionTime": TR, "TaskName": run.split("_")[0]}
-    about["SliceTiming"] = [0] * volumes.shape[2]  # a made volume is taken at once
+    about["SliceTiming"] = [0] * volumes.shape[2]  # a simulated volume is taken at once
     (func / f"{stem}_bold.json").write_text(json.dumps(about, separators=(",", ":")), encoding="utf-8")
     (func / f"{stem}_events.tsv").write_text(events(clips, run), encoding="utf-8")
 
 
-def events(clips, run):
-    """Return the text of an event file."""
+def events(clips: Sequence[tuple], run: str) -> str:
+    """Return the text of an event file, a line for each clip."""
     lines = ["onset\tduration\tgenre\ttrack\tstart\tend"]
     for k, (genre, track, start, end) in enumerate(clips):
         quote = "" if run == UNQUOTED and k >= len(clips) - 3 else "'"
@@ -63,10 +66,11 @@ def events(clips, run):
     return "\n".join(lines)
 
 
-def write_anatomy(root, label, pose):
+def write_anatomy(root: Path, label: str, pose: NDArray) -> None:
     """Write a T1-weighted image: the MNI152 template on a 4-mm grid, lying as the subject does."""
     template = load_mni152_template(2)
-    shape, affine = (40, 48, 40), np.array([[-4.0, 0, 0, 78], [0, 4, 0, -112], [0, 0, 4, -66], [0, 0, 0, 1]])
+    shape = (40, 48, 40)
+    affine = np.array([[-4.0, 0, 0, 78], [0, 4, 0, -112], [0, 0, 4, -66], [0, 0, 0, 1]])
     ijk1 = np.concatenate([np.indices(shape).reshape(3, -1), np.ones((1, np.prod(shape)))])
     index = (np.linalg.inv(template.affine) @ pose @ affine @ ijk1)[:3]
     values = map_coordinates(np.asarray(template.dataobj, dtype=np.float32), index, order=1, mode="constant")

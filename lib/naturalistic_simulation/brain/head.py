@@ -1,6 +1,6 @@
-"""A made head in a made scanner: what an echo-planar image of it looks like from any pose.
+"""Simulated echo-planar images of a head in any pose.
 
-Brightness and grey matter come from nilearn's copies of the MNI152 tissue templates. A pose is an affine that
+Brightness and gray matter come from nilearn's copies of the MNI152 tissue templates. A pose is an affine that
 takes scanner mm to MNI mm; the image is sampled from the continuous (2-mm) head, never from another image.
 """
 
@@ -8,32 +8,39 @@ from functools import cache
 
 import numpy as np
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 VOXEL = 8.0  # mm
 SHAPE = (20, 24, 18)
-# scanner mm of voxel (i, j, k): the grid is centred on the head
+# scanner mm of voxel (i, j, k): the grid is centered on the head
 AFFINE = np.array([[-8.0, 0, 0, 76], [0, 8, 0, -110], [0, 0, 8, -62], [0, 0, 0, 1]])
-CENTRE = (AFFINE @ [*((np.array(SHAPE) - 1) / 2), 1])[:3]
-GREY, WHITE, FLUID = 900.0, 720.0, 1150.0  # brightness of tissues in a T2*-weighted image
+CENTER = (AFFINE @ [*((np.array(SHAPE) - 1) / 2), 1])[:3]
+# brightness of tissues in a T2*-weighted image
+GRAY = 900.0
+WHITE = 720.0
+FLUID = 1150.0
 
 
 @cache
-def head():
-    """Return brightness and grey-matter share of the head on a 2-mm grid, seen through 8-mm voxels, and its affine."""
-    grey, white, brain = load_mni152_gm_template(2), load_mni152_wm_template(2), load_mni152_brain_mask(2)
-    g, w, b = (np.asarray(image.dataobj, dtype=np.float32) for image in (grey, white, brain))
-    g, w = g / g.max() * b, w / w.max() * b
+def head() -> tuple[NDArray, NDArray, NDArray]:
+    """Return brightness and gray-matter share of the head on a 2-mm grid, blurred to 8-mm voxels, and its affine."""
+    gray = load_mni152_gm_template(2)
+    white = load_mni152_wm_template(2)
+    brain = load_mni152_brain_mask(2)
+    g, w, b = (np.asarray(image.dataobj, dtype=np.float32) for image in (gray, white, brain))
+    g = g / g.max() * b
+    w = w / w.max() * b
     fluid = np.clip(b - g - w, 0, 1)
     blur = VOXEL / 2 / np.sqrt(12)  # of a box as wide as a voxel, in 2-mm steps
-    bright = gaussian_filter(GREY * g + WHITE * w + FLUID * fluid, blur)
-    return bright, gaussian_filter(g, blur), grey.affine
+    bright = gaussian_filter(GRAY * g + WHITE * w + FLUID * fluid, blur)
+    return bright, gaussian_filter(g, blur), gray.affine
 
 
-def rigid(parameters):
+def rigid(parameters: ArrayLike) -> NDArray:
     """Return the 4 x 4 motion of three shifts (mm) and three rotations (rad) about x, y and z, in that order.
 
-    Rotations are about the centre of the grid.
+    Rotations are about the center of the grid.
     """
     tx, ty, tz, *angles = parameters
     matrix = np.eye(4)
@@ -41,31 +48,37 @@ def rigid(parameters):
         i, j = [(1, 2), (2, 0), (0, 1)][axis]
         turn = np.eye(4)
         turn[i, i] = turn[j, j] = np.cos(angle)
-        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
+        turn[i, j] = -np.sin(angle)
+        turn[j, i] = np.sin(angle)
         matrix = turn @ matrix
-    matrix[:3, 3] = CENTRE - matrix[:3, :3] @ CENTRE + [tx, ty, tz]
+    matrix[:3, 3] = CENTER - matrix[:3, :3] @ CENTER + [tx, ty, tz]
     return matrix
 
 
-def places(pose):
+def coordinates(pose: NDArray) -> NDArray:
     """Return the MNI mm of all voxels of the grid under a pose, scanner mm to MNI mm: (n_all, 3)."""
-    ijk = np.indices(SHAPE).reshape(3, -1)
     to_mni = pose @ AFFINE
-    return (to_mni[:3, :3] @ ijk + to_mni[:3, 3:]).T
+    return (to_mni[:3, :3] @ _voxels() + to_mni[:3, 3:]).T
 
 
-def brightness(pose):
+def brightness(pose: NDArray) -> NDArray:
     """Return the noiseless image of the head (n_all,) under a pose."""
     return _sample(head()[0], pose)
 
 
-def grey_matter(pose):
-    """Return the share of grey matter in each voxel (n_all,) under a pose."""
+def gray_matter(pose: NDArray) -> NDArray:
+    """Return the share of gray matter in each voxel (n_all,) under a pose."""
     return np.clip(_sample(head()[1], pose), 0, 1)
 
 
+@cache
+def _voxels():
+    """Return the indices of all voxels of the grid (3, n_all)."""
+    return np.indices(SHAPE).reshape(3, -1).astype(float)
+
+
 def _sample(volume, pose):
-    """Read a 2-mm volume at the places of all voxels, linearly."""
+    """Interpolate a 2-mm volume linearly at the coordinates of all voxels."""
     from_mni = np.linalg.inv(head()[2])
-    index = from_mni[:3, :3] @ places(pose).T + from_mni[:3, 3:]
+    index = from_mni[:3, :3] @ coordinates(pose).T + from_mni[:3, 3:]
     return map_coordinates(volume, index, order=1, mode="constant").astype(np.float32)

@@ -1,4 +1,4 @@
-"""A made scanner: motion, physiological and thermal noise, drift and spikes around a planted response.
+"""Simulated scanner: motion, physiological and thermal noise, drift and spikes around a response.
 
 An image is ``|brightness(pose) * (1 + percent / 100) + thermal|``: the head moves in it, the percentages are the
 response, noise that is correlated in space and time, and drift; thermal noise is complex (Gudbjartsson & Patz 1995).
@@ -8,15 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from naturalistic.anatomy.regions import NAMES
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.signal import lfilter
 
-from naturalistic_simulation.brain.head import SHAPE, brightness, grey_matter, places, rigid
+from naturalistic_simulation.brain.cortex import MusicBrain
+from naturalistic_simulation.brain.head import SHAPE, brightness, coordinates, gray_matter, rigid
 
-TR, N_TRS = 1.5, 410
-PHYSIOLOGICAL, SHARED, THERMAL = 0.9, 0.3, 6.0  # sd: % of brightness (local, of the whole head), units of brightness
+TR = 1.5
+N_TRS = 410
+# sd: % of brightness (local, of the whole head), units of brightness
+PHYSIOLOGICAL = 0.9
+SHARED = 0.3
+THERMAL = 6.0
 CORRELATED = 0.45  # lag-1 autocorrelation of physiological noise
-SPREAD = 0.55  # voxels, of its Gaussian neighbourhood
+SPREAD = 0.55  # voxels, of its Gaussian neighborhood
 DRIFT = 1.2  # %
 SPIKES = 2.0  # a run, expected
 DEGREE = np.pi / 180
@@ -24,14 +30,14 @@ DEGREE = np.pi / 180
 
 @dataclass(frozen=True)
 class Truth:
-    """What was planted in a run, on the scanner's grid.
+    """Ground truth of a run, on the scanner's grid.
 
     Attributes
     ----------
     motion : array (n_trs, 6)
         mm and rad, as `head.rigid` takes them: where the head went from its first pose.
     region : int array (n_all,)
-        Index into `regions.NAMES`, -1 where nothing was planted.
+        Index into `regions.NAMES`, -1 where there is no response.
     explainable : array (n_all,)
         Share of the variance (drift and motion aside) that is response.
     spikes : int array (n_spikes,)
@@ -44,8 +50,8 @@ class Truth:
     spikes: np.ndarray
 
 
-def motion_of_run(rng, first):
-    """Return made motion (n_trs, 6), mm and rad: a place to lie, a slow slide, a shiver, and sometimes a jerk.
+def motion_of_run(rng: np.random.Generator, first: bool) -> NDArray:
+    """Return simulated motion (n_trs, 6), mm and rad: an offset, slow drift, jitter and rare jumps.
 
     The first volume of a subject's ``first`` run is the origin.
     """
@@ -61,16 +67,23 @@ def motion_of_run(rng, first):
     return motion - motion[0] * first
 
 
-def scan(person, pose, responses, covariances, rng, first=False):
-    """Return the volumes of a run and what was planted in them.
+def scan(
+    brain: MusicBrain,
+    pose: NDArray,
+    responses: dict[str, NDArray],
+    covariances: dict[str, NDArray],
+    rng: np.random.Generator,
+    first: bool = False,
+) -> tuple[NDArray, Truth]:
+    """Return the volumes of a run and their ground truth.
 
     Parameters
     ----------
-    person : Person
+    brain : cortex.MusicBrain
     pose : array (4, 4)
         Scanner mm to MNI mm in the subject's first volume.
     responses : dict of str to array (n_trs, n_columns)
-        What each region follows in this run, through its HRF.
+        Drives of each region in this run, through its HRF.
     covariances : dict of str to array (n_columns, n_columns)
         Of that over the whole experiment: it sets the response's size.
     rng : Generator
@@ -84,14 +97,15 @@ def scan(person, pose, responses, covariances, rng, first=False):
     """
     motion = motion_of_run(rng, first)
     middle = pose @ np.linalg.inv(rigid(motion.mean(axis=0)))
-    base, grey = brightness(middle), grey_matter(middle)
+    base = brightness(middle)
+    gray = gray_matter(middle)
     sd = np.sqrt(PHYSIOLOGICAL**2 + SHARED**2 + (100 * THERMAL / np.maximum(base, 1)) ** 2)  # %
-    region, ratio = person.strength(places(middle))
-    ratio = ratio * np.minimum(grey / 0.4, 1)
+    region, ratio = brain.strength(coordinates(middle))
+    ratio = ratio * np.minimum(gray / 0.4, 1)
     percent = _noise(rng) + _drift(rng)
     for name, followed in responses.items():
         here = region == NAMES.index(name)
-        weights = person.weights(name, places(middle)[here])
+        weights = brain.weights(name, coordinates(middle)[here])
         size = np.sqrt(np.einsum("iv,ij,jv->v", weights, covariances[name], weights))
         percent[:, here] += (followed @ (weights / size) * (ratio * sd)[here]).astype(np.float32)
     images = np.stack([brightness(pose @ np.linalg.inv(rigid(m))) for m in motion])
@@ -106,7 +120,7 @@ def scan(person, pose, responses, covariances, rng, first=False):
 
 
 def _noise(rng):
-    """Return physiological noise in % (n_trs, n_all): near in time and space it is alike, a part of it everywhere."""
+    """Return physiological noise in % (n_trs, n_all), smooth in time and space, a part of it global."""
     white = rng.standard_normal((N_TRS + 20, *SHAPE), dtype=np.float32)
     smooth = gaussian_filter(white, (0, SPREAD, SPREAD, SPREAD), truncate=3)
     smooth /= smooth.std(axis=0).mean()

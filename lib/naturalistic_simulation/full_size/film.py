@@ -1,6 +1,7 @@
-"""Nine hours of made film for ds005531: the miniature's three dramas told over and over, each time in other words."""
+"""Nine hours of simulated film for ds005531: the three dramas over and over, each time in other words."""
 
 import functools
+from collections.abc import Iterable
 
 from naturalistic.datasets.movie_runs import N_OVERLAP, published_runs
 
@@ -10,7 +11,7 @@ N_ANNOTATORS = {"Object": 5, "Story": 2, "Summary": 2, "TimePlace": 2}  # of the
 N_WORDS = 5  # that a text gets from another one
 
 
-def films_of(runs):
+def films_of(runs: Iterable) -> dict[str, Film]:
     """Return what each run shows, as long as in the data set: dict of str to `Film`.
 
     Parameters
@@ -18,17 +19,21 @@ def films_of(runs):
     runs : sequence of MovieRun
         An episode's runs one after another: each but its first begins with the last 20 s of the one before.
     """
-    shown, at, last, told = {}, 0, None, _told(0)
+    shown = {}
+    at = 0
+    last = None
+    told = _told(0)
     for run in sorted(runs, key=lambda run: (run.episode, run.name)):
         at -= N_OVERLAP * (run.episode == last)
         while len(told) < at + run.n_seconds:
             told = joined([told, _told(len(told) // len(_told(0)))])
-        shown[run.name], last = told.part(at, at + run.n_seconds), run.episode
+        shown[run.name] = told.part(at, at + run.n_seconds)
+        last = run.episode
         at += run.n_seconds
     return shown
 
 
-def all_runs():
+def all_runs() -> tuple:
     """Return all 43 runs of the data set."""
     return published_runs("paper")
 
@@ -48,7 +53,7 @@ def _once(drama):
     return [first, *(film.part(N_OVERLAP, len(film)) for film in others)]
 
 
-def retold(seconds, k, n_annotators=None):
+def retold(seconds: list[list[str]], k: int, n_annotators: int | None = None) -> list[list[str]]:
     """Return texts that end in other words: each with the first words of another text of the same level.
 
     Parameters

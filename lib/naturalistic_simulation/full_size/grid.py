@@ -1,27 +1,28 @@
-"""From the miniature's grid of 8 mm to the scanner's of 2 mm, about the same centre."""
+"""Interpolation from the simulated grid of 8 mm to the scanner's of 2 mm, about the same center."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from naturalistic_simulation.brain.head import CENTRE, SHAPE, VOXEL
+from naturalistic_simulation.brain.head import CENTER, SHAPE, VOXEL
 
 SIZE = 2.0  # mm, of a voxel of both data sets
 NOISE = 12.0  # sd of what is added in each voxel, where the brightest tissue is about 1,000
 
 
-def affine_of(shape):
-    """Return the affine (4, 4) of a grid of `SIZE` mm, x to the left, that has the miniature's centre."""
+def affine_of(shape: tuple[int, ...]) -> NDArray:
+    """Return the affine (4, 4) of a grid of `SIZE` mm, x to the left, with the center of the simulated grid."""
     affine = np.diag([-SIZE, SIZE, SIZE, 1.0])
-    affine[:3, 3] = CENTRE - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    affine[:3, 3] = CENTER - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     return affine
 
 
-def enlarge(volumes, shape, slices=slice(None)):
-    """Return volumes on a grid of `SIZE` mm, interpolated linearly; 0 outside of the miniature's grid.
+def enlarge(volumes: NDArray, shape: tuple[int, ...], slices: slice = slice(None)) -> NDArray:
+    """Return volumes on a grid of `SIZE` mm, interpolated linearly; 0 outside of the grid of 8 mm.
 
     Parameters
     ----------
     volumes : float32 array (n, 20, 24, 18)
-        On the miniature's grid, x first.
+        On the grid of 8 mm, x first.
     shape : tuple of int
         Of the larger grid.
     slices : slice
@@ -38,6 +39,6 @@ def enlarge(volumes, shape, slices=slice(None)):
 
 
 def _weights(n, m):
-    """Return the weights (n, m) of the m places of an axis in its n finer ones."""
+    """Return the weights (n, m) of the m points of an axis in its n finer ones."""
     at = (np.arange(n) - (n - 1) / 2) * SIZE / VOXEL + (m - 1) / 2
     return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(m))).astype(np.float32)

@@ -1,13 +1,14 @@
-"""The miniature's own embedders of music, whose weights come with the package: mini-mulan and mini-ssl.
+"""Small embedders of simulated music, whose weights come with the package: mini-mulan and mini-ssl.
 
-mini-mulan stands for MuLan (Huang et al. 2022): windows of 10 s and captions in one space. mini-ssl stands for w2v-BERT
-(Chung et al. 2021): windows of 5 s, no text. Both were trained on made music (`training`): they know the miniature's
+mini-mulan is a small MuLan (Huang et al. 2022): windows of 10 s and captions in one space. mini-ssl is a small w2v-BERT
+(Chung et al. 2021): windows of 5 s, no text. Both were trained on simulated music (`training`): they know its
 instruments and genres, and are of no use for other music. Their measured scores are in
 ``weights/<name>.json``.
 """
 
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +23,14 @@ from naturalistic_simulation.models.mel import SAMPLE_RATE, log_mel
 from naturalistic_simulation.models.networks import JointSound, JointText, MaskedSound
 
 
-def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5, weights=None):
+def load_mulan(
+    device: str = "cpu",
+    batch_size: int | None = None,
+    dtype: str = "auto",
+    window: float = 10.0,
+    hop: float = 1.5,
+    weights: Path | str | None = None,
+) -> Embedder:
     """Return mini-mulan as an `Embedder`.
 
     Parameters
@@ -47,10 +55,13 @@ def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5
         On another ``dtype``, or weights that are not there, were cut short or are of another network.
     """
     _check_dtype(dtype)
-    sound, text = JointSound(), JointText()
+    sound = JointSound()
+    text = JointText()
     _fill({"sound": sound, "text": text}, weights or path_of("mini-mulan"), "mini-mulan")
-    sound, text = sound.eval().to(device), text.eval().to(device)
-    hear, read = partial(_places_of_sound, sound, device), partial(_places_of_text, text, device)
+    sound = sound.eval().to(device)
+    text = text.eval().to(device)
+    hear = partial(_places_of_sound, sound, device)
+    read = partial(_places_of_text, text, device)
     return Embedder(
         name="mini-mulan", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=128, audio_tower=hear, text_tower=read,
         identity=lambda: digest(sound, digest(text), load_model(MINILM).digest), device=device,
@@ -58,7 +69,15 @@ def load_mulan(device="cpu", batch_size=None, dtype="auto", window=10.0, hop=1.5
     )  # fmt: skip
 
 
-def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, layer=4, weights=None):
+def load_ssl(
+    device: str = "cpu",
+    batch_size: int | None = None,
+    dtype: str = "auto",
+    window: float = 5.0,
+    hop: float = 1.5,
+    layer: int = 4,
+    weights: Path | str | None = None,
+) -> Embedder:
     """Return mini-ssl as an `Embedder`: the mean of its states over a window.
 
     Parameters
@@ -70,8 +89,8 @@ def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, l
     window, hop : float
         s.
     layer : int
-        0 to 6. The fourth tells most of pitch register and onsets (found on pieces that are neither trained on nor
-        among the miniature's clips).
+        0 to 6. The fourth carries most of pitch register and onsets (chosen on pieces that are neither trained on
+        nor among the 540 clips).
     weights : str or Path, optional
         Other weights, from ``naturalistic train mini-ssl --to FILE``.
 
@@ -99,14 +118,14 @@ def load_ssl(device="cpu", batch_size=None, dtype="auto", window=5.0, hop=1.5, l
     )  # fmt: skip
 
 
-def card(name):
+def card(name: str) -> dict:
     """Return what is known of a shipped model: how it was trained, and its measured scores."""
     return read_json(files("naturalistic_simulation.models") / "weights" / f"{name}.json", "install the package again")
 
 
-def path_of(name):
+def path_of(name: str) -> Path:
     """Return the file of a shipped model's weights."""
-    return files("naturalistic_simulation.models") / "weights" / f"{name}.safetensors"
+    return Path(str(files("naturalistic_simulation.models"))) / "weights" / f"{name}.safetensors"
 
 
 def _check_dtype(dtype):

@@ -1,12 +1,13 @@
-"""The miniature's own generator, whose weights come with the package; it stands for MusicLM (Agostinelli et al. 2023).
+"""Small generator of simulated music, whose weights come with the package; a small MusicLM (Agostinelli et al. 2023).
 
-A vector of mini-mulan becomes the tokens of a score (`score_model`, `sampling`), and the miniature's synthesizer plays
-them. It was trained on made music (`training.composing`): it knows the miniature's instruments and genres,
-and is of no use for other music. Its measured scores are in ``weights/mini.json``.
+A vector of mini-mulan becomes the tokens of a score (`score_model`, `sampling`), and the simulation's synthesizer plays
+them. It was trained on simulated music (`training.composing`): it knows its instruments and genres, and is of no use
+for other music. Its measured scores are in ``weights/mini.json``.
 """
 
 import hashlib
 import shlex
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from naturalistic.features.devices import check_device
 from naturalistic.features.weight_files import read_weights
 from naturalistic.generation.generator import check_embeddings
 from naturalistic.intact import read_json
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from naturalistic_simulation.models import embedders
 from naturalistic_simulation.models.sampling import write_scores
 from naturalistic_simulation.models.score_model import ScoreModel
+from naturalistic_simulation.models.tokens import Score
 from naturalistic_simulation.music.synthesizer import render
 
 SAMPLE_RATE = 22050  # Hz
@@ -28,8 +31,10 @@ BATCH = 64  # scores written side by side
 EMBEDDER = "mini-mulan"
 
 
-def load(source=None, name="mini", device="cpu", weights=None):
-    """Return the miniature's generator.
+def load(
+    source: Path | str | None = None, name: str = "mini", device: str = "cpu", weights: Path | str | None = None
+) -> "MiniGenerator":
+    """Return the small generator of simulated music.
 
     Parameters
     ----------
@@ -53,7 +58,8 @@ def load(source=None, name="mini", device="cpu", weights=None):
     path = Path(weights or source or path_of())
     card = _card_beside(path)
     again = f"naturalistic train mini-generator --to {shlex.quote(str(path))}"
-    known, here = card.get("embedder", {}).get("sha256"), embedder_hash()
+    known = card.get("embedder", {}).get("sha256")
+    here = embedder_hash()
     if known != here:
         raise ValueError(
             f"{path} was trained on vectors of a {EMBEDDER} with the hash {str(known)[:12]}, and the one at hand has "
@@ -68,22 +74,22 @@ def load(source=None, name="mini", device="cpu", weights=None):
     return MiniGenerator(network, name, device)
 
 
-def path_of():
+def path_of() -> Path:
     """Return the file of the shipped weights."""
-    return files("naturalistic_simulation.models") / "weights" / "mini.safetensors"
+    return Path(str(files("naturalistic_simulation.models"))) / "weights" / "mini.safetensors"
 
 
-def card():
+def card() -> dict:
     """Return what is known of the shipped generator: how it was trained, and its measured scores."""
     return _card_beside(Path(path_of()))
 
 
-def embedder_hash():
+def embedder_hash() -> str:
     """Return the SHA-256 of the weights of the mini-mulan at hand."""
     return hashlib.sha256(embedders.path_of(EMBEDDER).read_bytes()).hexdigest()
 
 
-def network_of(path, device="cpu"):
+def network_of(path: Path | str, device: str = "cpu") -> ScoreModel:
     """Return the network with weights from a file (half precision on disk), in double precision.
 
     Parameters
@@ -101,7 +107,8 @@ def network_of(path, device="cpu"):
     FileNotFoundError, ValueError
         If there is no such file, it was cut short, or it holds other weights.
     """
-    network, weights = ScoreModel(), read_weights(path, "mini-generator")
+    network = ScoreModel()
+    weights = read_weights(path, "mini-generator")
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
@@ -128,12 +135,15 @@ class MiniGenerator:
     name, device : str
     """
 
-    dim, sample_rate = 128, SAMPLE_RATE
+    dim = 128
+    sample_rate = SAMPLE_RATE
 
-    def __init__(self, network, name="mini", device="cpu"):
-        self.network, self.name, self.device = network, name, str(device)
+    def __init__(self, network: ScoreModel, name: str = "mini", device: str = "cpu") -> None:
+        self.network = network
+        self.name = name
+        self.device = str(device)
 
-    def write(self, embeddings, seeds, duration=15.0):
+    def write(self, embeddings: ArrayLike, seeds: Sequence[int], duration: float = 15.0) -> Iterator[Score]:
         """Write a score for each vector, one after another.
 
         Parameters
@@ -154,7 +164,7 @@ class MiniGenerator:
             rows = slice(first, first + BATCH)
             yield from write_scores(self.network, vectors[rows], seeds[rows], float(duration))
 
-    def generate(self, embedding, seed, duration=15.0):
+    def generate(self, embedding: ArrayLike, seed: int, duration: float = 15.0) -> tuple[NDArray, int]:
         """Return one piece of music; see `generator.Generator.generate`.
 
         Parameters
@@ -178,7 +188,9 @@ class MiniGenerator:
         waveforms, rate = self.generate_all(np.asarray(embedding)[None], [seed], duration, progress=False)
         return waveforms[0], rate
 
-    def generate_all(self, embeddings, seeds, duration=15.0, progress=True):
+    def generate_all(
+        self, embeddings: ArrayLike, seeds: Sequence[int], duration: float = 15.0, progress: bool = True
+    ) -> tuple[list[NDArray], int]:
         """Return many pieces, list of waveforms and the sample rate; piece i depends on row i and seed i alone.
 
         Parameters
@@ -194,7 +206,7 @@ class MiniGenerator:
         Returns
         -------
         waveforms : list of float32 array (n_samples,)
-            Loudness as played, not normalised.
+            Loudness as played, not normalized.
         sample_rate : int
             Hz.
 

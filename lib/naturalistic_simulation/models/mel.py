@@ -1,16 +1,17 @@
-"""What the miniature's small networks are given: log-mel frames, a frame every 20 ms, brought to one loudness."""
+"""Log-mel frames, the input of the small networks: a frame every 20 ms, brought to one loudness."""
 
 import torch
 import transformers.audio_utils
 
 SAMPLE_RATE = 22050  # Hz
 HOP = 441  # samples: 20 ms
-N_FFT, N_MELS = 1024, 64
+N_FFT = 1024
+N_MELS = 64
 FLOOR = -8.0  # of the natural logarithm of power, relative to the mean over what is shown
 FRAMES_PER_S = SAMPLE_RATE // HOP
 
 
-def log_mel(waveforms):
+def log_mel(waveforms: torch.Tensor) -> torch.Tensor:
     """Return log-mel power: (n, n_samples) at `SAMPLE_RATE` to (n, n_frames, 64), a frame every 20 ms.
 
     Frame k is of the 46 ms around sample ``441 k``; there are ``n_samples // 441`` of them.
@@ -23,7 +24,7 @@ def log_mel(waveforms):
     return torch.log(power.transpose(1, 2) @ _bands(waveforms.device) + 1e-10)
 
 
-def same_loudness(frames):
+def same_loudness(frames: torch.Tensor) -> torch.Tensor:
     """Divide power by its mean over all frames and bands of an excerpt: (n, n_frames, 64), in logarithms.
 
     A gain, whatever it is, changes nothing; what is 35 dB below the mean or more is set to that.

@@ -1,4 +1,4 @@
-"""The miniature's two small networks of music: a joint one of sound and text, and one of sound alone.
+"""Two small networks of music: a joint one of sound and text, and one of sound alone.
 
 Both read the same log-mel frames (64 bands, one every 20 ms), brought to one loudness within what they are shown.
 `JointSound` and `JointText` are trained to agree on a clip and its caption, as MuLan is (Huang et al. 2022, ISMIR);
@@ -13,28 +13,28 @@ from naturalistic_simulation.models.mel import N_MELS, same_loudness
 
 
 class Block(nn.Module):
-    """A convolution over time, normalised over channels, with a gate of the rectified kind."""
+    """A convolution over time, normalized over channels, with a rectifying nonlinearity."""
 
-    def __init__(self, n_in, n_out, width, stride=1):
+    def __init__(self, n_in: int, n_out: int, width: int, stride: int = 1) -> None:
         super().__init__()
         self.convolution = nn.Conv1d(n_in, n_out, width, stride, padding=width // 2)
         self.norm = nn.GroupNorm(1, n_out)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (n, n_in, n_frames) to (n, n_out, n_frames / stride)."""
         return torch.nn.functional.gelu(self.norm(self.convolution(x)))
 
 
 class JointSound(nn.Module):
-    """Log-mel frames to a place of length 1 in the joint space: convolutions, mean and spread over time."""
+    """Log-mel frames to a vector of length 1 in the joint space: convolutions, mean and spread over time."""
 
-    def __init__(self, dim=128, widths=(128, 192, 256)):
+    def __init__(self, dim: int = 128, widths: tuple[int, int, int] = (128, 192, 256)) -> None:
         super().__init__()
         a, b, c = widths
         self.blocks = nn.Sequential(Block(N_MELS, a, 5), Block(a, b, 5, 2), Block(b, c, 5, 2), Block(c, c, 5, 2))
         self.project = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * c, 256), nn.GELU(), nn.Linear(256, dim))
 
-    def forward(self, frames):
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Map (n, n_frames, 64) to (n, dim)."""
         x = self.blocks(same_loudness(frames).transpose(1, 2) / 4)
         pooled = torch.cat([x.mean(dim=2), x.std(dim=2)], dim=1)
@@ -42,21 +42,21 @@ class JointSound(nn.Module):
 
 
 class JointText(nn.Module):
-    """A sentence vector of MiniLM (384) to a place of length 1 in the joint space."""
+    """A sentence vector of MiniLM (384) to a vector of length 1 in the joint space."""
 
-    def __init__(self, dim=128):
+    def __init__(self, dim: int = 128) -> None:
         super().__init__()
         self.project = nn.Sequential(nn.Linear(384, 256), nn.GELU(), nn.Dropout(0.1), nn.Linear(256, dim))
 
-    def forward(self, vectors):
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """Map (n, 384) to (n, dim)."""
         return nn.functional.normalize(self.project(20 * vectors), dim=1)
 
 
 class MaskedSound(nn.Module):
-    """Log-mel frames with gaps to one state a frame, from which power and its rise are told, in gaps above all."""
+    """Log-mel frames with gaps to one state a frame, from which power and its rise are predicted, in gaps above all."""
 
-    def __init__(self, dim=192, n_blocks=5):
+    def __init__(self, dim: int = 192, n_blocks: int = 5) -> None:
         super().__init__()
         self.gap = nn.Parameter(torch.zeros(N_MELS))
         self.first = Block(N_MELS, dim, 3)
@@ -67,10 +67,12 @@ class MaskedSound(nn.Module):
         self.last = Block(dim, dim, 1)
         self.fill = nn.Conv1d(dim, 2 * N_MELS, 1)
 
-    def states(self, frames, hidden=None, n_layers=None):
+    def states(
+        self, frames: torch.Tensor, hidden: torch.Tensor | None = None, n_layers: int | None = None
+    ) -> list[torch.Tensor]:
         """Map (n, n_frames, 64) to the states of the first layers, all seven by default, each (n, n_frames, dim).
 
-        Frames that are ``hidden`` (n, n_frames) are replaced by a learnt one.
+        Frames that are ``hidden`` (n, n_frames) are replaced by a learned one.
         """
         n_layers = len(self.blocks) + 2 if n_layers is None else n_layers
         x = same_loudness(frames) / 4
@@ -85,7 +87,7 @@ class MaskedSound(nn.Module):
             layers.append(self.last(x))
         return [layer.transpose(1, 2) for layer in layers[:n_layers]]
 
-    def forward(self, frames, hidden):
+    def forward(self, frames: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """Return the squared error (natural logarithm of power) of hidden frames and a third of that of others."""
         power = same_loudness(frames)
         rise = torch.diff(power, dim=1, prepend=power[:, :1]).clamp(min=0)

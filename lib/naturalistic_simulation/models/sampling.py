@@ -1,12 +1,15 @@
-"""Draws scores from the network, token by token; whatever is drawn can be played.
+"""Sampling of scores from the network, token by token; every score that is drawn can be played.
 
 Tokens that the grammar does not allow have no chance: voices that the header does not name, events out of order,
 pitches that an instrument does not have. All is computed in double precision, because single-precision sums depend on
 how many rows stand beside each other: a piece depends on its vector and its seed alone.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from naturalistic_simulation.models.score_model import (
     BAR,
@@ -18,6 +21,7 @@ from naturalistic_simulation.models.score_model import (
     PLACE,
     RANKS,
     STARTS,
+    ScoreModel,
     recalled,
 )
 from naturalistic_simulation.models.tokens import (
@@ -28,21 +32,23 @@ from naturalistic_simulation.models.tokens import (
     RANGES,
     SIZES,
     SPANS,
+    Score,
     decode,
     read_header,
 )
 from naturalistic_simulation.music.piece import step_seconds
 
-# Sharper than what was learnt, and without its tail, where a small network errs (nucleus: Holtzman et al. 2020, ICLR).
+# Sharper than what was learned, and without its tail, where a small network errs (nucleus: Holtzman et al. 2020, ICLR).
 # Of five pairs, chosen on 60 pieces composed for it, neither trained on nor among the 540 clips: with this one, bars
 # come back most nearly as often as in composed pieces; the sound is identified about equally well with all five.
-TEMPERATURE, TOP_P = 0.8, 0.95
+TEMPERATURE = 0.8
+TOP_P = 0.95
 MOST_A_SECOND = 60  # events; the densest composed piece has 40
 WIDTH = SIZES[1] * RANKS
 
 
 @torch.inference_mode()
-def write_scores(network, vectors, seeds, duration):
+def write_scores(network: ScoreModel, vectors: torch.Tensor, seeds: Sequence[int], duration: float) -> list[Score]:
     """Return a score for each vector and seed.
 
     Parameters
@@ -82,7 +88,9 @@ def write_scores(network, vectors, seeds, duration):
     return [decode(header, events[:n], duration) for header, events, n in zip(headers, writing.events, writing.n)]
 
 
-def write_headers(network, condition, chances):
+def write_headers(
+    network: ScoreModel, condition: torch.Tensor, chances: list[np.random.Generator]
+) -> tuple[list[NDArray], torch.Tensor]:
     """Draw a header for each condition.
 
     Parameters
@@ -99,9 +107,14 @@ def write_headers(network, condition, chances):
     states : float tensor (n, header_width)
         After them.
     """
-    n, device = len(condition), condition.device
-    kinds, position = np.searchsorted(HEADER_STARTS, np.arange(BEGIN), side="right") - 1, np.arange(BEGIN)
-    headers, over, token, state = [[] for _ in range(n)], np.zeros(n, dtype=bool), np.full(n, BEGIN), None
+    n = len(condition)
+    device = condition.device
+    kinds = np.searchsorted(HEADER_STARTS, np.arange(BEGIN), side="right") - 1
+    position = np.arange(BEGIN)
+    headers = [[] for _ in range(n)]
+    over = np.zeros(n, dtype=bool)
+    token = np.full(n, BEGIN)
+    state = None
     last = torch.zeros(n, network.token.embedding_dim, dtype=condition.dtype, device=device)
     for k in range(BEGIN):
         logits, states, state = network.read_header(torch.from_numpy(token)[:, None].to(device), condition, state)
@@ -121,7 +134,7 @@ def write_headers(network, condition, chances):
     return [np.array(header) for header in headers], last
 
 
-def draw(logits, allowed, luck):
+def draw(logits: NDArray, allowed: NDArray, luck: NDArray) -> NDArray:
     """Return a token of each row: nucleus sampling from what is allowed, by a number of 0 to 1 of the row's own.
 
     Parameters
@@ -148,7 +161,7 @@ def draw(logits, allowed, luck):
 
 
 class Writing:
-    """What has been written of some scores, and where each stands.
+    """Scores in writing, and the state of each.
 
     Parameters
     ----------
@@ -158,37 +171,44 @@ class Writing:
         s.
     """
 
-    def __init__(self, headers, duration):
-        n, most, self.duration = len(headers), int(np.ceil(MOST_A_SECOND * duration)), duration
+    def __init__(self, headers: list[tuple], duration: float) -> None:
+        n = len(headers)
+        most = int(np.ceil(MOST_A_SECOND * duration))
+        self.duration = duration
         self.bar_steps = np.array([4 * metre for metre, *_ in headers])
         self.tempo, self.swing = (np.array([header[k] for header in headers]) for k in (1, 2))
         self.key = np.array([header[3] for header in headers])
         self.plays = np.zeros((n, SIZES[1]), dtype=bool)
         for row, header in enumerate(headers):
             self.plays[row, header[4]] = True
-        self.events, self.keys = np.zeros((n, most, N_FIELDS), dtype=np.int64), np.zeros((n, most), dtype=np.int64)
+        self.events = np.zeros((n, most, N_FIELDS), dtype=np.int64)
+        self.keys = np.zeros((n, most), dtype=np.int64)
         self.n = np.zeros(n, dtype=int)
         self.step, self.voice, self.pitch = (np.zeros(n, dtype=int) for _ in range(3))
 
-    def known(self, rows):
-        """Return what `score_model.known_before` gives for the next event of some rows (n, 26)."""
+    def known(self, rows: NDArray) -> NDArray:
+        """Return the input of the next event of rows, as of `score_model.known_before` (n, 26)."""
         known = np.zeros((len(rows), 2 + N_FIELDS * (1 + len(LAGS))), dtype=np.int64)
-        step, bar_steps, count = self.step[rows], self.bar_steps[rows], int(self.n[rows[0]])
-        known[:, 0], known[:, 1] = PLACE + step % bar_steps, BAR + np.minimum(step // bar_steps, N_BARS - 1)
+        step = self.step[rows]
+        bar_steps = self.bar_steps[rows]
+        count = int(self.n[rows[0]])
+        known[:, 0] = PLACE + step % bar_steps
+        known[:, 1] = BAR + np.minimum(step // bar_steps, N_BARS - 1)
         if count == 0:
             known[:, 2] = 1
             return known
         known[:, 2 : 2 + N_FIELDS] = NOW + STARTS[:-1] + self.events[rows, count - 1]
         for k, lag in enumerate(LAGS, start=1):
             there = np.flatnonzero(step >= lag * bar_steps)
-            at, back = rows[there], lag * bar_steps[there]
+            at = rows[there]
+            back = lag * bar_steps[there]
             found = (self.keys[at, :count] <= (self.keys[at, count - 1] - back * WIDTH)[:, None]).sum(axis=1)
             advance = self.keys[at, found] // WIDTH - (step[there] - back)
             known[there, 2 + k * N_FIELDS : 2 + (k + 1) * N_FIELDS] = recalled(self.events[at, found], advance, k)
         return known
 
-    def allowed(self, rows, drawn, k):
-        """Return which tokens of a field may follow, given the fields before it.
+    def allowed(self, rows: NDArray, drawn: NDArray, k: int) -> NDArray:
+        """Return the tokens of a field that may follow, given the fields before it.
 
         Parameters
         ----------
@@ -203,8 +223,10 @@ class Writing:
         allowed : bool array (n, size)
         """
         allowed = np.ones((len(rows), SIZES[k]), dtype=bool)
-        voice, first = drawn[:, 1], self.n[rows] == 0
-        before, low_pitch = self.voice[rows], self.pitch[rows]
+        voice = drawn[:, 1]
+        first = self.n[rows] == 0
+        before = self.voice[rows]
+        low_pitch = self.pitch[rows]
         again = low_pitch < RANGES[before, 1]  # the same voice can begin another chord above
         order = np.arange(SIZES[1])
         at_once = self.plays[rows] & ((order > before[:, None]) | ((order == before[:, None]) & again[:, None]))
@@ -226,12 +248,12 @@ class Writing:
             allowed[voice >= N_PITCHED, 1:] = False
         return allowed
 
-    def pitches(self, rows, voice, tokens):
+    def pitches(self, rows: NDArray, voice: NDArray, tokens: NDArray) -> NDArray:
         """Return the MIDI pitches of tokens, (n, n_tokens) or (n_tokens,), for the voice of each row."""
         return tokens + LOWEST + np.where(voice < N_PITCHED, self.key[rows], 0)[:, None]
 
-    def add(self, rows, drawn):
-        """Add an event to each row, and say which rows are to go on.
+    def add(self, rows: NDArray, drawn: NDArray) -> NDArray:
+        """Add an event to each row, and return the rows that go on.
 
         Parameters
         ----------

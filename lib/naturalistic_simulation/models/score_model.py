@@ -1,4 +1,4 @@
-"""The network that writes scores: two recurrent networks, for the header and for the events, told the embedding always.
+"""Network that writes scores: two recurrent networks, for the header and for the events, conditioned on the embedding.
 
 An event is predicted from the one before it, the place in the bar, and the event that came next at the same place one,
 two and four bars ago: music repeats itself, and so a small network need not remember whole bars. Its six fields are
@@ -8,31 +8,36 @@ as MusicLM is conditioned on MuLan (Agostinelli et al. 2023, arXiv 2301.11325).
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from naturalistic_simulation.models.tokens import FIELDS, HEADER_STARTS, SIZES
 
 LAGS = (1, 2, 4)  # bars
 RANKS = 8  # chords that one voice may begin at once
-LONGEST_BAR, N_BARS = 16, 32
+LONGEST_BAR = 16
+N_BARS = 32
 N_FIELDS = len(FIELDS)
 STARTS = np.cumsum((0, *SIZES))  # of each field's tokens; the last is their number
 # one table of vectors for all that is known before an event: nothing (0), the beginning (1), place in the bar, bar,
 # then the fields of the event before it and of those at the lags
-PLACE, BAR, NOW = 2, 2 + LONGEST_BAR, 2 + LONGEST_BAR + N_BARS
+PLACE = 2
+BAR = 2 + LONGEST_BAR
+NOW = 2 + LONGEST_BAR + N_BARS
 N_KNOWN = NOW + (1 + len(LAGS)) * int(STARTS[-1])
 BEGIN = HEADER_STARTS[-1]  # what a header's first token is predicted from
 
 
-def keys_of(events):
+def keys_of(events: NDArray) -> NDArray:
     """Return where events are in order: step, voice, and rank among those of the voice at once, as one number (n,)."""
-    steps, voices = np.cumsum(events[:, 0].astype(np.int64)), events[:, 1].astype(np.int64)
+    steps = np.cumsum(events[:, 0].astype(np.int64))
+    voices = events[:, 1].astype(np.int64)
     place = steps * SIZES[1] + voices
     first = np.searchsorted(place, place)
     return place * RANKS + np.minimum(np.arange(len(place)) - first, RANKS - 1)
 
 
-def known_before(events, bar_steps):
+def known_before(events: NDArray, bar_steps: int) -> NDArray:
     """Return what is known before each event, as rows of the network's table.
 
     Parameters
@@ -45,11 +50,13 @@ def known_before(events, bar_steps):
     known : int32 array (n_events + 1, 2 + 4 x 6)
         The last row is of an event that is still to come.
     """
-    keys, width = keys_of(events), SIZES[1] * RANKS
+    keys = keys_of(events)
+    width = SIZES[1] * RANKS
     steps = keys // width
     known = np.zeros((len(events) + 1, 2 + N_FIELDS * (1 + len(LAGS))), dtype=np.int32)
     now = np.concatenate([[0], steps])
-    known[:, 0], known[:, 1] = PLACE + now % bar_steps, BAR + np.minimum(now // bar_steps, N_BARS - 1)
+    known[:, 0] = PLACE + now % bar_steps
+    known[:, 1] = BAR + np.minimum(now // bar_steps, N_BARS - 1)
     known[0, 2] = 1
     known[1:, 2 : 2 + N_FIELDS] = NOW + STARTS[:-1] + events
     for k, lag in enumerate(LAGS, start=1):
@@ -62,7 +69,7 @@ def known_before(events, bar_steps):
     return known
 
 
-def recalled(events, advance, k):
+def recalled(events: NDArray, advance: NDArray, k: int) -> NDArray:
     """Return rows of the table for events of the ``k``-th lag, their advance counted from the present place."""
     events = np.array(events, dtype=np.int64)
     events[:, 0] = np.minimum(advance, SIZES[0] - 1)
@@ -84,7 +91,7 @@ class ScoreModel(nn.Module):
         Of what one field is predicted from.
     """
 
-    def __init__(self, dim=128, width=192, header_width=128, field_width=96):
+    def __init__(self, dim: int = 128, width: int = 192, header_width: int = 128, field_width: int = 96) -> None:
         super().__init__()
         self.condition = nn.Sequential(nn.Linear(dim, width), nn.GELU(), nn.Dropout(0.1), nn.Linear(width, width))
         self.token = nn.Embedding(BEGIN + 1, header_width)
@@ -95,7 +102,8 @@ class ScoreModel(nn.Module):
         self.known = nn.EmbeddingBag(N_KNOWN, width, mode="sum", padding_idx=0)
         self.plan = nn.Linear(header_width + width, width)
         self.start = nn.Linear(width, width)
-        self.into, self.again = nn.Linear(width, 3 * width), nn.Linear(width, 3 * width)
+        self.into = nn.Linear(width, 3 * width)
+        self.again = nn.Linear(width, 3 * width)
         self.split = nn.Linear(2 * width, N_FIELDS * field_width)
         self.earlier = nn.ModuleList(nn.EmbeddingBag(int(STARTS[k]), field_width, mode="sum") for k in range(1, 6))
         self.fields = nn.ModuleList(nn.Linear(field_width, size) for size in SIZES)
@@ -104,11 +112,13 @@ class ScoreModel(nn.Module):
         for table in self.earlier:
             nn.init.normal_(table.weight, std=0.3)
 
-    def conditions(self, vectors):
+    def conditions(self, vectors: torch.Tensor) -> torch.Tensor:
         """Map vectors of length 1 (n, dim) to conditions (n, width)."""
         return self.condition(vectors * vectors.shape[1] ** 0.5)
 
-    def read_header(self, tokens, condition, state=None):
+    def read_header(
+        self, tokens: torch.Tensor, condition: torch.Tensor, state: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Map header tokens (n, n_tokens), the first `BEGIN`, to logits of the next (n, n_tokens, 119) and a state."""
         if state is None:
             state = torch.tanh(self.header_start(condition))[None]
@@ -116,15 +126,15 @@ class ScoreModel(nn.Module):
         around = condition[:, None].expand(-1, tokens.shape[1], -1)
         return self.header_out(torch.cat([states, around], dim=2)), states, last
 
-    def plans(self, states, condition):
-        """Map the states after whole headers (n, header_width) to what is told at each event (n, width)."""
+    def plans(self, states: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """Map the states after whole headers (n, header_width) to the plan given at each event (n, width)."""
         return self.plan(torch.cat([states, condition], dim=1))
 
-    def heard(self, known, plan):
+    def heard(self, known: torch.Tensor, plan: torch.Tensor) -> torch.Tensor:
         """Map rows of the table (n, 26) and plans (n, width) to the inputs of the events' network (n, width)."""
         return nn.functional.gelu(self.known(known) + plan)
 
-    def next_state(self, gates, state):
+    def next_state(self, gates: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
         """Return the next state of a gated recurrent unit (Cho et al. 2014, EMNLP), all of width (n, width)."""
         width = state.shape[1]
         (open_in, new_in), (open_again, new_again) = (
@@ -133,7 +143,7 @@ class ScoreModel(nn.Module):
         reset, keep = torch.sigmoid(open_in + open_again).chunk(2, dim=1)
         return torch.lerp(torch.tanh(new_in + reset * new_again), state, keep)
 
-    def all_states(self, inputs, state, sizes):
+    def all_states(self, inputs: torch.Tensor, state: torch.Tensor, sizes: list[int]) -> torch.Tensor:
         """Return the states of packed inputs (n_events, width); `torch.nn.GRU` takes quadratic time in their number."""
         states = []
         for gates in self.into(inputs).split(sizes):
@@ -141,14 +151,14 @@ class ScoreModel(nn.Module):
             states.append(state)
         return torch.cat(states)
 
-    def branches(self, states, inputs):
+    def branches(self, states: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Map states and inputs (n, width) to what each field is predicted from (n, 6, field_width)."""
         return self.split(torch.cat([states, inputs], dim=1)).unflatten(1, (N_FIELDS, -1))
 
-    def field(self, k, branches, earlier, known):
+    def field(self, k: int, branches: torch.Tensor, earlier: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         """Return logits of a field, given the fields before it.
 
-        What the field was at each lag is made more likely by as much as the network sees fit (a gate, as in See et al.
+        What the field was at each lag becomes more likely by as much as the network learned (a gate, as in See et al.
         2017, ACL), and by another amount where the fields before it, too, are as they were.
 
         Parameters
@@ -178,7 +188,15 @@ class ScoreModel(nn.Module):
         more = torch.where(same, again, otherwise) * (rows[:, :, 0] > 0)
         return self.fields[k](x).scatter_add(1, ago[:, :, k], more)
 
-    def forward(self, vectors, headers, known, events, rows, sizes):
+    def forward(
+        self,
+        vectors: torch.Tensor,
+        headers: torch.Tensor,
+        known: torch.Tensor,
+        events: torch.Tensor,
+        rows: torch.Tensor,
+        sizes: list[int],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the losses of n scores.
 
         Parameters

@@ -5,28 +5,35 @@ has six fields: how many sixteenths after the event before it, voice, lowest pit
 (the intervals of a chord, so that a chord is one event), length, velocity. Compound events follow Hsiao et al. (2021),
 "Compound Word Transformer", AAAI: a clip of 15 s is about 200 of them.
 
-Steps, lengths, pitches and voices come back exactly. Quantised are velocity (`LOUDNESS` wide, back as the middle of its
+Steps, lengths, pitches and voices come back exactly. Quantized are velocity (`LOUDNESS` wide, back as the middle of its
 class), tempo (whole steps of `PACE` beats a minute) and swing (tenths).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic_simulation.music.harmony import INTERVALS
 from naturalistic_simulation.music.instruments import DRUM_VOICES, PITCHED, VOICES
-from naturalistic_simulation.music.piece import NOTE_DTYPE, STEPS_PER_BEAT, step_seconds
+from naturalistic_simulation.music.piece import NOTE_DTYPE, STEPS_PER_BEAT, Piece, step_seconds
 
 FIELDS = ("advance", "voice", "pitch", "shape", "length", "velocity")
-LOUDNESS, PACE, SLOWEST, FASTEST = 8, 4, 40, 240
-SHORTEST_WAIT, LONGEST_WAIT, LONGEST = 0, 31, 16  # steps
+LOUDNESS = 8
+PACE = 4
+SLOWEST = 40
+FASTEST = 240
+# steps
+SHORTEST_WAIT = 0
+LONGEST_WAIT = 31
+LONGEST = 16
 LOWEST = 15  # a pitch of 26 in the highest key, 11
 N_PITCHED = len(PITCHED)
 RANGES = np.array([(i.low, i.high) for i in (*PITCHED.values(), *DRUM_VOICES.values())])
 
 
 def _shapes():
-    """Return all that `harmony.voicing` and the parts make of a chord, as intervals above its lowest tone."""
+    """Return the shapes that `harmony.voicing` and the parts give a chord, as intervals above its lowest tone."""
     shapes = {(0,), (0, 7), (0, 9), (0, 7, 12)}
     for intervals in INTERVALS.values():
         tones = intervals[:4]
@@ -42,7 +49,8 @@ SPANS = np.array([shape[-1] for shape in SHAPES])
 SIZES = (LONGEST_WAIT + 1, len(VOICES), 101 - LOWEST, len(SHAPES), LONGEST, 128 // LOUDNESS)
 
 METRES = (3, 4)
-TEMPI, SWINGS = tuple(range(SLOWEST, FASTEST + 1, PACE)), tuple(k / 10 for k in range(11))
+TEMPI = tuple(range(SLOWEST, FASTEST + 1, PACE))
+SWINGS = tuple(k / 10 for k in range(11))
 HEADER_SIZES = (len(METRES), len(TEMPI), len(SWINGS), 12, len(VOICES), 1)
 HEADER_STARTS = tuple(int(start) for start in np.cumsum((0, *HEADER_SIZES)))  # of each kind; the last is their number
 END = HEADER_STARTS[5]
@@ -50,7 +58,7 @@ END = HEADER_STARTS[5]
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What a synthesizer needs of a piece, and its bars and key.
+    """Score of a piece: notes, timing, bars and key.
 
     Attributes
     ----------
@@ -75,13 +83,13 @@ class Score:
     notes: np.ndarray
 
     @property
-    def bar_steps(self):
+    def bar_steps(self) -> int:
         """Sixteenths of a bar."""
         return self.metre * STEPS_PER_BEAT
 
 
-def excerpt(piece, start=0.0, duration=15.0):
-    """Return what begins in some seconds of a piece, from the first bar line at or after ``start``.
+def excerpt(piece: Piece, start: float = 0.0, duration: float = 15.0) -> Score:
+    """Return the score of some seconds of a piece, from the first bar line at or after ``start``.
 
     Parameters
     ----------
@@ -101,7 +109,7 @@ def excerpt(piece, start=0.0, duration=15.0):
     return Score(piece.tempo, piece.swing, piece.metre, piece.key, float(duration), notes)
 
 
-def encode(score):
+def encode(score: Score) -> tuple[NDArray, NDArray]:
     """Return the tokens of a score.
 
     Parameters
@@ -117,13 +125,15 @@ def encode(score):
     Raises
     ------
     ValueError
-        On a score without notes, or with something that no token stands for.
+        On a score without notes, or with a property that has no token.
     """
     notes = score.notes
     if not len(notes):
         raise ValueError("the score has no notes, expected one or more")
     _check(score)
-    velocity, last, rows = notes["velocity"] // LOUDNESS, 0, []
+    velocity = notes["velocity"] // LOUDNESS
+    last = 0
+    rows = []
     order = np.lexsort((notes["pitch"], velocity, notes["length"], notes["instrument"], notes["step"]))
     together = {}
     for k in order.tolist():
@@ -141,7 +151,7 @@ def encode(score):
     return header_of(score), events.astype(np.int16)
 
 
-def header_of(score):
+def header_of(score: Score) -> NDArray:
     """Return the header of a score: int16 array (n_tokens,)."""
     values = (METRES.index(score.metre), round((score.tempo - SLOWEST) / PACE), round(score.swing * 10), score.key)
     voices = np.unique(score.notes["instrument"])
@@ -149,15 +159,15 @@ def header_of(score):
     return np.array([*first, *(voices + HEADER_STARTS[4]), END], dtype=np.int16)
 
 
-def read_header(header):
+def read_header(header: NDArray) -> tuple[int, float, float, int, NDArray]:
     """Return metre, tempo, swing, key and the voices (int array) of a header."""
     values = [int(token) - start for token, start in zip(header[:4], HEADER_STARTS)]
     voices = np.asarray(header[4:-1], dtype=int) - HEADER_STARTS[4]
     return METRES[values[0]], float(TEMPI[values[1]]), SWINGS[values[2]], values[3], voices
 
 
-def decode(header, events, duration=15.0):
-    """Return the score that tokens stand for.
+def decode(header: NDArray, events: NDArray, duration: float = 15.0) -> Score:
+    """Return the score of tokens.
 
     Parameters
     ----------
@@ -185,10 +195,10 @@ def decode(header, events, duration=15.0):
     notes = {}
     for step, (_, voice, _, shape, length, loud), pitch in zip(steps.tolist(), events.tolist(), pitches.tolist()):
         for interval in SHAPES[shape]:
-            made = (length + 1, loud * LOUDNESS + LOUDNESS // 2)
+            sounded = (length + 1, loud * LOUDNESS + LOUDNESS // 2)
             at = (step, voice, pitch + interval)
-            notes[at] = max(notes.get(at, made), made)  # one key struck twice at once: the longer note stays
-    rows = [(step, *made, pitch, voice) for (step, voice, pitch), made in sorted(notes.items())]
+            notes[at] = max(notes.get(at, sounded), sounded)  # one key struck twice at once: the longer note stays
+    rows = [(step, *sounded, pitch, voice) for (step, voice, pitch), sounded in sorted(notes.items())]
     rows = [(step, length, pitch, loud, voice) for step, length, loud, pitch, voice in rows]
     found = np.array(rows, dtype=NOTE_DTYPE)
     found = found[step_seconds(found["step"], tempo, swing) < duration]
@@ -211,7 +221,7 @@ def _check(score):
         "velocity": ((notes["velocity"] >= 0) & (notes["velocity"] <= 127)).all(),
     }
     if wrong := [name for name, good in known.items() if not good]:
-        raise ValueError(f"the score has a {wrong[0]} that no token stands for: expected one as `compose` gives")
+        raise ValueError(f"the score has a {wrong[0]} without a token: expected one as `compose` gives")
     low, high = RANGES[notes["instrument"]].T
     out = (notes["pitch"] < low) | (notes["pitch"] > high)
     if out.any():

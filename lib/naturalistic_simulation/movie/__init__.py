@@ -1,1 +1,1 @@
-"""A film of three made dramas and six made brains, in the layout of OpenNeuro ds005531."""
+"""Simulated films of three dramas and six simulated brains, in the layout of OpenNeuro ds005531."""

@@ -1,4 +1,4 @@
-"""Planted responses to a film: what each place of a made cortex follows, through which layer of a language model.
+"""Simulated responses to a film: drives of each region, and the layer of a language model that each comes from.
 
 Speech drives the auditory belt and anterior temporal cortex and a part of primary auditory cortex, which follows
 loudness; Object early and higher visual cortex, where luminance adds to it; Story higher visual cortex, precuneus and
@@ -7,18 +7,22 @@ EMNLP). A drive is the features that a language model gives for a level's text i
 level's own, through a random mixture of few columns of the region's own; the brain follows it through its HRF.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from naturalistic.anatomy.regions import FILM_LANDMARKS, nearest
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic_simulation.brain.cortex import SHARED, _field, _waves, hrf
+from naturalistic_simulation.movie.screenplay import Film
 
 TR = 1.0  # s
 RANK = 8  # columns of a mixture
-# hidden state of a model with seven at which each level is planted; 0 is the embedding layer
+# hidden state of a model with seven from which each level's responses come; 0 is the embedding layer
 LAYERS = {"Speech": 5, "Object": 2, "Story": 4, "Summary": 5, "TimePlace": 1}
 SOUND_AND_LIGHT = ("loudness", "luminance")
 # by region: share of each drive in the variance of the response, signal-to-noise ratio (of standard deviations) at its
-# centre, peak of its HRF (s)
+# center, peak of its HRF (s)
 PLAN = {
     "primary auditory": ({"loudness": 0.6, "Speech": 0.4}, 0.85, 4.6),
     "auditory belt": ({"Speech": 0.85, "loudness": 0.15}, 0.75, 5.0),
@@ -31,7 +35,9 @@ PLAN = {
 NAMES = tuple(FILM_LANDMARKS)
 
 
-def level_features(seconds, embed, layer):
+def level_features(
+    seconds: list[list[str]], embed: Callable[[list[str], int], ArrayLike], layer: int
+) -> tuple[NDArray, NDArray]:
     """Return the features of each second: the mean over the vectors of its texts, 0 where there are none.
 
     Parameters
@@ -63,8 +69,10 @@ def level_features(seconds, embed, layer):
     return features, np.array([bool(second) for second in seconds])
 
 
-def drives_of(films, embed, layers, seed):
-    """Return what could drive a brain, run by run, and the mixtures that make it of features.
+def drives_of(
+    films: dict[str, Film], embed: Callable[[list[str], int], ArrayLike], layers: dict[str, int], seed: int
+) -> tuple[dict, dict[str, NDArray]]:
+    """Return the possible drives of a brain by run, and the mixtures of features that they are.
 
     Parameters
     ----------
@@ -84,7 +92,8 @@ def drives_of(films, embed, layers, seed):
         ``"<level> mean"`` (n_dims,) of the features over seconds with text, and ``"<region> <level>"`` (n_dims, RANK).
     """
     stops = np.cumsum([len(film) for film in films.values()])[:-1]
-    of_level, mixtures = {}, {}
+    of_level = {}
+    mixtures = {}
     for level, layer in layers.items():
         seconds = [second for film in films.values() for second in film.texts[level]]
         x, written = level_features(seconds, embed, layer)
@@ -106,18 +115,18 @@ def drives_of(films, embed, layers, seed):
     return drives, mixtures
 
 
-class Viewer:
-    """One made viewer: where the regions lie, what each place prefers, how late its blood is.
+class MovieBrain:
+    """Brain of a subject of the movie experiment: its regions, preferences and HRFs.
 
     Parameters
     ----------
     number : int
         1 to 6.
     seed : int
-        Of the whole miniature: what is shared between people depends on it alone.
+        Of the whole data set: what subjects share depends on it alone.
     """
 
-    def __init__(self, number, seed):
+    def __init__(self, number: int, seed: int) -> None:
         rng = np.random.default_rng([seed, 1, number])
         self.shift = rng.normal(0, 2.5, 3)  # mm, of the landmarks
         self.gain = rng.uniform(0.85, 1.05)
@@ -131,8 +140,8 @@ class Viewer:
         self._shared = _waves(np.random.default_rng([seed, 2]), n_columns)
         self._own = _waves(rng, n_columns)
 
-    def strength(self, coordinates):
-        """Return the region (index into `NAMES`, -1 for none) and the signal-to-noise ratio of each place."""
+    def strength(self, coordinates: NDArray) -> tuple[NDArray, NDArray]:
+        """Return the region (index into `NAMES`, -1 for none) and the signal-to-noise ratio at coordinates."""
         labels, distance = nearest(coordinates, self.shift, FILM_LANDMARKS)
         ratio = np.zeros(len(coordinates))
         for name, (_, peak, _) in PLAN.items():
@@ -140,20 +149,20 @@ class Viewer:
             ratio[here] = self.gain * peak * np.exp(-0.5 * (distance[here] / 0.8) ** 2)
         return np.where(ratio > 0, labels, -1), ratio
 
-    def preferences(self, region, drive, coordinates):
-        """Return what each place of a region prefers in a drive: (n_columns, n_places); more of sound and light."""
+    def preferences(self, region: str, drive: str, coordinates: NDArray) -> NDArray:
+        """Return preferences for the columns of a drive at coordinates: (n_columns, n_coordinates)."""
         own = np.sqrt(1 - SHARED**2)
         key = region, drive
         field = SHARED * _field(self._shared[key], coordinates) + own * _field(self._own[key], coordinates)
         return 1 + 0.3 * field if drive in SOUND_AND_LIGHT else field
 
-    def respond(self, region, drive):
+    def respond(self, region: str, drive: NDArray) -> NDArray:
         """Return a drive through the region's HRF: (n_seconds, n_columns) of one run."""
         response = hrf(self.peaks[region], step=TR)
         return np.apply_along_axis(lambda column: np.convolve(column, response)[: len(drive)], 0, drive)
 
-    def mixture(self, region, followed, coordinates):
-        """Return how places of a region mix the columns of its drives into a response of variance 1 in a run.
+    def mixture(self, region: str, followed: dict[str, NDArray], coordinates: NDArray) -> dict[str, NDArray]:
+        """Return weights of a region's drives at coordinates, for a response of variance 1 in a run.
 
         Parameters
         ----------
@@ -168,7 +177,8 @@ class Viewer:
         weights : dict of str to array (n_columns, n_places)
             By drive.
         """
-        weights, total = {}, 0
+        weights = {}
+        total = 0
         for drive, share in PLAN[region][0].items():
             weights[drive] = self.preferences(region, drive, coordinates)
             part = followed[drive] @ weights[drive]

@@ -1,4 +1,4 @@
-"""The movie miniature whole: ``<folder>/ds005531`` in the layout of the data set, ``<folder>/truth`` what was planted.
+"""Simulated movie experiment: ``<folder>/ds005531`` in the layout of the data set, ``<folder>/truth`` its ground truth.
 
 Each drama is a title of two runs. The second begins with the last 20 s of the first, as in the real data, and is
 shown twice: it tests. The same seed and the same embedding give the same bytes.
@@ -6,40 +6,55 @@ shown twice: it tests. The same seed and the same embedding give the same bytes.
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import joblib
 import numpy as np
 from naturalistic.anatomy import regions
 from naturalistic.parameters import check_jobs, whole
+from numpy.typing import ArrayLike
 
-from naturalistic_simulation.folders import made_whole, recipe_of
+from naturalistic_simulation.folders import recipe_of, write_whole
 from naturalistic_simulation.movie import files, scanner
-from naturalistic_simulation.movie.cortex import LAYERS, NAMES, PLAN, SOUND_AND_LIGHT, TR, Viewer, drives_of
+from naturalistic_simulation.movie.cortex import LAYERS, NAMES, PLAN, SOUND_AND_LIGHT, TR, MovieBrain, drives_of
 from naturalistic_simulation.movie.screenplay import DRAMAS, OVERLAP, films, read_drama
 from naturalistic_simulation.music.experiment import in_parallel
 
 MAX_SUBJECTS = 6
-BYTES_PER_RUN, BYTES_PER_SUBJECT, BYTES_OF_TEXT = 3_500_000, 3_000_000, 10_000_000  # at most, measured
-# one miniature is told from another by this text; the recipe changes with the code and the dramas that make it
+# at most, measured
+BYTES_PER_RUN = 3_500_000
+BYTES_PER_SUBJECT = 3_000_000
+BYTES_OF_TEXT = 10_000_000
+# one simulated data set is told from another by this text; the recipe changes with the code and the dramas
 README = """SIMULATED DATA. No brain was measured, and no one saw this film.
 
-Written by naturalistic_simulation.movie (recipe {recipe}, seed {seed}, {n_subjects} subjects, {dramas}; planted through
-{embed_name}): three short dramas as text, second by second, and the responses of made brains to them (ds005531/, in
-the layout of OpenNeuro ds005531), and what was planted (truth/). The volumes stand for preprocessed ones, on a grid of
-8 mm whose affine leads to MNI152 mm. runs.tsv says what each run shows; the last run of a title repeats its second.
-Tables of features beside the annotations, which the real data lack, say how bright and loud each second is, where it
-is cut, and how many words are spoken in it.
+Written by naturalistic_simulation.movie (recipe {recipe}, seed {seed}, {n_subjects} subjects, {dramas}; responses
+through {embed_name}): three short dramas as text, second by second, the responses of simulated brains to them
+(ds005531/, in the layout of OpenNeuro ds005531), and the ground truth (truth/). The volumes are as preprocessed ones,
+on a grid of 8 mm whose affine leads to MNI152 mm. runs.tsv says what each run shows; the last run of a title repeats
+its second. Tables of features beside the annotations, which the real data lack, say how bright and loud each second
+is, where it is cut, and how many words are spoken in it.
 """
 
 
-def make_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=DRAMAS, n_jobs=None, progress=True):
-    """Write the miniature, or leave it alone if it is there already; one of an older recipe is made anew.
+def simulate_movie(
+    folder: Path | str,
+    seed: int = 5531,
+    subjects: int = 6,
+    *,
+    embed: Callable[[list[str], int], ArrayLike],
+    embed_name: str,
+    dramas: Sequence[Path | str] = DRAMAS,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Write the movie experiment, or leave it alone if it exists; one of an older recipe is replaced.
 
     Parameters
     ----------
     folder : str or Path
-        Made whole or not at all.
+        Written whole or not at all.
     seed : int
     subjects : int
         How many: sub-S01 to sub-S0N, 6 at most.
@@ -47,7 +62,7 @@ def make_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=DRAMA
         ``embed(texts, layer) -> (n_texts, n_dims)``: the features of texts at a hidden state of a language model,
         `LAYERS` says which ones. It is called in this process only.
     embed_name : str
-        What the model is called: part of what the miniature is.
+        Name of the model; another one is another data set.
     dramas : sequence of str
         Some of `DRAMAS`, or JSON files.
     n_jobs : int, optional
@@ -66,7 +81,8 @@ def make_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=DRAMA
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    seed, subjects = whole("seed", seed, 0, 999_999), whole("subjects", subjects, 1, MAX_SUBJECTS)
+    seed = whole("seed", seed, 0, 999_999)
+    subjects = whole("subjects", subjects, 1, MAX_SUBJECTS)
     n_jobs = check_jobs(n_jobs)
     stories = _read(dramas)
     embed_name = " ".join(str(embed_name).split())
@@ -79,18 +95,18 @@ def make_movie(folder, seed=5531, subjects=6, *, embed, embed_name, dramas=DRAMA
         with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
             _write(part, readme, stories, seed, subjects, embed, progress)
 
-    return made_whole(folder, readme, n_bytes, write)
+    return write_whole(folder, readme, n_bytes, write)
 
 
-def recipe(stories):
-    """Return a short hash of the code and the dramas that make the miniature: when it changes, the files may."""
+def recipe(stories: dict[str, dict]) -> str:
+    """Return a short hash of the code and the dramas: when it changes, the files may."""
     here = Path(__file__).parent
     sources = [*sorted(here.glob("*.py")), *sorted((here.parent / "brain").glob("*.py")), Path(regions.__file__)]
     return recipe_of(sources, json.dumps(stories, sort_keys=True).encode())
 
 
-def run_table(stories):
-    """Return what each run shows, as rows of ``runs.tsv``: the last of a title repeats the one before it.
+def run_table(stories: dict[str, dict]) -> list[dict]:
+    """Return the rows of ``runs.tsv``, a run each: the last of a title repeats the one before it.
 
     Parameters
     ----------
@@ -128,7 +144,8 @@ def _read(dramas):
 
 
 def _write(folder, readme, stories, seed, subjects, embed, progress):
-    root, table = folder / "ds005531", run_table(stories)
+    root = folder / "ds005531"
+    table = run_table(stories)
     labels = [f"S{number:02d}" for number in range(1, subjects + 1)]
     files.write_top(root, readme, table, labels)
     of_run = {
@@ -139,18 +156,19 @@ def _write(folder, readme, stories, seed, subjects, embed, progress):
     drives, mixtures = drives_of(of_run, embed, LAYERS, seed)
     overlaps = {row["run"]: row["n_overlap"] for row in table}
     _write_film_truth(folder / "truth", drives, mixtures)
-    jobs, people = [], []
+    jobs = []
+    brains = []
     for number, label in enumerate(labels, 1):
         files.write_subject(root, label, scanner.in_mask())
-        viewer = Viewer(number, seed)
-        planted = scanner.plant(viewer, drives, overlaps)
-        people.append((viewer, planted))
+        brain = MovieBrain(number, seed)
+        truth = scanner.ground_truth(brain, drives, overlaps)
+        brains.append((brain, truth))
         for k, row in enumerate(table):
-            jobs.append((root, label, row["run"], viewer, planted, drives[_shown(row)], [seed, 3, number, k]))
-    spikes = in_parallel(_make_run, jobs, "films in brains", progress)
-    for k, (label, (viewer, planted)) in enumerate(zip(labels, people)):
+            jobs.append((root, label, row["run"], brain, truth, drives[_shown(row)], [seed, 3, number, k]))
+    spikes = in_parallel(_simulate_run, jobs, "films in brains", progress)
+    for k, (label, (brain, truth)) in enumerate(zip(labels, brains)):
         of_subject = spikes[k * len(table) : (k + 1) * len(table)]
-        _write_truth(folder / "truth" / f"sub-{label}.npz", viewer, planted, table, of_subject)
+        _write_truth(folder / "truth" / f"sub-{label}.npz", brain, truth, table, of_subject)
     (folder / "README").write_text(readme, encoding="utf-8")
 
 
@@ -159,8 +177,8 @@ def _shown(row):
     return row["run"] if row["repeat_of"] == "n/a" else row["repeat_of"]
 
 
-def _make_run(root, label, run, viewer, planted, drives, seed):
-    bold, spikes = scanner.scan(viewer, planted, drives, np.random.default_rng(seed))
+def _simulate_run(root, label, run, brain, truth, drives, seed):
+    bold, spikes = scanner.scan(brain, truth, drives, np.random.default_rng(seed))
     files.write_run(root, label, run, bold)
     return spikes
 
@@ -180,19 +198,19 @@ def _write_film_truth(folder, drives, mixtures):
         np.savez(folder / f"{run}_drives.npz", **arrays)
 
 
-def _write_truth(path, viewer, planted, table, spikes):
-    """Write the truth of a subject, with the names that the truth of the music miniature has."""
+def _write_truth(path, brain, truth, table, spikes):
+    """Write the ground truth of a subject, with the names that those of the music experiment have."""
     n = len(table)
-    weights = {f"weights {region} {drive}": x for (region, drive), x in planted.weights.items()}
+    weights = {f"weights {region} {drive}": x for (region, drive), x in truth.weights.items()}
     np.savez(
         path,
         pose=np.eye(4),
         runs=np.array([row["run"] for row in table]),
         motion=np.zeros((n, 0, 6)),
-        region=np.tile(planted.region, (n, 1)),
-        explainable=np.stack([planted.explainable[_shown(row)] for row in table]),
+        region=np.tile(truth.region, (n, 1)),
+        explainable=np.stack([truth.explainable[_shown(row)] for row in table]),
         spikes=np.array([[k, v] for k, of_run in enumerate(spikes) for v in of_run], dtype=int).reshape(-1, 2),
-        hrf_peaks=np.array([viewer.peaks[name] for name in PLAN]),
+        hrf_peaks=np.array([brain.peaks[name] for name in PLAN]),
         regions=np.array(list(PLAN)),
         **weights,
     )

@@ -1,21 +1,24 @@
-"""Writes the made film and its scans in the layout of ds005531: names, keys and rows as in the real files."""
+"""Simulated films and scans as files in the layout of ds005531, with the names, keys and rows of the real ones."""
 
 import json
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic_simulation.brain.bids import SIMULATED, _save, write_anatomy
 from naturalistic_simulation.brain.head import AFFINE, SHAPE, brightness
-from naturalistic_simulation.movie.screenplay import LEVELS, rows
+from naturalistic_simulation.movie.screenplay import LEVELS, Film, rows
 
 _HEADER = b"MATLAB 7.3 MAT-file, simulated by naturalistic_simulation: no brain was measured"
 _COLUMNS = ("luminance", "loudness", "cuts", "n_words")
 _CHUNK = 720  # voxels
 
 
-def write_top(root, readme, runs, subjects):
+def write_top(root: Path, readme: str, runs: list[dict], subjects: list[str]) -> None:
     """Write the files of the top level.
 
     Parameters
@@ -43,7 +46,7 @@ def write_top(root, readme, runs, subjects):
     (root / "runs.tsv").write_text("\n".join(table) + "\n", encoding="utf-8")
 
 
-def write_film(root, run, film):
+def write_film(root: Path, run: str, film: Film) -> None:
     """Write the annotations of a run on all levels, and the table of its features.
 
     Parameters
@@ -64,7 +67,7 @@ def write_film(root, run, film):
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
-def write_subject(root, label, mask):
+def write_subject(root: Path, label: str, mask: NDArray) -> None:
     """Write the anatomy, the reference image of the grid, and the mask of a subject.
 
     Parameters
@@ -89,7 +92,7 @@ def write_subject(root, label, mask):
     _write_mat(folder / "vset_100.mat", "tvoxels", listed[None], "double")
 
 
-def write_run(root, label, run, bold):
+def write_run(root: Path, label: str, run: str, bold: NDArray) -> None:
     """Write the preprocessed volumes of a run.
 
     Parameters
@@ -104,7 +107,7 @@ def write_run(root, label, run, bold):
     _write_mat(path, "dataDT", x_fastest(bold), "single", **packing)
 
 
-def x_fastest(values):
+def x_fastest(values: NDArray) -> NDArray:
     """Return values (..., n_all) of the grid in MATLAB's order of voxels."""
     lead = values.shape[:-1]
     grid = values.reshape(*lead, *SHAPE)
@@ -123,7 +126,7 @@ def _write_mat(path, key, array, kind, **packing):
 
 
 @contextmanager
-def mat_file(path):
+def mat_file(path: Path | str) -> Iterator[h5py.File]:
     """Open a file to be written as MATLAB 7.3 does, HDF5 after a header of 512 bytes: yields the `h5py.File`."""
     with h5py.File(path, "w", userblock_size=512) as file:
         yield file

@@ -1,39 +1,40 @@
-"""A made scan of a film, as preprocessing leaves it: the planted response, noise, what drift is left, a few spikes.
+"""Simulated scans of a film, as preprocessing leaves them: response, noise, remaining drift, a few spikes.
 
-Noise is that of the music miniature (`miniature.scanner`), at its size in percent of the image and with its
+Noise is that of the music experiment (`brain.scanner`), at its size in percent of the image and with its
 correlation in time brought from a TR of 1.5 s to one of 1 s; the head does not move.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.signal import lfilter
 
 from naturalistic_simulation.brain import scanner as music
-from naturalistic_simulation.brain.head import SHAPE, brightness, grey_matter, places
-from naturalistic_simulation.movie.cortex import NAMES, PLAN, TR
+from naturalistic_simulation.brain.head import SHAPE, brightness, coordinates, gray_matter
+from naturalistic_simulation.movie.cortex import NAMES, PLAN, TR, MovieBrain
 
 CORRELATED = music.CORRELATED ** (TR / music.TR)  # lag-1 autocorrelation of physiological noise
 DRIFT_LEFT = 0.3  # %, sd of what a running median leaves of the drift
 SPIKES = 1.0  # a run, expected
-CORTEX = 0.3  # least share of grey matter of the voxels in the mask
+CORTEX = 0.3  # least share of gray matter of the voxels in the mask
 STEP = 0.5  # of the image's brightness: values are rounded to it, so that files are small
 _SETTLE = 30  # s
 
 
 @dataclass(frozen=True)
-class Planted:
-    """What was planted in one brain, on the scanner's grid, in the order of ``np.indices(SHAPE)``.
+class Truth:
+    """Ground truth of one brain, on the scanner's grid, in the order of ``np.indices(SHAPE)``.
 
     Attributes
     ----------
     region : int array (n_all,)
-        Index into `cortex.NAMES`, -1 where nothing was planted.
+        Index into `cortex.NAMES`, -1 where there is no response.
     explainable : dict of str to float32 array (n_all,)
         By run: share of the variance in its seconds after the overlap that is response, spikes aside.
-    weights : dict of (region, drive) to array (n_columns, n_places)
-        Of the places of a region, in their order; a response is the drive through the HRF times this, in units of
+    weights : dict of (region, drive) to array (n_columns, n_region_voxels)
+        Of the voxels of a region, in their order; a response is the drive through the HRF times this, in units of
         the noise's sd.
     """
 
@@ -42,49 +43,52 @@ class Planted:
     weights: dict
 
 
-def in_mask():
-    """Return which places of the grid are cortex: bool array (n_all,)."""
-    return grey_matter(np.eye(4)) >= CORTEX
+def in_mask() -> NDArray:
+    """Return a mask of the cortex on the grid: bool array (n_all,)."""
+    return gray_matter(np.eye(4)) >= CORTEX
 
 
-def plant(viewer, drives, overlaps):
-    """Return what is `Planted` in a viewer's brain.
+def ground_truth(brain: MovieBrain, drives: dict[str, dict], overlaps: dict[str, int]) -> Truth:
+    """Return the ground truth of a brain.
 
     Parameters
     ----------
-    viewer : Viewer
+    brain : MovieBrain
     drives : dict of str to dict of (region, drive) to array
         By run, as `cortex.drives_of` gives them.
     overlaps : dict of str to int
-        By run: s at its start that count for nothing.
+        By run: s at its start that do not count.
     """
-    mni = places(np.eye(4))
-    region, ratio = viewer.strength(mni)
+    mni = coordinates(np.eye(4))
+    region, ratio = brain.strength(mni)
     region = np.where(in_mask(), region, -1)
-    ratio = np.where(region >= 0, ratio * np.minimum(grey_matter(np.eye(4)) / 0.4, 1), 0)
-    weights, explainable = {}, {run: np.zeros(len(mni), np.float32) for run in drives}
+    ratio = np.where(region >= 0, ratio * np.minimum(gray_matter(np.eye(4)) / 0.4, 1), 0)
+    weights = {}
+    explainable = {run: np.zeros(len(mni), np.float32) for run in drives}
     for name, (shares, _, _) in PLAN.items():
         here = region == NAMES.index(name)
         followed = {
-            drive: [_centred(viewer.respond(name, x[name, drive])[overlaps[run] :]) for run, x in drives.items()]
+            drive: [_centered(brain.respond(name, x[name, drive])[overlaps[run] :]) for run, x in drives.items()]
             for drive in shares
         }
-        mixture = viewer.mixture(name, {drive: np.concatenate(x) for drive, x in followed.items()}, mni[here])
+        mixture = brain.mixture(name, {drive: np.concatenate(x) for drive, x in followed.items()}, mni[here])
         for drive in shares:
             weights[name, drive] = (mixture[drive] * ratio[here]).astype(np.float32)
         for k, run in enumerate(drives):
             power = sum(followed[drive][k] @ weights[name, drive] for drive in shares).var(axis=0)
             explainable[run][here] = power / (1 + power)
-    return Planted(region, explainable, weights)
+    return Truth(region, explainable, weights)
 
 
-def scan(viewer, planted, drives, rng):
+def scan(
+    brain: MovieBrain, truth: Truth, drives: dict[tuple[str, str], NDArray], rng: np.random.Generator
+) -> tuple[NDArray, NDArray]:
     """Return the preprocessed volumes of one run.
 
     Parameters
     ----------
-    viewer : Viewer
-    planted : Planted
+    brain : MovieBrain
+    truth : Truth
     drives : dict of (region, drive) to array (n_seconds, n_columns)
         Of this run.
     rng : Generator
@@ -101,9 +105,9 @@ def scan(viewer, planted, drives, rng):
     thermal = 100 * music.THERMAL / np.maximum(base, 1)  # %
     sd = np.sqrt(music.PHYSIOLOGICAL**2 + music.SHARED**2 + DRIFT_LEFT**2 + thermal**2)
     percent = _noise(n_seconds, rng) + rng.standard_normal((n_seconds, len(base)), dtype=np.float32) * thermal
-    for (region, drive), weights in planted.weights.items():
-        here = planted.region == NAMES.index(region)
-        percent[:, here] += (viewer.respond(region, drives[region, drive]) @ weights * sd[here]).astype(np.float32)
+    for (region, drive), weights in truth.weights.items():
+        here = truth.region == NAMES.index(region)
+        percent[:, here] += (brain.respond(region, drives[region, drive]) @ weights * sd[here]).astype(np.float32)
     spikes = np.sort(rng.choice(n_seconds, rng.poisson(SPIKES), replace=False))
     slices = percent.reshape(n_seconds, *SHAPE)
     for spike in spikes:  # every fourth slice, as one bad multi-band shot
@@ -131,7 +135,8 @@ def _autoregressive(white):
 def _drift(n_seconds, rng):
     """Return slow waves (of 1 to 3 minutes) in % (n_seconds, n_all), each with a smooth map of its own."""
     t = np.arange(n_seconds, dtype=np.float32)
-    periods, phases = rng.uniform(60, 180, 4), rng.uniform(0, 2 * np.pi, 4)
+    periods = rng.uniform(60, 180, 4)
+    phases = rng.uniform(0, 2 * np.pi, 4)
     courses = np.cos(2 * np.pi * t[:, None] / periods + phases)
     courses /= courses.std(axis=0) * np.sqrt(courses.shape[1])
     maps = np.stack([gaussian_filter(rng.standard_normal(SHAPE), 4, mode="nearest").ravel() for _ in periods])
@@ -139,5 +144,5 @@ def _drift(n_seconds, rng):
     return (DRIFT_LEFT * courses @ maps).astype(np.float32)
 
 
-def _centred(x):
+def _centered(x):
     return x - x.mean(axis=0)

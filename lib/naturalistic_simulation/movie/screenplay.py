@@ -1,6 +1,6 @@
-"""The made film: three short dramas, written for this book, and the text of each of their seconds on five levels.
+"""Simulated films: three short dramas, written for this book, and the text of each of their seconds on five levels.
 
-A drama is a JSON file of shots and scenes (``miniature/dramas``). All else derives from it: what is said, seen and
+A drama is a JSON file of shots and scenes (``movie/dramas``). All else derives from it: what is said, seen and
 told in each second, how bright and loud it is, where it is cut. Speech is kept by utterance: each second in which some
 of a line is spoken has all of the line, and two lines if one ends and the next begins in it.
 """
@@ -12,8 +12,13 @@ from pathlib import Path
 import numpy as np
 
 DRAMAS = ("lighthouse", "bakery", "station")
-RUN, OVERLAP, BEAT = 450, 20, 5  # s: of film in a run, shown again when the next run begins, of one entry of Story
-SCENES, SHOTS = (50, 120), (2, 12)  # s, shortest and longest
+# s: of film in a run, shown again when the next run begins, of one entry of Story
+RUN = 450
+OVERLAP = 20
+BEAT = 5
+# s, shortest and longest
+SCENES = (50, 120)
+SHOTS = (2, 12)
 # level -> what its files are called, and how many people write it
 LEVELS = {
     "Speech": ("speechTranscription_EN", None),
@@ -31,7 +36,7 @@ _KEYS = {"place", "time", "summary", "sound", "shots", "story", "lines"}
 
 @dataclass(frozen=True)
 class Film:
-    """What is shown in one run, second by second.
+    """Film of one run, second by second.
 
     Attributes
     ----------
@@ -58,7 +63,7 @@ class Film:
         """Return the number of seconds."""
         return len(self.luminance)
 
-    def part(self, first, last):
+    def part(self, first: int, last: int) -> "Film":
         """Return the film from second ``first`` to before second ``last``."""
         wanted = slice(first, last)
         arrays = (self.luminance, self.loudness, self.cuts, self.n_words)
@@ -66,7 +71,7 @@ class Film:
         return Film(texts, self.speakers[wanted], *(array[wanted] for array in arrays))
 
 
-def read_drama(name):
+def read_drama(name: Path | str) -> dict:
     """Return a drama as its file has it, checked.
 
     Parameters
@@ -90,7 +95,7 @@ def read_drama(name):
     return drama
 
 
-def check_drama(drama, where):
+def check_drama(drama: dict, where: str) -> None:
     """Stop at the first scene that is not as it should be.
 
     Parameters
@@ -114,19 +119,19 @@ def check_drama(drama, where):
             raise ValueError(f"{where}, run {k} lasts {length} s, expected {RUN} s")
 
 
-def line_length(text):
+def line_length(text: str) -> float:
     """Return how long a line is spoken, in s."""
     return 0.4 * len(text.split()) + 0.3
 
 
-def films(drama):
-    """Return what each run of a drama shows, as list of `Film`: a run begins with the last 20 s of the one before."""
+def films(drama: dict) -> list[Film]:
+    """Return a `Film` for each run of a drama: a run begins with the last 20 s of the one before."""
     scenes = [scene for run in drama["runs"] for scene in run["scenes"]]
     whole = joined([_of_scene(scene) for scene in scenes])
     return [whole.part(max(k * RUN - OVERLAP, 0), (k + 1) * RUN) for k in range(len(drama["runs"]))]
 
 
-def rows(film, level):
+def rows(film: Film, level: str) -> list[str]:
     """Return the rows of an annotation file in the format of ds005531, one a second."""
     if level == "Speech":
         said = [
@@ -144,7 +149,8 @@ def _length(scene):
 def _check_scene(scene, people, where):
     if missing := _KEYS - set(scene):
         raise ValueError(f"{where} lacks {', '.join(sorted(missing))}")
-    shots, length = scene["shots"], _length(scene)
+    shots = scene["shots"]
+    length = _length(scene)
     if length % BEAT or not SCENES[0] <= length <= SCENES[1]:
         raise ValueError(f"{where} lasts {length} s, expected a multiple of {BEAT} s from {SCENES[0]} to {SCENES[1]} s")
     wrong = [shot["seconds"] for shot in shots if shot["seconds"] not in range(SHOTS[0], SHOTS[1] + 1)]
@@ -193,9 +199,13 @@ def _of_scene(scene):
     n = _length(scene)
     of_shot = np.repeat(np.arange(len(scene["shots"])), [shot["seconds"] for shot in scene["shots"]])
     place = [f"{where}, {when}" for where, when in zip(scene["place"], scene["time"])]
-    said, speakers, spoken, n_words = [[] for _ in range(n)], [[] for _ in range(n)], np.zeros(n), np.zeros(n)
+    said = [[] for _ in range(n)]
+    speakers = [[] for _ in range(n)]
+    spoken = np.zeros(n)
+    n_words = np.zeros(n)
     for line in scene["lines"]:
-        first, last = line["at"], line["at"] + line_length(line["text"])
+        first = line["at"]
+        last = line["at"] + line_length(line["text"])
         inside = np.clip(np.minimum(np.arange(n) + 1, last) - np.maximum(np.arange(n), first), 0, None)
         for k in np.flatnonzero(inside > 1e-6):
             said[k].append(line["text"])
@@ -214,7 +224,7 @@ def _of_scene(scene):
     return Film(texts, speakers, light[of_shot], np.hypot(scene["sound"], VOICE * spoken), cuts, n_words)
 
 
-def joined(parts):
+def joined(parts: list[Film]) -> Film:
     """Return films one after another as one."""
     texts = {level: [second for part in parts for second in part.texts[level]] for level in LEVELS}
     speakers = [second for part in parts for second in part.speakers]

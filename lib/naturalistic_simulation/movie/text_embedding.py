@@ -1,21 +1,25 @@
-"""What the simulated films are planted through: MiniLM's hidden states, averaged over the tokens of a text.
+"""MiniLM's hidden states, averaged over the tokens of a text: the features that simulated brains follow in films.
 
 `movie.experiment` knows no model; here one is handed to it.
 """
 
 import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from naturalistic.features.text.forward import TokenizedText, mean_states
-from naturalistic.features.text.language_model import MINILM, load_model
+from naturalistic.features.text.language_model import MINILM, LanguageModel, load_model
 from naturalistic.features.text.tokens import check_tokenizer
+from numpy.typing import NDArray
 
 from naturalistic_simulation.movie import experiment
 
 NAME = "MiniLM, mean over the tokens of a text"
 
 
-def embed(texts, layer, model=None):
+def embed(texts: Sequence[str], layer: int, model: LanguageModel | None = None) -> NDArray:
     """Return one vector for each text: the mean of a hidden state over its tokens, special tokens left out.
 
     Parameters
@@ -52,9 +56,9 @@ def embed(texts, layer, model=None):
     return mean_states(model, tokenized, len(tokenized), [layer])[0]
 
 
-def make_movie(folder, seed=5531, subjects=6, **options):
-    """Write the movie miniature, planted through MiniLM: see `movie.experiment.make_movie`."""
-    return experiment.make_movie(folder, seed, subjects, embed=embed, embed_name=NAME, **options)
+def simulate_movie(folder: Path | str, seed: int = 5531, subjects: int = 6, **options: Any) -> Path:
+    """Write the movie experiment, with responses through MiniLM: see `movie.experiment.simulate_movie`."""
+    return experiment.simulate_movie(folder, seed, subjects, embed=embed, embed_name=NAME, **options)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The vocabulary of the captions: what instruments, moods, tempi, styles, beats and forms may be called."""
+"""Vocabulary of the captions: names of instruments, moods, tempi, styles, beats and forms."""
 
 __all__ = [
     "CHANGE_WORDS",

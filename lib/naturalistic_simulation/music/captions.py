@@ -1,4 +1,6 @@
-"""Describe a piece in one or two English sentences, made from its facts and worded in many ways."""
+"""Captions: one or two English sentences from the facts of a piece, worded in many ways."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from naturalistic_simulation.music.caption_words import (
     TEMPO_WORDS,
 )
 from naturalistic_simulation.music.genres import GENRES
+from naturalistic_simulation.music.piece import Piece
 
 __all__ = ["caption", "tempo_class"]
 
@@ -39,7 +42,7 @@ FIRST_SOLO = (
 )
 
 
-def caption(piece, seed=None):
+def caption(piece: Piece, seed: int | None = None) -> str:
     """Describe a piece: style, instruments, tempo and mood, often rhythm, harmony or form.
 
     Parameters
@@ -55,7 +58,8 @@ def caption(piece, seed=None):
     """
     rng = np.random.default_rng((piece.seed if seed is None else seed, GENRES.index(piece.genre), 7))
     lead, backing = players(piece, rng)
-    mood, tempo = pick(rng, MOOD_WORDS[piece.mood]), pick(rng, TEMPO_WORDS[tempo_class(piece.tempo)])
+    mood = pick(rng, MOOD_WORDS[piece.mood])
+    tempo = pick(rng, TEMPO_WORDS[tempo_class(piece.tempo)])
     style = pick(rng, style_words(piece))
     about = {"beats": f"about {5 * round(piece.tempo / 5)} beats a minute", "word": f"{article(tempo)} tempo"}
     words = {
@@ -77,12 +81,12 @@ def caption(piece, seed=None):
     return " ".join(f"{sentence}." for sentence in (first, *more(piece, rng)))
 
 
-def tempo_class(tempo):
+def tempo_class(tempo: float) -> str:
     """Return slow, medium, lively or fast for a number of beats a minute."""
     return "slow" if tempo < 84 else "medium" if tempo < 110 else "lively" if tempo < 138 else "fast"
 
 
-def players(piece, rng):
+def players(piece: Piece, rng: np.random.Generator) -> tuple[str, list[str]]:
     """Return words for the lead, or an empty string, and a list of words for the others, all or all but one.
 
     Where one instrument plays everything there is no lead, and it is the only one of the list.
@@ -98,20 +102,20 @@ def players(piece, rng):
     return name_of(lead, piece.genre, rng) if lead else "", [name_of(name, piece.genre, rng) for name in others]
 
 
-def name_of(instrument, genre, rng):
-    """Return what to call an instrument, with an article unless it is plural."""
+def name_of(instrument: str, genre: str, rng: np.random.Generator) -> str:
+    """Return a name of an instrument, with an article unless it is plural."""
     words = FIDDLE if (instrument, genre) == ("violin", "country") else INSTRUMENT_WORDS[instrument]
     word = pick(rng, words)
     return word if plural(word) else article(word)
 
 
-def plural(word):
+def plural(word: str) -> bool:
     """Return whether an instrument's words are plural."""
     return word.split()[-1] in ("strings", "horns", "drums", "brushes")
 
 
-def style_words(piece):
-    """Return what a piece's style may be called, by its genre and by facts that have a word of their own."""
+def style_words(piece: Piece) -> list[str]:
+    """Return names of a piece's style, by its genre and by facts that have a word of their own."""
     words = list(STYLE_WORDS[piece.genre])
     for (genre, fact, value), special in STYLE_BY_FACT.items():
         if genre == piece.genre and getattr(piece, fact) == value:
@@ -119,7 +123,7 @@ def style_words(piece):
     return words
 
 
-def more(piece, rng):
+def more(piece: Piece, rng: np.random.Generator) -> list[str]:
     """Return at most one more sentence, about the beat, the harmony or the form."""
     choices = []
     if piece.rhythm != "none":
@@ -135,17 +139,17 @@ def more(piece, rng):
     return [choices[rng.integers(len(choices))]] if rng.random() < 0.8 else []
 
 
-def pick(rng, words):
+def pick(rng: np.random.Generator, words: Sequence[str]) -> str:
     """Draw one of some words."""
     return words[rng.integers(len(words))]
 
 
-def article(words):
+def article(words: str) -> str:
     """Return words after a or an, by how they sound."""
     vowel = words[0].lower() in "aeiou" and not words.startswith(("one", "uni", "eu"))
     return f"{'an' if vowel or words.startswith(('hour', 'honest')) else 'a'} {words}"
 
 
-def joined(words):
+def joined(words: list[str]) -> str:
     """Return words in a list: one, two and three."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,12 +1,13 @@
-"""What is in the seconds of a piece that were played: how often something begins, and how high it lies."""
+"""Facts of the seconds of a piece that were played: rate of onsets and register."""
 
 import numpy as np
 
 from naturalistic_simulation.music.composer import VOICES, step_seconds
 from naturalistic_simulation.music.instruments import PITCHED
+from naturalistic_simulation.music.piece import Piece
 
 
-def clip_facts(piece, start, end):
+def clip_facts(piece: Piece, start: float, end: float) -> dict[str, float]:
     """Return facts of an excerpt of a piece.
 
     Parameters

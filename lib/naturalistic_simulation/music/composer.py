@@ -1,10 +1,13 @@
 """Composition of simulated music, a piece from a genre and a seed; simulated pieces take the place of GTZAN's clips."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from naturalistic_simulation.music.genres import GENRES, STYLES
+from naturalistic_simulation.music.genres import GENRES, STYLES, Style
 from naturalistic_simulation.music.harmony import progression
 from naturalistic_simulation.music.instruments import INSTRUMENTS, VOICES
 from naturalistic_simulation.music.melody import melody_part
@@ -69,7 +72,7 @@ class Character:
     tempo: float
 
     @property
-    def mood(self):
+    def mood(self) -> str:
         """One of `MOODS`."""
         return mood_of(self.energy, self.valence)
 
@@ -79,7 +82,7 @@ def draw_character(genre: str, seed: int) -> Character:
     return _draw_character(_generator_of(genre, seed), STYLES[genre])
 
 
-def compose(genre, seed, duration=30.0):
+def compose(genre: str, seed: int, duration: float = 30.0) -> Piece:
     """Compose a piece; the same genre, seed and duration always give the same one.
 
     Parameters
@@ -99,9 +102,12 @@ def compose(genre, seed, duration=30.0):
         raise ValueError(f"genre is {genre!r}, expected one of {', '.join(GENRES)}")
     if not 0 < duration < np.inf:
         raise ValueError(f"duration is {duration!r}, expected a positive number of seconds")
-    rng, style = _generator_of(genre, seed), STYLES[genre]
+    rng = _generator_of(genre, seed)
+    style = STYLES[genre]
     character = _draw_character(rng, style)
-    energy, metre, tempo = character.energy, character.metre, character.tempo
+    energy = character.energy
+    metre = character.metre
+    tempo = character.tempo
     swing = float(rng.uniform(*style.swing)) if rng.random() < 0.9 else 0.0
     players = draw_players(rng, style, metre, energy)
     rhythm = players["drums"][1] if "drums" in players else "none"
@@ -133,8 +139,8 @@ def _draw_character(rng, style):
     return Character(energy, valence, metre, mode, harmony, numerals, draw_tempo(rng, style, energy))
 
 
-def mood_of(energy, valence):
-    """Return the one of `MOODS` that an energy (0 .. 1) and a valence (-1 .. 1) make."""
+def mood_of(energy: float, valence: float) -> str:
+    """Return the mood, one of `MOODS`, of an energy (0 .. 1) and a valence (-1 .. 1)."""
     if energy >= 0.6:
         return "Angry" if valence < -0.2 else "Exciting" if energy >= 0.7 or valence < 0.2 else "Happy"
     if valence < -0.4 and energy >= 0.25:
@@ -144,31 +150,32 @@ def mood_of(energy, valence):
     return "Tender" if valence >= 0 else "Sad"
 
 
-def pick(rng, weights):
+def pick(rng: np.random.Generator, weights: dict) -> Any:
     """Draw a key of a dict by its weights."""
-    names, values = list(weights), np.array(list(weights.values()), dtype=float)
+    names = list(weights)
+    values = np.array(list(weights.values()), dtype=float)
     return names[rng.choice(len(names), p=values / values.sum())]
 
 
-def draw_mode(rng, style, valence):
+def draw_mode(rng: np.random.Generator, style: Style, valence: float) -> str:
     """Draw a mode; the happier the piece the brighter."""
     return pick(rng, {mode: np.exp(1.6 * valence * BRIGHTNESS[mode]) for mode in style.harmony})
 
 
-def draw_tempo(rng, style, energy):
+def draw_tempo(rng: np.random.Generator, style: Style, energy: float) -> float:
     """Draw a whole number of beats a minute, faster for more energy."""
     low, high = style.energy
     along = np.clip(0.45 * (energy - low) / (high - low) + 0.55 * rng.random(), 0, 1)
     return float(round(style.tempo[0] + (style.tempo[1] - style.tempo[0]) * along))
 
 
-def fitting(table, names, metre):
+def fitting(table: dict[str, tuple], names: Iterable[str], metre: int) -> tuple[str, ...]:
     """Return the patterns of these names that fill a bar of the metre; a walking bass fits any."""
     lines = [line for name in names if name != "walk" for line in table[name]]
     return tuple(line for line in lines if len(line) == metre * STEPS_PER_BEAT)
 
 
-def draw_players(rng, style, metre, energy):
+def draw_players(rng: np.random.Generator, style: Style, metre: int, energy: float) -> dict[str, tuple]:
     """Draw who plays: role -> (instrument, patterns), the drums' pattern by name."""
     players = {}
     rhythms = [name for name in style.rhythms if len(RHYTHMS[name]["kick"]) == metre * STEPS_PER_BEAT]
@@ -194,16 +201,19 @@ def draw_players(rng, style, metre, energy):
     return players
 
 
-def draw_instrument(rng, options, table, metre):
+def draw_instrument(rng: np.random.Generator, options: dict, table: dict[str, tuple], metre: int) -> str | None:
     """Draw an instrument that has a pattern in the metre, None being one where it is listed."""
     able = [i for i, names in options.items() if i is None or "walk" in names or fitting(table, names, metre)]
     return able[rng.integers(len(able))] if able else None
 
 
-def draw_form(rng, style, roles, n_bars):
+def draw_form(
+    rng: np.random.Generator, style: Style, roles: list[str], n_bars: int
+) -> tuple[dict[str, NDArray], NDArray, str]:
     """Draw which parts play in which bars, how loud each bar is, and what kind of change there is midway."""
     playing = {role: np.ones(n_bars, dtype=bool) for role in roles}
-    phase, period = rng.uniform(0, 2 * np.pi), 8
+    phase = rng.uniform(0, 2 * np.pi)
+    period = 8
     loudness = 1 + style.swell * np.sin(2 * np.pi * np.arange(n_bars) / period + phase)
     removable = [role for role in roles if role != "chords"]  # something always plays
     if rng.random() >= style.change or n_bars < 6 or not removable:
@@ -218,7 +228,7 @@ def draw_form(rng, style, roles, n_bars):
     return playing, np.where(quiet, 0.78, 1.0) * loudness, change
 
 
-def score(plan, players, style, duration, tempo, swing):
+def score(plan: Plan, players: dict[str, tuple], style: Style, duration: float, tempo: float, swing: float) -> NDArray:
     """Return the notes of all parts as a sorted array, none reaching past the duration."""
     rows = []
     for role, (instrument, patterns) in players.items():
@@ -231,9 +241,9 @@ def score(plan, players, style, duration, tempo, swing):
             rows += melody_part(plan, instrument, style, balance)
         else:
             power = instrument == "distorted guitar"
-            centre = 46 if power else (57 if role == "chords" else 65) + int(plan.rng.integers(-3, 4))
+            center = 46 if power else (57 if role == "chords" else 65) + int(plan.rng.integers(-3, 4))
             accent = balance * (0.72 if role == "chords" else 0.62)
-            rows += chord_part(plan, role, instrument, patterns, centre, accent=accent)
+            rows += chord_part(plan, role, instrument, patterns, center, accent=accent)
     longest = {}
     for step, length, pitch, velocity, voice in rows:  # two parts may strike one key at once: the longer note stays
         at = (step, voice, pitch)

@@ -1,9 +1,10 @@
-"""One stroke of each drum: a swept body, ringing modes and a burst of noise, mixed as the table says."""
+"""Strokes of drums: a swept body, ringing modes and a burst of noise, mixed as the table says."""
 
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic_simulation.music.tones import SILENT, band_noise
 
@@ -62,7 +63,7 @@ DRUMS = {
 }  # fmt: skip
 
 
-def stroke(name, pitch, nominal, brightness, sample_rate):
+def stroke(name: str, pitch: int, nominal: int, brightness: float, sample_rate: int) -> NDArray:
     """Return one stroke of a drum, its parts at the levels of its table entry.
 
     Parameters

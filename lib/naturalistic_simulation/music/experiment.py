@@ -1,11 +1,12 @@
-"""The music miniature: made music and five made brains, in the layout of ds003720 and GTZAN.
+"""Simulated music experiment: music and five simulated brains, in the layout of ds003720 and GTZAN.
 
 ``<folder>/ds003720`` is the BIDS data set, ``<folder>/genres`` the sound, ``<folder>/captions.csv`` a sentence on
-each clip, ``<folder>/truth`` what was planted. The same seed gives the same bytes.
+each clip, ``<folder>/truth`` the ground truth. The same seed gives the same bytes.
 """
 
 import csv
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import joblib
@@ -15,38 +16,54 @@ from naturalistic.anatomy import regions
 from naturalistic.datasets import presentation
 from naturalistic.datasets.presentation import as_played
 from naturalistic.parameters import check_jobs, whole
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from naturalistic_simulation.brain import bids
-from naturalistic_simulation.brain.cortex import PLAN, STEP, Person, acoustics, description, unit_variance
+from naturalistic_simulation.brain.cortex import PLAN, STEP, MusicBrain, acoustics, description, unit_variance
 from naturalistic_simulation.brain.head import rigid
 from naturalistic_simulation.brain.scanner import N_TRS, TR, scan
-from naturalistic_simulation.folders import made_whole, recipe_of
+from naturalistic_simulation.folders import recipe_of, write_whole
 from naturalistic_simulation.music.captions import caption
 from naturalistic_simulation.music.clip_facts import clip_facts
 from naturalistic_simulation.music.composer import GENRES, INSTRUMENTS, MOODS, compose, facts
 from naturalistic_simulation.music.synthesizer import render
 
 SAMPLE_RATE = 22050
-N_CLIPS, N_TEST_CLIPS, N_REPEATS, CLIP, TRACK = 40, 10, 4, 15.0, 30.0
+N_CLIPS = 40
+N_TEST_CLIPS = 10
+N_REPEATS = 4
+CLIP = 15.0
+TRACK = 30.0
 TRACKS = 100  # of each genre
-BYTES_PER_RUN, BYTES_PER_TRACK = 4_600_000, 900_000  # at most, measured
-# one miniature is told from another by this text; the recipe changes with the code that makes it
+# at most, measured
+BYTES_PER_RUN = 4_600_000
+BYTES_PER_TRACK = 900_000
+# one simulated data set is told from another by this text; the recipe changes with the code
 README = """SIMULATED DATA. No brain was measured, and no one played this music.
 
 Written by naturalistic_simulation.music.experiment (recipe {recipe}, seed {seed}, {n_subjects} subjects,
-{n_training} + {n_test} runs): made music in ten genres (genres/), the responses of made brains to it (ds003720/, in
-the layout of OpenNeuro ds003720), captions of the clips (captions.csv), and what was planted (truth/).
+{n_training} + {n_test} runs): simulated music in ten genres (genres/), the responses of simulated brains to it
+(ds003720/, in the layout of OpenNeuro ds003720), captions of the clips (captions.csv), and the ground truth (truth/).
 """
 
 
-def make_music(folder, seed=3720, subjects=5, *, n_training=12, n_test=6, n_jobs=None, progress=True):
-    """Write the miniature, or leave it alone if it is there already; one of an older recipe is made anew.
+def simulate_music(
+    folder: Path | str,
+    seed: int = 3720,
+    subjects: int = 5,
+    *,
+    n_training: int = 12,
+    n_test: int = 6,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Write the music experiment, or leave it alone if it exists; one of an older recipe is replaced.
 
     Parameters
     ----------
     folder : str or Path
-        Made whole or not at all.
+        Written whole or not at all.
     seed : int
     subjects : int
         How many: sub-001 to sub-00N.
@@ -68,9 +85,11 @@ def make_music(folder, seed=3720, subjects=5, *, n_training=12, n_test=6, n_jobs
     OSError
         If the folder cannot be written, or the disk has too little room.
     """
-    seed = whole("seed", seed, 0, 999_999, hint="others make music to train on")
-    subjects, n_jobs = whole("subjects", subjects, 1, 999), check_jobs(n_jobs)
-    n_training, n_test = whole("n_training", n_training), whole("n_test", n_test, 0)
+    seed = whole("seed", seed, 0, 999_999, hint="other seeds are of music to train on")
+    subjects = whole("subjects", subjects, 1, 999)
+    n_jobs = check_jobs(n_jobs)
+    n_training = whole("n_training", n_training)
+    n_test = whole("n_test", n_test, 0)
     if (n_of_each := (n_training * N_CLIPS + n_test * N_TEST_CLIPS) / len(GENRES)) > TRACKS:
         raise ValueError(
             f"n_training is {n_training} and n_test {n_test}, which needs {n_of_each:g} tracks of each genre, expected "
@@ -84,17 +103,17 @@ def make_music(folder, seed=3720, subjects=5, *, n_training=12, n_test=6, n_jobs
         with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
             _write(part, readme, seed, subjects, n_training, n_test, progress)
 
-    return made_whole(folder, readme, n_bytes, write)
+    return write_whole(folder, readme, n_bytes, write)
 
 
-def recipe():
-    """Return a short hash of the code that makes the miniature: when it changes, the files may."""
+def recipe() -> str:
+    """Return a short hash of the code: when it changes, the files may."""
     here = Path(__file__).parent
     sources = [*sorted(here.glob("*.py")), *sorted((here.parent / "brain").glob("*.py"))]
     return recipe_of([*sources, Path(presentation.__file__), Path(regions.__file__)])
 
 
-def plan(seed, n_training=12, n_test=6):
+def plan(seed: int, n_training: int = 12, n_test: int = 6) -> tuple[list[tuple], dict[str, list[int]]]:
     """Draw the clips and the order of play.
 
     Returns
@@ -109,7 +128,8 @@ def plan(seed, n_training=12, n_test=6):
     tracks = {genre: rng.permutation(TRACKS) for genre in GENRES}
     training = rng.permutation(np.arange(n_training * N_CLIPS) % len(GENRES))
     test = np.concatenate([rng.permutation(N_TEST_CLIPS) for _ in range(n_test)]) if n_test else []
-    clips, used = [], dict.fromkeys(GENRES, 0)
+    clips = []
+    used = dict.fromkeys(GENRES, 0)
     for k in [*training, *test]:
         genre = GENRES[int(k)]
         start = round(float(rng.uniform(0, TRACK - CLIP)), 2)
@@ -127,8 +147,8 @@ def _write(folder, readme, seed, subjects, n_training, n_test, progress):
     (folder / "truth").mkdir()
     for genre in GENRES:
         (folder / "genres" / genre).mkdir(parents=True)
-    made = in_parallel(_make_track, [(folder, clip, seed) for clip in clips], "tracks of music", progress)
-    sound, of_clip, captions = zip(*made)
+    tracks = in_parallel(_simulate_track, [(folder, clip, seed) for clip in clips], "tracks of music", progress)
+    sound, of_clip, captions = zip(*tracks)
     with open(folder / "captions.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerows(
@@ -143,11 +163,11 @@ def _write(folder, readme, seed, subjects, n_training, n_test, progress):
     drives = _drives(np.stack(sound), of_clip, played)
     jobs = [(folder, number, clips, played, drives, seed) for number in range(1, subjects + 1)]
     for job in jobs:
-        _make_subject(*job, progress)
+        _simulate_subject(*job, progress)
     (folder / "README").write_text(readme, encoding="utf-8")
 
 
-def _make_track(folder, clip, seed):
+def _simulate_track(folder, clip, seed):
     """Compose and render a track; return its clip's acoustics, the facts and the caption."""
     genre, track, start, end = clip
     piece = compose(genre, seed * 1000 + track, TRACK)
@@ -159,7 +179,7 @@ def _make_track(folder, clip, seed):
 
 
 def _drives(sound, of_clip, played):
-    """Return what could drive a brain, by run and kind: (n_steps of 41 clips, n_columns)."""
+    """Return the possible drives of a brain, by run and kind: (n_steps of 41 clips, n_columns)."""
     n_steps = sound.shape[1]
     flat = sound.reshape(-1, sound.shape[2])
     by_kind = {"acoustics": unit_variance(flat / flat.std(axis=0)).reshape(sound.shape)}
@@ -169,20 +189,21 @@ def _drives(sound, of_clip, played):
     return {run: {kind: np.concatenate(list(x[order])) for kind, x in by_kind.items()} for run, order in played.items()}
 
 
-def _make_subject(folder, number, clips, played, drives, seed, progress):
-    """Write the anatomy, all runs and the truth of one subject."""
-    root, label = folder / "ds003720", f"{number:03d}"
+def _simulate_subject(folder, number, clips, played, drives, seed, progress):
+    """Write the anatomy, all runs and the ground truth of one subject."""
+    root = folder / "ds003720"
+    label = f"{number:03d}"
     n_columns = {kind: x.shape[1] for kind, x in next(iter(drives.values())).items()}
-    person = Person(number, n_columns, seed)
+    brain = MusicBrain(number, n_columns, seed)
     pose = pose_of(number, seed)
     bids.write_anatomy(root, label, pose)
-    responses = {run: {name: _on_trs(person.drive(name, drives[run])) for name in PLAN} for run in played}
+    responses = {run: {name: _on_trs(brain.drive(name, drives[run])) for name in PLAN} for run in played}
     covariances = {name: np.cov(np.concatenate([r[name] for r in responses.values()]).T) for name in PLAN}
     jobs = []
     for k, (run, order) in enumerate(played.items()):
         drawn = responses[run], covariances, [seed, 3, number, k], k == 0
-        jobs.append((root, label, run, [clips[i] for i in order], person, pose, *drawn))
-    truths = in_parallel(_make_run, jobs, f"sub-{label}", progress)
+        jobs.append((root, label, run, [clips[i] for i in order], brain, pose, *drawn))
+    truths = in_parallel(_simulate_run, jobs, f"sub-{label}", progress)
     np.savez(
         folder / "truth" / f"sub-{label}.npz",
         pose=pose,
@@ -191,20 +212,20 @@ def _make_subject(folder, number, clips, played, drives, seed, progress):
         region=np.stack([t.region for t in truths]),
         explainable=np.stack([t.explainable for t in truths]).astype(np.float32),
         spikes=np.array([[k, v] for k, t in enumerate(truths) for v in t.spikes], dtype=int).reshape(-1, 2),
-        hrf_peaks=np.array([person.peaks[name] for name in PLAN]),
+        hrf_peaks=np.array([brain.peaks[name] for name in PLAN]),
         regions=np.array(list(PLAN)),
     )  # fmt: skip
 
 
-def pose_of(number, seed):
-    """Return how a subject's head lies: the affine from scanner mm to MNI mm in the first volume."""
+def pose_of(number: int, seed: int) -> NDArray:
+    """Return the pose of a subject's head: the affine from scanner mm to MNI mm in the first volume."""
     rng = np.random.default_rng([seed, 4, number])
     size = np.diag([*rng.uniform(0.97, 1.03, 3), 1.0])
     return size @ rigid([*rng.normal(0, 2, 3), *rng.normal(0, np.deg2rad(2), 3)])
 
 
-def _make_run(root, label, run, clips, person, pose, responses, covariances, seed, first):
-    volumes, truth = scan(person, pose, responses, covariances, np.random.default_rng(seed), first)
+def _simulate_run(root, label, run, clips, brain, pose, responses, covariances, seed, first):
+    volumes, truth = scan(brain, pose, responses, covariances, np.random.default_rng(seed), first)
     bids.write_run(root, label, run, clips, volumes)
     return truth
 
@@ -214,7 +235,7 @@ def _on_trs(x):
     return x.reshape(N_TRS, round(TR / STEP), -1).mean(axis=1)
 
 
-def in_parallel(function, jobs, name, progress):
+def in_parallel(function: Callable, jobs: Sequence[tuple], name: str, progress: bool) -> list:
     """Return the function's results over jobs, in order, with a progress bar."""
     results = joblib.Parallel(return_as="generator")(joblib.delayed(function)(*job) for job in jobs)
     return list(tqdm(results, total=len(jobs), desc=f"simulation: {name}", disable=not progress))

@@ -1,4 +1,4 @@
-"""The ten styles as data: what each genre of the miniature music may choose from, and how often."""
+"""Styles of the ten genres as data: the options of each genre, and their chances."""
 
 from dataclasses import dataclass, field
 

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["SCALES", "chord", "progression", "scale_pitches", "voicing"]
 
@@ -45,7 +46,7 @@ INTERVALS = {
 NUMERAL = re.compile(r"(b?)(VII|VI|IV|V|III|II|I|vii|vi|iv|v|iii|ii|i)(.*)")
 
 
-def chord(numeral, key):
+def chord(numeral: str, key: int) -> tuple[int, tuple[int, ...]]:
     """Return a chord's root (pitch class) and its intervals above the root (semitones).
 
     A numeral is written from the major scale: ``bVII`` is a whole tone under the key, lower case is minor.
@@ -57,7 +58,7 @@ def chord(numeral, key):
     return (key + DEGREES[match[2].upper()] - len(match[1])) % 12, INTERVALS[quality]
 
 
-def progression(text, key, n_bars, n_steps):
+def progression(text: str, key: int, n_bars: int, n_steps: int) -> list[tuple]:
     """Return the chord at each step, ``(root, intervals)``, for bars of ``n_steps`` steps.
 
     In ``text`` a blank separates bars and a comma the chords of one bar, as in ``"ii7,V7 Imaj7"``; it is
@@ -71,21 +72,29 @@ def progression(text, key, n_bars, n_steps):
     return chords
 
 
-def scale_pitches(key, intervals, low, high):
+def scale_pitches(key: int, intervals: tuple[int, ...], low: int, high: int) -> NDArray:
     """Return the MIDI pitches from low to high whose pitch class is in a scale on key."""
     pitches = np.arange(low, high + 1)
     return pitches[np.isin((pitches - key) % 12, np.array(intervals) % 12)]
 
 
-def voicing(chord_, low, high, centre, n_tones=4, previous=None):
-    """Return pitches of a chord close to centre, and close to the previous voicing so that parts move little.
+def voicing(
+    chord_: tuple[int, tuple[int, ...]],
+    low: int,
+    high: int,
+    center: int,
+    n_tones: int = 4,
+    previous: NDArray | None = None,
+) -> NDArray:
+    """Return pitches of a chord close to center, and close to the previous voicing so that parts move little.
 
     Power chords (root and fifth) double the root at the octave.
     """
     root, intervals = chord_
     tones = list(intervals[:n_tones]) if len(intervals) > 2 else [0, 7, 12]
-    target = centre if previous is None else 0.7 * np.mean(previous) + 0.3 * centre
-    best, cost = None, np.inf
+    target = center if previous is None else 0.7 * np.mean(previous) + 0.3 * center
+    best = None
+    cost = np.inf
     for inversion in range(len(tones) if len(intervals) > 2 else 1):
         shape = np.sort([t + 12 if i < inversion else t for i, t in enumerate(tones)])
         for octave in range(1, 8):
@@ -94,7 +103,8 @@ def voicing(chord_, low, high, centre, n_tones=4, previous=None):
                 continue
             distance = abs(pitches.mean() - target)
             if distance < cost:
-                best, cost = pitches, distance
+                best = pitches
+                cost = distance
     if best is None:
         raise ValueError(f"no voicing of {chord_} fits between pitches {low} and {high}")
     return best

@@ -1,4 +1,4 @@
-"""The instruments of the miniature music: names, ranges, where each sits in the mix, and the drum kits."""
+"""Instruments of the simulated music: names, ranges, levels in the mix, and the drum kits."""
 
 from dataclasses import dataclass
 

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from naturalistic_simulation.music.genres import Style
 from naturalistic_simulation.music.harmony import PENTATONIC, SCALES, scale_pitches
-from naturalistic_simulation.music.instruments import PITCHED, VOICE_INDEX
+from naturalistic_simulation.music.instruments import PITCHED, VOICE_INDEX, Instrument
+from naturalistic_simulation.music.parts import Plan
 
 __all__ = ["melody_part"]
 
@@ -23,7 +26,7 @@ class Motif:
     moves: np.ndarray
 
 
-def make_motif(rng, bar_steps, density, syncopation):
+def draw_motif(rng: np.random.Generator, bar_steps: int, density: float, syncopation: float) -> Motif:
     """Draw a motif: rhythm weighted to the beats, mostly small moves, a breath at the end."""
     n_steps = MOTIF_BARS * bar_steps
     step = np.arange(n_steps)
@@ -37,7 +40,7 @@ def make_motif(rng, bar_steps, density, syncopation):
     return Motif(steps, np.minimum(lengths, min(8, bar_steps)), moves)
 
 
-def varied_ending(rng, motif):
+def varied_ending(rng: np.random.Generator, motif: Motif) -> Motif:
     """Return a motif whose second half moves elsewhere."""
     moves = motif.moves.copy()
     half = len(moves) // 2
@@ -45,28 +48,31 @@ def varied_ending(rng, motif):
     return Motif(motif.steps, motif.lengths, moves)
 
 
-def melody_part(plan, instrument, style, balance=1.0):
+def melody_part(plan: Plan, instrument: str, style: Style, balance: float = 1.0) -> list[tuple]:
     """Return the notes of a melody on an instrument.
 
     Motifs of two bars make phrases of four, which come back as the style repeats; every note is of the scale,
     and notes on the beat mostly move to the nearest tone of the chord.
     """
-    rng, voice, spec = plan.rng, VOICE_INDEX[instrument], PITCHED[instrument]
+    rng = plan.rng
+    voice = VOICE_INDEX[instrument]
+    spec = PITCHED[instrument]
     scale = (PENTATONIC if style.pentatonic else SCALES)[plan.mode]
     if plan.mode == "blues":
         scale = PENTATONIC["blues"]
     low, high = melody_range(spec, rng)
     ladder = scale_pitches(plan.key, scale, low, high)
     density = np.interp(plan.energy + rng.normal(0, 0.15), (0, 1), style.density)
-    motifs = {name: make_motif(rng, plan.bar_steps, density, style.syncopation) for name in "ABC"}
+    motifs = {name: draw_motif(rng, plan.bar_steps, density, style.syncopation) for name in "ABC"}
     order = PLANS[rng.integers(len(PLANS))]
-    notes, here = [], len(ladder) // 2
+    notes = []
+    here = len(ladder) // 2
     for phrase in range(-(-plan.n_bars // MOTIF_BARS)):
         if rng.random() < style.repeats:
             motif = motifs[order[phrase % len(order)]]
             motif = varied_ending(rng, motif) if rng.random() < 0.3 else motif
         else:
-            motif = make_motif(rng, plan.bar_steps, density, style.syncopation)
+            motif = draw_motif(rng, plan.bar_steps, density, style.syncopation)
         here = round(0.5 * here + 0.25 * len(ladder))  # phrases start near the middle of the range
         for step, length, move in zip(motif.steps, motif.lengths, motif.moves):
             at = phrase * MOTIF_BARS * plan.bar_steps + int(step)
@@ -82,13 +88,13 @@ def melody_part(plan, instrument, style, balance=1.0):
     return notes
 
 
-def melody_range(spec, rng):
+def melody_range(spec: Instrument, rng: np.random.Generator) -> tuple[int, int]:
     """Return the octave and a half that a melody keeps to inside its instrument's range."""
     middle = np.clip(rng.normal(71, 3), spec.low + 9, spec.high - 9)
     return max(spec.low, int(middle) - 9), min(spec.high, int(middle) + 10)
 
 
-def nearest_chord_tone(ladder, here, chord):
+def nearest_chord_tone(ladder: NDArray, here: int, chord: tuple) -> int:
     """Return the rung of the ladder nearest to one that belongs to the chord; the same one if none does."""
     root, intervals = chord
     rungs = np.flatnonzero(np.isin((ladder - root) % 12, np.array(intervals) % 12))

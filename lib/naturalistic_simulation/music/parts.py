@@ -1,11 +1,13 @@
-"""What bass, chords and drums play: one-bar patterns laid over a plan of chords, with variations and fills."""
+"""Parts of bass, chords and drums: one-bar patterns laid over a plan of chords, with variations and fills."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic_simulation.music.harmony import voicing
-from naturalistic_simulation.music.instruments import DRUM_VOICES, KITS, PITCHED, VOICE_INDEX
+from naturalistic_simulation.music.instruments import DRUM_VOICES, KITS, PITCHED, VOICE_INDEX, Instrument
 from naturalistic_simulation.music.patterns import RHYTHMS
 
 __all__ = ["Plan", "bass_part", "chord_part", "drum_part", "fit"]
@@ -15,7 +17,7 @@ DRUM_STROKES = {"X": 1.1, "x": 0.88, "o": 0.5}
 
 @dataclass
 class Plan:
-    """What all parts of a piece share while it is composed; notes are rows (step, length, pitch, velocity, voice)."""
+    """State that the parts of a piece share; notes are rows (step, length, pitch, velocity, voice)."""
 
     rng: np.random.Generator
     n_bars: int
@@ -27,13 +29,13 @@ class Plan:
     loudness: np.ndarray  # (n_bars,), about 1
     playing: dict  # role -> bool array (n_bars,)
 
-    def velocity(self, bar, accent=1.0):
+    def velocity(self, bar: int, accent: float = 1.0) -> int:
         """Return a velocity for a note of a bar: by energy, the bar's loudness, an accent and a little chance."""
         value = (48 + 52 * self.energy) * self.loudness[bar] * accent * self.rng.uniform(0.92, 1.08)
         return int(np.clip(value, 12, 127))
 
 
-def fit(pitch, low, high):
+def fit(pitch: int, low: int, high: int) -> int:
     """Return a pitch moved by octaves into a range of at least an octave."""
     while pitch < low:
         pitch += 12
@@ -42,7 +44,7 @@ def fit(pitch, low, high):
     return int(pitch)
 
 
-def strokes(pattern):
+def strokes(pattern: str) -> Iterator[tuple[int, str, int]]:
     """Yield each stroke of a pattern: its step, its character, and its length with the ``-`` after it."""
     for step, character in enumerate(pattern):
         if character not in ".-":
@@ -50,10 +52,12 @@ def strokes(pattern):
             yield step, character, 1 + held
 
 
-def bass_part(plan, instrument, lines, balance=1.0):
+def bass_part(plan: Plan, instrument: str, lines: tuple[str, ...], balance: float = 1.0) -> list[tuple]:
     """Return the notes of the bass; ``lines`` are variants of a pattern, or ``("walk",)`` for a walking bass."""
-    voice, spec = VOICE_INDEX[instrument], PITCHED[instrument]
-    notes, floor = [], spec.low + int(plan.rng.integers(0, 4))
+    voice = VOICE_INDEX[instrument]
+    spec = PITCHED[instrument]
+    notes = []
+    floor = spec.low + int(plan.rng.integers(0, 4))
     main = lines[plan.rng.integers(len(lines))]
     for bar in np.flatnonzero(plan.playing["bass"]):
         first = bar * plan.bar_steps
@@ -75,9 +79,10 @@ def bass_part(plan, instrument, lines, balance=1.0):
     return notes
 
 
-def walk(plan, voice, spec, floor, bar, balance):
+def walk(plan: Plan, voice: int, spec: Instrument, floor: int, bar: int, balance: float) -> list[tuple]:
     """Return a bar of walking bass: the root, tones of the chord, and a step into the next bar's root."""
-    notes, first = [], bar * plan.bar_steps
+    notes = []
+    first = bar * plan.bar_steps
     n_beats = plan.bar_steps // 4
     down = plan.rng.random() < 0.4
     for beat in range(n_beats):
@@ -100,10 +105,15 @@ def walk(plan, voice, spec, floor, bar, balance):
     return notes
 
 
-def chord_part(plan, role, instrument, comps, centre, n_tones=4, accent=0.8):
+def chord_part(
+    plan: Plan, role: str, instrument: str, comps: tuple[str, ...], center: int, n_tones: int = 4, accent: float = 0.8
+) -> list[tuple]:
     """Return the notes of a comping instrument; a bar keeps its pattern for two or four bars."""
-    voice, spec = VOICE_INDEX[instrument], PITCHED[instrument]
-    rng, notes, previous = plan.rng, [], None
+    voice = VOICE_INDEX[instrument]
+    spec = PITCHED[instrument]
+    rng = plan.rng
+    notes = []
+    previous = None
     main = comps[rng.integers(len(comps))]
     loose = rng.random() < 0.4
     pattern = main
@@ -120,7 +130,7 @@ def chord_part(plan, role, instrument, comps, centre, n_tones=4, accent=0.8):
             shape = (root, (0, 7)) if power and character != "1" else (root, intervals)
             if previous is None or plan.chords[at] != previous[0]:
                 near = None if power or previous is None else previous[1]
-                tones = voicing(shape, spec.low, spec.high, centre, n_tones, near)
+                tones = voicing(shape, spec.low, spec.high, center, n_tones, near)
                 previous = (plan.chords[at], tones)
             if character == "m":
                 pitches = (low_root, low_root + 7)
@@ -137,15 +147,16 @@ def chord_part(plan, role, instrument, comps, centre, n_tones=4, accent=0.8):
     return notes
 
 
-def tone(pitches, index, high):
+def tone(pitches: NDArray, index: int, high: int) -> int:
     """Return one tone of a chord counted from its lowest, going on an octave higher where there are no more."""
     pitch = pitches[index % len(pitches)] + 12 * (index // len(pitches))
     return pitch if pitch <= high else pitch - 12
 
 
-def drum_part(plan, kit, rhythm, fills, balance=1.0):
+def drum_part(plan: Plan, kit: str, rhythm: str, fills: float, balance: float = 1.0) -> list[tuple]:
     """Return the notes of the drums: the pattern, small changes every fourth bar, fills, and a cymbal after them."""
-    rng, notes = plan.rng, []
+    rng = plan.rng
+    notes = []
     pattern = {slot: line for slot, line in RHYTHMS[rhythm].items()}
     varied = {slot: vary(rng, line) if slot in ("kick", "hat") else line for slot, line in pattern.items()}
     was_fill = True
@@ -168,15 +179,16 @@ def drum_part(plan, kit, rhythm, fills, balance=1.0):
     return notes
 
 
-def drum(plan, kit, slot, step, bar, accent, pitch=None):
+def drum(plan: Plan, kit: str, slot: str, step: int, bar: int, accent: float, pitch: int | None = None) -> tuple:
     """Return one drum note; its length of one step is nominal, drums ring as long as they do."""
     name = KITS[kit][slot]
     return step, 1, DRUM_VOICES[name].low if pitch is None else pitch, plan.velocity(bar, accent), VOICE_INDEX[name]
 
 
-def fill_bar(plan, kit, bar, start, balance):
+def fill_bar(plan: Plan, kit: str, bar: int, start: int, balance: float) -> list[tuple]:
     """Return a fill from a step to the end of its bar: snare and falling toms, growing louder."""
-    end, notes = (bar + 1) * plan.bar_steps, []
+    end = (bar + 1) * plan.bar_steps
+    notes = []
     steps = np.arange(start, end)
     keep = plan.rng.random(len(steps)) < 0.55 + 0.4 * plan.energy
     keep[0] = True
@@ -190,8 +202,9 @@ def fill_bar(plan, kit, bar, start, balance):
     return notes
 
 
-def vary(rng, line):
+def vary(rng: np.random.Generator, line: str) -> str:
     """Return a pattern with one stroke moved off or added, accents kept."""
-    strokes_, step = list(line), int(rng.integers(1, len(line) // 2)) * 2
+    strokes_ = list(line)
+    step = int(rng.integers(1, len(line) // 2)) * 2
     strokes_[step] = "x" if line[step] == "." else line[step] if line[step] == "X" else "."
     return "".join(strokes_)

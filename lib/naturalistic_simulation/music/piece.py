@@ -1,8 +1,10 @@
-"""A piece of miniature music: an explicit score on a grid of sixteenths, and the plain facts about it."""
+"""Pieces of simulated music: an explicit score on a grid of sixteenths, and the plain facts about it."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic_simulation.music.genres import GENRES, STYLES
 from naturalistic_simulation.music.harmony import SCALES
@@ -16,6 +18,7 @@ __all__ = [
     "NOTE_DTYPE",
     "STEPS_PER_BEAT",
     "Piece",
+    "Playable",
     "fact_vector",
     "facts",
     "step_seconds",
@@ -33,7 +36,7 @@ CHANGES = ("none", "build", "drop")
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A score and what is true of it.
+    """A score and its facts.
 
     ``notes`` is a structured array of `NOTE_DTYPE`, sorted by step: step (sixteenths from the start), length (in
     steps, at most a bar), pitch (MIDI), velocity (1 .. 127) and instrument (index into `instruments.VOICES`).
@@ -58,8 +61,17 @@ class Piece:
     notes: np.ndarray
 
 
-def step_seconds(steps, tempo, swing=0.0):
-    """Return when steps fall.
+class Playable(Protocol):
+    """Anything with the fields that decide the sound of a piece: a `Piece`, or a score of the generator."""
+
+    tempo: float
+    swing: float
+    duration: float
+    notes: np.ndarray
+
+
+def step_seconds(steps: ArrayLike, tempo: float, swing: float = 0.0) -> NDArray:
+    """Return the times of steps.
 
     Parameters
     ----------
@@ -80,7 +92,7 @@ def step_seconds(steps, tempo, swing=0.0):
     return (beats + warped) * 60 / tempo
 
 
-def facts(piece):
+def facts(piece: Piece) -> dict:
     """Return a piece's facts as plain values, ready for JSON.
 
     Returns
@@ -125,7 +137,7 @@ FACT_NAMES = (
 )
 
 
-def fact_vector(facts_):
+def fact_vector(facts_: dict) -> NDArray:
     """Return facts as numbers, columns named by `FACT_NAMES`: one-hot codes, instruments multi-hot, scaled values.
 
     Parameters

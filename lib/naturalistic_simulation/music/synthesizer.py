@@ -1,20 +1,22 @@
-"""Play a piece: cached notes are added up on three buses, amplified guitars distort, and a room answers."""
+"""Sound of a piece: cached notes are added up on three buses, amplified guitars distort, and a room answers."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import butter, lfilter, sosfilt
 
 from naturalistic_simulation.music.drums import stroke
 from naturalistic_simulation.music.instruments import DRUM_VOICES, PITCHED, VOICES
-from naturalistic_simulation.music.piece import step_seconds
+from naturalistic_simulation.music.piece import Playable, step_seconds
 from naturalistic_simulation.music.timbres import TIMBRES
 from naturalistic_simulation.music.tones import tone
 
 __all__ = ["render", "stem"]
 
-LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4, 5.0)  # seconds that notes are made for; longer ones are made as asked
+LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4, 5.0)  # seconds that notes are computed for; longer ones as needed
 LAYERS = 4  # of brightness, by velocity
 CACHED_NOTES = 1024  # about 100 kB each at 22,050 Hz
 MASTER = 0.085
@@ -26,25 +28,25 @@ CEILING = 0.97
 KNEE = 0.75
 
 
-def render(piece, sample_rate=22050):
+def render(piece: Playable, sample_rate: int = 22050) -> NDArray:
     """Return the sound of a piece.
 
     Parameters
     ----------
-    piece : `piece.Piece`
-        Its notes, tempo, swing and duration are played; the other fields do not matter.
+    piece : Playable
+        Such as a `Piece`.
     sample_rate : int
         Samples a second, at least 8000.
 
     Returns
     -------
     sound : float32 array (n_samples,)
-        ``round(duration * sample_rate)`` samples between -0.97 and 0.97. Loudness is as played: not normalised.
+        ``round(duration * sample_rate)`` samples between -0.97 and 0.97. Loudness is as played: not normalized.
     """
     return mix(piece, piece.notes, sample_rate)
 
 
-def stem(piece, voices, sample_rate=22050):
+def stem(piece: Playable, voices: Sequence[str], sample_rate: int = 22050) -> NDArray:
     """Return the sound of some voices of a piece (names in `instruments.VOICES`), everything else left out."""
     unknown = [name for name in voices if name not in VOICES]
     if unknown:
@@ -53,7 +55,7 @@ def stem(piece, voices, sample_rate=22050):
     return mix(piece, piece.notes[np.isin(piece.notes["instrument"], chosen)], sample_rate)
 
 
-def mix(piece, notes, sample_rate):
+def mix(piece: Playable, notes: NDArray, sample_rate: int) -> NDArray:
     """Return the sound of notes of a piece, in the piece's room."""
     if sample_rate < 8000:
         raise ValueError(f"sample_rate is {sample_rate!r}, expected at least 8000")
@@ -71,7 +73,7 @@ def mix(piece, notes, sample_rate):
     return mastered(sound, sample_rate)
 
 
-def add_notes(piece, notes, n_samples, sample_rate):
+def add_notes(piece: Playable, notes: NDArray, n_samples: int, sample_rate: int) -> dict[str, NDArray]:
     """Return the buses near, room, drive and lead, each the sum of its notes; guitar buses only where used."""
     buses = {name: np.zeros(n_samples, dtype=np.float32) for name in ("near", "room")}
     buses |= dict.fromkeys(("drive", "lead"))
@@ -87,18 +89,20 @@ def add_notes(piece, notes, n_samples, sample_rate):
         gain = np.float32(spec.level * (velocity / 90) ** 1.6)
         layer = min(velocity * LAYERS // 128, LAYERS - 1)
         if name in DRUM_VOICES:
-            sound, held, release = drum_note(name, pitch, layer, sample_rate), n_samples, 0
+            sound = drum_note(name, pitch, layer, sample_rate)
+            held = n_samples
+            release = 0
         else:
             held = end - start
             release = int(TIMBRES[name].release * sample_rate)
             seconds = (held + release) / sample_rate
-            made = next((length for length in LENGTHS if length >= seconds), seconds)
-            sound = pitched_note(name, pitch, layer, made, sample_rate)
+            computed = next((length for length in LENGTHS if length >= seconds), seconds)
+            sound = pitched_note(name, pitch, layer, computed, sample_rate)
         add(buses[bus], sound, start, held, release, gain)
     return buses
 
 
-def add(bus, sound, start, held, release, gain):
+def add(bus: NDArray, sound: NDArray, start: int, held: int, release: int, gain: np.float32) -> None:
     """Add a note to a bus: as it is while held, then fading over the release."""
     whole = min(held, len(sound), len(bus) - start)
     if whole > 0:
@@ -109,33 +113,34 @@ def add(bus, sound, start, held, release, gain):
 
 
 @lru_cache(maxsize=128)
-def fading(n_samples):
+def fading(n_samples: int) -> NDArray:
     """Return half a cosine from 1 to 0."""
     return (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, n_samples))).astype(np.float32)
 
 
 @lru_cache(maxsize=CACHED_NOTES)
-def pitched_note(name, pitch, layer, seconds, sample_rate):
-    """Return a note of a pitched instrument, made once."""
+def pitched_note(name: str, pitch: int, layer: int, seconds: float, sample_rate: int) -> NDArray:
+    """Return a note of a pitched instrument, computed once."""
     return tone(TIMBRES[name], pitch, (layer + 0.5) / LAYERS, seconds, sample_rate)
 
 
 @lru_cache(maxsize=256)
-def drum_note(name, pitch, layer, sample_rate):
-    """Return a stroke of a drum, made once."""
+def drum_note(name: str, pitch: int, layer: int, sample_rate: int) -> NDArray:
+    """Return a stroke of a drum, computed once."""
     return stroke(name, pitch, DRUM_VOICES[name].low, (layer + 0.5) / LAYERS, sample_rate)
 
 
-def amplified(bus, sample_rate):
+def amplified(bus: NDArray, sample_rate: int) -> NDArray:
     """Return a guitar bus after an amplifier that clips softly and a cabinet that takes out lows and highs."""
     cabinet = butter(2, (95, min(5200, 0.45 * sample_rate)), "bandpass", fs=sample_rate, output="sos")
     return sosfilt(cabinet.astype(np.float32), np.tanh(np.float32(DRIVE) * bus)).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
-def room_response(seconds, n_fft, sample_rate):
+def room_response(seconds: float, n_fft: int, sample_rate: int) -> NDArray:
     """Return the spectrum of a room: noise that dies away, its highs sooner, always the same."""
-    rng, time = np.random.default_rng(20), np.arange(int(seconds * sample_rate)) / sample_rate
+    rng = np.random.default_rng(20)
+    time = np.arange(int(seconds * sample_rate)) / sample_rate
     noise = rng.standard_normal(len(time))
     dark = lfilter([0.25], [1, -0.75], noise) * 2.0
     fade = np.exp(-6.9 * time / seconds)
@@ -144,7 +149,7 @@ def room_response(seconds, n_fft, sample_rate):
     return rfft((response / np.sqrt((response**2).sum())).astype(np.float32), n_fft)
 
 
-def reverberated(bus, room, sample_rate):
+def reverberated(bus: NDArray, room: tuple[float, float], sample_rate: int) -> NDArray:
     """Return a bus with a room's answer added."""
     seconds, level = room
     n_fft = next_fast_len(len(bus) + int(seconds * sample_rate), real=True)
@@ -152,7 +157,7 @@ def reverberated(bus, room, sample_rate):
     return bus + np.float32(level) * answer
 
 
-def mastered(sound, sample_rate):
+def mastered(sound: NDArray, sample_rate: int) -> NDArray:
     """Return a mix without DC, rounded off above a knee so that nothing clips, and faded out in the last 20 ms."""
     pole = np.float32(np.exp(-2 * np.pi * 20 / sample_rate))
     sound = lfilter(np.array([1, -1], dtype=np.float32), np.array([1, -pole], dtype=np.float32), sound)

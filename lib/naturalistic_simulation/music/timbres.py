@@ -1,4 +1,4 @@
-"""What the pitched instruments sound like, as numbers: spectrum, how it fades, how it starts, what wavers."""
+"""Timbres of the pitched instruments as numbers: spectrum, decay, attack and vibrato."""
 
 from dataclasses import dataclass, replace
 

@@ -7,8 +7,12 @@ put while the pitch moves, and it costs the same for all of them.
 """
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
+
+from naturalistic_simulation.music.timbres import Timbre
 
 __all__ = ["band_noise", "tone"]
 
@@ -18,7 +22,7 @@ MAX_PARTIALS = 56
 SILENT = 6.9  # time constants after which a sound is 60 dB down
 
 
-def tone(timbre, pitch, brightness, seconds, sample_rate):
+def tone(timbre: Timbre, pitch: int, brightness: float, seconds: float, sample_rate: int) -> NDArray:
     """Return one note held for a time, about 1 in root mean square at its loudest.
 
     Parameters
@@ -62,7 +66,7 @@ def tone(timbre, pitch, brightness, seconds, sample_rate):
     return sound.astype(np.float32)
 
 
-def partial_levels(timbre, frequency, brightness, seconds, sample_rate):
+def partial_levels(timbre: Timbre, frequency: float, brightness: float, seconds: float, sample_rate: int) -> NDArray:
     """Return the level of each partial at each frame (n_frames, n_partials), loudest frame of unit power."""
     n_partials = int(np.clip(0.45 * sample_rate / frequency, 1, MAX_PARTIALS))
     number = np.arange(1, n_partials + 1)
@@ -91,7 +95,7 @@ def partial_levels(timbre, frequency, brightness, seconds, sample_rate):
     return levels / np.sqrt((levels**2).sum(axis=1).max() / 2)
 
 
-def periods(levels):
+def periods(levels: NDArray) -> NDArray:
     """Return one period of sound for each frame (n_frames, TABLE + 1), the first sample repeated at the end."""
     number = np.arange(1, levels.shape[1] + 1)
     phases = np.exp(2j * np.pi * (number**2 * 0.6180339887))  # spread, so that periods are not spiky
@@ -101,7 +105,7 @@ def periods(levels):
     return np.concatenate([tables, tables[:, :1]], axis=1)
 
 
-def read(tables, time, frequency, timbre):
+def read(tables: NDArray, time: NDArray, frequency: float, timbre: Timbre) -> NDArray:
     """Read moving wavetables at a frequency, with the timbre's vibrato."""
     cycles = time.astype(np.float64) * frequency
     if timbre.vibrato:
@@ -128,7 +132,8 @@ def read(tables, time, frequency, timbre):
     return sound + (low + part * (flat[column + 1] - low)) * fade
 
 
-def band_noise(n_samples, low, high, sample_rate, seed):
+@lru_cache(maxsize=128)  # the layers of brightness of a note share it
+def band_noise(n_samples: int, low: float, high: float, sample_rate: int, seed: int) -> NDArray:
     """Return noise between two frequencies (Hz), of unit root mean square; the seed alone decides it."""
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(n_samples))
     hertz = np.fft.rfftfreq(n_samples, 1 / sample_rate)

@@ -1,1 +1,1 @@
-"""Trains the miniature's own small models; their weights come with the package."""
+"""Training of the small models, whose weights come with the package."""

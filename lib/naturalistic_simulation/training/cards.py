@@ -1,17 +1,21 @@
-"""Trains a small model by name and writes its card: how it was made, and what it can do on clips it never saw."""
+"""Training of a small model by name, and its card: how it was trained, and its scores on clips that it never saw."""
 
 import csv
 import hashlib
 import inspect
 import json
-import os
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from naturalistic.datasets import gtzan, music_genre
+from naturalistic.datasets.music_genre import MusicGenre
 from naturalistic.features.audio.acoustic import acoustic
+from numpy.typing import NDArray
 
 from naturalistic_simulation import truth
+from naturalistic_simulation.folders import write_file
 from naturalistic_simulation.models.embedders import load_mulan, load_ssl
 from naturalistic_simulation.models.generator import EMBEDDER, embedder_hash
 from naturalistic_simulation.training import composed, pieces
@@ -24,20 +28,20 @@ from naturalistic_simulation.training.scores import clip_vectors, joint_scores, 
 
 # name -> training, loading (of an embedder), what it is
 TRAINABLE = {
-    "mini-mulan": (train_joint, load_mulan, "joint embedding of made music and its captions; stands for MuLan"),
-    "mini-ssl": (train_masked, load_ssl, "frame states of made music, learnt without words; stands for w2v-BERT"),
-    "mini-generator": (train_generator, None, "scores of made music, written from vectors of mini-mulan; stands for "
+    "mini-mulan": (train_joint, load_mulan, "joint embedding of simulated music and its captions; a small MuLan"),
+    "mini-ssl": (train_masked, load_ssl, "frame states of simulated music, learned without words; a small w2v-BERT"),
+    "mini-generator": (train_generator, None, "scores of simulated music, written from vectors of mini-mulan; a small "
                        "MusicLM"),
 }  # fmt: skip
 SIZES = ("n_pieces", "epochs")
 LIMITS = (
-    "Trained on made music alone: it knows the instruments and genres of naturalistic_simulation, and nothing else. "
-    "Of no use for recorded music."
+    "Trained on simulated music alone: it knows the instruments and genres of naturalistic_simulation, and nothing "
+    "else. Of no use for recorded music."
 )
 
 
-def train(name, path, seed=0, progress=True, **size):
-    """Train a small model, measure it on the miniature's 540 clips, and write weights and card.
+def train(name: str, path: Path | str, seed: int = 0, progress: bool = True, **size: int) -> dict:
+    """Train a small model, measure it on the 540 simulated clips, and write weights and card.
 
     Parameters
     ----------
@@ -57,7 +61,7 @@ def train(name, path, seed=0, progress=True, **size):
     Raises
     ------
     ValueError
-        Before the first piece is made: if there is no such model, a size is below 1 or the seed below 0, ``path``
+        Before the first piece is composed: if there is no such model, a size is below 1 or the seed below 0, ``path``
         cannot be written or is a folder, or a training that was interrupted there was another one.
     """
     if name not in TRAINABLE:
@@ -67,16 +71,18 @@ def train(name, path, seed=0, progress=True, **size):
         raise ValueError(f"{sorted(unknown)[0]} is no size of a training, expected some of {', '.join(SIZES)}")
     fit, load, about = TRAINABLE[name]
     size = {key: p.default for key, p in inspect.signature(fit).parameters.items() if key in SIZES} | size
-    path, numbers = check_training(path, seed=seed, **size)
-    seed, size = numbers["seed"], {key: numbers[key] for key in size}
-    make, seconds_to_make = _music_for(load)
-    make(size["n_pieces"], seed, progress)
+    request = check_training(path, seed=seed, **size)
+    path = request.path
+    seed = request.seed
+    size = {key: getattr(request, key) for key in size}
+    compose, seconds_to_compose = _music_for(load)
+    compose(size["n_pieces"], seed, progress)
     start = time.perf_counter()
     losses = fit(path, seed=seed, progress=progress, **size)
-    minutes = (seconds_to_make(size["n_pieces"], seed) + time.perf_counter() - start) / 60
+    minutes = (seconds_to_compose(size["n_pieces"], seed) + time.perf_counter() - start) / 60
     options = "".join(f" --{key.removeprefix('n_')} {value}" for key, value in size.items())
     command = f"naturalistic train {name} --to FILE --seed {seed}{options}"
-    card = {"name": name, "about": about, "limits": LIMITS, "command": command}
+    card: dict = {"name": name, "about": about, "limits": LIMITS, "command": command}
     card |= {
         "size": size,
         "seed": seed,
@@ -87,26 +93,25 @@ def train(name, path, seed=0, progress=True, **size):
         card["embedder"] = {"name": EMBEDDER, "sha256": embedder_hash()}
     scores = measure(name, path) if load else measure_generator(path, size["n_pieces"], seed)
     card |= {"last_loss": losses[-1] if losses else None, "scores": scores}
-    part = path.with_suffix(".json.part")
-    part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path.with_suffix(".json"))
+    text = json.dumps(card, indent=1) + "\n"
+    write_file(path.with_suffix(".json"), lambda part: part.write_text(text, encoding="utf-8"))
     return card
 
 
 def _music_for(load):
-    """Return what makes the music that an embedder, or else the generator, is trained on, and how long that took."""
+    """Return functions for the training music of an embedder, or of the generator, and for the time it took."""
     if load is None:
-        return composed.training_scores, composed.seconds_to_make
-    return pieces.training_music, pieces.seconds_to_make
+        return composed.training_scores, composed.seconds_to_compose
+    return pieces.training_music, pieces.seconds_to_compose
 
 
-def properties(experiment, waveforms):
-    """Return what probes are to read from a clip of the miniature: low-level ones measured, the others composed.
+def properties(experiment: MusicGenre, waveforms: Sequence[NDArray]) -> dict[str, NDArray]:
+    """Return properties of simulated clips for probes: low-level ones measured, the others composed.
 
     Parameters
     ----------
     experiment : MusicGenre
-        The miniature.
+        The simulated one.
     waveforms : list of array (n_samples,)
         Its clips, at `gtzan.SAMPLE_RATE`.
 
@@ -114,10 +119,8 @@ def properties(experiment, waveforms):
     -------
     facts : dict of str to array (n_clips,)
     """
-    described, facts = (
-        acoustic(np.stack(waveforms), gtzan.SAMPLE_RATE),
-        truth.of_clips(experiment.folder, experiment.clips),
-    )
+    described = acoustic(np.stack(waveforms), gtzan.SAMPLE_RATE)
+    facts = truth.of_clips(experiment.folder, experiment.clips)
     return {
         "onset strength": described["onset"][:, 0],
         "brightness": described["spectral_mean"][:, 0],
@@ -128,8 +131,8 @@ def properties(experiment, waveforms):
     }
 
 
-def measure(name, weights=None):
-    """Return the scores of an embedder on the 540 clips of the miniature, none of which it was trained on.
+def measure(name: str, weights: Path | str | None = None) -> dict:
+    """Return the scores of an embedder on the 540 simulated clips, none of which it was trained on.
 
     Parameters
     ----------
@@ -155,8 +158,8 @@ def measure(name, weights=None):
     return scores
 
 
-def measure_generator(weights, n_pieces, seed=0):
-    """Return the scores of a generator on the 60 test clips of the miniature, none of which it was trained on.
+def measure_generator(weights: Path | str, n_pieces: int, seed: int = 0) -> dict:
+    """Return the scores of a generator on the 60 simulated test clips, none of which it was trained on.
 
     Parameters
     ----------

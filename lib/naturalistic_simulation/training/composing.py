@@ -1,7 +1,10 @@
-"""Trains the miniature's generator: scores of made music are written from the places of their sound."""
+"""Training of mini-generator: scores of simulated music are predicted from the vectors of their sound."""
+
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from naturalistic_simulation.models.score_model import ScoreModel, known_before
 from naturalistic_simulation.models.tokens import read_header
@@ -11,10 +14,12 @@ from naturalistic_simulation.training.loop import check_training, fit
 # Length of the noise added to a vector of length 1. Decoded vectors are off their targets; this is twice what parts
 # two halves of a piece (0.28), and leaves a vector nearer to itself (cosine 0.89) than to other pieces (0.06).
 NOISE = 0.5
-MOST_EVENTS = 288  # of a score that are learnt from; a fifth of all have more
+MOST_EVENTS = 288  # of a score that are learned from; a fifth of all have more
 
 
-def train_generator(path, n_pieces=4000, epochs=7, seed=0, batch_size=32, progress=True):
+def train_generator(
+    path: Path | str, n_pieces: int = 4000, epochs: int = 7, seed: int = 0, batch_size: int = 32, progress: bool = True
+) -> list[float]:
     """Train the generator and write its weights.
 
     Parameters
@@ -31,13 +36,12 @@ def train_generator(path, n_pieces=4000, epochs=7, seed=0, batch_size=32, progre
     Raises
     ------
     ValueError
-        Before the first piece is made: as of `loop.check_training`.
+        Before the first piece is composed: as of `loop.check_training`.
     """
-    path, numbers = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
-    n_pieces, epochs, seed, batch_size = numbers.values()
-    headers, events, vectors = training_scores(n_pieces, seed, progress)
+    request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
+    headers, events, vectors = training_scores(request.n_pieces, request.seed, progress)
     known = [known_before(e, 4 * read_header(h)[0])[:-1] for h, e in zip(headers, events)]
-    torch.manual_seed(seed)
+    torch.manual_seed(request.seed)
     module = ScoreModel()
 
     def loss_of(indices, rng):
@@ -48,18 +52,18 @@ def train_generator(path, n_pieces=4000, epochs=7, seed=0, batch_size=32, progre
     return fit(
         module,
         loss_of,
-        n_pieces,
-        path=path,
-        epochs=epochs,
-        batch_size=batch_size,
+        request.n_pieces,
+        path=request.path,
+        epochs=request.epochs,
+        batch_size=request.batch_size,
         rate=3e-3,
-        seed=seed,
+        seed=request.seed,
         decay=0.01,
         progress=progress,
     )
 
 
-def noisy(vectors, rng):
+def noisy(vectors: NDArray, rng: np.random.Generator) -> torch.Tensor:
     """Return vectors with noise of the size `NOISE`.
 
     Parameters
@@ -77,7 +81,7 @@ def noisy(vectors, rng):
     return torch.nn.functional.normalize(x, dim=1)
 
 
-def packed(headers, known, events, indices):
+def packed(headers: list[NDArray], known: list[NDArray], events: list[NDArray], indices: NDArray) -> tuple:
     """Return a batch of scores, the longest first, as `ScoreModel` takes it but for the vectors.
 
     Parameters
@@ -105,8 +109,8 @@ def packed(headers, known, events, indices):
     return *tensors, np.bincount(steps).tolist()
 
 
-def longest_first(indices, events):
-    """Return indices of scores sorted by how many events are learnt from.
+def longest_first(indices: NDArray, events: list[NDArray]) -> NDArray:
+    """Return indices of scores sorted by how many events are learned from.
 
     Parameters
     ----------

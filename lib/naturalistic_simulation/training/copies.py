@@ -1,15 +1,20 @@
-"""How much of a piece is in others: whole bars, and notes under the best shift and transposition."""
+"""Overlap of a piece with others: whole bars, and notes under the best shift and transposition."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic_simulation.models.tokens import N_PITCHED
 
 REACH = 16  # steps, a bar of four beats: how far a copy may begin from where the original did
 TRANSPOSED = 6  # semitones up or down
-STEPS, PITCHES = 4096, 512  # more than a piece has
+# more than a piece has
+STEPS = 4096
+PITCHES = 512
 
 
-def bars_of(header, events, apart=False):
+def bars_of(header: NDArray, events: NDArray, apart: bool = False) -> list[bytes]:
     """Return the bars of a piece as texts that are equal where bars are, transposed or not, whatever their loudness.
 
     Parameters
@@ -29,7 +34,8 @@ def bars_of(header, events, apart=False):
     bar_steps = 4 * (3 + int(header[0]))
     steps = np.cumsum(np.asarray(events[:, 0], dtype=np.int64))
     rows = np.column_stack([steps % bar_steps, events[:, 1:5]]).astype(np.int16)
-    bar, pitched = steps // bar_steps, rows[:, 1] < N_PITCHED
+    bar = steps // bar_steps
+    pitched = rows[:, 1] < N_PITCHED
     part = np.where(pitched, rows[:, 1], -1) if apart else np.zeros(len(rows), dtype=int)
     bars = []
     for index, voice in np.unique(np.column_stack([bar, part])[(bar < bar[-1]) & (part >= 0)], axis=0):
@@ -41,26 +47,27 @@ def bars_of(header, events, apart=False):
     return bars
 
 
-def shared_bars(pieces, learnt, apart=False):
-    """Return how much of pieces is in others.
+def shared_bars(pieces: Sequence[tuple], learned: Sequence[tuple], apart: bool = False) -> tuple[NDArray, NDArray]:
+    """Return the overlap of pieces with others, in bars.
 
     Parameters
     ----------
-    pieces, learnt : list of (header, events)
+    pieces, learned : list of (header, events)
     apart : bool
         See `bars_of`.
 
     Returns
     -------
     known, closest : float array (n,)
-        Share of the bars of each piece that are in any of the learnt ones, and in that one which has most of them: 1 is
-        a copy.
+        Share of the bars of each piece that are in any of the learned ones, and in the one with most of them: 1 is a
+        copy.
     """
     owners = {}
-    for k, piece in enumerate(learnt):
+    for k, piece in enumerate(learned):
         for bar in set(bars_of(*piece, apart)):
             owners.setdefault(bar, []).append(k)
-    known, closest = np.zeros(len(pieces)), np.zeros(len(pieces))
+    known = np.zeros(len(pieces))
+    closest = np.zeros(len(pieces))
     for row, piece in enumerate(pieces):
         bars = bars_of(*piece, apart)
         found = [owners.get(bar, []) for bar in bars]
@@ -70,15 +77,17 @@ def shared_bars(pieces, learnt, apart=False):
     return known, closest
 
 
-def shared_notes(pieces, learnt, reach=REACH, transposed=TRANSPOSED):
-    """Return the share of each piece's notes that one learnt piece has as well: 1 is a copy, 0.9 one with changes.
+def shared_notes(
+    pieces: Sequence[tuple], learned: Sequence[tuple], reach: int = REACH, transposed: int = TRANSPOSED
+) -> NDArray:
+    """Return the share of each piece's notes that one learned piece has as well: 1 is a copy, 0.9 one with changes.
 
     Notes are alike if the same voice plays the same pitch at the same step (length, loudness and chord shape do not
     count), after the whole piece was shifted in time and its pitched voices transposed as fits best.
 
     Parameters
     ----------
-    pieces, learnt : list of (header, events)
+    pieces, learned : list of (header, events)
     reach : int
         Steps.
     transposed : int
@@ -88,11 +97,12 @@ def shared_notes(pieces, learnt, reach=REACH, transposed=TRANSPOSED):
     -------
     closest : float array (n,)
     """
-    notes = [_notes_of(*piece) for piece in learnt]
+    notes = [_notes_of(*piece) for piece in learned]
     owner = np.repeat(np.arange(len(notes)), [len(x) for x in notes])
     keys = _keys(np.concatenate(notes))
     order = np.argsort(keys, kind="stable")
-    keys, owner = keys[order], owner[order]
+    keys = keys[order]
+    owner = owner[order]
     return np.array([_best_overlap(_notes_of(*piece), keys, owner, len(notes), reach, transposed) for piece in pieces])
 
 
@@ -107,20 +117,22 @@ def _keys(notes):
     return (notes[:, 1] * PITCHES + notes[:, 2] + PITCHES // 4) * STEPS + notes[:, 0] + STEPS // 4
 
 
-def _best_overlap(notes, keys, owner, n_learnt, reach, transposed):
-    """Return the largest share of notes that one learnt piece has, over shifts and transpositions."""
+def _best_overlap(notes, keys, owner, n_learned, reach, transposed):
+    """Return the largest share of notes that one learned piece has, over shifts and transpositions."""
     if not len(notes):
         return 0.0
-    n_shifts, pitched = 2 * reach + 1, notes[:, 1] < N_PITCHED
+    n_shifts = 2 * reach + 1
+    pitched = notes[:, 1] < N_PITCHED
 
     def counted(part, up):
         asked = _keys(part + [0, 0, up])
-        first, last = np.searchsorted(keys, asked - reach), np.searchsorted(keys, asked + reach, side="right")
+        first = np.searchsorted(keys, asked - reach)
+        last = np.searchsorted(keys, asked + reach, side="right")
         found = np.repeat(first - np.append(0, np.cumsum(last - first))[:-1], last - first) + np.arange(
             (last - first).sum()
         )
         shift = keys[found] - np.repeat(asked, last - first) + reach
-        return np.bincount(owner[found] * n_shifts + shift, minlength=n_learnt * n_shifts)
+        return np.bincount(owner[found] * n_shifts + shift, minlength=n_learned * n_shifts)
 
     drums = counted(notes[~pitched], 0)
     ups = range(-transposed, transposed + 1) if pitched.any() else [0]

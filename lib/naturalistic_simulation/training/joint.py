@@ -1,7 +1,10 @@
-"""Trains mini-mulan: a clip and its caption are brought together, those of other clips are pushed apart."""
+"""Training of mini-mulan: a clip and its caption are brought together, those of other clips are pushed apart."""
+
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from naturalistic_simulation.models.mel import FRAMES_PER_S
@@ -17,12 +20,13 @@ SHORTEST = 4  # s: excerpts of several lengths cost less than whole windows and 
 class Joint(nn.Module):
     """Both towers and the temperature of their contrast."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.sound, self.text = JointSound(), JointText()
+        self.sound = JointSound()
+        self.text = JointText()
         self.scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
 
-    def forward(self, frames, vectors):
+    def forward(self, frames: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
         """Return the symmetric contrastive loss (van den Oord et al. 2018; Radford et al. 2021) of n pairs.
 
         Parameters
@@ -37,12 +41,19 @@ class Joint(nn.Module):
         loss : float tensor ()
             Nats.
         """
-        likeness = self.sound(frames) @ self.text(vectors).T * self.scale.exp().clamp(max=50)
-        right = torch.arange(len(likeness), device=likeness.device)
-        return (nn.functional.cross_entropy(likeness, right) + nn.functional.cross_entropy(likeness.T, right)) / 2
+        similarity = self.sound(frames) @ self.text(vectors).T * self.scale.exp().clamp(max=50)
+        right = torch.arange(len(similarity), device=similarity.device)
+        return (nn.functional.cross_entropy(similarity, right) + nn.functional.cross_entropy(similarity.T, right)) / 2
 
 
-def train_joint(path, n_pieces=3000, epochs=36, seed=0, batch_size=200, progress=True):
+def train_joint(
+    path: Path | str,
+    n_pieces: int = 3000,
+    epochs: int = 36,
+    seed: int = 0,
+    batch_size: int = 200,
+    progress: bool = True,
+) -> list[float]:
     """Train mini-mulan and write its weights.
 
     Parameters
@@ -59,12 +70,11 @@ def train_joint(path, n_pieces=3000, epochs=36, seed=0, batch_size=200, progress
     Raises
     ------
     ValueError
-        Before the first piece is made: as of `loop.check_training`.
+        Before the first piece is composed: as of `loop.check_training`.
     """
-    path, numbers = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
-    n_pieces, epochs, seed, batch_size = numbers.values()
-    frames, sentences, _ = training_music(n_pieces, seed, progress)
-    torch.manual_seed(seed)
+    request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
+    frames, sentences, _ = training_music(request.n_pieces, request.seed, progress)
+    torch.manual_seed(request.seed)
     module = Joint()
 
     def loss_of(indices, rng):
@@ -76,17 +86,17 @@ def train_joint(path, n_pieces=3000, epochs=36, seed=0, batch_size=200, progress
     return fit(
         module,
         loss_of,
-        n_pieces,
-        path=path,
-        epochs=epochs,
-        batch_size=batch_size,
+        request.n_pieces,
+        path=request.path,
+        epochs=request.epochs,
+        batch_size=request.batch_size,
         rate=2e-3,
-        seed=seed,
+        seed=request.seed,
         progress=progress,
     )
 
 
-def excerpts(frames, indices, length, rng):
+def excerpts(frames: NDArray, indices: NDArray, length: int, rng: np.random.Generator) -> torch.Tensor:
     """Return a random excerpt of each piece.
 
     Parameters

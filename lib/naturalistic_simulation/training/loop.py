@@ -1,8 +1,10 @@
 """One loop for all small models: AdamW, a warm-up and a cosine, a checkpoint after each epoch."""
 
 import math
-import os
 import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,26 @@ import torch
 from naturalistic.cache import RequestError, check_writable
 from naturalistic.intact import check_whole
 from naturalistic.parameters import whole
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from tqdm import tqdm
 
+from naturalistic_simulation.folders import write_file
 
-def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, decay=0.05, progress=True):
+
+def fit(
+    module: torch.nn.Module,
+    loss_of: Callable[[NDArray, np.random.Generator], torch.Tensor],
+    n_samples: int,
+    *,
+    path: Path | str,
+    epochs: int,
+    batch_size: int,
+    rate: float,
+    seed: int,
+    decay: float = 0.05,
+    progress: bool = True,
+) -> list[float]:
     """Train a module and write its weights, whole or not at all; interrupted, it goes on at the last epoch.
 
     The order of samples depends on ``seed`` and the epoch alone, so that a resumed training sees what an
@@ -49,44 +66,58 @@ def fit(module, loss_of, n_samples, *, path, epochs, batch_size, rate, seed, dec
     path = Path(path)
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
     n_batches = max(n_samples // batch_size, 1)
     asked = {"seed": seed, "n_samples": n_samples, "epochs": epochs, "batch_size": batch_size, "rate": rate}
-    first = _resume(part, module, optimiser, asked)
-    losses, bar = (
-        [],
-        tqdm(range(first, epochs), initial=first, total=epochs, desc=path.stem, unit="epoch", disable=not progress),
-    )
+    first = _resume(part, module, optimizer, asked)
+    losses = []
+    bar = tqdm(range(first, epochs), initial=first, total=epochs, desc=path.stem, unit="epoch", disable=not progress)
     for epoch in bar:
         rng = np.random.default_rng([seed, epoch])
         torch.manual_seed(seed * 10_000 + epoch)  # dropout
         module.train()
-        order, total = rng.permutation(n_samples), 0.0
+        order = rng.permutation(n_samples)
+        total = 0.0
         for k in range(n_batches):
             done = (epoch + k / n_batches) / epochs
-            for group in optimiser.param_groups:
+            for group in optimizer.param_groups:
                 group["lr"] = rate * min(20 * done + 0.02, 0.5 + 0.5 * math.cos(math.pi * done))
             loss = loss_of(order[k * batch_size : (k + 1) * batch_size], rng)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-            optimiser.step()
+            optimizer.step()
             total += float(loss.detach())
         losses.append(total / n_batches)
         bar.set_postfix(loss=f"{losses[-1]:.3f}")
-        state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1, "asked": asked}
-        torch.save(state, part.with_suffix(".new"))
-        os.replace(part.with_suffix(".new"), part)
+        state = {"module": module.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1, "asked": asked}
+        write_file(part, partial(torch.save, state))
     half = {name: weight.half().contiguous() for name, weight in module.eval().state_dict().items()}
-    save_file(half, str(path) + ".new")
-    os.chmod(str(path) + ".new", 0o644)  # safetensors writes for the owner alone
-    os.replace(str(path) + ".new", path)
+    write_file(path, lambda weights: save_file(half, str(weights)))
     part.unlink(missing_ok=True)
     return losses
 
 
-def check_training(path, *, n_pieces, epochs, seed, batch_size=1):
-    """Check what a training is asked for before the first piece is made.
+@dataclass(frozen=True)
+class TrainingRequest:
+    """File and numbers of a training, checked.
+
+    Attributes
+    ----------
+    path : Path
+        Of the weights.
+    n_pieces, epochs, seed, batch_size : int
+    """
+
+    path: Path
+    n_pieces: int
+    epochs: int
+    seed: int
+    batch_size: int
+
+
+def check_training(path: Path | str, *, n_pieces: int, epochs: int, seed: int, batch_size: int = 1) -> TrainingRequest:
+    """Check the numbers and the file of a training before the first piece is composed.
 
     Parameters
     ----------
@@ -96,9 +127,7 @@ def check_training(path, *, n_pieces, epochs, seed, batch_size=1):
 
     Returns
     -------
-    path : Path
-    numbers : dict of str to int
-        ``n_pieces``, ``epochs``, ``seed`` and ``batch_size``.
+    request : TrainingRequest
 
     Raises
     ------
@@ -106,17 +135,22 @@ def check_training(path, *, n_pieces, epochs, seed, batch_size=1):
         If a number is out of range, ``path`` cannot be written or is a folder, or a checkpoint beside it is of another
         training.
     """
-    numbers = {"n_pieces": whole("n_pieces", n_pieces), "epochs": whole("epochs", epochs)}
-    numbers |= {"seed": whole("seed", seed, 0), "batch_size": whole("batch_size", batch_size)}
     path = Path(path).expanduser()
+    request = TrainingRequest(
+        path,
+        whole("n_pieces", n_pieces),
+        whole("epochs", epochs),
+        whole("seed", seed, 0),
+        whole("batch_size", batch_size),
+    )
     if path.is_dir():
         raise RequestError(f"{path} is a folder, expected the file of the weights, such as {path / 'x.safetensors'}")
-    if path.suffix in (".json", ".part", ".new"):
+    if path.suffix in (".json", ".part"):
         raise RequestError(f"{path} ends in {path.suffix}, expected a name such as {path.with_suffix('.safetensors')}")
     check_writable(path.parent)
-    asked = {"seed": numbers["seed"], "n_samples": numbers["n_pieces"], "epochs": numbers["epochs"]}
+    asked = {"seed": request.seed, "n_samples": request.n_pieces, "epochs": request.epochs}
     _check_same(path.with_name(path.name + ".part"), asked)
-    return path, numbers
+    return request
 
 
 def _check_same(part, asked):
@@ -139,11 +173,11 @@ def _check_same(part, asked):
     return state
 
 
-def _resume(part, module, optimiser, asked):
+def _resume(part, module, optimizer, asked):
     """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
     state = _check_same(part, asked)
     if state is None:
         return 0
     module.load_state_dict(state["module"])
-    optimiser.load_state_dict(state["optimiser"])
+    optimizer.load_state_dict(state["optimizer"])
     return state["epoch"]

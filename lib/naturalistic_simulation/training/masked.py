@@ -1,4 +1,6 @@
-"""Trains mini-ssl: frames of sound are hidden, and told from those around them."""
+"""Training of mini-ssl: frames of sound are hidden, and predicted from those around them."""
+
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,10 +12,14 @@ from naturalistic_simulation.training.loop import check_training, fit
 from naturalistic_simulation.training.pieces import training_music
 
 LENGTH = 3 * FRAMES_PER_S  # frames shown at once
-GAP, SHARE = 8, 0.4  # frames in a gap (160 ms), share of frames that are hidden
+# frames in a gap (160 ms), share of frames that are hidden
+GAP = 8
+SHARE = 0.4
 
 
-def train_masked(path, n_pieces=3000, epochs=16, seed=0, batch_size=48, progress=True):
+def train_masked(
+    path: Path | str, n_pieces: int = 3000, epochs: int = 16, seed: int = 0, batch_size: int = 48, progress: bool = True
+) -> list[float]:
     """Train mini-ssl and write its weights; no caption is read.
 
     Parameters
@@ -30,12 +36,11 @@ def train_masked(path, n_pieces=3000, epochs=16, seed=0, batch_size=48, progress
     Raises
     ------
     ValueError
-        Before the first piece is made: as of `loop.check_training`.
+        Before the first piece is composed: as of `loop.check_training`.
     """
-    path, numbers = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
-    n_pieces, epochs, seed, batch_size = numbers.values()
-    frames, _, _ = training_music(n_pieces, seed, progress)
-    torch.manual_seed(seed)
+    request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
+    frames, _, _ = training_music(request.n_pieces, request.seed, progress)
+    torch.manual_seed(request.seed)
     module = MaskedSound()
 
     def loss_of(indices, rng):
@@ -44,18 +49,18 @@ def train_masked(path, n_pieces=3000, epochs=16, seed=0, batch_size=48, progress
     return fit(
         module,
         loss_of,
-        n_pieces,
-        path=path,
-        epochs=epochs,
-        batch_size=batch_size,
+        request.n_pieces,
+        path=request.path,
+        epochs=request.epochs,
+        batch_size=request.batch_size,
         rate=1e-3,
-        seed=seed,
+        seed=request.seed,
         progress=progress,
     )
 
 
-def gaps(n, length, rng):
-    """Return which frames are hidden, in gaps of `GAP` frames that may touch.
+def gaps(n: int, length: int, rng: np.random.Generator) -> torch.Tensor:
+    """Return a mask of hidden frames, in gaps of `GAP` frames that may touch.
 
     Parameters
     ----------

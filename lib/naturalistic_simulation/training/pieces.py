@@ -1,7 +1,6 @@
-"""Music to train on: made on the fly from seeds that no miniature uses."""
+"""Music to train the embedders on, from seeds that nothing else uses."""
 
 import hashlib
-import os
 import time
 from pathlib import Path
 
@@ -14,22 +13,24 @@ from naturalistic.datasets.presentation import as_played
 from naturalistic.features.probes import SPOKEN
 from naturalistic.features.text.text_encoder import sentence_vectors
 from naturalistic.intact import open_array
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from naturalistic_simulation.folders import recipe_of
+from naturalistic_simulation.folders import recipe_of, write_file
 from naturalistic_simulation.models import mel
 from naturalistic_simulation.models.mel import FRAMES_PER_S, N_MELS, SAMPLE_RATE, log_mel
 from naturalistic_simulation.music.captions import caption
 from naturalistic_simulation.music.composer import GENRES, compose, facts
+from naturalistic_simulation.music.piece import Piece
 from naturalistic_simulation.music.synthesizer import render
 
-FIRST_SEED = 1_000_000_000  # the miniature's seeds are below (its seed x 1000 + track)
+FIRST_SEED = 1_000_000_000  # the experiment's seeds are below (its seed x 1000 + track)
 CLIP = 15  # s; a piece of 30 s gives two clips
 N_CAPTIONS = 2  # wordings of each piece; two lists of tags stand beside them, as MuLan had short labels too
 
 
-def training_music(n_pieces, seed=0, progress=True):
-    """Return frames, captions and facts of made pieces, from the cache where they were made before.
+def training_music(n_pieces: int, seed: int = 0, progress: bool = True) -> tuple[NDArray, NDArray, list[dict]]:
+    """Return frames, captions and facts of simulated pieces, from the cache where they are in it.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def training_music(n_pieces, seed=0, progress=True):
     Returns
     -------
     frames : float16 memory map (n_pieces, 2, 750, 64)
-        Log-mel power of both halves of a piece, faded and normalised as the experiment's clips are.
+        Log-mel power of both halves of a piece, faded and normalized as the experiment's clips are.
     sentences : float32 array (n_pieces, 4, 384)
         Sentence vectors of two wordings of the caption, of a list of tags, and of the genre.
     facts : list of dict
@@ -49,14 +50,14 @@ def training_music(n_pieces, seed=0, progress=True):
     folder = _folder(n_pieces, seed)
     names = [(GENRES[k % len(GENRES)], FIRST_SEED + 1_000_000 * seed + k) for k in range(n_pieces)]
     if not (folder / "done").is_file():
-        _make(folder, names, progress)
-    again = f"delete {folder}: the pieces are made again"
+        _compose_all(folder, names, progress)
+    again = f"delete {folder}: the pieces are composed again"
     frames = open_array(folder / "frames.npy", again, mmap_mode="r")
     return frames, open_array(folder / "sentences.npy", again), [facts(compose(*name)) for name in names]
 
 
-def seconds_to_make(n_pieces, seed=0):
-    """Return how long it took to make the pieces that `training_music` gives, s."""
+def seconds_to_compose(n_pieces: int, seed: int = 0) -> float:
+    """Return the time that composing the pieces of `training_music` took, s."""
     return float((_folder(n_pieces, seed) / "done").read_text())
 
 
@@ -66,32 +67,32 @@ def _folder(n_pieces, seed):
 
 
 def _own_code():
-    """Return a hash of the code that makes pieces, sound and frames."""
+    """Return a hash of the code of pieces, sound and frames."""
     here = Path(__file__).parents[1]
     unheard = ("clip_facts.py", "experiment.py")
     sources = sorted(path for path in (here / "music").glob("*.py") if path.name not in unheard)
     return recipe_of([*sources, Path(__file__), Path(mel.__file__), Path(presentation.__file__)])
 
 
-def _make(folder, names, progress):
+def _compose_all(folder, names, progress):
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     shape = (len(names), 2, CLIP * FRAMES_PER_S, N_MELS)
     frames = np.lib.format.open_memmap(folder / "frames.npy", mode="w+", dtype=np.float16, shape=shape)
     with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1):
-        made = joblib.Parallel(return_as="generator", batch_size=4)(joblib.delayed(_frames_of)(*name) for name in names)
-        for k, both in enumerate(tqdm(made, total=len(names), desc="pieces to train on", disable=not progress)):
+        parallel = joblib.Parallel(return_as="generator", batch_size=4)
+        every = parallel(joblib.delayed(_frames_of)(*name) for name in names)
+        for k, both in enumerate(tqdm(every, total=len(names), desc="pieces to train on", disable=not progress)):
             frames[k] = both
     frames.flush()
     texts = [text for name in names for text in texts_of(compose(*name))]
     vectors = sentence_vectors(texts).reshape(len(names), N_CAPTIONS + 2, -1)
-    np.save(folder / "sentences.tmp.npy", vectors)
-    os.replace(folder / "sentences.tmp.npy", folder / "sentences.npy")
+    write_file(folder / "sentences.npy", lambda part: np.save(part, vectors))
     (folder / "done").write_text(f"{time.perf_counter() - start:.0f}")  # s
 
 
-def texts_of(piece):
-    """Return what is said of a piece: captions, a list of tags, its genre."""
+def texts_of(piece: Piece) -> list[str]:
+    """Return texts on a piece: captions, a list of tags, its genre."""
     fact = facts(piece)
     genre = SPOKEN.get(piece.genre, piece.genre)
     tags = ", ".join([genre, fact["mood"].lower(), *fact["instruments"]])

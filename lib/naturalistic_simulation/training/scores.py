@@ -1,12 +1,17 @@
-"""What the small models can do, measured on clips that they never saw: the numbers of their cards."""
+"""Scores of the small models on clips that they never saw: the numbers of their cards."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from naturalistic.features.audio.embedder import Embedder
 from naturalistic.features.probes import probe, ranks, unit, zero_shot
+from numpy.typing import ArrayLike, NDArray
 
 GAIN = 0.1  # -20 dB
 
 
-def clip_vectors(embedder, waveforms, sample_rate, **how):
+def clip_vectors(embedder: Embedder, waveforms: Sequence[NDArray], sample_rate: int, **how: Any) -> NDArray:
     """Return one vector a clip, the mean over its windows.
 
     Parameters
@@ -25,7 +30,9 @@ def clip_vectors(embedder, waveforms, sample_rate, **how):
     return embedder.embed(waveforms, sample_rate, **how).mean(axis=1)
 
 
-def joint_scores(embedder, waveforms, sample_rate, sentences, genres):
+def joint_scores(
+    embedder: Embedder, waveforms: Sequence[NDArray], sample_rate: int, sentences: list[str], genres: list[str]
+) -> dict[str, float]:
     """Return retrieval ranks, zero-shot accuracy and the effect of loudness.
 
     Parameters
@@ -43,21 +50,21 @@ def joint_scores(embedder, waveforms, sample_rate, sentences, genres):
     scores : dict of str to float
     """
     vectors = clip_vectors(embedder, waveforms, sample_rate)
-    likeness = unit(embedder.embed_text(sentences)) @ unit(vectors).T
+    similarity = unit(embedder.embed_text(sentences)) @ unit(vectors).T
     quiet = clip_vectors(embedder, [GAIN * wave for wave in waveforms[:20]], sample_rate, cache=False)
     named = zero_shot(embedder, vectors, sorted(set(genres)))
     return {
         "n_clips": len(waveforms),
-        "caption_to_clip_median_rank": float(np.median(ranks(likeness))),
-        "clip_to_caption_median_rank": float(np.median(ranks(likeness.T))),
-        "caption_to_clip_first": float(np.mean(ranks(likeness) == 1)),
+        "caption_to_clip_median_rank": float(np.median(ranks(similarity))),
+        "clip_to_caption_median_rank": float(np.median(ranks(similarity.T))),
+        "caption_to_clip_first": float(np.mean(ranks(similarity) == 1)),
         "zero_shot_genre_accuracy": float(np.mean(np.array(named) == np.array(genres))),
         "largest_change_at_minus_20_dB": float(np.abs(quiet - vectors[:20]).max()),
     }
 
 
-def probe_scores(vectors, facts):
-    """Return what linear probes find in clip vectors: accuracy for names, r for numbers.
+def probe_scores(vectors: NDArray, facts: dict[str, ArrayLike]) -> dict[str, float]:
+    """Return scores of linear probes of clip vectors: accuracy for names, r for numbers.
 
     Parameters
     ----------

@@ -1,12 +1,13 @@
-"""One listener of ds003720 at full size: 18 runs of 513,884,512 bytes, 540 tracks, captions; 10 GB in all.
+"""One subject of ds003720 at full size: 18 runs of 513,884,512 bytes, 540 tracks, captions; 10 GB in all.
 
-What is heard and how a brain follows it is the music miniature's; its volumes of 8 mm are read between their voxels
-onto the scanner's 96 x 96 x 68 of 2 mm, and each of these has noise of its own.
+Music and responses are those of the small simulated data; their volumes of 8 mm are interpolated onto the scanner's
+96 x 96 x 68 of 2 mm, and each of these has noise of its own.
 """
 
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import joblib
@@ -17,18 +18,18 @@ from naturalistic.parameters import check_jobs, some_of, whole
 from nilearn.datasets import load_mni152_template
 from scipy.ndimage import affine_transform
 
-from naturalistic_simulation import make_music
+from naturalistic_simulation import simulate_music
 from naturalistic_simulation.brain.bids import SIMULATED
 from naturalistic_simulation.brain.scanner import N_TRS, TR
+from naturalistic_simulation.full_size.files import check_disk, write_text, write_top, written
 from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
-from naturalistic_simulation.full_size.whole import check_disk, write_text, write_top, written
 from naturalistic_simulation.music.experiment import in_parallel
 
 SHAPE = (96, 96, 68)
 FLOOR = 8.0  # brightness of the air
 RUNS = (*(f"Training_run-{k:02d}" for k in range(1, 13)), *(f"Test_run-{k:02d}" for k in range(1, 7)))
 BYTES_PER_RUN = 352 + 2 * int(np.prod(SHAPE)) * N_TRS
-BYTES_BESIDE = 1_000_000_000  # sound, anatomy and the miniature, at most
+BYTES_BESIDE = 1_000_000_000  # sound, anatomy and the small data, at most
 README = """No brain was measured, and no one played this music.
 
 Written by naturalistic_simulation.full_size (seed {seed}): one subject in the layout and the size of
@@ -36,7 +37,14 @@ OpenNeuro ds003720.
 """
 
 
-def make_listener(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
+def simulate_music_subject(
+    folder: Path | str,
+    seed: int = 37200,
+    *,
+    runs: Iterable[str] = RUNS,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
     """Write ``sub-001`` of ds003720 at full size, sound and captions beside it; what is there is left alone.
 
     Parameters
@@ -62,16 +70,19 @@ def make_listener(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
     ValueError
         On a number out of range, or a run that the experiment does not have.
     """
-    folder, seed, n_jobs = Path(folder), whole("seed", seed, 0, 999_999), check_jobs(n_jobs)
+    folder = Path(folder)
+    seed = whole("seed", seed, 0, 999_999)
+    n_jobs = check_jobs(n_jobs)
     runs = some_of("runs", runs, RUNS)
-    root, func = folder / "ds003720", folder / "ds003720" / "sub-001" / "func"
+    root = folder / "ds003720"
+    func = folder / "ds003720" / "sub-001" / "func"
     images = [func / f"sub-001_task-{run}_bold.nii" for run in runs]
     check_disk(folder, [*images, folder / "captions.csv"], [BYTES_PER_RUN] * len(images) + [BYTES_BESIDE])
     folder.mkdir(parents=True, exist_ok=True)
     write_top(root, README.format(seed=seed), "Music Genre fMRI Dataset", "1.4.0")
-    small = folder / "miniature"
+    small = folder / "small"
     if not (folder / "captions.csv").is_file() or not all(path.is_file() for path in images):
-        make_music(small, seed, subjects=1, n_jobs=n_jobs, progress=progress)
+        simulate_music(small, seed, subjects=1, n_jobs=n_jobs, progress=progress)
         with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
             jobs = [(path, folder / "genres" / path.parent.name) for path in sorted((small / "genres").glob("*/*"))]
             in_parallel(_unpack, jobs, "tracks", progress)
@@ -85,7 +96,7 @@ def make_listener(folder, seed=37200, *, runs=RUNS, n_jobs=None, progress=True):
 
 
 def _unpack(path, to):
-    """Write a track of the miniature as GTZAN has it."""
+    """Write a simulated track in the format of GTZAN."""
 
     def write(part):
         soundfile.write(part, *soundfile.read(path, dtype="int16"), subtype="PCM_16", format="WAV")
@@ -103,14 +114,14 @@ def _write_run(small, run, path, seed):
     written(path, lambda part: write_image(part, source / f"{stem}_bold.nii.gz", seed))
 
 
-def write_image(path, source, seed):
-    """Write a run of the miniature on the scanner's grid, volume by volume, with noise.
+def write_image(path: Path | str, source: Path | str, seed: int | list[int]) -> None:
+    """Write a simulated run on the scanner's grid, volume by volume, with noise.
 
     Parameters
     ----------
     path : Path
     source : Path
-        Run of the miniature.
+        Run of the small data.
     seed : int or list of int
     """
     volumes = np.moveaxis(np.asarray(nib.load(source).dataobj, dtype=np.float32), 3, 0)
@@ -133,11 +144,9 @@ def _header(shape, dtype):
     header.set_zooms((2, 2, 2, TR)[: len(shape)])
     header.set_xyzt_units("mm", "sec")
     header.set_sform(affine_of(shape[:3]), 1)
-    header["descrip"], header["vox_offset"], header["magic"] = (
-        "simulated by naturalistic_simulation.full_size",
-        352,
-        b"n+1",
-    )
+    header["descrip"] = "simulated by naturalistic_simulation.full_size"
+    header["vox_offset"] = 352
+    header["magic"] = b"n+1"
     return header.binaryblock + bytes(4)
 
 
@@ -146,6 +155,6 @@ def _write_anatomy(path):
     shape = (256, 256, 208)
     template = load_mni152_template(2)
     step = np.linalg.inv(template.affine) @ affine_of(shape) @ np.diag([0.5, 0.5, 0.5, 1])
-    step[:3, 3] += step[:3, :3] @ ((np.array(shape) - 1) / 2)  # about the same centre, with voxels of 1 mm
+    step[:3, 3] += step[:3, :3] @ ((np.array(shape) - 1) / 2)  # about the same center, with voxels of 1 mm
     image = affine_transform(np.asarray(template.dataobj, np.float32), step[:3, :3], step[:3, 3], shape, order=1)
     path.write_bytes(_header(shape, np.float32) + np.asfortranarray(1000 * image).tobytes(order="F"))

@@ -1,14 +1,16 @@
-"""Files that are written whole or not at all, and left alone where they are there: an interrupted making goes on."""
+"""Files that are written whole or not at all, and left alone where they exist: an interrupted run goes on."""
 
 import json
-import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from naturalistic.cache import check_room, check_writable
 from naturalistic.simulated import MARKS
 
+from naturalistic_simulation.folders import write_file
 
-def written(path, write):
+
+def written(path: Path | str, write: Callable[[Path], object]) -> bool:
     """Write a file under another name and rename it, unless it is there.
 
     Parameters
@@ -25,25 +27,23 @@ def written(path, write):
     if path.is_file():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    write(part)
-    os.replace(part, path)
+    write_file(path, write)
     return True
 
 
-def write_text(path, text):
+def write_text(path: Path | str, text: str) -> bool:
     """Write a small text file as `written` does."""
     return written(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
 
 
-def write_top(root, readme, name, version):
-    """Write what stands at the top of a data set, and says first of all that it was made.
+def write_top(root: Path, readme: str, name: str, version: str) -> None:
+    """Write the README and description of a data set, which begin with the mark of simulated data.
 
     Parameters
     ----------
     root : Path
     readme : str
-        What follows on those words.
+        Follows on the mark.
     name : str
         Of the data set in whose layout it is.
     version : str
@@ -54,8 +54,8 @@ def write_top(root, readme, name, version):
     write_text(root / "dataset_description.json", json.dumps(about, indent=4))
 
 
-def check_disk(folder, paths, n_bytes):
-    """Look whether the folder can be written, and for room for those files that are not there yet.
+def check_disk(folder: Path | str, paths: Sequence[Path], n_bytes: Sequence[int]) -> None:
+    """Check that a folder can be written and has room for the files that are missing.
 
     Parameters
     ----------

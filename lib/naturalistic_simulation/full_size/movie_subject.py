@@ -1,9 +1,10 @@
-"""One viewer of ds005531 at full size: 43 preprocessed runs of 663,552 voxels, the three released levels of text.
+"""One subject of ds005531 at full size: 43 preprocessed runs of 663,552 voxels, the three released levels of text.
 
-What is shown is `rehearsal.film`; how a brain follows it is the movie miniature's, and its volumes of 8 mm are read
-between their voxels onto the scanner's 96 x 96 x 72 of 2 mm, with noise of its own in every voxel of the head.
+The films are those of `full_size.film`, the responses those of the small simulated data; volumes of 8 mm are
+interpolated onto the scanner's 96 x 96 x 72 of 2 mm, with noise of its own in every voxel of the head.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import joblib
@@ -13,14 +14,15 @@ from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
 from naturalistic.datasets.movie_bold import BOLD, SHAPE, VOXELS, mask_path, reference_path
 from naturalistic.intact import open_arrays
 from naturalistic.parameters import check_jobs, some_of, whole
+from numpy.typing import NDArray
 
 from naturalistic_simulation.brain.head import SHAPE as SMALL
-from naturalistic_simulation.brain.head import brightness, grey_matter
+from naturalistic_simulation.brain.head import brightness, gray_matter
+from naturalistic_simulation.full_size.files import check_disk, write_text, write_top, written
 from naturalistic_simulation.full_size.film import all_runs, films_of
 from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
-from naturalistic_simulation.full_size.whole import check_disk, write_text, write_top, written
 from naturalistic_simulation.movie import scanner
-from naturalistic_simulation.movie.cortex import LAYERS, Viewer, drives_of
+from naturalistic_simulation.movie.cortex import LAYERS, MovieBrain, drives_of
 from naturalistic_simulation.movie.files import mat_file
 from naturalistic_simulation.movie.screenplay import rows
 from naturalistic_simulation.movie.text_embedding import NAME, embed
@@ -34,12 +36,19 @@ STEP = 1 / 64  # of the image's brightness: values are rounded to it, so that a 
 BYTES_PER_SECOND = 860_000  # of a run, at most
 README = """No brain was measured, and no one saw this film.
 
-Written by naturalistic_simulation.full_size (seed {seed}; planted through {embed_name}): one subject in the layout and
-the size of OpenNeuro ds005531. The text is that of three short dramas, told over and over in other words.
+Written by naturalistic_simulation.full_size (seed {seed}; responses through {embed_name}): one subject in the
+layout and the size of OpenNeuro ds005531. The text is that of three short dramas, told over and over in other words.
 """
 
 
-def make_viewer(folder, seed=55310, *, runs=None, n_jobs=None, progress=True):
+def simulate_movie_subject(
+    folder: Path | str,
+    seed: int = 55310,
+    *,
+    runs: Iterable[str] | None = None,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
     """Write ``sub-S01`` of ds005531 at full size, preprocessed, and what was shown; what is there is left alone.
 
     Parameters
@@ -65,7 +74,9 @@ def make_viewer(folder, seed=55310, *, runs=None, n_jobs=None, progress=True):
     ValueError
         On a number out of range, or a run that the experiment does not have.
     """
-    root, seed, n_jobs = Path(folder) / "ds005531", whole("seed", seed, 0), check_jobs(n_jobs)
+    root = Path(folder) / "ds005531"
+    seed = whole("seed", seed, 0)
+    n_jobs = check_jobs(n_jobs)
     table = list(all_runs())
     if runs is not None:
         chosen = some_of("runs", runs, [run.name for run in table])
@@ -83,9 +94,9 @@ def make_viewer(folder, seed=55310, *, runs=None, n_jobs=None, progress=True):
     if progress:
         print("a language model reads nine hours of text, for what the brain will follow: some minutes", flush=True)
     drives = _drives(root.parent / "drives.npz", shown, seed)
-    viewer = Viewer(1, seed)
-    planted = scanner.plant(viewer, drives, {run.name: run.n_overlap for run in table})
-    jobs = [(path, viewer, planted, drives[run.name], [seed, 7, k]) for k, (path, run) in enumerate(zip(paths, table))]
+    brain = MovieBrain(1, seed)
+    truth = scanner.ground_truth(brain, drives, {run.name: run.n_overlap for run in table})
+    jobs = [(path, brain, truth, drives[run.name], [seed, 7, k]) for k, (path, run) in enumerate(zip(paths, table))]
     with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
         in_parallel(_write_run, jobs, "films in a brain at full size", progress)
     return root
@@ -101,26 +112,26 @@ def _write_texts(folder, shown):
 
 
 def _drives(path, shown, seed):
-    """Return what drives the brain in each run, kept in a file: to embed nine hours of text takes minutes."""
+    """Return the drives of each run, stored in a file: to embed nine hours of text takes minutes."""
 
     def write(part):
-        made, _ = drives_of(shown, embed, LAYERS, seed)
-        kept = {"\n".join((run, *key)): x for run, of_run in made.items() for key, x in of_run.items()}
+        drives, _ = drives_of(shown, embed, LAYERS, seed)
+        kept = {"\n".join((run, *key)): x for run, of_run in drives.items() for key, x in of_run.items()}
         with open(part, "wb") as file:
             np.savez(file, **kept)
 
     written(path, write)
     drives = {}
-    for name, drive in open_arrays(path, "delete it: it is made again").items():
+    for name, drive in open_arrays(path, "delete it: it is computed again").items():
         run, *key = name.split("\n")
         drives.setdefault(run, {})[tuple(key)] = drive
     return drives
 
 
 def _write_mask(path):
-    """List the voxels with the most grey matter, counted from 1, x fastest."""
-    grey = enlarge(grey_matter(np.eye(4)).reshape(1, *SMALL), SHAPE).ravel()
-    listed = np.sort(np.argsort(-grey, kind="stable")[:N_VOXELS]) + 1.0
+    """List the voxels with the most gray matter, counted from 1, x fastest."""
+    gray = enlarge(gray_matter(np.eye(4)).reshape(1, *SMALL), SHAPE).ravel()
+    listed = np.sort(np.argsort(-gray, kind="stable")[:N_VOXELS]) + 1.0
     with mat_file(path) as file:
         file.create_dataset(VOXELS, data=listed[None], track_times=False).attrs["MATLAB_class"] = np.bytes_("double")
 
@@ -131,19 +142,19 @@ def _write_reference(path):
     Path(str(path) + ".nii.gz").rename(path)
 
 
-def _write_run(path, viewer, planted, drives, seed):
+def _write_run(path, brain, truth, drives, seed):
     """Scan a film and write it on the scanner's grid, if it is not there."""
 
     def write(part):
         rng = np.random.default_rng(seed)
-        bold, _ = scanner.scan(viewer, planted, drives, rng)
+        bold, _ = scanner.scan(brain, truth, drives, rng)
         write_volumes(part, bold.reshape(-1, *SMALL), rng)
 
     written(path, write)
 
 
-def write_volumes(path, volumes, rng):
-    """Write volumes of the miniature's grid on the scanner's, a few slices at a time, with noise in the head.
+def write_volumes(path: Path | str, volumes: NDArray, rng: np.random.Generator) -> None:
+    """Write volumes of the grid of 8 mm on the scanner's, a few slices at a time, with noise in the head.
 
     Parameters
     ----------
@@ -151,7 +162,8 @@ def write_volumes(path, volumes, rng):
     volumes : float32 array (n_seconds, 20, 24, 18)
     rng : Generator
     """
-    n, of_slice = len(volumes), SHAPE[0] * SHAPE[1]
+    n = len(volumes)
+    of_slice = SHAPE[0] * SHAPE[1]
     with mat_file(path) as file:
         packing = {"chunks": (n, CHUNK), "compression": "gzip", "compression_opts": 1, "shuffle": True}
         data = file.create_dataset(BOLD, (n, of_slice * SHAPE[2]), np.float32, track_times=False, **packing)
