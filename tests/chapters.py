@@ -14,7 +14,7 @@ from kernels import Patient
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "book"))
 execution = importlib.import_module("execution")
-# the second: other people's kernels and sockets; the third: features and prepared runs are computed once
+# other people's kernels and sockets may warn; features and preprocessed runs are computed once for all chapters
 MARKS = [pytest.mark.slow, pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("chapters_cache")]
 
 
