@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,7 +96,7 @@ def calibrate(predicted_cv: ArrayLike, targets: ArrayLike, method: Method = "var
 
 
 def decode_calibrated(
-    data: WindowedData, decoder: Decoder, method: Method | None = None, cv: int = 5, **options
+    data: WindowedData, decoder: Decoder, method: Method | None = None, cv: int = 5, **options: Any
 ) -> DecodingResult:
     """Decode the test clips and undo the shrinkage of each dimension.
 

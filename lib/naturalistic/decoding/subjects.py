@@ -1,6 +1,7 @@
 """Decoding across subjects: of each alone, of all pooled, and of a left-out subject."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,7 @@ def decode_pooled(
     clips: ArrayLike,
     fit: Fit,
     reference: str,
-    **options,
+    **options: Any,
 ) -> dict[str, NDArray]:
     """Fit one decoder on the aligned data of all subjects and decode each of them.
 
@@ -103,7 +104,7 @@ def decode_left_out_subject(
     left_out: str,
     fit: Fit,
     reference: str | None = None,
-    **options,
+    **options: Any,
 ) -> NDArray:
     """Fit a decoder on all subjects but one and decode that one.
 
