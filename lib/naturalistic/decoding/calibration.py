@@ -19,7 +19,7 @@ METHODS: tuple[Method, ...] = ("variance", "regression")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Calibration(ShapesRepr):
-    """Scale and shift of each dimension: ``calibration(predicted)`` is ``predicted * scale + shift``.
+    """Linear correction of predictions: ``predicted * scale + shift``.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Calibration(ShapesRepr):
 
 
 def calibrate(predicted_cv: ArrayLike, targets: ArrayLike, method: Method = "variance") -> Calibration:
-    """Fit the scale and shift of each dimension on held-out predictions of training rows.
+    """Fit scale and shift of each dimension on held-out training predictions.
 
     Parameters
     ----------

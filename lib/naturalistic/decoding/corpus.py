@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from naturalistic.features.audio.embedder import Embedder
 
 REASONS = "unreadable.json"  # beside the index
-CONTENTS = "corpus.json"
+_CONTENTS = "corpus.json"
 RECIPE = 1  # increase it when tracks are presented differently: older indices then do not match
-N_LOADERS = 2  # threads that read the next batch while the model runs
+_N_LOADERS = 2  # threads that read the next batch while the model runs
 
 
 def index_folder(corpus: "Corpus", embedder: "Embedder", seconds: float = 15.0) -> Path:
@@ -48,7 +48,7 @@ def index_folder(corpus: "Corpus", embedder: "Embedder", seconds: float = 15.0) 
     folder : Path
     """
     sizes = sorted((track.id, os.stat(track.path).st_size) for track in corpus.tracks)
-    key = json.dumps([index_identity(embedder, seconds), str(corpus.folder.resolve()), sizes])
+    key = json.dumps([_index_identity(embedder, seconds), str(corpus.folder.resolve()), sizes])
     return cache_dir() / "index" / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
@@ -61,7 +61,7 @@ def index_corpus(
     batch_size: int = 64,
     progress: bool = True,
 ) -> Index:
-    """Build the index of a corpus, resume one that was interrupted, or open a finished one.
+    """Build or resume the index of a corpus; a finished one is opened.
 
     Each track is embedded as the experiment would have presented it (its first seconds, faded, at equal loudness);
     its vector is the mean over windows, scaled to length 1.
@@ -105,8 +105,8 @@ def _index(
     paths = {track.id: track.path for track in corpus.tracks}
     _check_unchanged(folder, paths)
     reasons = unreadable_tracks(folder)
-    identity = index_identity(embedder, seconds)
-    with ThreadPoolExecutor(N_LOADERS) as pool:
+    identity = _index_identity(embedder, seconds)
+    with ThreadPoolExecutor(_N_LOADERS) as pool:
         reader = _BatchReader(pool, paths, seconds, embedder.sample_rate, batch_size)
 
         def vectors(batch: list[str]) -> NDArray:
@@ -159,7 +159,7 @@ class _BatchReader:
 
 
 def _read_excerpt(path: Path, seconds: float, sample_rate: int) -> NDArray | str:
-    """Return the first seconds of a track as presented in the experiment, or the reason why it cannot be read."""
+    """Return the first seconds of a track, or the reason why it cannot be read."""
     try:
         return as_played(first_seconds(path, seconds, sample_rate), sample_rate)
     except (ValueError, FileNotFoundError) as error:  # of the track itself; a failing disk stops, to be resumed
@@ -182,8 +182,8 @@ def unreadable_tracks(folder: Path | str) -> dict[str, str]:
     return read_json(Path(folder) / REASONS) or {}
 
 
-def index_identity(embedder: "Embedder", seconds: float = 15.0) -> str:
-    """Return the identity of an index: model, weights and options, and the presentation of tracks.
+def _index_identity(embedder: "Embedder", seconds: float = 15.0) -> str:
+    """Return the identity of an index: model, weights, options and excerpts.
 
     Parameters
     ----------
@@ -214,12 +214,12 @@ def _means(embedder: "Embedder", sounds: list[NDArray | None]) -> NDArray:
 
 
 def _check_unchanged(folder: Path, paths: dict[str, Path]) -> None:
-    """Write ids and sizes of the tracks; raise an error if they differ from those of the start."""
+    """Raise an error if ids or sizes of tracks differ from those at the start."""
     sizes = {name: os.stat(path).st_size for name, path in paths.items()}
-    stored = read_json(folder / CONTENTS)
+    stored = read_json(folder / _CONTENTS)
     if stored is None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / CONTENTS, sizes)
+        write_json(folder / _CONTENTS, sizes)
         return
     added = sizes.keys() - stored.keys()
     removed = stored.keys() - sizes.keys()

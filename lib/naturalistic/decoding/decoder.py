@@ -27,7 +27,7 @@ Folds: TypeAlias = int | BaseCrossValidator | Sequence[tuple[NDArray, NDArray]]
 
 
 def default_ridge(alphas: ArrayLike = ALPHAS, cv: Folds = 5, **options: Any) -> RidgeCV:
-    """Return the default regression of decoders: an alpha for each dimension, five folds of whole clips.
+    """Return the default regression of decoders, with an alpha for each dimension.
 
     Parameters
     ----------
@@ -202,7 +202,9 @@ def held_out_predictions(
     clips: ArrayLike,
     cv: Folds = 5,
 ) -> NDArray:
-    """Predict training rows by decoders fitted without their fold, with every selection repeated.
+    """Predict training rows by decoders fitted without their fold.
+
+    Everything that a decoder selects is selected again without the fold.
 
     Parameters
     ----------
@@ -350,7 +352,7 @@ def average_result(predicted: ArrayLike, test: WindowPairs, decoder: Decoder | N
 
 
 def column_scaling(bold: NDArray) -> tuple[NDArray, NDArray]:
-    """Return mean and standard deviation of each voxel, with scale 1 for a constant one.
+    """Return mean and scale of each voxel; the scale of a constant one is 1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Decoding across subjects: of each alone, of all pooled, and of a left-out subject."""
+"""Decoding within subjects, of pooled subjects and of a left-out subject."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -63,7 +63,9 @@ def decode_within_subjects(
     fit: Fit,
     n_components: int = 100,
 ) -> dict[str, NDArray]:
-    """Fit and test a decoder of each subject on its own components, the reference for decoding across subjects.
+    """Fit and test a decoder of each subject on its own components.
+
+    It is the reference for decoding across subjects.
 
     Parameters
     ----------

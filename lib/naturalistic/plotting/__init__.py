@@ -1,4 +1,4 @@
-"""Figures of the book: labeled axes with units, and colors that color-blind readers tell apart."""
+"""Figures of the book."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Figures of decoding: delays, identification, confusion of genres, reconstructed music, and the pipeline."""
+"""Figures of decoding and of reconstructed music."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ from naturalistic.plotting.style import COLORS, space_color, spread
 if TYPE_CHECKING:
     from naturalistic.decoding.nulls import DecodingScores, PermutationResult
 
-RECONSTRUCTION_COLORS = {"retrieved": "#56B4E9", "generated": "#D55E00"}
-Box = tuple[float, float, float, float]  # left, bottom, width, height in fractions of the figure
+_RECONSTRUCTION_COLORS = {"retrieved": "#56B4E9", "generated": "#D55E00"}
+_Box = tuple[float, float, float, float]  # left, bottom, width, height in fractions of the figure
 SMALL = 0.95  # of MP3: thirty players have to fit into a page
 # from panel to panel of the pipeline, clockwise, in fractions of the figure
 ARROWS = (((0.45, 0.72), (0.51, 0.72)), ((0.92, 0.515), (0.92, 0.435)), ((0.53, 0.22), (0.47, 0.22)))
@@ -65,7 +65,7 @@ def subject_scores(
     known: Mapping[str, float] | None = None,
     colors: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Draw the scores of subjects (dots) with their mean and standard deviation, by name.
+    """Draw scores of subjects (dots) with mean and standard deviation, by name.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def subject_scores(
 
 
 def genre_confusion(counts: ArrayLike, names: Sequence[str], by_genre: Mapping[str, ArrayLike], title: str) -> Figure:
-    """Draw the confusion of genres, and beside it the identification accuracy by genre.
+    """Draw the confusion of genres and the identification accuracy by genre.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def genre_confusion(counts: ArrayLike, names: Sequence[str], by_genre: Mapping[s
 def reconstruction_scores(
     scores: Mapping[tuple[str, str], Mapping[str, "DecodingScores"]], subjects: Sequence[str], title: str
 ) -> Figure:
-    """Draw the identification accuracy of reconstructed sound, beside chance and oracle.
+    """Draw the identification accuracy of reconstructions, chance and oracle.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def reconstruction_scores(
 def class_agreement(
     tested: Mapping[tuple[str, str], Mapping[str, "PermutationResult"]], subjects: Sequence[str], title: str
 ) -> Figure:
-    """Draw the agreement of reconstructed sound and original on classes, beside chance and oracle.
+    """Draw the class agreement of reconstructions, chance and oracle.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def class_agreement(
     for k, name in enumerate(properties):
         for m, method in enumerate(methods):
             results = tested[name, method]
-            color = RECONSTRUCTION_COLORS.get(method, COLORS["highlight"])
+            color = _RECONSTRUCTION_COLORS.get(method, COLORS["highlight"])
             x = k + 0.34 * (m - (len(methods) - 1) / 2)
             values = np.array([results[s].score for s in subjects])
             first = k == 0
@@ -249,7 +249,7 @@ def reconstruction_spectrograms(
 def play_table(
     sounds: Mapping[str, Sequence[ArrayLike]], sample_rates: Mapping[str, int], names: Sequence[str]
 ) -> HTML:
-    """Return a table of players of clips (rows), as presented and reconstructed (columns).
+    """Return a table of players, clips in rows, reconstructions in columns.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def reconstruction_pipeline(
     accuracy: ArrayLike,
     title: str,
 ) -> Figure:
-    """Draw the four steps of the book: response, decoded vector, reconstructed sound, encoding accuracy.
+    """Draw response, decoded vector, reconstructed sound, and encoding accuracy.
 
     Parameters
     ----------
@@ -324,7 +324,9 @@ def reconstruction_pipeline(
     return fig
 
 
-def _left_hemisphere(fig: Figure, box: Box, values: ArrayLike, cmap: str, vmin: float, vmax: float, label: str) -> None:
+def _left_hemisphere(
+    fig: Figure, box: _Box, values: ArrayLike, cmap: str, vmin: float, vmax: float, label: str
+) -> None:
     """Draw a lateral map of the left hemisphere, with its color bar below."""
     x, y, width, height = box
     ax = fig.add_axes((x - 0.06, y + 0.02, width + 0.12, height + 0.06), projection="3d", zorder=-1)
@@ -346,7 +348,7 @@ def _vectors(ax: Axes, read: ArrayLike, true: ArrayLike) -> None:
     ax.legend(fontsize=7.5, loc="upper left")
 
 
-def _spectrograms(fig: Figure, box: Box, sounds: Mapping[str, ArrayLike], sample_rates: Mapping[str, int]) -> None:
+def _spectrograms(fig: Figure, box: _Box, sounds: Mapping[str, ArrayLike], sample_rates: Mapping[str, int]) -> None:
     """Draw the spectrogram of each sound, one above the other."""
     x, y, width, height = box
     each = height / len(sounds)
@@ -356,7 +358,7 @@ def _spectrograms(fig: Figure, box: Box, sounds: Mapping[str, ArrayLike], sample
         duration = len(wave) / sample_rates[name]
         draw_spectrogram(ax, power, power.max(), duration)
         background = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 2}
-        look = {"color": RECONSTRUCTION_COLORS.get(name, "black"), "va": "top", "fontsize": 8, "bbox": background}
+        look = {"color": _RECONSTRUCTION_COLORS.get(name, "black"), "va": "top", "fontsize": 8, "bbox": background}
         ax.text(0.02, 0.9, name, transform=ax.transAxes, **look)
         ax.set(ylabel="kHz", xticks=np.arange(0, duration + 0.1, 5))
         ax.tick_params(labelbottom=k == len(sounds) - 1)

@@ -1,4 +1,4 @@
-"""Figures of encoding models: accuracy by region, maps of feature spaces, unique variance and weight axes."""
+"""Figures of encoding models: accuracy, maps, unique variance, weight axes."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from naturalistic.encoding import AxesTest
     from naturalistic.inference import GroupResult, MeanInterval
 
-DIVERGING = "PuOr"  # color-blind readers tell orange from purple; white is 0
+_DIVERGING = "PuOr"  # color-blind readers tell orange from purple; white is 0
 
 
 def space_maps(
@@ -35,7 +35,7 @@ def space_maps(
     vmax: float | None = None,
     cmap: str | Colormap = "viridis",
 ) -> Figure:
-    """Draw one map a row on a common scale: lateral inflated and flat, of both hemispheres.
+    """Draw one map a row, inflated and flat, on a common scale.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def axis_maps(maps: Mapping[str, Mapping[str, ArrayLike]], title: str, label: st
     """
     values = np.abs(np.concatenate([by_side[side] for by_side in maps.values() for side in SIDES]))
     most = float(np.nanpercentile(values, 99.8)) if np.isfinite(values).any() else 1.0
-    return space_maps(maps, title, label, vmin=-most, vmax=most, cmap=DIVERGING)
+    return space_maps(maps, title, label, vmin=-most, vmax=most, cmap=_DIVERGING)
 
 
 def values_by_roi(
@@ -380,7 +380,7 @@ def accuracy_by_context(windows: Sequence[int], scores: ArrayLike, rois: Sequenc
 
 
 def fir_responses(delays: ArrayLike, weights: ArrayLike, rois: Sequence[str], title: str) -> Figure:
-    """Draw FIR weights over time, one panel a region, with the mean and its 95 % interval.
+    """Draw FIR weights by delay, one panel a region, with their mean.
 
     Parameters
     ----------
@@ -410,7 +410,7 @@ def fir_responses(delays: ArrayLike, weights: ArrayLike, rois: Sequence[str], ti
 
 
 def scores_by_alpha(alphas: ArrayLike, scores: ArrayLike, chosen: ArrayLike, title: str) -> Figure:
-    """Draw cross-validated scores by alpha, one line a target, with the selected alphas.
+    """Draw cross-validated scores by alpha, with the selected alphas.
 
     Parameters
     ----------

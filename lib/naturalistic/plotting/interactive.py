@@ -1,4 +1,4 @@
-"""Interactive cortical surface in one page, without network, graphics card or other libraries.
+"""Interactive cortical surface in one self-contained page.
 
 nilearn's `view_surf` was the first choice, but with both hemispheres its frame is 3.2 MB, it draws one map on white
 paper alone, asks the network for an icon, and needs plotly. Here the mesh of fsaverage5 is stored once, as 16-bit
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from naturalistic.anatomy.surface import N_VERTICES, SIDES, meshes, relief
 from naturalistic.plotting.style import space_color
 
-PAGE = Path(__file__).with_name("interactive.html")
+_PAGE = Path(__file__).with_name("interactive.html")
 NONE = 255  # byte of a vertex that has no value
 UNIT = 100  # 16-bit steps in a mm
 
@@ -107,12 +107,12 @@ def surface_page(
         **{"label": label, "height": int(height)},
     }
     script = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")  # no text may end the script
-    page = PAGE.read_text(encoding="utf-8").replace("@TITLE@", escape(title)).replace("@DATA@", script)
+    page = _PAGE.read_text(encoding="utf-8").replace("@TITLE@", escape(title)).replace("@DATA@", script)
     return SurfacePage(page, title, int(height) + 140)
 
 
 def _mesh() -> dict:
-    """Return the inflated mesh: coordinates, folds as gray levels, and triangles, shared by both hemispheres."""
+    """Return coordinates, folds as gray levels, and triangles of the mesh."""
     left, right = meshes("inflated")
     if not np.array_equal(left.faces, right.faces):
         raise ValueError("the hemispheres of fsaverage5 differ in their triangles, expected the same in both")
@@ -138,7 +138,7 @@ def _classes(best: Mapping[str, NDArray], names: Sequence[str]) -> dict:
 
 
 def _bytes_of(by_side: Mapping[str, NDArray], vmin: float, vmax: float) -> list[str]:
-    """Return a map as text, one byte a vertex: steps from ``vmin`` to ``vmax``, clipped at both."""
+    """Return a map as text, one byte a vertex, clipped to ``vmin`` and ``vmax``."""
     texts = []
     for side in SIDES:
         x = by_side[side]

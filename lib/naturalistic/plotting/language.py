@@ -15,8 +15,8 @@ from naturalistic.inference import t_test_over_subjects
 from naturalistic.plotting.style import COLORS, LEVEL_COLORS, spread
 
 WIDTH = 7.4  # inches of the time line
-LETTERS = 20  # letters of the small font in an inch
-MARKERS = "osD^vP*X"  # one a model; the last model of a level is drawn filled
+_LETTERS = 20  # letters of the small font in an inch
+_MARKERS = "osD^vP*X"  # one a model; the last model of a level is drawn filled
 
 
 def levels_on_time_line(
@@ -66,7 +66,7 @@ def levels_on_time_line(
 
 
 def _constant_spans(words: Sequence[str]) -> list[tuple[int, int]]:
-    """Return first and last second (excluded) of each constant text, without empty ones."""
+    """Return start and end of each constant text, without empty ones."""
     edges = [0, *(k for k in range(1, len(words)) if words[k] != words[k - 1]), len(words)]
     return [(a, b) for a, b in pairwise(edges) if words[a]]
 
@@ -74,7 +74,7 @@ def _constant_spans(words: Sequence[str]) -> list[tuple[int, int]]:
 def _block(ax: Axes, first: float, last: float, text: str, color: str, n_seconds: int) -> None:
     """Draw a text over its seconds, as much of it as fits."""
     ax.broken_barh([(first, last - first)], (0.02, 0.96), color=color, alpha=0.25, edgecolor=color, lw=0.6)
-    letters = int((last - first) / n_seconds * (WIDTH - 1.2) * LETTERS)
+    letters = int((last - first) / n_seconds * (WIDTH - 1.2) * _LETTERS)
     if letters >= 6:
         lines = textwrap.wrap(text, letters)
         shown = lines[:5] if len(lines) <= 5 else [*lines[:4], lines[4][: max(letters - 1, 1)] + "…"]
@@ -157,7 +157,7 @@ def values_by_layer(curves: Mapping[str, ArrayLike], title: str, ylabel: str, xl
 def layers_by_level(
     profiles: Mapping[str, ArrayLike], chosen: Mapping[str, ArrayLike], title: str, ylabel: str
 ) -> Figure:
-    """Draw accuracy by layer, one panel a level, of subjects (thin) and their mean (thick).
+    """Draw accuracy by layer, one panel a level, of subjects and their mean.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def models_by_level(
     *,
     ceiling: Mapping[str, ArrayLike] | None = None,
 ) -> Figure:
-    """Draw accuracy by level and model, of subjects (small) and their mean with its 95 % interval.
+    """Draw accuracy by level and model, of subjects and their mean.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def models_by_level(
     models_of = {level: [model for model, by in scores.items() if level in by] for level in levels}
     most = max(map(len, models_of.values()))
     for m, (model, by_level) in enumerate(scores.items()):
-        marker = MARKERS[m % len(MARKERS)]
+        marker = _MARKERS[m % len(_MARKERS)]
         for level in by_level:
             models = models_of[level]
             values = by_level[level]

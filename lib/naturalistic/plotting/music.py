@@ -1,4 +1,4 @@
-"""Figures of music: time line, spectrograms and players of clips; embeddings of clips and what probes read."""
+"""Figures of music: time lines, spectrograms, players, embeddings, probes."""
 
 import base64
 import html
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TOP = 8000.0  # Hz
 STEP = 0.02  # s
 FLOOR = 1e-8  # of the maximum: -80 dB
-MP3_LEVEL = 0.75  # 0 best .. 1 smallest: 15 s of mono sound take about 60 kB
+_MP3_LEVEL = 0.75  # 0 best .. 1 smallest: 15 s of mono sound take about 60 kB
 
 
 def power_spectrogram(waveform: ArrayLike, sample_rate: int, top: float = TOP) -> NDArray:
@@ -174,7 +174,7 @@ def play_list(waveforms: Sequence[ArrayLike], sample_rate: int, names: Sequence[
     return HTML(f'<table class="players">{"".join(rows)}</table>')
 
 
-def audio_player(waveform: ArrayLike, sample_rate: int, name: str, level: float = MP3_LEVEL) -> str:
+def audio_player(waveform: ArrayLike, sample_rate: int, name: str, level: float = _MP3_LEVEL) -> str:
     """Return the HTML of one player, with its sound in the page as MP3.
 
     Parameters
@@ -210,7 +210,7 @@ def clip_by_model(
     hop: float,
     title: str,
 ) -> Figure:
-    """Draw the log-mel frames of a clip, above the embeddings of its windows by each model.
+    """Draw the log-mel frames of a clip above the embeddings of its windows.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def clip_by_model(
 
 
 def clip_maps(vectors: Mapping[str, ArrayLike], genres: Sequence[str], title: str, seed: int = 0) -> Figure:
-    """Draw the t-SNE embedding of all clips in the space of each model, colored by genre.
+    """Draw the t-SNE maps of clips in the space of each model, colored by genre.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def clip_maps(vectors: Mapping[str, ArrayLike], genres: Sequence[str], title: st
 
 
 def clip_similarity(vectors: Mapping[str, ArrayLike], genres: Sequence[str], title: str) -> Figure:
-    """Draw the correlation of all pairs of clips in the space of each model, sorted by genre.
+    """Draw the correlations of pairs of clips in the space of each model.
 
     Parameters
     ----------

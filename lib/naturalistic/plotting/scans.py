@@ -1,4 +1,4 @@
-"""Figures of scans: motion, a voxel through preprocessing, ceilings by region and against the ground truth."""
+"""Figures of scans: motion, preprocessing, noise ceilings."""
 
 from collections.abc import Mapping, Sequence
 
@@ -78,7 +78,7 @@ def voxel_by_step(steps: Mapping[str, ArrayLike], tr: float, title: str) -> Figu
 def ceiling_by_region(
     ceilings: Sequence[ArrayLike], regions: Sequence[ArrayLike], names: Sequence[str], title: str
 ) -> Figure:
-    """Draw noise ceilings of voxels (dots) and their median by subject (bars), one panel a region.
+    """Draw noise ceilings of voxels (dots) and medians by subject (bars).
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def ceiling_by_region(
 def explainable_variance(
     x: ArrayLike, y: ArrayLike, title: str, x_name: str = "planted", y_name: str = "found"
 ) -> Figure:
-    """Draw two estimates of explainable variance, or the estimate against the ground truth.
+    """Draw explainable variance against another estimate or the ground truth.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Style of the figures of the book, and colors that color-blind readers tell apart."""
+"""Style of figures, with colors that color-blind readers tell apart."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ GENRE_COLORS = {
     "rock": "#882255",
 }
 # by what they stand for: a joint model blue, a model of sound alone orange, a codec red; others as they are
-EMBEDDING_COLORS = {
+_EMBEDDING_COLORS = {
     **dict.fromkeys(("mini-mulan", "clap", "muq-mulan"), "#0072B2"),
     **dict.fromkeys(("mini-ssl", "w2v-bert"), "#E69F00"),
     "encodec": "#D55E00",
@@ -102,7 +102,7 @@ def space_color(name: str) -> str:
     -------
     color : str
     """
-    return {**COLORS, **EMBEDDING_COLORS, **LEVEL_COLORS}.get(name, COLORS["ceiling"])
+    return {**COLORS, **_EMBEDDING_COLORS, **LEVEL_COLORS}.get(name, COLORS["ceiling"])
 
 
 def spread(n: int, width: float) -> NDArray:

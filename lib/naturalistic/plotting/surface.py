@@ -113,7 +113,9 @@ def _inside(mesh: SurfaceMesh) -> NDArray:
 
 
 def majority_class(corners: ArrayLike) -> NDArray:
-    """Return the majority class of three corners, else that of the first; NaN if two are NaN.
+    """Return the majority class of three corners, NaN if two are NaN.
+
+    Without a majority it is the class of the first corner.
 
     A mean or median of the classes 0 and 2 would be class 1, which is at neither corner.
 
