@@ -111,7 +111,7 @@ def ceiling_by_region(
 
 
 def explainable_variance(
-    x: ArrayLike, y: ArrayLike, title: str, x_name: str = "planted", y_name: str = "found"
+    x: ArrayLike, y: ArrayLike, title: str, x_name: str = "ground truth", y_name: str = "estimate"
 ) -> Figure:
     """Draw explainable variance against another estimate or the ground truth.
 
