@@ -14,7 +14,7 @@ from naturalistic.encoding.axes_null import (
 from naturalistic.inference import draw_shifts
 from naturalistic.models.ridge import RidgeCV
 from naturalistic.models.scoring import correlation
-from naturalistic.plotting.axes import axis_maps, explained_by_axis
+from naturalistic.plotting.encoding import axis_maps, explained_by_axis
 from scipy.linalg import subspace_angles
 from scipy.signal import lfilter
 

@@ -14,7 +14,7 @@ from naturalistic.features.delays import fir
 from naturalistic.inference import circular_shift_null, explainable_variance, p_values
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.ridge import RidgeCV
-from naturalistic.plotting.surface import commonest
+from naturalistic.plotting.surface import majority_class
 from naturalistic_simulation.false_positives import false_positives
 from scipy.signal import lfilter
 from sklearn.linear_model import Ridge
@@ -339,10 +339,10 @@ def surface_map(value, seed=0):
 
 def test_figures_are_drawn_with_places_and_spaces_that_have_nothing():
     nothing = {side: np.full(10242, np.nan) for side in ("left", "right")}
-    fig = plotting.maps_of_spaces({"mini-mulan": surface_map(0.4), "genre": nothing}, "Simulated", "r")
+    fig = plotting.space_maps({"mini-mulan": surface_map(0.4), "genre": nothing}, "Simulated", "r")
     assert [t.get_text() for ax in fig.axes for t in ax.texts] == ["mini-mulan", "genre"]
-    plotting.maps_of_spaces({"genre": nothing}, "Simulated", "r")
-    fig = plotting.best_map({"all": surface_map(1.0), "none": nothing}, ["text", "acoustic"], "Simulated")
+    plotting.space_maps({"genre": nothing}, "Simulated", "r")
+    fig = plotting.best_space_map({"all": surface_map(1.0), "none": nothing}, ["text", "acoustic"], "Simulated")
     assert [t.get_text() for t in fig.legends[0].get_texts()] == ["text", "acoustic"]
     plt.close("all")
 
@@ -361,5 +361,5 @@ def test_bars_are_means_over_subjects():
 def test_a_triangle_between_two_classes_is_of_one_of_them():
     nan = np.nan
     corners = np.array([[0, 2, nan], [0, 2, 2], [nan, 2, 0], [2, 0, 4], [nan, nan, 3], [3, 3, 1]])
-    np.testing.assert_array_equal(commonest(corners), [0, 2, 2, 2, nan, 3])
-    np.testing.assert_array_equal(np.apply_along_axis(commonest, 1, corners), commonest(corners))
+    np.testing.assert_array_equal(majority_class(corners), [0, 2, 2, 2, nan, 3])
+    np.testing.assert_array_equal(np.apply_along_axis(majority_class, 1, corners), majority_class(corners))

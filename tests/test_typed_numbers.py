@@ -15,7 +15,8 @@ from chapters import ROOT
 from naturalistic import plotting
 from naturalistic.anatomy import parcels
 from naturalistic.datasets import fma
-from naturalistic.plotting import ROI_NAMES, overview
+from naturalistic.plotting import ROI_NAMES
+from naturalistic.plotting import decoding as figures
 from naturalistic.reporting import results
 from naturalistic_simulation import story
 from naturalistic_simulation.movie import screenplay
@@ -39,7 +40,7 @@ def design():
     """What the prose says in numbers that no run finds: phrase, and the same number from the code or the papers."""
     clip, per_run, n_test = music.CLIP, music.N_CLIPS, asked(simulation.simulate_music, "n_test") * music.N_TEST_CLIPS
     n_clips = asked(simulation.simulate_music, "n_training") * per_run + n_test
-    panels = len(overview.ARROWS) + 1
+    panels = len(figures.ARROWS) + 1
     denk, films = (results.published(work)["data"] for work in ("denk2023", "nakagi2024"))
     return {
         "00-overview": [
@@ -199,7 +200,7 @@ def say(tmp_path, monkeypatch):
     """A function that gives the pages other numbers, runs some cells, and returns all that they say."""
     published, benchmark = results.published, results.load_benchmark
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(overview, "journey", lambda *given: given[-1])  # its title
+    monkeypatch.setattr(plotting, "reconstruction_pipeline", lambda *given: given[-1])  # its title
     monkeypatch.setattr(plotting, "play_table", lambda sounds, rates, names: " ".join(names))
 
     def say_with(cells, seed):

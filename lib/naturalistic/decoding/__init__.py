@@ -1,4 +1,4 @@
-"""Decoding of music from BOLD: windows, decoders, metrics, nulls, calibration, alignment and retrieval."""
+"""Decoding of music from BOLD, from windows of TRs to retrieval."""
 
 import lazy_loader
 

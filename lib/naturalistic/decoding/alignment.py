@@ -65,11 +65,11 @@ class Alignment(ShapeRepr):
     offset: NDArray
 
     def components(self, bold: ArrayLike) -> NDArray:
-        """Return the target's components (n_rows, n_components) for the source's BOLD (n_rows, n_voxels)."""
+        """Return components (n_rows, n_components) of the target for BOLD of the source."""
         return self.source(bold) @ self.matrix + self.offset
 
     def __call__(self, bold: ArrayLike) -> NDArray:
-        """Return the target's voxels (n_rows, n_target_voxels) for the source's BOLD (n_rows, n_voxels)."""
+        """Return voxels (n_rows, n_target_voxels) of the target for BOLD of the source."""
         return self.target.voxels(self.components(bold))
 
 

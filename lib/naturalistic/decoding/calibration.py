@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,7 @@ METHODS: tuple[Method, ...] = ("variance", "regression")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Calibration(ShapeRepr):
-    """Scale and shift of each dimension: ``calibration(predicted)`` is ``predicted * scale + shift``.
+    """Linear correction of predictions: ``predicted * scale + shift``.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Calibration(ShapeRepr):
 
 
 def calibrate(predicted_cv: ArrayLike, targets: ArrayLike, method: Method = "variance") -> Calibration:
-    """Fit the scale and shift of each dimension on held-out predictions of training rows.
+    """Fit scale and shift of each dimension on held-out training predictions.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def calibrate(predicted_cv: ArrayLike, targets: ArrayLike, method: Method = "var
 
 
 def decode_calibrated(
-    data: WindowedData, decoder: Decoder, method: Method | None = None, cv: int = 5, **options
+    data: WindowedData, decoder: Decoder, method: Method | None = None, cv: int = 5, **options: Any
 ) -> DecodingResult:
     """Decode the test clips and undo the shrinkage of each dimension.
 

@@ -121,7 +121,7 @@ def fit_tagger(features: ArrayLike, labels: ArrayLike, names: Sequence[str] | No
 
 
 def top_n_agreement(p_true: ArrayLike, p_reconstructed: ArrayLike, n: int) -> NDArray:
-    """Return the overlap of the ``n`` most probable classes of original and reconstruction.
+    """Return the overlap of top ``n`` classes of original and reconstruction.
 
     As in Denk et al. (2023): genres with n = 2, instruments with n = 2, moods with n = 1.
 

@@ -1,4 +1,4 @@
-"""Windows of the same clip: their codes, their averages, and bootstrap intervals over clips."""
+"""Codes, averages and bootstrap intervals of clips."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

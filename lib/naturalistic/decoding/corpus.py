@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from naturalistic.features.audio.embedder import Embedder
 
 REASONS = "unreadable.json"  # beside the index
-CONTENTS = "corpus.json"
+_CONTENTS = "corpus.json"
 RECIPE = 1  # increase it when tracks are presented differently: older indices then do not match
-N_LOADERS = 2  # threads that read the next batch while the model runs
+_N_LOADERS = 2  # threads that read the next batch while the model runs
 
 
 def index_folder(corpus: "Corpus", embedder: "Embedder", seconds: float = 15.0) -> Path:
@@ -62,7 +62,7 @@ def index_corpus(
     batch_size: int = 64,
     progress: bool = True,
 ) -> Index:
-    """Build the index of a corpus, resume one that was interrupted, or open a finished one.
+    """Build or resume the index of a corpus; a finished one is opened.
 
     Each track is embedded as the experiment would have presented it (its first seconds, faded, at equal loudness);
     its vector is the mean over windows, scaled to length 1.
@@ -112,7 +112,7 @@ def _index(
         if known is not None:
             return build_index(folder, list(paths), known, identity, batch_size=len(paths), progress=False)
         simulated.render_tracks(list(paths.values()), n_jobs=None, progress=progress)
-    with ThreadPoolExecutor(N_LOADERS) as pool:
+    with ThreadPoolExecutor(_N_LOADERS) as pool:
         reader = _BatchReader(pool, paths, seconds, embedder.sample_rate, batch_size)
 
         def vectors(batch: list[str]) -> NDArray:
@@ -165,7 +165,7 @@ class _BatchReader:
 
 
 def _read_excerpt(path: Path, seconds: float, sample_rate: int) -> NDArray | str:
-    """Return the first seconds of a track as presented in the experiment, or the reason why it cannot be read."""
+    """Return the first seconds of a track, or the reason why it cannot be read."""
     try:
         return as_played(first_seconds(path, seconds, sample_rate), sample_rate)
     except (ValueError, FileNotFoundError) as error:  # of the track itself; a failing disk stops, to be resumed
@@ -190,7 +190,7 @@ def track_vectors(
     paths = {track.id: track.path for track in corpus.tracks}
     names = list(paths)
     vectors = []
-    with ThreadPoolExecutor(N_LOADERS) as pool:
+    with ThreadPoolExecutor(_N_LOADERS) as pool:
         reader = _BatchReader(pool, paths, seconds, embedder.sample_rate, batch_size)
         for first in tqdm(range(0, len(names), batch_size), unit="batch", delay=3, disable=not progress):
             sounds = reader.sounds(names[first : first + batch_size])
@@ -215,7 +215,7 @@ def unreadable_tracks(folder: Path | str) -> dict[str, str]:
 
 
 def index_identity(embedder: "Embedder", seconds: float = 15.0) -> str:
-    """Return the identity of an index: model, weights and options, and the presentation of tracks.
+    """Return the identity of an index: model, weights, options and excerpts.
 
     Parameters
     ----------
@@ -254,10 +254,10 @@ def _contents(corpus: "Corpus") -> dict[str, int | str]:
 
 def _check_unchanged(folder: Path, contents: dict[str, int | str]) -> None:
     """Write ids and contents of the tracks; raise an error if they differ from those of the start."""
-    stored = read_json(folder / CONTENTS)
+    stored = read_json(folder / _CONTENTS)
     if stored is None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / CONTENTS, contents)
+        write_json(folder / _CONTENTS, contents)
         return
     added = contents.keys() - stored.keys()
     removed = stored.keys() - contents.keys()

@@ -5,12 +5,13 @@ All four strategies (`strategies`) end in a linear map of some voxels, held by a
 whole clips, because windows of one clip overlap.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import BaseCrossValidator
 
 from naturalistic.arrays import ShapeRepr, as_floats, check_finite, float_type, mean_and_sd
 from naturalistic.decoding.clips import average_clips
@@ -22,10 +23,11 @@ from naturalistic.models.ridge import RidgeCV
 ALPHAS = tuple(np.logspace(0, 7, 15))
 
 Strategy = Literal["parcels", "whole", "voxels", "stack"]
+Folds: TypeAlias = int | BaseCrossValidator | Sequence[tuple[NDArray, NDArray]]
 
 
-def default_ridge(alphas: ArrayLike = ALPHAS, cv=5, **options) -> RidgeCV:
-    """Return the default regression of decoders: an alpha for each dimension, five folds of whole clips.
+def default_ridge(alphas: ArrayLike = ALPHAS, cv: Folds = 5, **options: Any) -> RidgeCV:
+    """Return the default regression of decoders, with an alpha for each dimension.
 
     Parameters
     ----------
@@ -145,7 +147,7 @@ def fit_decoder(
     *,
     model: RidgeCV | None = None,
     parcels: ArrayLike | None = None,
-    **options,
+    **options: Any,
 ) -> Decoder:
     """Fit a decoder.
 
@@ -194,9 +196,15 @@ def fit_decoder(
 
 
 def held_out_predictions(
-    fit: Callable[[NDArray, NDArray, NDArray], Decoder], bold: ArrayLike, targets: ArrayLike, clips: ArrayLike, cv=5
+    fit: Callable[[NDArray, NDArray, NDArray], Decoder],
+    bold: ArrayLike,
+    targets: ArrayLike,
+    clips: ArrayLike,
+    cv: Folds = 5,
 ) -> NDArray:
-    """Predict training rows by decoders fitted without their fold, with every selection repeated.
+    """Predict training rows by decoders fitted without their fold.
+
+    Everything that a decoder selects is selected again without the fold.
 
     Parameters
     ----------
@@ -234,7 +242,7 @@ def held_out_predictions(
     return predicted
 
 
-def decode(data: WindowedData, strategy: Strategy = "parcels", **options) -> DecodingResult:
+def decode(data: WindowedData, strategy: Strategy = "parcels", **options: Any) -> DecodingResult:
     """Fit a decoder on the training windows of a subject and decode the test clips.
 
     Parameters
@@ -253,7 +261,7 @@ def decode(data: WindowedData, strategy: Strategy = "parcels", **options) -> Dec
 
 
 def decode_left_out_genres(
-    data: WindowedData, genres: ArrayLike, strategy: Strategy = "parcels", **options
+    data: WindowedData, genres: ArrayLike, strategy: Strategy = "parcels", **options: Any
 ) -> DecodingResult:
     """Decode each test clip by a decoder fitted without clips of its genre.
 
@@ -344,7 +352,7 @@ def average_result(predicted: ArrayLike, test: WindowPairs, decoder: Decoder | N
 
 
 def column_scaling(bold: NDArray) -> tuple[NDArray, NDArray]:
-    """Return mean and standard deviation of each voxel, with scale 1 for a constant one.
+    """Return mean and scale of each voxel; the scale of a constant one is 1.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Selection of the delay between stimulus and BOLD by cross-validation."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,7 +109,7 @@ def select_subject_delay(
     window: float,
     hop: float,
     voxels: NDArray | slice,
-    **options,
+    **options: Any,
 ) -> DelaySelection:
     """Select the delay between stimulus and BOLD on the training runs of a subject.
 

@@ -1,4 +1,4 @@
-"""Metrics of decoding: identification, ranks, correlations and confusion of labels.
+"""Identification, ranks, correlations and confusion of labels.
 
 Row i of ``predicted`` and row i of ``target`` belong to the same clip or window. Metrics are computed from one matrix
 product, the Pearson correlation C_ij of predicted row i and target row j. Two values that agree to ten decimals are a
@@ -22,7 +22,7 @@ from naturalistic.features.probes import ranks
 from naturalistic.models.scoring import correlation, correlation_matrix
 from naturalistic.parameters import whole
 
-DECIMALS = 10
+_DECIMALS = 10
 
 # similarity of each predicted row (n, dim) with each target row (n_candidates, dim)
 Metric = Callable[[NDArray, NDArray], NDArray]
@@ -94,9 +94,10 @@ def n_way_accuracy(
     clips: ArrayLike | None = None,
     metric: Metric = correlation_similarity,
 ) -> float:
-    """Return the expected accuracy among ``n`` candidates: the target and n - 1 others at random.
+    """Return the expected accuracy among ``n`` candidates drawn at random.
 
-    It is exact, from the ranks; ties are broken at random. With w worse and t tied among o others it is
+    The target is one of them. The value is exact, from the ranks; ties are broken at random. With w worse and t tied
+    among o others it is
     (C(w + t + 1, n) - C(w, n)) / ((t + 1) C(o, n - 1)). Chance is 1 / n; ``n=2`` is the mean of `identification`.
 
     Parameters
@@ -135,7 +136,9 @@ def top_k_accuracy(
     clips: ArrayLike | None = None,
     metric: Metric = correlation_similarity,
 ) -> float:
-    """Return the share of rows whose target is among the ``k`` best candidates; ties are broken at random.
+    """Return the share of rows with the target among the ``k`` best candidates.
+
+    Ties are broken at random.
 
     Parameters
     ----------
@@ -165,7 +168,9 @@ def top_k_accuracy(
 def mean_rank(
     predicted: ArrayLike, target: ArrayLike, clips: ArrayLike | None = None, metric: Metric = correlation_similarity
 ) -> float:
-    """Return the mean rank of the target: 1 is best, (n + 1) / 2 is chance, a tie counts half.
+    """Return the mean rank of the target; 1 is best, (n + 1) / 2 is chance.
+
+    A tie counts half.
 
     Parameters
     ----------
@@ -203,7 +208,7 @@ def pairwise_accuracy_matrix(similarity: ArrayLike, clips: ArrayLike | None = No
         Element (i, j): share of the candidates, of other clips than j's, that are less similar to row i than j is. The
         diagonal is `identification`; permuted columns give its null.
     """
-    similarity = np.round(as_real(similarity, "similarity"), DECIMALS)
+    similarity = np.round(as_real(similarity, "similarity"), _DECIMALS)
     _, codes = clip_codes(clips, len(similarity))
     n_worse = rankdata(similarity, axis=1) - 1
     if clips is None:
@@ -263,7 +268,7 @@ def label_confusion(
         If ``labels`` does not hold one label a row, shapes differ, or a value is not finite.
     """
     similarity, names, codes = labeled_similarity(predicted, target, labels, metric)
-    similarity = np.round(similarity, DECIMALS)
+    similarity = np.round(similarity, _DECIMALS)
     np.fill_diagonal(similarity, -np.inf)
     counts = np.zeros((len(names), len(names)), dtype=int)
     np.add.at(counts, (codes, codes[similarity.argmax(axis=1)]), 1)
@@ -273,7 +278,7 @@ def label_confusion(
 def identification_by_label(
     predicted: ArrayLike, target: ArrayLike, labels: ArrayLike, metric: Metric = correlation_similarity
 ) -> tuple[NDArray, NDArray]:
-    """Return the mean identification accuracy of the rows of each label, among all rows.
+    """Return the mean identification accuracy by label, among all rows.
 
     Parameters
     ----------
@@ -302,7 +307,7 @@ def identification_by_label(
 def labeled_similarity(
     predicted: ArrayLike, target: ArrayLike, labels: ArrayLike, metric: Metric
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return the similarity of all pairs (n, n), the names of the labels, and the code of each row (n,)."""
+    """Return similarity (n, n), names of labels, and the code of each row (n,)."""
     similarity, _ = pairwise_similarity(predicted, target, None, metric)
     if np.shape(labels) != (len(similarity),):
         raise ValueError(f"labels has shape {np.shape(labels)}, expected ({len(similarity)},): one a row")
@@ -327,7 +332,7 @@ def check_vectors(predicted: ArrayLike, target: ArrayLike) -> tuple[NDArray, NDA
 def pairwise_similarity(
     predicted: ArrayLike, target: ArrayLike, clips: ArrayLike | None, metric: Metric
 ) -> tuple[NDArray, NDArray]:
-    """Return ``metric(predicted, target)`` (n, n) and clip codes (n,) of two clips or more."""
+    """Return similarity (n, n) and clip codes (n,) of two clips or more."""
     predicted, target = check_vectors(predicted, target)
     _, codes = clip_codes(clips, len(predicted))
     if len(codes) == 0 or codes.max() == 0:
@@ -338,9 +343,9 @@ def pairwise_similarity(
 def _rank(
     predicted: ArrayLike, target: ArrayLike, clips: ArrayLike | None, metric: Metric
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return the rank of the target, its number of ties, and the number of other candidates, (n,) each."""
+    """Return rank and ties of the target, and the number of other candidates."""
     similarity, codes = pairwise_similarity(predicted, target, clips, metric)
-    similarity = np.round(similarity, DECIMALS)
+    similarity = np.round(similarity, _DECIMALS)
     of_target = np.diag(similarity).copy()
     same_clip = codes[:, None] == codes
     np.fill_diagonal(same_clip, False)

@@ -74,7 +74,7 @@ class DecodingScores(ShapeRepr):
 
 
 def permute_clips(clips: ArrayLike | None, n_permutations: int, seed: int = 0, n_rows: int | None = None) -> NDArray:
-    """Return permutations of rows in which each clip's windows take the place of another clip's.
+    """Return permutations of rows that permute whole clips.
 
     Parameters
     ----------

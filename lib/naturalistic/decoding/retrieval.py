@@ -1,4 +1,4 @@
-"""Index of the embeddings of a corpus, and exact search for the nearest recordings.
+"""Index of the embeddings of a corpus, with exact search.
 
 One folder a corpus: ``vectors.npy`` (float16, unit length, read as a memory map) and ``index.json`` (names, and the
 model of the vectors).
@@ -21,8 +21,8 @@ from naturalistic.intact import open_array
 from naturalistic.parameters import whole
 
 BLOCK = 8192  # vectors in float32 at once
-FLOAT32_ERROR = 1e-5  # float32 products that differ by less are compared in float64
-REPAIR = "delete its folder and build the index again"
+_FLOAT32_ERROR = 1e-5  # float32 products that differ by less are compared in float64
+_REPAIR = "delete its folder and build the index again"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,7 +68,7 @@ class Index(ShapeRepr):
         if about is None:
             raise FileNotFoundError(f"{folder} holds no finished index; build it with build_index")
         _check_identity(folder, about["identity"], identity)
-        vectors = open_array(folder / "vectors.npy", REPAIR, mmap_mode="r")
+        vectors = open_array(folder / "vectors.npy", _REPAIR, mmap_mode="r")
         if vectors.shape != (len(about["names"]), about["dim"]) or vectors.dtype != np.float16:
             raise ValueError(
                 f"{folder / 'vectors.npy'} holds {vectors.dtype} {vectors.shape}, expected float16 "
@@ -118,7 +118,7 @@ class Index(ShapeRepr):
         return rows, np.clip(cosines, -1, 1)
 
     def _candidates(self, queries: NDArray, k: int) -> list[NDArray]:
-        """Return the rows, ascending, that may be among the ``k`` best of each query within the error of float32."""
+        """Return rows that may be among the ``k`` best of each query, in float32."""
         n_queries = len(queries)
         rows = [np.empty(0, int)] * n_queries
         scores = [np.empty(0, np.float32)] * n_queries
@@ -131,7 +131,7 @@ class Index(ShapeRepr):
                 limits = np.partition(block, -k, axis=1)[:, -k]
             for i in range(n_queries):
                 limit = np.partition(scores[i], -k)[-k] if len(scores[i]) >= k else -np.inf
-                floor = max(limits[i], limit) - FLOAT32_ERROR
+                floor = max(limits[i], limit) - _FLOAT32_ERROR
                 kept = scores[i] >= floor
                 new = np.flatnonzero(block[i] >= floor)
                 rows[i] = np.concatenate([rows[i][kept], new + start])
@@ -197,7 +197,7 @@ def build_index(
     if state["names"] != _digest(names):
         raise ValueError(f"{folder} holds an unfinished index of other recordings: give another folder, or delete it")
     part = folder / "vectors.part.npy"
-    store = open_array(part, REPAIR, mmap_mode="r+") if state["done"] else None
+    store = open_array(part, _REPAIR, mmap_mode="r+") if state["done"] else None
     with tqdm(total=len(names), initial=state["done"], unit="vector", delay=3, disable=not progress) as bar:
         while state["done"] < len(names):
             batch = names[state["done"] : state["done"] + batch_size]
@@ -214,7 +214,7 @@ def build_index(
 
 
 def _finish(folder: Path, names: list[str], store: NDArray, identity: str) -> None:
-    """Write the vectors that could be read; the JSON, written last, marks the index as complete."""
+    """Write the readable vectors, and last the JSON that completes the index."""
     readable = ~np.isnan(store[:, 0])
     if not readable.any():
         raise ValueError(f"none of the {len(names)} recordings could be read")
@@ -237,7 +237,7 @@ def _finish(folder: Path, names: list[str], store: NDArray, identity: str) -> No
 
 
 def _unit(rows: ArrayLike, batch: list[str], dim: int | None) -> NDArray:
-    """Return a batch as float16 of unit length, NaN where a recording could not be read."""
+    """Return a batch as float16 of unit length, NaN for unreadable recordings."""
     rows = as_real(rows, "vectors")
     if rows.ndim != 2 or len(rows) != len(batch) or not rows.shape[1] or dim not in (None, rows.shape[1]):
         raise ValueError(
@@ -291,7 +291,7 @@ def read_json(path: Path) -> dict | None:
     ValueError
         If the file is cut short.
     """
-    return intact.read_json(path, REPAIR) if path.is_file() else None
+    return intact.read_json(path, _REPAIR) if path.is_file() else None
 
 
 def write_json(path: Path, content: dict) -> None:

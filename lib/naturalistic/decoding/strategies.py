@@ -1,4 +1,4 @@
-"""Strategies of decoders: best parcels, whole cortex, best voxels, stacked parcels.
+"""Strategies of decoders: best parcels or voxels, whole cortex, stacking.
 
 Protocol: ``strategy(bold, targets, clips, model, **options) -> StrategyFit``, with voxels already scaled. Scores are
 means over dimensions of the CV correlation (folds of whole clips), at the best alpha of each dimension.
@@ -41,7 +41,7 @@ class StrategyFit(ShapeRepr):
 def best_parcels(
     bold: NDArray, targets: NDArray, clips: NDArray, model: RidgeCV, *, parcels: ArrayLike, n_best: int = 6
 ) -> StrategyFit:
-    """Fit one ridge a parcel and average the predictions of the best (Denk et al. 2023).
+    """Average the predictions of the best parcels (Denk et al. 2023).
 
     Parameters
     ----------
@@ -147,10 +147,10 @@ def stacked_parcels(
     n_candidates: int = 20,
     per_dimension: bool = False,
 ) -> StrategyFit:
-    """Stack the predictions of parcels with non-negative weights (Breiman 1996, Machine Learning 24).
+    """Stack predictions of parcels with non-negative weights (Breiman 1996).
 
-    Weights are the non-negative least squares of the targets on predictions of each fold by models fitted without it.
-    They need not sum to 1, so they also undo some of the shrinkage.
+    Stacked regressions, Machine Learning 24. Weights are the non-negative least squares of the targets on predictions
+    of each fold by models fitted without it. They need not sum to 1, so they also undo some of the shrinkage.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def _fit_ridge(model: RidgeCV, X: NDArray, Y: NDArray, clips: NDArray) -> RidgeC
 
 
 def _scores(models: list[RidgeCV]) -> NDArray:
-    """Return the mean over dimensions of the best CV correlation of each model (n_models,)."""
+    """Return the mean over dimensions of the best CV correlation by model."""
     return np.array([model.cv_scores_.max(axis=0).mean() for model in models])
 
 
@@ -241,13 +241,13 @@ def _combine(
 
 
 def _rank_voxels(bold: NDArray, targets: NDArray, clips: NDArray, model: RidgeCV) -> NDArray:
-    """Return voxels by decreasing CV correlation of their prediction from the embedding."""
+    """Return voxels by decreasing CV correlation of their encoding model."""
     features = ((targets - targets.mean(axis=0, dtype=np.float64)) / _column_sd(targets)).astype(bold.dtype)
     return np.argsort(-_fit_ridge(model, features, bold, clips).cv_scores_.max(axis=0), kind="stable")
 
 
 def _stacking_weights(predictions: NDArray, targets: NDArray, per_dimension: bool) -> NDArray:
-    """Return non-negative weights (n_candidates,), or (n_candidates, dim), of predictions (n_candidates, n_rows, dim).
+    """Return non-negative weights (n_candidates,) or (n_candidates, dim).
 
     With one weight for all dimensions, each dimension counts equally, whatever its variance.
     """
@@ -267,7 +267,7 @@ def _stacking_weights(predictions: NDArray, targets: NDArray, per_dimension: boo
 
 
 def _column_sd(targets: NDArray) -> NDArray:
-    """Return the standard deviation of each dimension (dim,); 1 for a constant one, whose rounding does not count."""
+    """Return the standard deviation of each dimension, 1 for a constant one."""
     return np.where(np.ptp(targets, axis=0) > 0, targets.std(axis=0, dtype=np.float64), 1)
 
 

@@ -1,6 +1,7 @@
-"""Decoding across subjects: of each alone, of all pooled, and of a left-out subject."""
+"""Decoding within subjects, of pooled subjects and of a left-out subject."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,7 @@ def decode_pooled(
     clips: ArrayLike,
     fit: Fit,
     reference: str,
-    **options,
+    **options: Any,
 ) -> dict[str, NDArray]:
     """Fit one decoder on the aligned data of all subjects and decode each of them.
 
@@ -62,7 +63,9 @@ def decode_within_subjects(
     fit: Fit,
     n_components: int = 100,
 ) -> dict[str, NDArray]:
-    """Fit and test a decoder of each subject on its own components, the reference for decoding across subjects.
+    """Fit and test a decoder of each subject on its own components.
+
+    It is the reference for decoding across subjects.
 
     Parameters
     ----------
@@ -103,7 +106,7 @@ def decode_left_out_subject(
     left_out: str,
     fit: Fit,
     reference: str | None = None,
-    **options,
+    **options: Any,
 ) -> NDArray:
     """Fit a decoder on all subjects but one and decode that one.
 

@@ -1,4 +1,4 @@
-"""Windows of BOLD at a delay after the stimulus, paired with the embeddings of the same windows."""
+"""Windows of BOLD at a delay, paired with the embeddings of the stimulus."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -313,7 +313,7 @@ def _presentations(clip_of_tr: NDArray, runs: NDArray, trs_per_clip: int) -> tup
 
 
 def _window_weights(index: WindowIndex, n_trs: int, dtype: type) -> sparse.csr_array:
-    """Return the sparse matrix (n_played * n_windows, n_trs) that averages BOLD over each window."""
+    """Return the matrix (n_played * n_windows, n_trs) that averages over windows."""
     first = index.first.ravel()
     counts = index.counts.ravel()
     ends = np.concatenate([[0], np.cumsum(counts)])
@@ -323,7 +323,7 @@ def _window_weights(index: WindowIndex, n_trs: int, dtype: type) -> sparse.csr_a
 
 
 def _repeat_weights(codes: NDArray, missing: NDArray, dtype: type) -> tuple[sparse.csr_array, NDArray]:
-    """Return the sparse matrix that averages the repeats that have a window, and the windows that no repeat has."""
+    """Return the matrix that averages repeats, and the windows without any."""
     n_windows = missing.shape[1]
     rows = (codes[:, None] * n_windows + np.arange(n_windows)).ravel()
     present = ~missing.ravel()
@@ -335,7 +335,7 @@ def _repeat_weights(codes: NDArray, missing: NDArray, dtype: type) -> tuple[spar
 
 
 def pair_windows(windows: BoldWindows, vectors: ArrayLike, index: ArrayLike | None = None) -> WindowPairs:
-    """Pair windows of BOLD with the embeddings of the same windows; windows without a volume are left out.
+    """Pair windows of BOLD with embeddings, without windows that are NaN.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Reporting: results of chapters as files, tables and sentences, and published numbers beside them."""
+"""Results of chapters as files and tables, and published numbers."""

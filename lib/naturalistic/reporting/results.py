@@ -16,13 +16,14 @@ from naturalistic import simulated
 from naturalistic.cache import whole_or_absent, write_text
 from naturalistic.intact import open_arrays, read_json
 
-PACKAGES = ("naturalistic", "numpy", "scipy", "torch", "transformers")
+_PACKAGES = ("naturalistic", "numpy", "scipy", "torch", "transformers")
 
 
 def results_dir() -> Path:
-    """Return the folder of results: ``$NATURALISTIC_RESULTS``, or ``_build/results`` of the repository.
+    """Return the folder of results.
 
-    Outside a checkout it is ``_build/results`` under the current folder.
+    It is ``$NATURALISTIC_RESULTS``, or ``_build/results`` of the repository; outside a checkout ``_build/results``
+    under the current folder.
     """
     if os.environ.get("NATURALISTIC_RESULTS"):
         return Path(os.environ["NATURALISTIC_RESULTS"]).expanduser()
@@ -60,7 +61,7 @@ def save(chapter: str, numbers: Mapping, *, dataset: str, seed: int) -> dict:
     TypeError, ValueError
         If a value has no form in JSON, or is infinite.
     """
-    about = {"dataset": dataset, "seed": seed, "versions": {p: version(p) for p in PACKAGES}}
+    about = {"dataset": dataset, "seed": seed, "versions": {p: version(p) for p in _PACKAGES}}
     about["versions"]["python"] = platform.python_version()
     text = json.dumps(_plain({**about, **numbers}), indent=1, ensure_ascii=False, allow_nan=False)
     path = results_dir() / f"{chapter}.json"
@@ -155,7 +156,7 @@ def has_results(chapter: str) -> bool:
 
 
 def title(numbers: Mapping, text: str) -> str:
-    """Return the title of a figure, with the name of the data if its numbers are of simulated data."""
+    """Return the title of a figure, with the name of simulated data."""
     return simulated.title(text, numbers["dataset"])
 
 

@@ -125,7 +125,7 @@ def test_cells(numbers: Mapping) -> dict[str, str]:
 
 
 def level_cells(numbers: Mapping, level: str) -> dict[str, str]:
-    """Format the accuracy of a language model at one level of meaning as the cells of a table row.
+    """Format the accuracy of a language model at one level as table cells.
 
     Parameters
     ----------
