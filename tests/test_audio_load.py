@@ -7,8 +7,8 @@ import types
 import numpy as np
 import pytest
 import torch
+from naturalistic import hub
 from naturalistic.features import audio
-from naturalistic.features.audio import checkpoint
 from naturalistic.features.audio.embedder import Embedder
 from safetensors.torch import save_file
 
@@ -36,7 +36,7 @@ def no_network(*args, local_files_only=False, **kwargs):
 
 @pytest.mark.parametrize("name", ["clap", "w2v-bert", "encodec", "facebook/musicgen-small"])
 def test_without_a_network_the_error_says_how_to_get_the_files(name, monkeypatch):
-    monkeypatch.setattr(checkpoint, "snapshot_download", no_network)
+    monkeypatch.setattr(hub, "snapshot_download", no_network)
     with pytest.raises(
         FileNotFoundError, match=r"could not be reached.*model.safetensors.*`hf download \w+/\S+ --local"
     ):

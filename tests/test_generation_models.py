@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from naturalistic import generation
+from naturalistic import generation, hub
 from naturalistic.features import audio
 from naturalistic.features.audio.embedder import Embedder
-from naturalistic.generation import musicgen, musicldm, sources
+from naturalistic.generation import musicgen, musicldm
 from safetensors.torch import load_file, save_file
 from test_audio_models import save_clap, save_encodec, save_tokenizer
 from transformers import (
@@ -404,7 +404,7 @@ def no_network(*_, local_files_only=False, **__):
     [("musicldm", "model_index.json"), ("musicgen", "config.json"), ("someone/else", "model_index.json and folders")],
 )
 def test_without_a_network_the_error_says_how_to_get_the_files(name, file, monkeypatch):
-    monkeypatch.setattr(sources, "snapshot_download", no_network)
+    monkeypatch.setattr(hub, "snapshot_download", no_network)
     message = (
         rf"could not be reached.*{'model_index.json' if 'index' in file else file}.*`hf download \S+/\S+ --local-dir"
     )
