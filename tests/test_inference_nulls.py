@@ -111,7 +111,7 @@ def test_threads_change_nothing(null, arguments, monkeypatch):
     Y, Y_hat = np.random.default_rng(5).standard_normal((2, len(RUNS), 23))
     expected = null(Y, Y_hat, RUNS, **arguments)
     pools, used = [{"user_api": "blas", "num_threads": 3}, {"user_api": "openmp", "num_threads": 8}], []
-    monkeypatch.setattr("naturalistic.models.scoring.BLOCK", 3 * len(RUNS))  # a few columns at a time
+    monkeypatch.setattr("naturalistic.arrays.BLOCK", 3 * len(RUNS))  # a few columns at a time
     monkeypatch.setattr(nulls, "threadpool_info", lambda: pools)
     executor = nulls.ThreadPoolExecutor
     monkeypatch.setattr(nulls, "ThreadPoolExecutor", lambda n: used.append(n) or executor(n))

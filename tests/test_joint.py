@@ -176,7 +176,7 @@ def test_intervals_of_sets_of_voxels_are_those_of_their_means(monkeypatch):
     assert np.isnan(bounds[:, [1, 3]]).all()
     alone = interval(sums, terms, n_boot=200, seed=1)
     np.testing.assert_allclose(alone, np.quantile(drawn, [0.025, 0.975], axis=0), atol=1e-12)
-    monkeypatch.setattr("naturalistic.models.scoring.BLOCK", 400)
+    monkeypatch.setattr("naturalistic.arrays.BLOCK", 400)
     np.testing.assert_allclose(interval(sums, terms, n_boot=200, seed=1), alone, atol=1e-12)
     again = interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
     np.testing.assert_allclose(again, bounds, atol=1e-12)
@@ -247,7 +247,7 @@ def test_repeats_are_merged_and_blocks_of_voxels_change_nothing(film, fitted, mo
         return x.reshape(2, -1, x.shape[1]), runs[: len(runs) // 2]
 
     held_out, ids = predict_test_runs(spaces, bold, banded(), merge=merge, **how)
-    monkeypatch.setattr("naturalistic.models.scoring.BLOCK", 3 * test.sum() * 5)
+    monkeypatch.setattr("naturalistic.arrays.BLOCK", 3 * test.sum() * 5)
     mapped = np.memmap(tmp_path / "bold", np.float32, "w+", shape=bold.shape)
     mapped[:] = bold
     merged = joint_models.joint_model(spaces, mapped, banded(), merge=merge, **how, block=10)
@@ -608,7 +608,7 @@ def test_products_of_residuals_are_of_time_courses_inside_runs(monkeypatch):
     rng = np.random.default_rng(0)
     runs, e = np.repeat([0, 1], [20, 30]), rng.standard_normal((3, 50, 7))
     centred = np.concatenate([x - x.mean(axis=1, keepdims=True) for x in (e[:, :20], e[:, 20:])], axis=1)
-    monkeypatch.setattr("naturalistic.models.scoring.BLOCK", 200)
+    monkeypatch.setattr("naturalistic.arrays.BLOCK", 200)
     found = residual_products(e + 3 * runs[:, None], runs)  # what a run's level adds is no error
     np.testing.assert_allclose(found, np.einsum("itv,jtv->vij", centred, centred), atol=1e-9)
 
