@@ -12,17 +12,17 @@ from naturalistic.features.text.language_model import LanguageModel
 from naturalistic.features.text.word_encoder import contextual, static
 
 if TYPE_CHECKING:
-    from naturalistic.datasets.alice import Story
+    from naturalistic.datasets.alice import Alice
 
 
 def contextual_features(
-    story: "Story", model: LanguageModel, n_words: int | None = 32, layers: Sequence[int] | None = None
+    story: "Alice", model: LanguageModel, n_words: int | None = 32, layers: Sequence[int] | None = None
 ) -> NDArray[np.float32]:
     """Return every layer of a language model for each word with those before it, on the TRs of a story.
 
     Parameters
     ----------
-    story : Story
+    story : Alice
         From `datasets.alice.load`.
     model : LanguageModel
         From `language_model.load_model`.
@@ -41,12 +41,12 @@ def contextual_features(
     return timing.to_trs(states, _middles(story), story.tr_times[story.covered], story.tr).transpose(1, 0, 2)
 
 
-def static_features(story: "Story", model: LanguageModel) -> NDArray[np.float32]:
+def static_features(story: "Alice", model: LanguageModel) -> NDArray[np.float32]:
     """Return the model's input embeddings of the words, without context, on the TRs of a story.
 
     Parameters
     ----------
-    story : Story
+    story : Alice
     model : LanguageModel
 
     Returns
@@ -57,12 +57,12 @@ def static_features(story: "Story", model: LanguageModel) -> NDArray[np.float32]
     return timing.to_trs(vectors, _middles(story), story.tr_times[story.covered], story.tr)
 
 
-def word_rate(story: "Story") -> NDArray[np.float32]:
+def word_rate(story: "Alice") -> NDArray[np.float32]:
     """Return the number of words that begin in each TR of a story.
 
     Parameters
     ----------
-    story : Story
+    story : Alice
 
     Returns
     -------
@@ -72,6 +72,6 @@ def word_rate(story: "Story") -> NDArray[np.float32]:
     return timing.to_trs(ones, story.onsets, story.tr_times[story.covered], story.tr, method="sum")
 
 
-def _middles(story: "Story") -> NDArray:
+def _middles(story: "Alice") -> NDArray:
     """Return the middle of each word in s."""
     return (story.onsets + story.offsets) / 2
