@@ -66,7 +66,7 @@ def test_bad_devices_and_number_formats(tmp_path):
         audio.load("clap", dtype="float16")
     with pytest.raises(ValueError, match="dtype is 'int8'"):
         audio.load("clap", dtype="int8")
-    with pytest.raises(ValueError, match=r"layer: no option of 'clap', expected one of .*normalise"):
+    with pytest.raises(ValueError, match=r"layer: no option of 'clap', expected one of .*normalize"):
         audio.load("clap", layer=2)
 
 

@@ -363,7 +363,7 @@ def test_an_interrupted_computation_keeps_whole_shards(by_kind, monkeypatch):
 
 
 def test_a_write_that_fails_leaves_nothing(monkeypatch):
-    monkeypatch.setattr(shards.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("naturalistic.cache.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         shards.write("levels/x", [bytes(16)], [0], [[1, 0]], np.ones((1, 1, 4), np.float16))
     assert list((cache_dir() / "levels" / "x").iterdir()) == []

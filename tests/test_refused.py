@@ -128,7 +128,7 @@ def test_shifts_of_so_many_runs_that_they_cannot_be_counted():
 
 
 def test_columns_side_by_side_are_neighbours():
-    with pytest.raises(IndexError, match="columns are taken every 2, expected neighbours"):
+    with pytest.raises(IndexError, match="columns are taken every 2, expected neighbors"):
         MultiSubjectBold({"a": A})[:, ::2]
 
 

@@ -213,7 +213,7 @@ def test_what_was_interrupted_goes_on_and_ends_with_the_same_bytes(tmp_path, mon
     first, second = (func / f"sub-001_task-{run}_bold.nii" for run in TWO)
     kept, time = second.read_bytes(), first.stat().st_mtime_ns
     second.unlink()
-    (second.parent / f".{second.name}.part").write_bytes(kept[:1000])  # as a killed process leaves it
+    (second.parent / f".{second.stem}-x1{second.suffix}").write_bytes(kept[:1000])  # as a killed process leaves it
     music_subject.simulate_music_subject(tmp_path / "a", 3, runs=TWO, n_jobs=1, progress=False)
     assert second.read_bytes() == kept and first.stat().st_mtime_ns == time
     assert not list(func.glob(".*"))

@@ -35,10 +35,10 @@ def test_without_the_simulation(not_installed):
 
 
 def test_a_library_that_the_simulation_lacks_is_named_as_it_is(monkeypatch):
-    monkeypatch.delitem(sys.modules, "naturalistic_simulation.corpus", raising=False)
+    monkeypatch.delitem(sys.modules, "naturalistic_simulation.corpus_tracks", raising=False)
     monkeypatch.setitem(sys.modules, "soxr", None)
     with pytest.raises(ModuleNotFoundError, match="soxr"):
-        simulated.simulation("corpus")
+        simulated.simulation("corpus_tracks")
 
 
 LOADERS = {"music": music_genre.load, "movie": narrative_movie.load, "story": alice.load, "corpus": fma.load}

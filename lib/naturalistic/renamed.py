@@ -183,7 +183,6 @@ RENAMED_NAMES = {
     "naturalistic.plotting.rebuilt_scores": "naturalistic.plotting.reconstruction_scores",
     "naturalistic.plotting.responses": "naturalistic.plotting.fir_responses",
     "naturalistic.plotting.space_colour": "naturalistic.plotting.space_color",
-    "naturalistic.plotting.style": "naturalistic.plotting.set_style",
     "naturalistic.plotting.triples": "naturalistic.plotting.reconstruction_spectrograms",
     "naturalistic.preprocessing.Places": "naturalistic.preprocessing.VoxelCoordinates",
     "naturalistic.preprocessing.movie_places": "naturalistic.preprocessing.movie_coordinates",

@@ -25,7 +25,7 @@ from naturalistic.generation.generator import check_embeddings
 if TYPE_CHECKING:
     from naturalistic.features.audio.embedder import Embedder
 
-_HUB_ID = "facebook/musicgen-small"
+HUB = "facebook/musicgen-small"
 _GUIDANCE = 3.0  # of the paper
 # the prompt has the nearest of each kind
 WORDS = {
@@ -39,7 +39,7 @@ WORDS = {
 
 
 def load(
-    source: str | Path = _HUB_ID,
+    source: str | Path = HUB,
     name: str | None = None,
     device: str = "cpu",
     *,

@@ -33,7 +33,7 @@ from naturalistic.generation import sources
 from naturalistic.generation.generator import check_embeddings
 from naturalistic.intact import read_json
 
-_HUB_ID = "ucsd-reach/musicldm"
+HUB = "ucsd-reach/musicldm"
 _STEPS = 200  # of the published pipeline, as is the guidance
 _GUIDANCE = 2.0
 _FOLDERS = ("text_encoder", "tokenizer", "feature_extractor", "unet", "vae", "vocoder", "scheduler")
@@ -41,7 +41,7 @@ _CLAP_FOLDERS = ("feature_extractor", "tokenizer", "text_encoder")
 
 
 def load(
-    source: str | Path = _HUB_ID,
+    source: str | Path = HUB,
     name: str | None = None,
     device: str = "cpu",
     *,

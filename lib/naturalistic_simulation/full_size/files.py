@@ -27,6 +27,8 @@ def written(path: Path | str, write: Callable[[Path], object]) -> bool:
     if path.is_file():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f".{path.stem}-*{path.suffix}"):  # of a process that was killed: it is large
+        stale.unlink()
     write_file(path, write)
     return True
 
