@@ -298,7 +298,7 @@ def test_false_positives_are_counted_by_distance():
     score = encoding.Score(r=p, r2=p, p=p, significant=np.array([True, True, False, True, False, False, False]))
     found = false_positives(score, np.array([True] + [False] * 6), places, reach=5)
     np.testing.assert_allclose(found, [1 / 3, 1 / 2, 1 / 3])
-    with pytest.raises(ValueError, match="score is of 7 voxels, planted of 3, coordinates of 7"):
+    with pytest.raises(ValueError, match="score is of 7 voxels, responsive of 3, coordinates of 7"):
         false_positives(score, np.ones(3, bool), places, 5)
 
 
