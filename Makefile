@@ -11,6 +11,8 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # in the order of tests/conftest.py, which starts with the longest
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 test test-fast test-long coverage: export OMP_NUM_THREADS := 1
+# so what is made is made in its own process: two files of tests fill two cores, and joblib's would only be started
+test test-fast test-long coverage: export LOKY_MAX_CPU_COUNT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: book test test-fast test-long coverage bench rehearsal doctor pairs clean

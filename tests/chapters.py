@@ -9,24 +9,13 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
-from coverage import Coverage
-from jupyter_client.manager import AsyncKernelManager
-from traitlets import Float
+from kernels import Patient
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "book"))
 execution = importlib.import_module("execution")
-MARKS = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # other people's kernels and sockets
-
-
-class Patient(AsyncKernelManager):
-    """Lets a kernel end by itself where lines are counted, for it writes at its end which it ran.
-
-    A kernel that started joblib's processes takes half a minute to end: one of them minds no signal, and the kernel
-    waits for it. Elsewhere nobody needs to see it out.
-    """
-
-    shutdown_wait_time = Float(120.0 if Coverage.current() else 5.0)  # s
+# other people's kernels and sockets may warn; features and preprocessed runs are computed once for all chapters
+MARKS = [pytest.mark.slow, pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("chapters_cache")]
 
 
 def run(chapter, tmp_path, monkeypatch, expects_results=True, by_command=False, **parameters):

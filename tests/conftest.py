@@ -8,6 +8,8 @@ from pathlib import Path
 import matplotlib
 import pytest
 import torch
+from naturalistic import preprocessing
+from naturalistic.datasets import music_genre
 from naturalistic_simulation import simulate_music, simulate_story
 
 try:
@@ -16,13 +18,21 @@ except ImportError:  # Windows has no such lock; there two processes may make th
     fcntl = None
 
 matplotlib.use("Agg")
-# of tests that run side by side the longest start first, so that no process is left alone with them at the end
+CHAPTERS = "cache of chapters"
+# of tests that run side by side the longest start first, so that no process is left alone with them at the end; each
+# process is given two files at its start, every other one of these
 LONGEST = (
     "test_notebooks_measured.py",
     "test_notebooks_films.py",
-    "test_notebooks.py",
     "test_notebooks_music.py",
     "test_training.py",
+    "test_notebooks.py",
+    "test_preprocessing_space.py",
+    "test_store.py",
+    "test_mini_models.py",
+    "test_text_features.py",
+    "test_mini_generator.py",
+    "test_encoding.py",
 )
 
 
@@ -53,6 +63,13 @@ def made_once(tmp_path_factory, name, make):
 def own_cache(tmp_path_factory, monkeypatch):
     """Keep downloads and caches of a test out of the user's folders."""
     monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def chapters_cache(tmp_path_factory, own_cache, monkeypatch):
+    """Give all chapters of a run one cache, as those of the book have: what one computed another finds."""
+    folder = made_once(tmp_path_factory, CHAPTERS, lambda folder: folder.mkdir(exist_ok=True) or folder)
+    monkeypatch.setenv("NATURALISTIC_CACHE", str(folder))
 
 
 @pytest.fixture(scope="session")
@@ -100,8 +117,19 @@ def real_music():
 @pytest.fixture(scope="session")
 def small_music(tmp_path_factory):
     """Folder of a small simulated music experiment: one subject, one training run, two test runs."""
-    how = {"seed": 5, "subjects": 1, "n_training": 1, "n_test": 2, "progress": False}
+    how = {"seed": 5, "subjects": 1, "n_training": 1, "n_test": 2, "n_jobs": 1, "progress": False}
     return made_once(tmp_path_factory, "music", functools.partial(simulate_music, **how))
+
+
+@pytest.fixture(scope="session")
+def prepared_music(tmp_path_factory, small_music):
+    """Its subject preprocessed, once, and where: in the cache that the chapters share."""
+    scans = music_genre.load(small_music).scans("001")
+
+    def prepare(folder):
+        return preprocessing.prepare(scans, n_dropped=music_genre.N_DUMMY, folder=folder / "prepared", n_jobs=1)
+
+    return made_once(tmp_path_factory, CHAPTERS, prepare)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from naturalistic.features import acoustic as module
-from naturalistic.features.acoustic import SIZES, acoustic, acoustic_frames, log_mel
+from naturalistic.features.audio import acoustic as module
+from naturalistic.features.audio.acoustic import SIZES, acoustic, acoustic_frames, log_mel
 
 RATE = 22050
 

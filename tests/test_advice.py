@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub.cli.hf import app
 from naturalistic import cli
 from naturalistic.datasets import movie_bold, narrative_movie
-from naturalistic.datasets.openneuro import plan
+from naturalistic.datasets.openneuro import download_plan
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY, SIMULATION = ROOT / "lib" / "naturalistic", ROOT / "lib" / "naturalistic_simulation"
@@ -101,7 +101,7 @@ def test_every_advised_command_of_ours_parses(command):
     if "subjects" in vars(given) and words[0] == "fetch":
         assert given.subjects, f"{command}: whose scans is not said, which is refused"
         runs = None if given.runs is None else [run for run in given.runs if run != "..."]
-        assert plan(given.name, subjects=given.subjects, runs=runs, parts=given.parts).files
+        assert download_plan(given.name, subjects=given.subjects, runs=runs, parts=given.parts).files
 
 
 def test_commands_are_found():

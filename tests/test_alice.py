@@ -2,8 +2,8 @@ import shutil
 
 import numpy as np
 import pytest
-from naturalistic.datasets import alice, alice_files
-from naturalistic.datasets.transfer import DownloadError
+from naturalistic.datasets import alice
+from naturalistic.datasets.download import DownloadError
 from naturalistic.datasets.words import read_textgrid
 from naturalistic.inference import leave_one_out_correlation
 from naturalistic.preprocessing import high_pass
@@ -65,7 +65,7 @@ def test_the_stand_in_is_the_same_for_the_same_seed(stand_in, tmp_path):
     assert all((stand_in / n).read_bytes() == (again / n).read_bytes() for n in names)
     assert simulate_story(tmp_path / "again") == again  # there already: left alone
     other = simulate_story(tmp_path / "other", seed=1)
-    assert (other / alice_files.TEXTGRID).read_bytes() != (again / alice_files.TEXTGRID).read_bytes()
+    assert (other / alice.TEXTGRID).read_bytes() != (again / alice.TEXTGRID).read_bytes()
 
 
 def test_the_stand_in_does_not_overwrite(tmp_path):
@@ -82,7 +82,7 @@ def test_subjects_and_radius(stand_in):
 
 
 def cut_textgrid(folder):
-    path = folder / alice_files.TEXTGRID
+    path = folder / alice.TEXTGRID
     path.write_text(path.read_text()[:100_000])
 
 
@@ -108,7 +108,7 @@ def no_motion(folder):
 
 
 def no_textgrid(folder):
-    (folder / alice_files.TEXTGRID).unlink()
+    (folder / alice.TEXTGRID).unlink()
 
 
 def no_rate(folder):
@@ -120,7 +120,7 @@ def constant_rate(folder):
 
 
 def no_text(folder):
-    (folder / alice_files.TEXTGRID).write_text("")
+    (folder / alice.TEXTGRID).write_text("")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_own_copy_is_checked(copy, monkeypatch):
     monkeypatch.setenv("NATURALISTIC_DATA", str(copy.parent))
     with pytest.raises(FileNotFoundError, match="lacks 30 of 144 files"):  # it names its motion otherwise
         alice.load()
-    for name in alice_files.manifest():
+    for name in alice.manifest():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).touch()
     with pytest.raises(ValueError, match=r"is not the published file \(another SHA-256\)"):
@@ -179,7 +179,7 @@ def test_a_folder_without_alice_and_no_network(stand_in, tmp_path, monkeypatch, 
         raise DownloadError("the server could not be reached")
 
     monkeypatch.setenv("NATURALISTIC_DATA", str(tmp_path))
-    monkeypatch.setattr(alice_files, "download", unreachable)
+    monkeypatch.setattr(alice, "download_manifest", unreachable)
     with pytest.raises(DownloadError, match="the server could not be reached"):
         alice.load()
     assert alice.load(fallback="simulated").is_simulated

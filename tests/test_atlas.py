@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import nibabel as nib
 import numpy as np
 import pytest
-from naturalistic import decoding
+from naturalistic import anatomy
 
 N = 20  # vertices a hemisphere
 
@@ -34,27 +34,27 @@ def test_a_label_image_gives_each_voxel_the_label_where_it_lies(tmp_path):
     affine = np.diag([3.0, 3.0, 3.0, 1.0])
     affine[:3, 3] = -13.5
     one = person()
-    found = decoding.parcels_of(one, label_image(tmp_path / "atlas.nii.gz", volume, affine))
+    found = anatomy.subject_parcels(one, label_image(tmp_path / "atlas.nii.gz", volume, affine))
     order = {7: 0, 12: 1, 11143: 2, 0: -1}
     for place, parcel in zip(one.coordinates, found):
         i, j, k = np.round((place + 13.5) / 3).astype(int)
         inside = all(0 <= x < 10 for x in (i, j, k))
         assert parcel == (order[int(volume[i, j, k])] if inside else -1)
     assert set(found) == {-1, 0, 1, 2}
-    assert len(decoding.parcel_columns(found, 2 * N)) == 3
+    assert len(anatomy.parcel_columns(found, 2 * N)) == 3
 
 
 def test_annotations_of_both_sides_are_told_apart_and_the_medial_wall_is_outside(tmp_path):
     names = ["Unknown", "G_one", "Medial_wall", "S_two"]
     left = annotation(tmp_path / "lh.annot", [1] * 5 + [3] * 10 + [2] * 5, names)
     right = annotation(tmp_path / "rh.annot", [3] * 12 + [0] * 8 + [1] * 54, names)  # the next finer mesh: 74 vertices
-    found = decoding.parcels_of(person("fsaverage5", mask=False), [left, right])
+    found = anatomy.subject_parcels(person("fsaverage5", mask=False), [left, right])
     assert found.tolist() == [0] * 5 + [1] * 10 + [-1] * 5 + [2] * 12 + [-1] * 8
 
 
 def test_without_an_atlas_parcels_have_equal_area():
-    found = decoding.parcels_of(person(), n_parcels=8)
-    assert np.array_equal(found, decoding.equal_area_parcels(person().coordinates, 8))
+    found = anatomy.subject_parcels(person(), n_parcels=8)
+    assert np.array_equal(found, anatomy.equal_area_parcels(person().coordinates, 8))
 
 
 def test_bad_atlases(tmp_path):
@@ -72,5 +72,5 @@ def test_bad_atlases(tmp_path):
         ([short] * 3, person(), ValueError, "names 3 files"),
     ]:
         with pytest.raises(error) as raised:
-            decoding.parcels_of(one, atlas)
+            anatomy.subject_parcels(one, atlas)
         assert message in str(raised.value)

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from naturalistic.cache import cache_dir
-from naturalistic.features import stored
-from naturalistic.features.embedder import Embedder
+from naturalistic.cache import cache_dir, write_array
+from naturalistic.features.audio.embedder import Embedder
 
 RATE = 16000
 
@@ -137,7 +136,7 @@ def test_a_damaged_file_of_the_cache_is_made_again():
 def test_nothing_half_written_stays(monkeypatch):
     monkeypatch.setattr(np, "save", lambda *args, **kwargs: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        stored.write("audio", "abc", np.ones(3))
+        write_array("audio", "abc", np.ones(3))
     assert not [path for path in cache_dir().rglob("*") if path.is_file()]
 
 

@@ -7,8 +7,9 @@ import types
 import numpy as np
 import pytest
 import torch
-from naturalistic.features import audio, checkpoint
-from naturalistic.features.embedder import Embedder
+from naturalistic import hub
+from naturalistic.features import audio
+from naturalistic.features.audio.embedder import Embedder
 from safetensors.torch import save_file
 
 
@@ -35,7 +36,7 @@ def no_network(*args, local_files_only=False, **kwargs):
 
 @pytest.mark.parametrize("name", ["clap", "w2v-bert", "encodec", "facebook/musicgen-small"])
 def test_without_a_network_the_error_says_how_to_get_the_files(name, monkeypatch):
-    monkeypatch.setattr(checkpoint, "snapshot_download", no_network)
+    monkeypatch.setattr(hub, "snapshot_download", no_network)
     with pytest.raises(
         FileNotFoundError, match=r"could not be reached.*model.safetensors.*`hf download \w+/\S+ --local"
     ):
@@ -65,7 +66,7 @@ def test_bad_devices_and_number_formats(tmp_path):
         audio.load("clap", dtype="float16")
     with pytest.raises(ValueError, match="dtype is 'int8'"):
         audio.load("clap", dtype="int8")
-    with pytest.raises(ValueError, match=r"layer: no option of 'clap', expected one of .*normalise"):
+    with pytest.raises(ValueError, match=r"layer: no option of 'clap', expected one of .*normalize"):
         audio.load("clap", layer=2)
 
 

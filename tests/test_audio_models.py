@@ -174,11 +174,11 @@ def test_clap_says_when_a_caption_is_too_long(folders):
 
 def test_clap_projections_of_any_length(folders):
     clip = sounds(1, 48000)
-    plain, free = (audio.load(folders["clap"], normalise=n).embed(clip, 48000)[0] for n in (True, False))
+    plain, free = (audio.load(folders["clap"], normalize=n).embed(clip, 48000)[0] for n in (True, False))
     lengths = np.linalg.norm(free, axis=1, keepdims=True)
     assert np.abs(lengths - 1).min() > 1e-3
     np.testing.assert_allclose(free / lengths, plain, atol=1e-5)
-    plain, free = (audio.load(folders["clap"], normalise=n).embed_text(CAPTIONS) for n in (True, False))
+    plain, free = (audio.load(folders["clap"], normalize=n).embed_text(CAPTIONS) for n in (True, False))
     np.testing.assert_allclose(free / np.linalg.norm(free, axis=1, keepdims=True), plain, atol=1e-5)
 
 
@@ -237,7 +237,7 @@ def test_models_that_do_not_read(folders, name):
 
 
 def test_an_adapter_names_the_class_that_it_got(folders):
-    from naturalistic.features import clap, encodec, wav2vec
+    from naturalistic.features.audio import clap, encodec, wav2vec
 
     with pytest.raises(ValueError, match=r"'encodec' \(EncodecModel\), expected model_type 'clap' \(ClapModel\)"):
         clap.load(folders["encodec"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from naturalistic.features.windows import check_waveforms, cut, n_windows, resample, window_starts
+from naturalistic.features.audio.windows import check_waveforms, cut, n_windows, resample, window_starts
 
 RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
 

@@ -2,14 +2,19 @@
 
 import numpy as np
 import pytest
+from naturalistic.encoding.axes import extreme_texts, mean_over_delays, project_texts, project_weights, weight_axes
+from naturalistic.encoding.axes_null import (
+    axes_stability,
+    matched_cosines,
+    refit_weight_axes,
+    shrunken_weights,
+    variance_in_subspace,
+    weight_axes_null,
+)
 from naturalistic.inference import draw_shifts
-from naturalistic.plotting.axes import axis_maps, explained_by_axis
-from naturalistic.ridge import RidgeCV
-from naturalistic.scoring import correlation
-from naturalistic.variance.axes import mean_over_delays, project, weight_axes
-from naturalistic.variance.axes_null import permuted_axes, refitted
-from naturalistic.variance.axes_stability import as_ridge_sees, matched_cosines, share_in_span, stability
-from naturalistic.variance.axes_texts import extremes, text_scores
+from naturalistic.models.ridge import RidgeCV
+from naturalistic.models.scoring import correlation
+from naturalistic.plotting.encoding import axis_maps, explained_by_axis
 from scipy.linalg import subspace_angles
 from scipy.signal import lfilter
 
@@ -74,7 +79,7 @@ def test_axes_are_those_of_a_plain_decomposition():
     assert (axes.directions[np.arange(5), np.abs(axes.directions).argmax(axis=1)] > 0).all()
     assert axes.by_subject.sum() == pytest.approx(1)
     centred = unit - unit.mean(axis=0)
-    assert weight_axes(weights, 1, centre=True).explained[0] == pytest.approx(
+    assert weight_axes(weights, 1, center=True).explained[0] == pytest.approx(
         np.linalg.norm(centred, 2) ** 2 / np.linalg.norm(centred) ** 2
     )
 
@@ -100,7 +105,7 @@ def test_signs_of_voxels_and_their_size_mean_nothing_and_a_rotation_turns_the_ax
 
 def test_an_unshifted_fit_is_the_fit_that_chose_the_alphas(made):
     X, _, bold, weights, alphas = made
-    for a, b in zip(next(refitted(X, bold, alphas, runs=RUNS)), weights):
+    for a, b in zip(next(refit_weight_axes(X, bold, alphas, runs=RUNS)), weights):
         assert np.allclose(a, b, atol=2e-5)
 
 
@@ -108,7 +113,7 @@ def test_a_shifted_fit_is_ridge_on_shifted_responses_and_delays_are_averaged():
     rng = np.random.default_rng(2)
     X, Y = rng.standard_normal((600, 6)), rng.standard_normal((600, 2))
     shifts = np.array([[0, 0, 0], [3, 50, 199]])
-    found = list(refitted(X, [Y], [[2.0, 50.0]], shifts, runs=RUNS, n_delays=2))
+    found = list(refit_weight_axes(X, [Y], [[2.0, 50.0]], shifts, runs=RUNS, n_delays=2))
     moved = np.concatenate([np.roll(Y[RUNS == r], n, axis=0) for r, n in enumerate(shifts[1])])
     C = X - X.mean(axis=0)
     for v, alpha in enumerate([2.0, 50.0]):
@@ -119,7 +124,7 @@ def test_a_shifted_fit_is_ridge_on_shifted_responses_and_delays_are_averaged():
 
 def test_planted_axes_are_found(made):
     X, planted, bold, weights, alphas = made
-    test = permuted_axes(X, bold, alphas, 5, runs=RUNS, n_permutations=59)
+    test = weight_axes_null(X, bold, alphas, 5, runs=RUNS, n_permutations=59)
     assert test.n_significant() == 3
     assert (np.cos(subspace_angles(test.axes.directions[:3].T, planted.T)) > 0.9).all()
     assert np.cos(subspace_angles(test.axes.directions[3:].T, planted.T)).max() < 0.5
@@ -131,13 +136,13 @@ def test_planted_axes_are_found(made):
 
 def test_axes_of_others_serve_a_subject_who_was_left_out(made):
     X, _, bold, weights, alphas = made
-    null = refitted(X, bold, alphas, draw_shifts(RUNS, 19), runs=RUNS)
-    found = stability(weights, 3, null=null)
+    null = refit_weight_axes(X, bold, alphas, draw_shifts(RUNS, 19), runs=RUNS)
+    found = axes_stability(weights, 3, null=null)
     assert (found.others <= found.own + 1e-9).all() and (found.others > 0.85 * found.own).all()
     assert (found.null.mean(axis=0) < 0.6 * found.others).all() and found.p == 0.05
     assert found.cosines.shape == (4, 3) and found.null.shape == (19, 4) and found.null_cosines.shape == (19, 4, 3)
-    assert np.isnan(stability(weights, 3).p)
-    assert np.allclose(stability([weights[0]] * 3, 2).cosines, 1)
+    assert np.isnan(axes_stability(weights, 3).p)
+    assert np.allclose(axes_stability([weights[0]] * 3, 2).cosines, 1)
 
 
 def test_axes_are_matched_whatever_their_order_and_sign():
@@ -148,16 +153,16 @@ def test_axes_are_matched_whatever_their_order_and_sign():
 
 def test_share_of_weights_in_a_span():
     weights = np.array([[3.0, 4.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
-    assert share_in_span(weights, [[2.0, 0, 0], [5.0, 0, 0]]) == pytest.approx((9 / 25 + 0) / 2)
-    assert share_in_span(weights, np.eye(3)) == pytest.approx(1)
-    assert np.isnan(share_in_span(0 * weights, np.eye(3)))
+    assert variance_in_subspace(weights, [[2.0, 0, 0], [5.0, 0, 0]]) == pytest.approx((9 / 25 + 0) / 2)
+    assert variance_in_subspace(weights, np.eye(3)) == pytest.approx(1)
+    assert np.isnan(variance_in_subspace(0 * weights, np.eye(3)))
 
 
 def test_what_ridge_sees_is_what_it_gives_without_noise():
     rng = np.random.default_rng(6)
     X, w = made_features(rng), rng.standard_normal((2, 16))
-    found = next(refitted(X, [X @ w.T], [[100.0, 100.0]]))[0]
-    assert np.allclose(as_ridge_sees(w, X, 100.0), found) and not np.allclose(found, w, rtol=0.05)
+    found = next(refit_weight_axes(X, [X @ w.T], [[100.0, 100.0]]))[0]
+    assert np.allclose(shrunken_weights(w, X, 100.0), found) and not np.allclose(found, w, rtol=0.05)
 
 
 def test_noise_has_strong_axes_but_none_significant():
@@ -167,9 +172,9 @@ def test_noise_has_strong_axes_but_none_significant():
         rng = np.random.default_rng([7, seed])
         X, _, bold = viewers(rng, n_planted=0, sizes=(15, 20), smooth=0.9, decay=1.0)
         alphas = [np.full(y.shape[1], 1000.0) for y in bold]
-        test = permuted_axes(X, bold, alphas, 2, runs=RUNS, n_permutations=19, seed=seed)
+        test = weight_axes_null(X, bold, alphas, 2, runs=RUNS, n_permutations=19, seed=seed)
         p.append(test.p[0])
-        weights = next(refitted(X, bold, alphas))
+        weights = next(refit_weight_axes(X, bold, alphas))
         shuffled = [weight_axes([rng.permuted(w, axis=1) for w in weights], 1).explained[0] for _ in range(19)]
         naive.append(weight_axes(weights, 1).explained[0] > max(shuffled))
     p = np.array(p)
@@ -186,13 +191,13 @@ def test_the_best_of_many_have_no_axis_if_other_runs_chose_them():
         train = RUNS < 2
         kept = [y[train] - y[train].mean(axis=0) for y in bold]
         alphas = [np.full(200, 1000.0)] * 2
-        weights = next(refitted(X[train], kept, alphas))
+        weights = next(refit_weight_axes(X[train], kept, alphas))
         for which, rows in (("same", train), ("other", ~train)):
             r = [correlation(y[rows], X[rows] @ w.T) for w, y in zip(weights, bold)]
             best = [np.argsort(-x)[:15] for x in r]
             chosen = [y[:, k] for y, k in zip(kept, best)]
             how = {"runs": RUNS[train], "n_permutations": 19, "seed": seed}
-            p[which].append(permuted_axes(X[train], chosen, [a[:15] for a in alphas], 1, **how).p[0])
+            p[which].append(weight_axes_null(X[train], chosen, [a[:15] for a in alphas], 1, **how).p[0])
     assert np.mean(np.array(p["same"]) <= 0.05) > 0.5  # what the docstring warns of
     assert np.mean(np.array(p["other"]) <= 0.05) <= 0.2
 
@@ -202,7 +207,7 @@ def test_what_comes_after_a_true_axis_is_not_significant():
     for seed in range(20):
         X, _, bold = viewers(np.random.default_rng([8, seed]), n_planted=1, sizes=(15, 15))
         alphas = [np.full(y.shape[1], 30.0) for y in bold]
-        p.append(permuted_axes(X, bold, alphas, 2, runs=RUNS, n_permutations=19, seed=seed).p)
+        p.append(weight_axes_null(X, bold, alphas, 2, runs=RUNS, n_permutations=19, seed=seed).p)
     p = np.array(p)
     assert (p[:, 0] == 0.05).all() and np.mean(p[:, 1] <= 0.05) <= 0.2
 
@@ -210,18 +215,18 @@ def test_what_comes_after_a_true_axis_is_not_significant():
 def test_texts_are_scored_as_training_seconds_were_and_ends_are_different_texts():
     rng = np.random.default_rng(4)
     training = rng.normal(3, [1, 2, 0], (50, 3))
-    scores = text_scores(training[:4], np.eye(3)[[1, 0]], training)
+    scores = project_texts(training[:4], np.eye(3)[[1, 0]], training)
     z = (training - training.mean(axis=0)) / np.where(training.std(axis=0) > 0, training.std(axis=0), 1)
     assert np.allclose(scores, z[:4, [1, 0]])
-    assert np.allclose(text_scores(training[:4], np.eye(3)[2:], training), 0)  # constant in training
+    assert np.allclose(project_texts(training[:4], np.eye(3)[2:], training), 0)  # constant in training
     texts = ["a", "b", "a", "c", "d"]
-    low, high = extremes(texts, np.array([[1.0], [5.0], [3.0], [-2.0], [0.0]]), 2)[0]
+    low, high = extreme_texts(texts, np.array([[1.0], [5.0], [3.0], [-2.0], [0.0]]), 2)[0]
     assert low == [("c", -2.0), ("d", 0.0)] and high == [("b", 5.0), ("a", 2.0)]
 
 
 def test_project_keeps_the_units_of_weights():
     weights = np.array([[2.0, 0, 0], [0, -1e-3, 0]], dtype=np.float32)
-    found = project(weights, np.eye(3)[:2])
+    found = project_weights(weights, np.eye(3)[:2])
     assert found.dtype == np.float32 and np.allclose(found, [[2, 0], [0, -1e-3]])
 
 
@@ -250,7 +255,7 @@ def test_bad_weights(weights, n_axes, message):
 
 def test_constant_weights_have_nothing_left_once_centred():
     with pytest.raises(ValueError, match=r"weights\[1\] leave nothing"):
-        weight_axes([W, np.ones((6, 4))], 1, centre=True)
+        weight_axes([W, np.ones((6, 4))], 1, center=True)
 
 
 @pytest.mark.parametrize(
@@ -269,18 +274,18 @@ def test_constant_weights_have_nothing_left_once_centred():
 def test_bad_refits(changed, message):
     given = {"X": W, "bold": [W], "alphas": [[1.0, 2.0, 3.0, 4.0]], "n_delays": 1} | changed
     with pytest.raises(ValueError, match=message):
-        next(refitted(given["X"], given["bold"], given["alphas"], n_delays=given["n_delays"]))
+        next(refit_weight_axes(given["X"], given["bold"], given["alphas"], n_delays=given["n_delays"]))
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: stability([W], 1), "weights are of 1 subject, expected two or more"),
+        (lambda: axes_stability([W], 1), "weights are of 1 subject, expected two or more"),
         (lambda: weight_axes([W], 1, [np.ones(5)]), r"sizes are of \[5\] voxels and weights of \[6\]"),
-        (lambda: project(W, np.eye(3)), r"weights has shape \(6, 4\) and directions \(3, 3\)"),
-        (lambda: text_scores(W, np.eye(4), W[:, :3]), r"vectors has shape \(6, 4\) and training \(6, 3\)"),
-        (lambda: extremes(["a", "b"], W, 1), r"scores has shape \(6, 4\), expected \(2, n_axes\)"),
-        (lambda: extremes(["a", "b", "a"], W[:3], 2), "n is 2, expected 1 to 1: there are 2 different texts"),
+        (lambda: project_weights(W, np.eye(3)), r"weights has shape \(6, 4\) and directions \(3, 3\)"),
+        (lambda: project_texts(W, np.eye(4), W[:, :3]), r"vectors has shape \(6, 4\) and training \(6, 3\)"),
+        (lambda: extreme_texts(["a", "b"], W, 1), r"scores has shape \(6, 4\), expected \(2, n_axes\)"),
+        (lambda: extreme_texts(["a", "b", "a"], W[:3], 2), "n is 2, expected 1 to 1: there are 2 different texts"),
     ],
 )
 def test_bad_calls(call, message):
@@ -290,7 +295,7 @@ def test_bad_calls(call, message):
 
 def test_figures(made):
     X, _, bold, _, alphas = made
-    test = permuted_axes(X, bold, alphas, 4, runs=RUNS, n_permutations=19)
+    test = weight_axes_null(X, bold, alphas, 4, runs=RUNS, n_permutations=19)
     ax = explained_by_axis(test, "made").axes[0]
     marked = [line for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata())]
     shown = {x: y for line in marked for x, y in zip(line.get_xdata(), line.get_ydata())}

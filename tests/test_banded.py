@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from naturalistic.banded import BandedRidgeCV, draw_gammas
-from naturalistic.engine.sets import fit_sets
-from naturalistic.folds import check_folds
-from naturalistic.ridge import RidgeCV
+from naturalistic.models.banded import BandedRidgeCV, draw_gammas
+from naturalistic.models.engine.banded import fit_space_sets
+from naturalistic.models.folds import check_folds
+from naturalistic.models.ridge import RidgeCV
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -128,7 +128,7 @@ def test_a_set_of_spaces_is_fitted_as_if_there_were_no_others(sizes):
     X, Y, groups = make_spaces(SIZES[sizes])
     model = BandedRidgeCV(ALPHAS, 4, n_draws=6)
     rests = [{other: x for other, x in X.items() if other != name} for name in X]
-    full, *parts = fit_sets(model, X, Y, [X, *rests], groups)
+    full, *parts = fit_space_sets(model, X, Y, [X, *rests], groups)
     np.testing.assert_allclose(full.coef_, model.fit(X, Y, groups).coef_, atol=1e-8)
     for rest, part in zip(rests, parts, strict=True):
         expected = BandedRidgeCV(ALPHAS, 4, n_draws=6).fit(rest, Y, groups)
@@ -142,9 +142,9 @@ def test_batches_and_kept_products_do_not_change_the_result(sizes, monkeypatch):
     X, Y, groups = make_spaces(SIZES[sizes], n_targets=23)
     fits = [BandedRidgeCV(ALPHAS, 4, n_draws=5).fit(X, Y, groups)]
     fits.append(BandedRidgeCV(ALPHAS, 4, n_draws=5, n_targets_batch=4).fit(X, Y, groups))
-    monkeypatch.setattr("naturalistic.engine.bands.CACHE_BYTES", 0)
-    monkeypatch.setattr("naturalistic.engine.bands.JUDGES_BYTES", 0)  # one draw at a time
-    monkeypatch.setattr("naturalistic.engine.full_fit.FITS_BYTES", 0)
+    monkeypatch.setattr("naturalistic.models.engine.banded.CACHE_BYTES", 0)
+    monkeypatch.setattr("naturalistic.models.engine.banded.SCORERS_BYTES", 0)  # one draw at a time
+    monkeypatch.setattr("naturalistic.models.engine.spaces.FITS_BYTES", 0)
     fits.append(BandedRidgeCV(ALPHAS, 4, n_draws=5, n_targets_batch=4).fit(X, Y, groups))
     for other in fits[1:]:
         np.testing.assert_array_equal(other.gammas_, fits[0].gammas_)

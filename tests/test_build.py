@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from naturalistic import results
+from naturalistic.reporting import results
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -188,7 +188,7 @@ def test_without_proc_there_is_no_memory(build, monkeypatch, tmp_path):
 def test_costs_of_chapters_that_were_not_run_are_kept(build, tmp_path, monkeypatch):
     """A rerun replaces the chapter's own; a chapter that is no more, and the page that reads the file, are left out."""
     monkeypatch.setenv("NATURALISTIC_RESULTS", str(tmp_path / "results"))
-    assert results.costs() is None
+    assert results.build_costs() is None
     path = tmp_path / "results" / "build.json"
     path.parent.mkdir()
     kept = {"01-first-model": {"seconds": 9}, "77-no-more": {"seconds": 1}}
@@ -201,7 +201,7 @@ def test_costs_of_chapters_that_were_not_run_are_kept(build, tmp_path, monkeypat
     for source in (second, summary):
         (tmp_path / "results" / f"{source.stem}.json").write_text('{"dataset": "made"}')
         build.note_cost(source, {"seconds": 2.5, "peak_mb": 7})
-    found = results.costs()
+    found = results.build_costs()
     assert found["chapters"] == {
         first.stem: {"seconds": 9},
         second.stem: {"seconds": 2.5, "peak_mb": 7, "dataset": "made"},
@@ -212,7 +212,7 @@ def test_costs_of_chapters_that_were_not_run_are_kept(build, tmp_path, monkeypat
     assert build.state_key(summary, {}) != before  # the page is made again
     path.write_text("{")
     build.note_cost(second, {"seconds": 1, "peak_mb": 7})
-    assert list(results.costs()["chapters"]) == [second.stem]
+    assert list(results.build_costs()["chapters"]) == [second.stem]
 
 
 def test_pages_that_sum_up_come_last_and_only_when_their_chapters_have_results(build, tmp_path):
@@ -262,7 +262,7 @@ def test_every_package_has_its_page_of_the_reference():
     reference = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(reference)
     modules = reference.public_modules()
-    assert {"naturalistic.decoding.scores", "naturalistic_simulation.truth"} <= set(modules) and not [
+    assert {"naturalistic.decoding.nulls", "naturalistic_simulation.truth"} <= set(modules) and not [
         m for m in modules if "._" in m
     ]
     listed = (ROOT / "book" / "_toc.yml").read_text()

@@ -14,7 +14,7 @@ import naturalistic_simulation as simulation
 import pytest
 from naturalistic import __version__, cli
 from naturalistic.datasets import fetch as fetching
-from naturalistic.datasets.transfer import DownloadError
+from naturalistic.datasets.download import DownloadError
 
 
 def run(capsys, *arguments):

@@ -13,16 +13,17 @@ import naturalistic_simulation as simulation
 import numpy as np
 import pytest
 import soundfile
-from naturalistic import cli, decoding
+from naturalistic import cache, cli, decoding
+from naturalistic.cache import RequestError
+from naturalistic.datasets import download as downloading
 from naturalistic.datasets import fetch as fetching
-from naturalistic.datasets import fma, fma_files, place
-from naturalistic.datasets.fetch import fetch
-from naturalistic.datasets.plan import RemoteFile, RequestError, describe
-from naturalistic.datasets.transfer import DownloadError, Manner
+from naturalistic.datasets import fma
+from naturalistic.datasets.download import DownloadError, RemoteFile, TransferOptions
+from naturalistic.datasets.fetch import describe, fetch
+from naturalistic.datasets.presentation import as_played
 from naturalistic.decoding import corpus as indexing
 from naturalistic.features import audio
-from naturalistic.features.embedder import Embedder
-from naturalistic.sound import as_played
+from naturalistic.features.audio.embedder import Embedder
 from naturalistic_simulation import corpus as simulated
 from naturalistic_simulation import corpus_tracks, corpus_vectors, simulate_corpus
 from naturalistic_simulation import folders as whole
@@ -61,15 +62,16 @@ def remote(path, body):
 @pytest.fixture
 def archives(monkeypatch):
     """Return a function that fetches these archives as FMA, to a disk that has room, and their server."""
-    monkeypatch.setattr(place.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
     server = Server({})
-    monkeypatch.setattr(fetching, "Manner", lambda **how: Manner(**{"pause": 0.01, "timeout": 60} | how))
-    monkeypatch.setitem(fma_files.N_TRACKS, "small", N)
+    quick = {"pause": 0.01, "timeout": 60}
+    monkeypatch.setattr(downloading, "TransferOptions", lambda **how: TransferOptions(**quick | how))
+    monkeypatch.setitem(fma.N_TRACKS, "small", N)
 
     def get(folder, tracks=WHOLE, metadata=METADATA, **how):
         server.bodies = {"fma_small.zip": tracks, "fma_metadata.zip": metadata}
-        monkeypatch.setattr(fma_files, "METADATA", remote("fma_metadata.zip", metadata))
-        monkeypatch.setitem(fma_files.SUBSETS, "small", remote("fma_small.zip", tracks))
+        monkeypatch.setattr(fma, "METADATA", remote("fma_metadata.zip", metadata))
+        monkeypatch.setitem(fma.SUBSETS, "small", remote("fma_small.zip", tracks))
         return fetch("fma", folder, subset="small", base_url=server.address, progress=False, **how)
 
     get.server = server
@@ -95,7 +97,7 @@ def test_fma_keeps_its_archives_when_asked(archives, tmp_path):
 
 
 def test_an_unpacking_that_was_stopped_goes_on(archives, tmp_path, monkeypatch):
-    written, extract = [], fma_files._extract
+    written, extract = [], fma._extract
 
     def stop(file, info, target):
         if len(written) == 8:
@@ -103,14 +105,14 @@ def test_an_unpacking_that_was_stopped_goes_on(archives, tmp_path, monkeypatch):
         written.append(target.name)
         extract(file, info, target)
 
-    monkeypatch.setattr(fma_files, "_extract", stop)
+    monkeypatch.setattr(fma, "_extract", stop)
     with pytest.raises(KeyboardInterrupt):
         archives(tmp_path)
     assert not (tmp_path / "fma_small").exists() and (tmp_path / "fma_small.zip").is_file()
     half = tmp_path / ".fma_small-unpacking" / "fma_small" / "000"
     (half / "000003.mp3").write_bytes(b"cut")
     again = []
-    monkeypatch.setattr(fma_files, "_extract", lambda f, i, t: again.append(t.name) or extract(f, i, t))
+    monkeypatch.setattr(fma, "_extract", lambda f, i, t: again.append(t.name) or extract(f, i, t))
     n_asked = len(archives.server.asked)
     archives(tmp_path)
     assert contents(tmp_path) == TRACKS | TABLES and len(archives.server.asked) == n_asked
@@ -166,20 +168,20 @@ def test_the_published_archives(tmp_path):
     assert plan.base_url == "https://os.unil.cloud.switch.ch/fma"
     assert all(len(file.digest) == len("sha1:") + 40 for file in plan.files)
     for subset, n_gib in (("small", 7.2), ("large", 93)):  # as its own page says
-        assert fma_files.SUBSETS[subset].n_bytes / 2**30 == pytest.approx(n_gib, abs=0.5)
+        assert fma.SUBSETS[subset].n_bytes / 2**30 == pytest.approx(n_gib, abs=0.5)
     for subset in (None, "full"):
         with pytest.raises(RequestError, match=rf"subset is {subset!r}, expected 'small' .*or 'large'"):
             fetching.plan_of("fma", subset=subset)
 
 
 def test_a_folder_of_somebody_and_a_small_disk(archives, tmp_path, monkeypatch):
-    disk = type("Usage", (), {"free": place.MARGIN + len(WHOLE) + len(METADATA) + fma_files.TABLES_BYTES})
-    monkeypatch.setattr(place.shutil, "disk_usage", lambda path: disk)
+    disk = type("Usage", (), {"free": cache.MARGIN + len(WHOLE) + len(METADATA) + fma.TABLES_BYTES})
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: disk)
     with pytest.raises(RequestError, match="are still needed"):
         archives(tmp_path)
     assert archives.server.asked == []
     disk.free = 10**12
-    monkeypatch.setattr(fma_files, "check_room", lambda *_: disk.check())
+    monkeypatch.setattr(fma, "check_room", lambda *_: disk.check())
     disk.check = staticmethod(lambda: (_ for _ in ()).throw(RequestError("the disk has 1 byte free")))
     with pytest.raises(DownloadError, match="cannot be unpacked: the disk has 1 byte free; it is kept"):
         archives(tmp_path)
@@ -508,13 +510,13 @@ def test_the_index_is_of_the_mean_window_of_the_first_seconds(archive, tmp_path,
         sound = as_played(fma.first_seconds(corpus[name].path, 15.0, 16000), 16000)
         vector = model.embed(sound, 16000, cache=False).mean(axis=0)
         np.testing.assert_allclose(stored, vector / np.linalg.norm(vector), atol=1e-3)
-    assert index.named(index.search(index.vectors[2].astype(float), 1)[0]) == [["000010"]]
+    assert index.names_of(index.search(index.vectors[2].astype(float), 1)[0]) == [["000010"]]
 
 
 def test_what_cannot_be_read_is_left_out_counted_and_named(archive, tmp_path, capsys):
     index = decoding.index_corpus(fma.load(archive), embedder(), tmp_path / "i", batch_size=3)
     assert index.skipped == tuple(REASONS)
-    found = decoding.unreadable(tmp_path / "i")
+    found = decoding.unreadable_tracks(tmp_path / "i")
     assert list(found) == list(REASONS)
     for name, reason in REASONS.items():
         assert re.search(reason, found[name]) and f"{name}.mp3" in found[name]
@@ -540,7 +542,7 @@ def test_an_interrupted_index_goes_on_and_forgets_no_reason(archive, tmp_path, m
     more = []
     index = decoding.index_corpus(corpus, embedder(passes=more), tmp_path / "i", batch_size=4)
     assert sum(more) == 4, "only the track that was not done"
-    assert index.names == tuple(IDS) and list(decoding.unreadable(tmp_path / "i")) == list(REASONS)
+    assert index.names == tuple(IDS) and list(decoding.unreadable_tracks(tmp_path / "i")) == list(REASONS)
     whole = decoding.index_corpus(corpus, embedder(), tmp_path / "whole")
     np.testing.assert_array_equal(index.vectors, whole.vectors)
 
@@ -588,7 +590,7 @@ def test_a_corpus_in_which_nothing_can_be_read(archive, tmp_path):
     broken = tuple(track for track in corpus.tracks if track.id in REASONS)
     with pytest.raises(ValueError, match="none of the 5 recordings could be read"):
         decoding.index_corpus(fma.Corpus("x", False, corpus.folder, broken, ()), embedder(), tmp_path / "i")
-    assert len(decoding.unreadable(tmp_path / "i")) == 5
+    assert len(decoding.unreadable_tracks(tmp_path / "i")) == 5
 
 
 def test_the_small_models_hear_the_simulated_corpus(small_corpus, tmp_path):

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from naturalistic import decoding, encoding, folds, geometry, inference, parameters, probes, variance
-from naturalistic.banded import BandedRidgeCV
-from naturalistic.engine.bands import draw_gammas
-from naturalistic.engine.sets import nested_gammas
-from naturalistic.features import delays, reduce, timing
-from naturalistic.ridge import RidgeCV, cross_val_predict
-from naturalistic.variance.sums import BlockSums, interval
+from naturalistic import anatomy, decoding, encoding, inference, parameters
+from naturalistic.encoding import FoldSplit
+from naturalistic.encoding.bootstrap import BlockSums, score_interval
+from naturalistic.features import delays, geometry, pca, probes, timing
+from naturalistic.models import folds
+from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.engine.banded import draw_gammas, nested_gammas
+from naturalistic.models.ridge import RidgeCV, cross_val_predict
 
 RNG = np.random.default_rng(0)
 A, B = RNG.standard_normal((2, 100, 3))
@@ -30,7 +31,7 @@ CALLS = [
     ("n_boot", lambda n: inference.bootstrap_interval(A, n), 20),
     ("seed", lambda n: inference.bootstrap_interval(A, 5, seed=n), 20),
     ("n_averaged", lambda n: inference.noise_ceiling([0.5], n), 2),
-    ("n_permutations", lambda n: encoding.group_accuracy(A, B[None], MODEL, n_permutations=n, **HOW), 2),
+    ("n_permutations", lambda n: encoding.group_accuracy(A, B[None], MODEL, FoldSplit(**HOW), n_permutations=n), 2),
     ("cv", lambda n: RidgeCV([1.0], n).fit(A, B, RUNS), 2),
     ("cv", lambda n: cross_val_predict(MODEL, A, B, RUNS, n), 2),
     ("gap", lambda n: RidgeCV([1.0], 2, gap=n).fit(A, B, RUNS), 1),
@@ -44,31 +45,31 @@ CALLS = [
     ("most", lambda n: nested_gammas(3, n), 2),
     ("n", lambda n: delays.shift(A, n), 2),
     ("lobes", lambda n: timing.to_trs(A, np.arange(100.0), np.arange(0, 100, 2.0), 2.0, lobes=n), 2),
-    ("n_components", lambda n: reduce.fit_components(A, np.ones(100, bool), n), 2),
+    ("n_components", lambda n: pca.fit_components(A, np.ones(100, bool), n), 2),
     (r"lags\[0\]", lambda n: geometry.autocorrelation(A, [n]), 2),
     ("n_folds", lambda n: probes.probe(A, B[:, 0], n), 3),
     ("n_permutations", lambda n: probes.chance(A[:, 0], B[:, 0], n), 3),
-    ("k", lambda n: decoding.top_k(A, B, n), 3),
-    ("n", lambda n: decoding.n_way(A, B, n), 3),
+    ("k", lambda n: decoding.top_k_accuracy(A, B, n), 3),
+    ("n", lambda n: decoding.n_way_accuracy(A, B, n), 3),
     ("k", lambda n: decoding.csls(A, n), 3),
     ("n", lambda n: decoding.agreement_matrix(A, B, n), 2),
-    ("n_permutations", lambda n: decoding.score(A, B, n), 30),
-    ("seed", lambda n: decoding.score(A, B, 5, n), 30),
-    ("n_permutations", lambda n: decoding.within_group_test(A, B, RUNS, n), 30),
+    ("n_permutations", lambda n: decoding.score_decoding(A, B, n), 30),
+    ("seed", lambda n: decoding.score_decoding(A, B, 5, n), 30),
+    ("n_permutations", lambda n: decoding.within_label_test(A, B, RUNS, n), 30),
     ("n_components", lambda n: decoding.principal_components(A, n), 2),
     ("n_components", lambda n: decoding.align(A, B, RUNS, n_components=n, model=MODEL), 2),
-    ("n_parcels", lambda n: decoding.equal_area_parcels(A, n), 4),
+    ("n_parcels", lambda n: anatomy.equal_area_parcels(A, n), 4),
     ("n_boot", lambda n: decoding.clip_interval(A[:, 0], n_boot=n), 20),
     ("n_best", lambda n: decoding.fit_decoder(A, B, RUNS, parcels=np.array([0, 0, 1]), model=MODEL, n_best=n), 2),
     ("n_voxels", lambda n: decoding.fit_decoder(A, B, RUNS, "voxels", model=MODEL, n_voxels=[n]), 2),
-    ("n_permutations", lambda n: variance.score((A, B), RUNS, n_permutations=n), 5),
+    ("n_permutations", lambda n: encoding.score(encoding.Prediction(A, B, RUNS), n_permutations=n), 5),
     ("block", lambda n: BlockSums(RUNS, 3, n), 5),
-    ("n_boot", lambda n: interval(SUMS, [(1, ())], n_boot=n), 5),
-    ("seed", lambda n: interval(SUMS, [(1, ())], n_boot=3, seed=n), 5),
-    ("n_delays", lambda n: variance.mean_over_delays(A, n), 3),
-    ("n_axes", lambda n: variance.weight_axes([A], n), 2),
-    ("n_axes", lambda n: variance.stability([A, B], n), 2),
-    ("n", lambda n: variance.extremes([str(k) for k in range(100)], A, n), 2),
+    ("n_boot", lambda n: score_interval(SUMS, [(1, ())], n_boot=n), 5),
+    ("seed", lambda n: score_interval(SUMS, [(1, ())], n_boot=3, seed=n), 5),
+    ("n_delays", lambda n: encoding.mean_over_delays(A, n), 3),
+    ("n_axes", lambda n: encoding.weight_axes([A], n), 2),
+    ("n_axes", lambda n: encoding.axes_stability([A, B], n), 2),
+    ("n", lambda n: encoding.extreme_texts([str(k) for k in range(100)], A, n), 2),
 ]
 
 
@@ -132,9 +133,12 @@ RAGGED = {
     "t_test": (lambda: inference.t_test_over_subjects([A[0], A[0, :2]]), r"subject 2 has shape \(2,\)"),
     "sign_flip": (lambda: inference.sign_flip_over_subjects([A[0], A[0, :2]]), r"values: subject 2 has shape \(2,\)"),
     "bootstrap": (lambda: inference.bootstrap_interval([A[0], A[0, :2]]), r"values: subject 2 has shape \(2,\)"),
-    "group": (lambda: encoding.group_accuracy(A, SUBJECTS, MODEL, **HOW), r"bold: subject 2 .* as subject 1"),
-    "repeats_itself": (lambda: variance.repeats_itself(SUBJECTS), r"repeats: repeat 2 has shape \(90, 3\)"),
-    "scores": (lambda: variance.best_space([[1.0, 2], [1.0]]), r"scores: element 2 has shape \(1,\)"),
+    "group": (
+        lambda: encoding.group_accuracy(A, SUBJECTS, MODEL, FoldSplit(**HOW)),
+        r"bold: subject 2 .* as subject 1",
+    ),
+    "reliable_voxels": (lambda: encoding.reliable_voxels(SUBJECTS), r"repeats: repeat 2 has shape \(90, 3\)"),
+    "scores": (lambda: encoding.best_space([[1.0, 2], [1.0]]), r"scores: element 2 has shape \(1,\)"),
 }
 
 
@@ -158,7 +162,7 @@ GROUPS = {
     [
         lambda groups: RidgeCV([1], 2).fit(A, B, groups),
         lambda groups: cross_val_predict(MODEL, A, B, groups, 2),
-        lambda groups: encoding.held_out_predictions(A, B, MODEL, **HOW | {"groups": groups}),
+        lambda groups: encoding.fit_predict(A, B, MODEL, FoldSplit(**HOW | {"groups": groups})),
         lambda groups: list(folds.GroupGapKFold(2).split(A, None, groups)),
         lambda groups: folds.check_folds([([0, 1], [2])], 100, groups),
     ],

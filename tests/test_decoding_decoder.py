@@ -5,15 +5,15 @@ from functools import partial
 import numpy as np
 import pytest
 from naturalistic import decoding
-from naturalistic.folds import GroupGapKFold
-from naturalistic.ridge import RidgeCV, cross_val_predict
-from naturalistic.scoring import correlation
+from naturalistic.models.folds import GroupGapKFold
+from naturalistic.models.ridge import RidgeCV, cross_val_predict
+from naturalistic.models.scoring import correlation
 from scipy.optimize import nnls
 
 N_CLIPS, N_WINDOWS, DIM, N_VOXELS = 60, 3, 6, 80
 PARCELS = np.repeat(np.arange(10), 8)
 CLIPS = np.repeat(np.arange(N_CLIPS), N_WINDOWS)
-MODEL = decoding.ridge(np.logspace(0, 4, 5), cv=4)
+MODEL = decoding.default_ridge(np.logspace(0, 4, 5), cv=4)
 OPTIONS = {
     "parcels": {"parcels": PARCELS, "n_best": 3},
     "whole": {},
@@ -164,11 +164,11 @@ def test_no_clip_is_in_two_folds(strategy, monkeypatch):
 def test_a_fold_that_is_held_out_moves_nothing_that_predicts_it(strategy):
     bold, targets = person()
     how = partial(decoding.fit_decoder, strategy=strategy, model=MODEL, **OPTIONS[strategy])
-    predicted = decoding.held_out(how, bold, targets, CLIPS, cv=3)
+    predicted = decoding.held_out_predictions(how, bold, targets, CLIPS, cv=3)
     first = CLIPS < 20
     changed = targets.copy()
     changed[first] = np.random.default_rng(7).standard_normal((60, DIM))
-    again = decoding.held_out(how, bold, changed, CLIPS, cv=3)
+    again = decoding.held_out_predictions(how, bold, changed, CLIPS, cv=3)
     np.testing.assert_array_equal(predicted[first], again[first])
     assert (predicted[~first] != again[~first]).any()
     assert correlation(targets, predicted).mean() > 0.5
@@ -191,7 +191,7 @@ def test_a_genre_that_was_never_trained_on():
     targets = person()[1] + np.repeat(rng.standard_normal((3, DIM)), 60, axis=0).astype(np.float32)
     bold = targets @ rng.standard_normal((DIM, N_VOXELS)) + 3 * rng.standard_normal((180, N_VOXELS))
     predicted = np.empty_like(targets)
-    for split in decoding.one_group_out(np.repeat(genres, 3)):
+    for split in decoding.leave_one_group_out(np.repeat(genres, 3)):
         predicted[split.test] = fit("whole", bold[split.train], targets[split.train], CLIPS[split.train]).predict(
             bold[split.test]
         )
@@ -250,11 +250,11 @@ def test_bad_use():
         decoder.predict(BOLD[:, 1:])
     how = partial(decoding.fit_decoder, strategy="whole", model=MODEL)
     with pytest.raises(ValueError, match="cv divides clip 29"):
-        decoding.held_out(
+        decoding.held_out_predictions(
             how, BOLD, TARGETS, CLIPS, [(np.arange(89), np.arange(89, 180)), (np.arange(89, 180), np.arange(89))]
         )
     with pytest.raises(ValueError, match="expected each exactly once"):
-        decoding.held_out(how, BOLD, TARGETS, CLIPS, [(np.arange(90), np.arange(90, 180))])
+        decoding.held_out_predictions(how, BOLD, TARGETS, CLIPS, [(np.arange(90), np.arange(90, 180))])
 
 
 def test_calibration_undoes_shrinkage():
@@ -277,22 +277,24 @@ def test_calibration_undoes_shrinkage():
 
 def test_csls_equals_a_loop():
     rng = np.random.default_rng(0)
-    likeness, reference = rng.random((8, 6)), rng.random((20, 6))
+    similarity, reference = rng.random((8, 6)), rng.random((20, 6))
     for other in (None, reference):
-        found = decoding.csls(likeness, 3, other)
+        found = decoding.csls(similarity, 3, other)
         for i in range(8):
             for j in range(6):
-                of_query = np.sort(likeness[i])[-3:].mean()
-                of_candidate = np.sort((likeness if other is None else other)[:, j])[-3:].mean()
-                assert found[i, j] == pytest.approx(2 * likeness[i, j] - of_query - of_candidate)
+                of_query = np.sort(similarity[i])[-3:].mean()
+                of_candidate = np.sort((similarity if other is None else other)[:, j])[-3:].mean()
+                assert found[i, j] == pytest.approx(2 * similarity[i, j] - of_query - of_candidate)
 
 
 def test_csls_takes_hubs_away():
     rng = np.random.default_rng(0)
     target = rng.standard_normal((60, 30))
     predicted = target + 0.7 * rng.standard_normal((60, 30)) + 2 * target[0]  # all are pulled to one candidate
-    plain = decoding.top_k(predicted, target, 1)
-    corrected = decoding.top_k(predicted, target, 1, like=lambda p, t: decoding.csls(decoding.correlate(p, t)))
+    plain = decoding.top_k_accuracy(predicted, target, 1)
+    corrected = decoding.top_k_accuracy(
+        predicted, target, 1, metric=lambda p, t: decoding.csls(decoding.correlation_similarity(p, t))
+    )
     assert corrected > plain + 0.2
 
 
@@ -305,7 +307,7 @@ def test_csls_takes_hubs_away():
         (lambda: decoding.calibrate(TARGETS, TARGETS)(BOLD), r"shape \(180, 80\), expected \(n, 6\)"),
         (lambda: decoding.csls(np.ones((5, 5))), "k is 10, expected a whole number from 1 to 5"),
         (lambda: decoding.csls(np.ones((5, 5)), 2, np.ones((5, 4))), "with the same candidates"),
-        (lambda: decoding.csls(np.full((5, 5), np.nan), 2), "likeness holds 25 value"),
+        (lambda: decoding.csls(np.full((5, 5), np.nan), 2), "similarity holds 25 value"),
     ],
 )
 def test_bad_calibration(call, message):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from naturalistic import decoding
-from naturalistic.decoding.metrics import likeness_of_pairs
+from naturalistic.decoding.metrics import pairwise_similarity
 
 
 def vectors(n=12, dim=7, noise=1.0, seed=0, ties=True):
@@ -47,8 +47,8 @@ def test_identification_and_ranks_equal_a_loop(clips, dtype):
     np.testing.assert_allclose(found, [np.mean(w) for w in by_hand], atol=1e-12)
     rank = np.mean([1 + sum(1 - x for x in w) for w in by_hand])
     assert decoding.mean_rank(predicted, target, clips) == pytest.approx(rank, abs=1e-9)
-    likeness, codes = likeness_of_pairs(predicted, target, clips, decoding.correlate)
-    np.testing.assert_allclose(np.diag(decoding.shares(likeness, clips)), found, atol=1e-12)
+    similarity, codes = pairwise_similarity(predicted, target, clips, decoding.correlation_similarity)
+    np.testing.assert_allclose(np.diag(decoding.pairwise_accuracy_matrix(similarity, clips)), found, atol=1e-12)
     assert len(codes) == 12
 
 
@@ -60,13 +60,17 @@ def test_n_way_equals_all_draws(clips, n):
     for w in wins(predicted, target, clips):
         drawn = [0 if 0 in draw else 1 / (1 + draw.count(0.5)) for draw in itertools.combinations(w, n - 1)]
         right.append(np.mean(drawn))
-    assert decoding.n_way(predicted, target, n, clips) == pytest.approx(np.mean(right), abs=1e-12)
+    assert decoding.n_way_accuracy(predicted, target, n, clips) == pytest.approx(np.mean(right), abs=1e-12)
 
 
 def test_two_way_is_identification_and_all_is_top_1():
     predicted, target = vectors()
-    assert decoding.n_way(predicted, target, 2) == pytest.approx(decoding.identification(predicted, target).mean())
-    assert decoding.n_way(predicted, target, 12) == pytest.approx(decoding.top_k(predicted, target, 1))
+    assert decoding.n_way_accuracy(predicted, target, 2) == pytest.approx(
+        decoding.identification(predicted, target).mean()
+    )
+    assert decoding.n_way_accuracy(predicted, target, 12) == pytest.approx(
+        decoding.top_k_accuracy(predicted, target, 1)
+    )
 
 
 @pytest.mark.parametrize("clips", CLIPS)
@@ -77,27 +81,29 @@ def test_top_k_equals_a_loop(clips, k):
     for w in wins(predicted, target, clips):
         better, ties = w.count(0), w.count(0.5)
         inside.append(np.mean([better + place < k for place in range(ties + 1)]))  # any order of those that tie
-    assert decoding.top_k(predicted, target, k, clips) == pytest.approx(np.mean(inside))
+    assert decoding.top_k_accuracy(predicted, target, k, clips) == pytest.approx(np.mean(inside))
 
 
 def test_perfect_and_nothing():
     _, target = vectors(ties=False)
     assert (decoding.identification(target, target) == 1).all() and decoding.mean_rank(target, target) == 1
-    assert decoding.top_k(target, target, 1) == decoding.n_way(target, target, 5) == 1
+    assert decoding.top_k_accuracy(target, target, 1) == decoding.n_way_accuracy(target, target, 5) == 1
     assert (decoding.identification(-target, target) < 0.5).all()
     nothing = np.zeros_like(target)
     assert (decoding.identification(nothing, target) == 0.5).all() and decoding.mean_rank(nothing, target) == 6.5
-    assert decoding.top_k(nothing, target, 3) == pytest.approx(3 / 12)
-    assert decoding.n_way(nothing, target, 4) == pytest.approx(1 / 4)
+    assert decoding.top_k_accuracy(nothing, target, 3) == pytest.approx(3 / 12)
+    assert decoding.n_way_accuracy(nothing, target, 4) == pytest.approx(1 / 4)
     assert (decoding.correlation_by_dimension(nothing, target) == 0).all()
 
 
 def test_another_target_could_have_been_the_right_one():
     predicted, target = vectors()
-    likeness = decoding.correlate(predicted, target)
+    similarity = decoding.correlation_similarity(predicted, target)
     order = np.random.default_rng(0).permutation(12)
     expected = decoding.identification(predicted, target[order])
-    np.testing.assert_allclose(decoding.shares(likeness)[np.arange(12), order], expected, atol=1e-12)
+    np.testing.assert_allclose(
+        decoding.pairwise_accuracy_matrix(similarity)[np.arange(12), order], expected, atol=1e-12
+    )
 
 
 def test_correlations_equal_a_loop():
@@ -107,7 +113,7 @@ def test_correlations_equal_a_loop():
     ):
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, by_hand, atol=1e-5)
-    assert np.isfinite(decoding.correlate(predicted, target)).all()
+    assert np.isfinite(decoding.correlation_similarity(predicted, target)).all()
 
 
 def test_more_noise_identifies_less():
@@ -118,7 +124,7 @@ def test_more_noise_identifies_less():
 def test_confusion_equals_a_loop():
     predicted, target = vectors()
     labels = np.array(list("bacbacbacbac"))
-    counts, names = decoding.confusion(predicted, target, labels)
+    counts, names = decoding.label_confusion(predicted, target, labels)
     by_hand = np.zeros((3, 3), int)
     for i, x in enumerate(predicted):
         best = max((j for j in range(12) if j != i), key=lambda j: (round(r(x, target[j]), 9), -j))
@@ -129,24 +135,24 @@ def test_confusion_equals_a_loop():
 
 def test_one_group_out():
     training, test = list("aabbcc"), list("cab")
-    splits = decoding.one_group_out(training, test)
+    splits = decoding.leave_one_group_out(training, test)
     assert [s.group for s in splits] == ["a", "b", "c"]
     assert splits[0].train.tolist() == [2, 3, 4, 5] and splits[0].test.tolist() == [1]
     assert sorted(np.concatenate([s.test for s in splits])) == [0, 1, 2]
-    inside = decoding.one_group_out(training)
+    inside = decoding.leave_one_group_out(training)
     assert all(not set(s.train) & set(s.test) for s in inside) and len(inside) == 3
     with pytest.raises(ValueError, match="the test group d is in no training row"):
-        decoding.one_group_out(training, ["d"])
+        decoding.leave_one_group_out(training, ["d"])
     with pytest.raises(ValueError, match="all training rows are of the group a: nothing is left"):
-        decoding.one_group_out(["a", "a"])
+        decoding.leave_one_group_out(["a", "a"])
     with pytest.raises(ValueError, match="expected one group a row"):
-        decoding.one_group_out(training, [])
+        decoding.leave_one_group_out(training, [])
 
 
 @pytest.mark.parametrize("clips", [None, np.repeat(np.random.default_rng(0).permutation(6), 2)])
 def test_nulls_equal_scores_of_targets_in_other_orders(clips):
     predicted, target = vectors()
-    orders = decoding.clip_orders(clips, 20, seed=3, n_rows=12)
+    orders = decoding.permute_clips(clips, 20, seed=3, n_rows=12)
     one = decoding.identification_test(predicted, target, clips, 20, seed=3)
     assert one.score == pytest.approx(decoding.identification(predicted, target, clips).mean())
     expected = [decoding.identification(predicted, target[order], clips).mean() for order in orders]
@@ -160,7 +166,7 @@ def test_nulls_equal_scores_of_targets_in_other_orders(clips):
 
 def test_windows_of_a_clip_move_together():
     clips = np.array([5, 2, 5, 8, 2, 8, 2, 5, 8])
-    orders = decoding.clip_orders(clips, 50)
+    orders = decoding.permute_clips(clips, 50)
     for order in orders:
         assert sorted(order) == list(range(9))
         for clip in (2, 5, 8):
@@ -211,18 +217,24 @@ BAD[3, 1] = np.nan
         (lambda: decoding.identification(P[:1], T[:1]), "all 1 rows are of one clip, expected two clips or more"),
         (lambda: decoding.identification(P, T, np.zeros(12)), "all 12 rows are of one clip"),
         (lambda: decoding.identification(P, T, np.zeros(5)), r"clips has shape \(5,\), expected \(12,\)"),
-        (lambda: decoding.correlate(P, T[:, :3]), "in the same space of two dimensions or more"),
-        (lambda: decoding.correlate(P[:, :1], T[:, :1]), "two dimensions or more"),
-        (lambda: decoding.n_way(P, T, 13), "n is 13, expected a whole number from 2 to 12"),
-        (lambda: decoding.n_way(P, T, 10, np.repeat([0, 1, 2], 4)), "n is 10, expected a whole number from 2 to 9"),
-        (lambda: decoding.top_k(P, T, 0), "k is 0, expected a whole number from 1 to 12"),
-        (lambda: decoding.confusion(P, T, ["a"]), r"labels has shape \(1,\), expected \(12,\): one a row"),
+        (lambda: decoding.correlation_similarity(P, T[:, :3]), "in the same space of two dimensions or more"),
+        (lambda: decoding.correlation_similarity(P[:, :1], T[:, :1]), "two dimensions or more"),
+        (lambda: decoding.n_way_accuracy(P, T, 13), "n is 13, expected a whole number from 2 to 12"),
+        (
+            lambda: decoding.n_way_accuracy(P, T, 10, np.repeat([0, 1, 2], 4)),
+            "n is 10, expected a whole number from 2 to 9",
+        ),
+        (lambda: decoding.top_k_accuracy(P, T, 0), "k is 0, expected a whole number from 1 to 12"),
+        (lambda: decoding.label_confusion(P, T, ["a"]), r"labels has shape \(1,\), expected \(12,\): one a row"),
         (lambda: decoding.correlation_by_dimension(P, BAD), "target holds 1 value"),
         (lambda: decoding.correlation_test(P, BAD), "target holds 1 value"),
         (lambda: decoding.identification_test(P, T, np.repeat([0, 1], [5, 7])), "clips have from 5 to 7 windows"),
-        (lambda: decoding.matched_test(np.ones((2, 3))), r"values has shape \(2, 3\), expected \(n, n\)"),
-        (lambda: decoding.matched_test(np.full((2, 2), np.nan)), "values holds 4 value"),
-        (lambda: decoding.clip_orders(None, 0, n_rows=3), "n_permutations is 0, expected a whole number of at least 1"),
+        (lambda: decoding.matching_test(np.ones((2, 3))), r"values has shape \(2, 3\), expected \(n, n\)"),
+        (lambda: decoding.matching_test(np.full((2, 2), np.nan)), "values holds 4 value"),
+        (
+            lambda: decoding.permute_clips(None, 0, n_rows=3),
+            "n_permutations is 0, expected a whole number of at least 1",
+        ),
     ],
 )
 def test_bad_input(call, message):

@@ -38,7 +38,7 @@ def test_search_equals_a_sort_of_everything(tmp_path, monkeypatch, block, k):
     expected, values = by_hand(vectors, queries, k)
     np.testing.assert_array_equal(rows, expected)
     np.testing.assert_allclose(cosines, values, atol=1e-9)
-    assert rows[0, 0] == 7 and index.named(rows[0, :1]) == ["fma/000007"]
+    assert rows[0, 0] == 7 and index.names_of(rows[0, :1]) == ["fma/000007"]
     if k == 10:
         assert rows[0].tolist() == [7, *range(300, 309)]
 
@@ -82,7 +82,7 @@ def test_unreadable_recordings_are_left_out_and_named(tmp_path):
     vectors[[3, 499]] = np.nan
     index = decoding.build_index(tmp_path, NAMES, vectors, MODEL)
     assert index.skipped == ("fma/000003", "fma/000499") and len(index.names) == len(index.vectors) == 498
-    assert index.named(index.search(vectors[4], 1)[0]) == [["fma/000004"]]
+    assert index.names_of(index.search(vectors[4], 1)[0]) == [["fma/000004"]]
     with pytest.raises(ValueError, match="none of the 500 recordings could be read"):
         decoding.build_index(tmp_path / "none", NAMES, np.full((500, 4), np.nan), MODEL)
 
@@ -109,7 +109,7 @@ def test_a_begun_index_of_another_model_is_refused(tmp_path):
         decoding.build_index(tmp_path, NAMES, broken, MODEL)
     with pytest.raises(ValueError, match="is an index of mini-mulan 1, expected clap"):
         decoding.build_index(tmp_path, NAMES, corpus(), "clap")
-    with pytest.raises(ValueError, match="holds a begun index of other recordings"):
+    with pytest.raises(ValueError, match="holds an unfinished index of other recordings"):
         decoding.build_index(tmp_path, NAMES[::-1], corpus(), MODEL)
 
 
@@ -172,9 +172,9 @@ def test_agreement_equals_sets():
 def test_chance_of_agreement():
     rng = np.random.default_rng(0)
     p = rng.random((60, 10))
-    same = decoding.matched_test(decoding.agreement_matrix(p, p + 0.3 * rng.random(p.shape), 2), n_permutations=500)
+    same = decoding.matching_test(decoding.agreement_matrix(p, p + 0.3 * rng.random(p.shape), 2), n_permutations=500)
     assert same.p == pytest.approx(1 / 501) and same.null.mean() == pytest.approx(0.2, abs=0.02)
-    other = decoding.matched_test(decoding.agreement_matrix(p, rng.random(p.shape), 2), n_permutations=500)
+    other = decoding.matching_test(decoding.agreement_matrix(p, rng.random(p.shape), 2), n_permutations=500)
     assert other.p > 0.01
 
 
@@ -184,13 +184,13 @@ def test_a_tagger_names_what_it_hears():
     x = np.concatenate([np.eye(3)[genre], has], axis=1) @ rng.standard_normal((7, 12)) * 100
     x = (x + 20 * rng.standard_normal(x.shape)).astype(np.float32)
     names = np.array(["blues", "jazz", "rock"])[genre]
-    one = decoding.tagger(x[:200], names[:200])
-    p = one.probabilities(x[200:])
+    one = decoding.fit_tagger(x[:200], names[:200])
+    p = one.predict_proba(x[200:])
     assert one.names == ("blues", "jazz", "rock") and p.shape == (100, 3)
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-5)
     assert np.mean(np.array(one.names)[p.argmax(axis=1)] == names[200:]) > 0.9
-    many = decoding.tagger(x[:200], has[:200], names=["drums", "bass", "guitar", "piano"])
-    assert many.names[3] == "piano" and np.mean((many.probabilities(x[200:]) > 0.5) == has[200:]) > 0.9
+    many = decoding.fit_tagger(x[:200], has[:200], names=["drums", "bass", "guitar", "piano"])
+    assert many.names[3] == "piano" and np.mean((many.predict_proba(x[200:]) > 0.5) == has[200:]) > 0.9
 
 
 X = np.random.default_rng(0).standard_normal((6, 3))
@@ -199,16 +199,19 @@ X = np.random.default_rng(0).standard_normal((6, 3))
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: decoding.tagger(X, ["a"] * 6), "all clips are of the class a, expected two classes"),
-        (lambda: decoding.tagger(X, ["a", "b"]), r"labels has shape \(2,\), expected \(6,\) or \(6, n_classes\)"),
-        (lambda: decoding.tagger(X, np.eye(6) * 2), "other values than 0 and 1"),
-        (lambda: decoding.tagger(X, np.eye(6)[:, :2], ["a"]), "names has 1 names, expected 2"),
-        (lambda: decoding.tagger(X, np.ones((6, 2), int), ["a", "b"]), "the class a is in none or in all"),
-        (lambda: decoding.tagger(X * np.nan, list("ababab")), "features holds 18 value"),
-        (lambda: decoding.tagger(X, list("ababab")).probabilities(X[:, :2]), "2 columns, expected 3 as in training"),
-        (lambda: decoding.top_n_agreement(X, X[:3], 1), r"p_true has shape \(6, 3\) and p_rebuilt \(3, 3\)"),
+        (lambda: decoding.fit_tagger(X, ["a"] * 6), "all clips are of the class a, expected two classes"),
+        (lambda: decoding.fit_tagger(X, ["a", "b"]), r"labels has shape \(2,\), expected \(6,\) or \(6, n_classes\)"),
+        (lambda: decoding.fit_tagger(X, np.eye(6) * 2), "other values than 0 and 1"),
+        (lambda: decoding.fit_tagger(X, np.eye(6)[:, :2], ["a"]), "names has 1 names, expected 2"),
+        (lambda: decoding.fit_tagger(X, np.ones((6, 2), int), ["a", "b"]), "the class a is in none or in all"),
+        (lambda: decoding.fit_tagger(X * np.nan, list("ababab")), "features holds 18 value"),
+        (
+            lambda: decoding.fit_tagger(X, list("ababab")).predict_proba(X[:, :2]),
+            "2 columns, expected 3 as in training",
+        ),
+        (lambda: decoding.top_n_agreement(X, X[:3], 1), r"p_true has shape \(6, 3\) and p_reconstructed \(3, 3\)"),
         (lambda: decoding.top_n_agreement(X, X, 3), "n is 3, expected a whole number from 1 to 2: there are 3 classes"),
-        (lambda: decoding.top_n_agreement(X, X * np.nan, 1), "p_rebuilt holds 18 value"),
+        (lambda: decoding.top_n_agreement(X, X * np.nan, 1), "p_reconstructed holds 18 value"),
     ],
 )
 def test_bad_classes(call, message):

@@ -8,7 +8,7 @@ from naturalistic import decoding
 
 N_CLIPS, N_WINDOWS, DIM = 80, 2, 8
 CLIPS = np.repeat(np.arange(N_CLIPS), N_WINDOWS)
-MODEL = decoding.ridge(np.logspace(0, 5, 6), cv=4)
+MODEL = decoding.default_ridge(np.logspace(0, 5, 6), cv=4)
 FIT = partial(decoding.fit_decoder, strategy="whole", model=MODEL)
 WIDTHS = {"001": 120, "002": 90, "003": 200}
 
@@ -72,7 +72,7 @@ def test_a_person_is_read_by_a_decoder_of_others(options):
     training, test, targets, truth = experiment()
     options = {"n_components": 20, "model": MODEL, **options}
     for subject in WIDTHS:
-        predicted = decoding.decode_left_out(training, test, targets, CLIPS, subject, FIT, **options)
+        predicted = decoding.decode_left_out_subject(training, test, targets, CLIPS, subject, FIT, **options)
         assert predicted.shape == truth.shape and accuracy(predicted, truth) > 0.9
     pooled = decoding.decode_pooled(training, test, targets, CLIPS, FIT, "002", **options)
     assert all(accuracy(p, truth) > 0.9 for p in pooled.values()) and list(pooled) == list(WIDTHS)
@@ -89,7 +89,7 @@ def test_more_people_help():
 
 def test_a_clip_is_one_group_in_all_brains():
     training, _, targets, _ = experiment()
-    pooled = decoding.pool(training, targets, CLIPS, "001", n_components=10, model=MODEL)
+    pooled = decoding.pool_subjects(training, targets, CLIPS, "001", n_components=10, model=MODEL)
     assert pooled.bold.shape == (3 * 160, 10) and pooled.targets.shape == (480, DIM)
     assert set(pooled.clips) == set(CLIPS) and pooled.subjects.tolist() == ["001"] * 160 + ["002"] * 160 + ["003"] * 160
     np.testing.assert_array_equal(pooled.to_reference["001"](training["001"]), pooled.bold[:160])
@@ -99,11 +99,11 @@ def test_a_clip_is_one_group_in_all_brains():
 def test_no_test_row_moves_another():
     training, test, targets, _ = experiment()
     how = {"n_components": 12, "model": MODEL}
-    before = decoding.decode_left_out(training, test, targets, CLIPS, "003", FIT, **how)
+    before = decoding.decode_left_out_subject(training, test, targets, CLIPS, "003", FIT, **how)
     changed = {s: b.copy() for s, b in test.items()}
     changed["001"] += 50
     changed["003"][10:] += 50
-    after = decoding.decode_left_out(training, changed, targets, CLIPS, "003", FIT, **how)
+    after = decoding.decode_left_out_subject(training, changed, targets, CLIPS, "003", FIT, **how)
     np.testing.assert_allclose(before[:10], after[:10], atol=1e-5)
     assert (before[10:] != after[10:]).any()
 
@@ -116,13 +116,13 @@ def test_the_left_out_person_trains_no_decoder():
         seen.append(len(bold))
         return FIT(bold, targets, clips)
 
-    decoding.decode_left_out(training, test, targets, CLIPS, "001", watched, n_components=10, model=MODEL)
+    decoding.decode_left_out_subject(training, test, targets, CLIPS, "001", watched, n_components=10, model=MODEL)
     assert seen == [2 * 160]
 
 
 def test_the_model_given_stays_as_it_is():
     training, *_ = experiment()
-    model = decoding.ridge(cv=4)
+    model = decoding.default_ridge(cv=4)
     decoding.align(training["001"], training["002"], CLIPS, n_components=5, model=model)
     assert not hasattr(model, "coef_")
 
@@ -142,7 +142,7 @@ GROUPS = np.repeat(np.arange(10), 2)
         ),
         (lambda: decoding.align(NAN, B, GROUPS, n_components=5), r"source holds 1 value.*index \(1, 1\)"),
         (lambda: decoding.align(A, NAN, GROUPS, n_components=5), r"target holds 1 value"),
-        (lambda: decoding.align(A, B, n_components=5), "clips is missing: ridge chooses its alphas in folds"),
+        (lambda: decoding.align(A, B, n_components=5), "clips is missing: ridge selects its alphas in folds"),
         (lambda: decoding.align(A, B, GROUPS, "hyper", 5), "method is 'hyper', expected 'ridge' or 'procrustes'"),
         (lambda: decoding.align(A, B, GROUPS), "n_components is 100, expected a whole number from 1 to 15"),
         (lambda: decoding.principal_components(np.outer(A[:, 0], B[0]), 3), "rows span only 1 dimensions"),
@@ -150,19 +150,22 @@ GROUPS = np.repeat(np.arange(10), 2)
             lambda: decoding.align(A, B, method="procrustes", n_components=5)(A[:, 1:]),
             "bold has 14 voxels, expected 15",
         ),
-        (lambda: decoding.pool({"1": A}, A, GROUPS, "2"), "reference is '2', expected one of 1"),
-        (lambda: decoding.pool({"1": A, "2": B[1:]}, A, GROUPS, "1"), "subject 2 has 19 rows, targets 20 and clips 20"),
+        (lambda: decoding.pool_subjects({"1": A}, A, GROUPS, "2"), "reference is '2', expected one of 1"),
+        (
+            lambda: decoding.pool_subjects({"1": A, "2": B[1:]}, A, GROUPS, "1"),
+            "subject 2 has 19 rows, targets 20 and clips 20",
+        ),
         (
             lambda: decoding.decode_pooled({"1": A, "2": B}, {"1": A}, A, GROUPS, FIT, "1"),
             "subject 2 has no test runs: leave it out, or download them",
         ),
         (
-            lambda: decoding.decode_left_out({"1": A, "2": B}, {"2": B[:0]}, A, GROUPS, "2", FIT),
+            lambda: decoding.decode_left_out_subject({"1": A, "2": B}, {"2": B[:0]}, A, GROUPS, "2", FIT),
             "subject 2 has no test runs",
         ),
-        (lambda: decoding.decode_left_out({"1": A}, {"1": A}, A, GROUPS, "1", FIT), "two subjects or more: 1"),
+        (lambda: decoding.decode_left_out_subject({"1": A}, {"1": A}, A, GROUPS, "1", FIT), "two subjects or more: 1"),
         (
-            lambda: decoding.decode_left_out({"1": A, "2": B}, {"2": B}, A, GROUPS, "2", FIT, "2"),
+            lambda: decoding.decode_left_out_subject({"1": A, "2": B}, {"2": B}, A, GROUPS, "2", FIT, "2"),
             "reference is '2', the subject that is left out; take one of 1",
         ),
     ],

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from naturalistic import decoding
+from naturalistic import anatomy, decoding
 from naturalistic.datasets import music_genre
-from naturalistic.decoding.windows import Windows
+from naturalistic.decoding.windows import BoldWindows
 
 TR = 1.5
 
@@ -89,15 +89,15 @@ def test_pairs_leave_out_what_was_not_measured():
     bold, clip_of_tr, runs = brain()
     windows = decoding.window_bold(bold, clip_of_tr, runs, 1.5, 1.5, 3.0)
     vectors = np.random.default_rng(0).standard_normal((16, 10, 3)).astype(np.float32)
-    rows = decoding.pair(windows, vectors)
+    rows = decoding.pair_windows(windows, vectors)
     assert len(rows.bold) == 12 * 10 - 2 * 2 and not np.isnan(rows.bold).any()
     np.testing.assert_array_equal(rows.targets, vectors[rows.clips, rows.windows])
     index = np.random.default_rng(1).permutation(16)
-    again = decoding.pair(windows, vectors[index], index)
-    for a, b in zip(rows, again):
-        np.testing.assert_array_equal(a, b)
+    again = decoding.pair_windows(windows, vectors[index], index)
+    for name in ("bold", "targets", "clips", "windows"):
+        np.testing.assert_array_equal(getattr(rows, name), getattr(again, name))
     one = decoding.window_bold(bold, clip_of_tr, runs, 15.0, 1.5, 3.0)
-    assert decoding.pair(one, vectors[:, 0]).targets.shape == (12, 3)
+    assert decoding.pair_windows(one, vectors[:, 0]).targets.shape == (12, 3)
     values, clips = decoding.average_clips(rows.targets, rows.clips)
     np.testing.assert_allclose(values[1], rows.targets[rows.clips == clips[1]].mean(axis=0), atol=1e-6)
     assert values.dtype == np.float32 and clips.tolist() == list(dict.fromkeys(rows.clips.tolist()))
@@ -113,24 +113,24 @@ def test_the_delay_is_found_again():
     for run in (0, 1):
         bold[300 * run + 3 : 300 * (run + 1)] = heard[300 * run : 300 * (run + 1) - 3]  # 4.5 s
     bold += 2 * rng.standard_normal(bold.shape).astype(np.float32)
-    found = decoding.choose_delay(bold, clip_of_tr, runs, vectors, 1.5, 1.5)
+    found = decoding.select_delay(bold, clip_of_tr, runs, vectors, 1.5, 1.5)
     assert found.best == 4.5 and found.delays.tolist() == [0, 1.5, 3, 4.5, 6, 7.5, 9]
     assert found.scores.shape == (7,) and found.scores[3] > 0.5 > 3 * np.delete(found.scores, 3).max()
     overlapping = np.stack([vectors[:, k : k + 4].mean(axis=1) for k in range(7)], axis=1)
-    few = decoding.choose_delay(bold, clip_of_tr, runs, overlapping, 6.0, 1.5, delays=[0, 4.5, 9])
+    few = decoding.select_delay(bold, clip_of_tr, runs, overlapping, 6.0, 1.5, delays=[0, 4.5, 9])
     assert few.best == 4.5
     with pytest.raises(ValueError, match="expected one number of seconds or more"):
-        decoding.choose_delay(bold, clip_of_tr, runs, vectors, 1.5, 1.5, delays=[])
+        decoding.select_delay(bold, clip_of_tr, runs, vectors, 1.5, 1.5, delays=[])
 
 
 def test_all_delays_are_scored_on_the_same_windows():
     bold, clip_of_tr, runs = brain(n_clips=10)
     vectors = np.random.default_rng(0).standard_normal((20, 10, 4))
-    model = decoding.ridge(cv=4)
-    both = decoding.choose_delay(bold, clip_of_tr, runs, vectors, 1.5, 1.5, delays=[0, 9], model=model)
+    model = decoding.default_ridge(cv=4)
+    both = decoding.select_delay(bold, clip_of_tr, runs, vectors, 1.5, 1.5, delays=[0, 9], model=model)
     windows = decoding.window_bold(bold, clip_of_tr, runs, 1.5, 1.5, 0.0)
     windows.bold[np.isnan(decoding.window_bold(bold, clip_of_tr, runs, 1.5, 1.5, 9.0).bold)] = np.nan
-    rows = decoding.pair(windows, vectors)
+    rows = decoding.pair_windows(windows, vectors)
     assert len(rows.bold) == 200 - 2 * 6
     whole = decoding.fit_decoder(rows.bold, rows.targets, rows.clips, "whole", model=model)
     assert both.scores[0] == pytest.approx(whole.scores[0], abs=1e-6)
@@ -172,7 +172,7 @@ def test_bad_windows(change, message):
             None,
             r"vectors has shape \(16, 6, 3\), expected \(n_clips, 7, dim\): bold has 7 windows",
         ),
-        (np.ones((14, 7, 3)), None, "no row for 2 clips that were played, the first is clip 14"),
+        (np.ones((14, 7, 3)), None, "no row for 2 clips that were presented, the first is clip 14"),
         (np.full((16, 7, 3), np.nan), None, "vectors holds 336 value"),
         (np.ones((16, 7, 3)), np.zeros(16, int), "expected .16,. different clips"),
         (np.ones((16, 7, 3)), np.arange(5), r"index has shape \(5,\)"),
@@ -180,13 +180,13 @@ def test_bad_windows(change, message):
 )
 def test_embeddings_that_do_not_match(vectors, index, message):
     with pytest.raises(ValueError, match=message):
-        decoding.pair(decoding.window_bold(**GOOD), vectors, index)
+        decoding.pair_windows(decoding.window_bold(**GOOD), vectors, index)
 
 
 def test_a_vector_a_clip_is_for_one_window():
     with pytest.raises(ValueError, match=r"expected \(n_clips, 7, dim\)"):
-        decoding.pair(decoding.window_bold(**GOOD), np.ones((16, 3)))
-    assert isinstance(decoding.window_bold(**GOOD), Windows)
+        decoding.pair_windows(decoding.window_bold(**GOOD), np.ones((16, 3)))
+    assert isinstance(decoding.window_bold(**GOOD), BoldWindows)
 
 
 def cortex(n=3000, seed=0):
@@ -202,41 +202,41 @@ def cortex(n=3000, seed=0):
 @pytest.mark.parametrize("n_parcels", [2, 7, 150, 1000, 3000])
 def test_parcels_are_equal_and_keep_to_a_hemisphere(n_parcels):
     places = cortex()
-    parcels = decoding.equal_area_parcels(places, n_parcels)
+    parcels = anatomy.equal_area_parcels(places, n_parcels)
     sizes = np.bincount(parcels)
     assert len(sizes) == n_parcels and sizes.min() >= 1 and sizes.max() <= 2 * sizes.min()
     for parcel in range(n_parcels):
         assert len(set(places[parcels == parcel, 0] < 0)) == 1
-    np.testing.assert_array_equal(parcels, decoding.equal_area_parcels(places, n_parcels))
+    np.testing.assert_array_equal(parcels, anatomy.equal_area_parcels(places, n_parcels))
 
 
 def test_parcels_are_compact():
     places = cortex()
-    parcels = decoding.equal_area_parcels(places, 150)
+    parcels = anatomy.equal_area_parcels(places, 150)
     spread = [
         np.linalg.norm(places[parcels == k] - places[parcels == k].mean(axis=0), axis=1).max() for k in range(150)
     ]
     assert np.median(spread) < 20 and max(spread) < 45
-    one_side = decoding.equal_area_parcels(places[places[:, 0] < 0], 10)
+    one_side = anatomy.equal_area_parcels(places[places[:, 0] < 0], 10)
     assert len(np.unique(one_side)) == 10
 
 
 def test_columns_of_parcels():
-    columns = decoding.parcel_columns(np.array([1, -1, 0, 1, -1, 0, 0]), 7)
+    columns = anatomy.parcel_columns(np.array([1, -1, 0, 1, -1, 0, 0]), 7)
     assert [c.tolist() for c in columns] == [[2, 5, 6], [0, 3]]
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: decoding.equal_area_parcels(cortex(100), 101), "n_parcels is 101, expected a whole number.* to 100"),
-        (lambda: decoding.equal_area_parcels(cortex(100), 1), "n_parcels is 1, expected a whole number from 2"),
-        (lambda: decoding.equal_area_parcels(np.ones((5, 2)), 2), r"shape \(5, 2\), expected \(n_voxels, 3\), mm"),
-        (lambda: decoding.equal_area_parcels(np.full((5, 3), np.nan), 2), "coordinates holds 15 value"),
-        (lambda: decoding.parcel_columns(np.array([0, 2, 2]), 3), r"parcel 1 is empty \(1 of 0 .. 2 are\)"),
-        (lambda: decoding.parcel_columns(np.array([-1, -1]), 2), "has no parcel: all voxels are -1"),
-        (lambda: decoding.parcel_columns(np.array([0, 1]), 3), r"shape \(2,\) .* expected \(3,\) whole numbers"),
-        (lambda: decoding.parcel_columns(np.array([0.0, 1.0]), 2), "type float64"),
+        (lambda: anatomy.equal_area_parcels(cortex(100), 101), "n_parcels is 101, expected a whole number.* to 100"),
+        (lambda: anatomy.equal_area_parcels(cortex(100), 1), "n_parcels is 1, expected a whole number from 2"),
+        (lambda: anatomy.equal_area_parcels(np.ones((5, 2)), 2), r"shape \(5, 2\), expected \(n_voxels, 3\), mm"),
+        (lambda: anatomy.equal_area_parcels(np.full((5, 3), np.nan), 2), "coordinates holds 15 value"),
+        (lambda: anatomy.parcel_columns(np.array([0, 2, 2]), 3), r"parcel 1 is empty \(1 of 0 .. 2 are\)"),
+        (lambda: anatomy.parcel_columns(np.array([-1, -1]), 2), "has no parcel: all voxels are -1"),
+        (lambda: anatomy.parcel_columns(np.array([0, 1]), 3), r"shape \(2,\) .* expected \(3,\) whole numbers"),
+        (lambda: anatomy.parcel_columns(np.array([0.0, 1.0]), 2), "type float64"),
     ],
 )
 def test_bad_parcels(call, message):

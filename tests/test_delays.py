@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from naturalistic.design import design
+from naturalistic.encoding.design import design
 from naturalistic.features import delays
 
 RUNS = np.repeat([0, 1, 2], [12, 9, 15])

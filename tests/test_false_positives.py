@@ -8,10 +8,10 @@ that of the test runs by circular shifts.
 
 import numpy as np
 import pytest
-from naturalistic import variance
+from naturalistic import encoding
+from naturalistic.encoding import Split
 from naturalistic.inference import circular_shift_null, max_statistic, t_test_over_subjects
-from naturalistic.ridge import RidgeCV
-from naturalistic.scoring import correlation
+from naturalistic.models.ridge import RidgeCV
 from scipy import stats
 from scipy.signal import lfilter
 
@@ -77,30 +77,32 @@ def nominal(p):
 @pytest.mark.parametrize("correlated", [False, True])
 def test_one_layer(features, correlated):
     bold = people(np.random.default_rng(1 + correlated), correlated)
-    held_out, runs = variance.predict_test_runs(features[:, 2], bold, MODEL, **HOW)
+    held_out = encoding.fit_predict(features[:, 2], bold, MODEL, Split(**HOW))
     p, n_found, family = [], [], []
-    for measured, predicted in zip(*map(by_subject, held_out)):
-        pair = type(held_out)(measured, predicted)
-        scored = variance.score(pair, runs, seed=len(p))
+    for measured, predicted in zip(by_subject(held_out.measured), by_subject(held_out.predicted)):
+        own = encoding.Prediction(measured, predicted, held_out.runs)
+        scored = encoding.score(own, seed=len(p))
         p.append(scored.p)
         n_found.append(scored.significant.sum())
-        family.append(max_statistic(scored.r, circular_shift_null(*pair, runs, 1000, 1, len(p))).min())
+        null = circular_shift_null(measured, predicted, held_out.runs, 1000, 1, len(p))
+        family.append(max_statistic(scored.r, null).min())
     print(f"FDR finds something in {np.count_nonzero(n_found)}, family-wise in {np.sum(np.array(family) <= LEVEL)}")
     assert nominal(np.array(p))
     assert np.count_nonzero(n_found) <= MOST_FAMILIES and np.sum(n_found) < 0.01 * bold.shape[1]
     assert np.sum(np.array(family) <= LEVEL) <= MOST_FAMILIES
     # TRs taken as independent do not hold the level in these data, so that the test can fail
-    r = np.array(by_subject(correlation(*held_out)))
-    assert not nominal(stats.t.sf(r * np.sqrt((len(runs) - 2) / (1 - r**2)), len(runs) - 2))
+    r = np.array(by_subject(held_out.correlation()))
+    n_free = len(held_out.runs) - 2
+    assert not nominal(stats.t.sf(r * np.sqrt(n_free / (1 - r**2)), n_free))
 
 
 def test_the_layer_that_the_training_runs_choose(features):
     bold = people(np.random.default_rng(5), correlated=True)
-    subjects = variance.SideBySide(dict(enumerate(by_subject(bold))))
-    layers = variance.sweep(features, subjects, MODEL, n_permutations=1000, **HOW)
-    cv, p, p_max = (subjects.apart(x) for x in (layers.cv, layers.p, layers.p_max))
-    choices = variance.choose_each(cv, 50)
-    chosen, family = (np.array(list(variance.at_layer(x, choices).values())) for x in (p, p_max))
+    subjects = encoding.MultiSubjectBold(dict(enumerate(by_subject(bold))))
+    layers = encoding.sweep_layers(features, subjects, MODEL, Split(**HOW), n_permutations=1000)
+    cv, p, p_max = (subjects.split(x) for x in (layers.cv, layers.p, layers.p_max))
+    choices = encoding.select_layer_and_voxels(cv, 50)
+    chosen, family = (np.array(list(choices.at_layer(x).values())) for x in (p, p_max))
     print("layers chosen", np.bincount([c.layer for c in choices.values()], minlength=N_LAYERS))
     assert len({c.layer for c in choices.values()}) > 1  # chance chooses another one in another person
     assert nominal(chosen)
@@ -120,10 +122,10 @@ def test_a_group_that_shares_a_film(features):
     p, found, student = [], [], []
     for seed in range(8):
         bold = watchers(np.random.default_rng(20 + seed))
-        held_out, runs = variance.predict_test_runs(features[:, 2], bold, MODEL, **HOW)
-        scored = variance.score(held_out, runs, n_permutations=400, seed=seed, keep_null=True)
+        held_out = encoding.fit_predict(features[:, 2], bold, MODEL, Split(**HOW))
+        scored = encoding.score(held_out, n_permutations=400, seed=seed, keep_null=True)
         r, null = by_subject(scored.r), by_subject(scored.null)
-        group = variance.group_map([{"left": x} for x in r], ({"left": x} for x in null))
+        group = encoding.group_map([{"left": x} for x in r], ({"left": x} for x in null))
         p.append(group.p["left"])
         found.append([group.significant["left"].any(), np.nanmin(group.p_family["left"]) <= LEVEL])
         student.append(t_test_over_subjects(np.array(r), tail="greater").p)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from naturalistic import generation
+from naturalistic import generation, hub
 from naturalistic.features import audio
-from naturalistic.features.embedder import Embedder
-from naturalistic.generation import musicgen, musicldm, sources
+from naturalistic.features.audio.embedder import Embedder
+from naturalistic.generation import musicgen, musicldm
 from safetensors.torch import load_file, save_file
 from test_audio_models import save_clap, save_encodec, save_tokenizer
 from transformers import (
@@ -214,7 +214,7 @@ def test_guidance_and_steps_count(generators, folders):
 def test_its_own_clap_can_be_loaded(folders, tmp_path, generators):
     embedder = audio.load(musicldm.extract_clap(folders["musicldm"], tmp_path / "clap"))
     assert embedder.dim == DIM and embedder.has_text
-    nothing = generators["musicldm"]._nothing().numpy()[0]
+    nothing = generators["musicldm"]._empty_sentence().numpy()[0]
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "clap")
     assert tokenizer("")["input_ids"] == [0, 2]
     np.testing.assert_allclose(np.linalg.norm(nothing), 1, atol=1e-5)
@@ -303,7 +303,7 @@ def test_an_adapter_names_what_it_got(folders):
 def test_sound_that_is_not_finite_is_not_handed_on(folders):
     generator = generation.load(folders["musicldm"], steps=1, guidance=1.0)
     with torch.no_grad():
-        next(generator.pipeline.vocoder.parameters()).fill_(np.nan)
+        next(generator.parts.vocoder.parameters()).fill_(np.nan)
     with pytest.raises(RuntimeError, match="gave sound that is not finite: load it with dtype='float32'"):
         generator.generate(VECTORS[0], 0, SECONDS)
 
@@ -404,7 +404,7 @@ def no_network(*_, local_files_only=False, **__):
     [("musicldm", "model_index.json"), ("musicgen", "config.json"), ("someone/else", "model_index.json and folders")],
 )
 def test_without_a_network_the_error_says_how_to_get_the_files(name, file, monkeypatch):
-    monkeypatch.setattr(sources, "snapshot_download", no_network)
+    monkeypatch.setattr(hub, "snapshot_download", no_network)
     message = (
         rf"could not be reached.*{'model_index.json' if 'index' in file else file}.*`hf download \S+/\S+ --local-dir"
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from naturalistic.geometry import autocorrelation, cka, participation, persistence
+from naturalistic.features.geometry import autocorrelation, cka, participation, persistence
 
 RNG = np.random.default_rng(0)
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from naturalistic.encoding.comparison import consensus_map
+from naturalistic.encoding.group import map_over_subjects, stacked
 from naturalistic.inference import fdr
 from naturalistic.inference.prevalence import prevalence
-from naturalistic.variance.compare import shared_map
-from naturalistic.variance.group import map_over_subjects, stacked
 from scipy import stats
 
 N = {"left": 40, "right": 30}
@@ -50,7 +50,8 @@ def test_each_vertex_is_what_scipy_says_of_it_alone(made):
         n_significant = np.sum(p[:, k] <= 0.05)
         assert joined(group.n_significant)[k] == n_significant
         found = prevalence(n_significant, len(x))
-        assert (joined(group.prevalence)[k], joined(group.prevalence_low)[k]) == pytest.approx(tuple(found))
+        assert joined(group.prevalence)[k] == pytest.approx(found.estimate)
+        assert joined(group.prevalence_low)[k] == pytest.approx(found.low)
     np.testing.assert_array_equal(joined(group.significant), fdr(p_t)[0])  # both sides together
     assert group.mean["left"].shape == (40,) and group.n["right"].shape == (30,)
 
@@ -95,12 +96,12 @@ def test_fewer_subjects_than_least_do_not_count(made):
 def test_a_shared_map_is_the_mean_where_most_are_significant(made):
     r, p = made
     marks = np.where(np.isnan(p), np.nan, p <= 0.05)
-    shared = joined(shared_map(sides(r), sides(marks)))
+    shared = joined(consensus_map(sides(r), sides(marks)))
     wide = [np.mean(marks[:, k][~np.isnan(marks[:, k])]) > 0.5 if k != 35 else False for k in range(70)]
     expected = [np.nanmean(r[:, k]) if wide[k] else np.nan for k in range(70)]
     np.testing.assert_allclose(shared, expected)
     with pytest.raises(ValueError, match=r"significant\[0\] has shapes .* expected .*as of the first subject"):
-        shared_map(sides(r), [{"left": m["left"]} for m in sides(marks)])
+        consensus_map(sides(r), [{"left": m["left"]} for m in sides(marks)])
 
 
 GOOD = sides(np.zeros((3, 70)) + np.arange(3)[:, None])

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from naturalistic import sound
-from naturalistic.datasets import gtzan
+from naturalistic.datasets import gtzan, presentation
 from naturalistic.datasets.events import Clip
 
 RATE = gtzan.SAMPLE_RATE
@@ -27,7 +26,7 @@ def test_a_clip_is_cut_faded_and_normalised(tmp_path, suffix):
     audio = write_track(tmp_path, suffix)
     wave = gtzan.load_clip(audio, CLIP)
     assert wave.dtype == np.float32 and wave.shape == (15 * RATE,)
-    assert np.sqrt(np.mean(wave.astype(float) ** 2)) == pytest.approx(sound.RMS, rel=1e-5)
+    assert np.sqrt(np.mean(wave.astype(float) ** 2)) == pytest.approx(presentation.RMS, rel=1e-5)
     t = (round(CLIP.start * RATE) + np.arange(len(wave))) / RATE
     expected = np.sin(2 * np.pi * 440 * t) * (1 + t / 30)
     middle = slice(3 * RATE, 12 * RATE)

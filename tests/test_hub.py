@@ -4,7 +4,9 @@ import types
 
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
-from naturalistic.features import checkpoint, language_model
+from naturalistic import hub as naturalistic_hub
+from naturalistic.features.audio import checkpoint
+from naturalistic.features.text import language_model
 from naturalistic.generation import sources
 
 MODULES = {"embedders": checkpoint, "generators": sources}
@@ -37,8 +39,7 @@ class Hub:
 def hub(tmp_path, monkeypatch):
     def make(**how):
         made = Hub(tmp_path, **how)
-        for module in MODULES.values():
-            monkeypatch.setattr(module, "snapshot_download", made.snapshot_download)
+        monkeypatch.setattr(naturalistic_hub, "snapshot_download", made.snapshot_download)
         return made
 
     return make
@@ -93,11 +94,10 @@ def test_a_language_model_that_the_hub_does_not_have(monkeypatch):
     def refuse(self, name, timeout):
         raise RepositoryNotFoundError("no", response=UNASKED)
 
-    monkeypatch.setattr(language_model.HfApi, "model_info", refuse)
+    monkeypatch.setattr(naturalistic_hub.HfApi, "model_info", refuse)
     monkeypatch.setattr(language_model.transformers.AutoConfig, "from_pretrained", cached_nowhere)
-    with pytest.raises(
-        FileNotFoundError, match=r"'some/one', .* the hub has no model of that name \(or it is a gated one"
-    ):
+    message = r"'some/one' is not a folder, and the hub has no model of that name \(or it is a gated one"
+    with pytest.raises(FileNotFoundError, match=message):
         language_model.load_model("some/one")
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from naturalistic import inference, scoring, variance
+from naturalistic import encoding, inference
 from naturalistic.inference import (
     explainable_variance,
     leave_one_out_correlation,
@@ -12,6 +12,7 @@ from naturalistic.inference import (
     normalize,
     p_values,
 )
+from naturalistic.models import scoring
 from scipy import stats
 from scipy.signal import lfilter
 
@@ -122,7 +123,7 @@ def test_the_interval_of_a_single_voxel_leaves_out_who_does_not_vary():
     bold, _ = responses(6, 0.4, n_voxels=3)
     bold[2, RUNS == 1, 1] = 7.1
     whole = leave_one_out_interval(bold, RUNS)
-    assert whole.mean.dtype == np.float32 and np.isfinite(whole).all()
+    assert whole.mean.dtype == np.float32 and np.isfinite([whole.mean, whole.low, whole.high]).all()
     r = leave_one_out_correlation(bold, RUNS)
     np.testing.assert_allclose(whole.mean, np.nanmean(r, axis=0), atol=1e-6)
     bold[1:5, :, 2] = 0.3  # two are left
@@ -154,7 +155,7 @@ def test_a_floor_on_the_ceiling_is_no_guard_and_reliability_is():
     noise = np.random.default_rng(2).standard_normal((4, 300, 2000)).astype(np.float32)
     ceiling = noise_ceiling(noise, 4)
     assert np.mean(ceiling > 0.1) > 0.4
-    reliable = variance.repeats_itself(noise, n_permutations=200)
+    reliable = encoding.reliable_voxels(noise, n_permutations=200)
     share = normalize(np.full(2000, 0.05), ceiling, reliable)
     assert np.mean(np.isfinite(share)) < 0.01
 

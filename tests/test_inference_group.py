@@ -115,7 +115,7 @@ def test_sign_flip_omits_nan():
 def test_blocks_do_not_change_the_flips(monkeypatch):
     values = draws(12, 40, 0.5)
     whole = [sign_flip_over_subjects(values, max_statistic=m).p for m in (False, True)]
-    monkeypatch.setattr("naturalistic.scoring.BLOCK", 4096 * 7)
+    monkeypatch.setattr("naturalistic.arrays.BLOCK", 4096 * 7)
     for m in (False, True):
         np.testing.assert_array_equal(sign_flip_over_subjects(values, max_statistic=m).p, whole[m])
 
@@ -171,7 +171,7 @@ def test_bootstrap_equals_scipy_in_any_block(method, monkeypatch):
         rng=np.random.default_rng(0),
     )
     for block in (2**21, 400 * 5):
-        monkeypatch.setattr("naturalistic.scoring.BLOCK", block)
+        monkeypatch.setattr("naturalistic.arrays.BLOCK", block)
         low, high = bootstrap_interval(values, 400, method=method)
         assert low.shape == (3, 4) and low.dtype == np.float32
         np.testing.assert_allclose([low, high], found.confidence_interval, rtol=1e-5)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from naturalistic.inference import block_permutation_null, circular_shift_null, nulls, p_values
-from naturalistic.scoring import correlation, r2
+from naturalistic.models.scoring import correlation, r2
 from scipy.signal import lfilter
 
 RUNS = np.repeat([7, 3, 5], [41, 60, 50])  # ids are names: any order
@@ -111,7 +111,7 @@ def test_threads_change_nothing(null, arguments, monkeypatch):
     Y, Y_hat = np.random.default_rng(5).standard_normal((2, len(RUNS), 23))
     expected = null(Y, Y_hat, RUNS, **arguments)
     pools, used = [{"user_api": "blas", "num_threads": 3}, {"user_api": "openmp", "num_threads": 8}], []
-    monkeypatch.setattr("naturalistic.scoring.BLOCK", 3 * len(RUNS))  # a few columns at a time
+    monkeypatch.setattr("naturalistic.arrays.BLOCK", 3 * len(RUNS))  # a few columns at a time
     monkeypatch.setattr(nulls, "threadpool_info", lambda: pools)
     executor = nulls.ThreadPoolExecutor
     monkeypatch.setattr(nulls, "ThreadPoolExecutor", lambda n: used.append(n) or executor(n))

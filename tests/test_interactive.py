@@ -8,16 +8,16 @@ from html import unescape
 import numpy as np
 import pytest
 from browser import CHROMIUM, opened
+from naturalistic.anatomy.surface import SIDES, meshes
 from naturalistic.plotting.interactive import NONE, UNIT, surface_page
-from naturalistic.plotting.style import LEVEL_COLOURS
-from naturalistic.surface import SIDES, meshes
+from naturalistic.plotting.style import LEVEL_COLORS
 
 TITLE = 'Simulated data (layout of ds005531): <which> "level"?'
 
 
 def made_maps():
     rng = np.random.default_rng(0)
-    maps = {name: {side: rng.uniform(-0.1, 0.4, 10242) for side in SIDES} for name in LEVEL_COLOURS}
+    maps = {name: {side: rng.uniform(-0.1, 0.4, 10242) for side in SIDES} for name in LEVEL_COLORS}
     for by_side in maps.values():
         by_side["left"][:100] = np.nan
     best = {side: np.argmax([m[side] for m in maps.values()], axis=0).astype(float) for side in SIDES}
@@ -43,7 +43,7 @@ def test_the_page_holds_the_mesh_and_the_maps(page):
     data, (maps, best) = data_of(page), made_maps()
     assert [m["name"] for m in data["maps"]] == ["best of all", *maps]
     for k, (side, mesh) in enumerate(zip(SIDES, meshes("inflated"))):
-        places = decoded(data["places"][k], "<i2").reshape(-1, 3) / UNIT
+        places = decoded(data["coordinates"][k], "<i2").reshape(-1, 3) / UNIT
         assert np.abs(places - mesh.coordinates).max() <= 0.5 / UNIT + 1e-4
         assert np.array_equal(decoded(data["faces"], "<u2").reshape(-1, 3), mesh.faces)
         index = decoded(data["maps"][0]["values"][k], np.uint8)
@@ -54,7 +54,7 @@ def test_the_page_holds_the_mesh_and_the_maps(page):
             assert np.array_equal(steps == NONE, np.isnan(by_side[side]))
             shown = 0.4 * steps[steps < NONE] / (NONE - 1)
             assert np.abs(shown - np.clip(by_side[side][steps < NONE], 0, 0.4)).max() < 0.4 / NONE
-    assert data["maps"][0]["colours"] == [[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in LEVEL_COLOURS.values()]
+    assert data["maps"][0]["colors"] == [[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in LEVEL_COLORS.values()]
     assert len(data["palette"]) == NONE
 
 

@@ -1,25 +1,26 @@
 """The joint model of several feature spaces: parts that sum to the score, what each adds, intervals, and stacking."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from naturalistic import scoring
-from naturalistic.banded import BandedRidgeCV
-from naturalistic.design import design
-from naturalistic.engine.sets import fit_sets, nested_gammas
-from naturalistic.ridge import RidgeCV
-from naturalistic.variance import joint as joint_models
-from naturalistic.variance.held_out import fit_training_runs, predict_test_runs
-from naturalistic.variance.rows import split_rows
-from naturalistic.variance.scores import score
-from naturalistic.variance.side_by_side import SideBySide
-from naturalistic.variance.split import split_r, split_r2
-from naturalistic.variance.stacking import residual_products, stack_weights, stacked_model
-from naturalistic.variance.sums import BlockSums, draw_counts, interval
+from naturalistic.encoding import Split, fit, fit_predict
+from naturalistic.encoding import joint as joint_models
+from naturalistic.encoding.bootstrap import BlockSums, draw_counts, score_interval
+from naturalistic.encoding.design import design
+from naturalistic.encoding.multi_subject import MultiSubjectBold
+from naturalistic.encoding.partition import r2_by_space, r_by_space
+from naturalistic.encoding.scores import score
+from naturalistic.encoding.split import split_data
+from naturalistic.encoding.stacking import residual_products, stack_weights, stacked_model
+from naturalistic.models import scoring
+from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.engine.banded import fit_space_sets, nested_gammas
+from naturalistic.models.ridge import RidgeCV
 
 ALPHAS = np.logspace(0, 4, 7)
-SPLITS = {"r": (split_r, scoring.correlation), "r2": (split_r2, scoring.r2)}
+SPLITS = {"r": (r_by_space, scoring.correlation), "r2": (r2_by_space, scoring.r2)}
 
 
 def make_film(sizes=(6, 8, 5), shares=(0.3, 0.2, 0.0), n_voxels=12, n_train=4, n_test=2, run=80, seed=0, shared=0):
@@ -75,16 +76,16 @@ def test_parts_of_a_score_are_himalayas():
     parts, measured = rng.standard_normal((3, 50, 7)), rng.standard_normal((50, 7))
     measured -= measured.mean(axis=0)
     named = dict(zip("abc", parts))
-    np.testing.assert_allclose(split_r2(measured, named), r2_score_split(measured, parts), atol=1e-12)
-    np.testing.assert_allclose(split_r(measured, named), correlation_score_split(measured, parts), atol=1e-12)
+    np.testing.assert_allclose(r2_by_space(measured, named), r2_score_split(measured, parts), atol=1e-12)
+    np.testing.assert_allclose(r_by_space(measured, named), correlation_score_split(measured, parts), atol=1e-12)
 
 
 def test_a_space_that_predicts_nothing_has_no_part_and_one_that_predicts_all_has_all():
     rng = np.random.default_rng(1)
     measured = rng.standard_normal((40, 3))
     parts = {"all": measured - measured.mean(axis=0), "nothing": np.zeros((40, 3))}
-    for split in (split_r, split_r2):
-        shift = measured.mean(axis=0) / 2 if split is split_r2 else 0  # R2 charges for a wrong mean
+    for split in (r_by_space, r2_by_space):
+        shift = measured.mean(axis=0) / 2 if split is r2_by_space else 0  # R2 charges for a wrong mean
         found = split(measured, {name: part + shift for name, part in parts.items()})
         np.testing.assert_allclose(found, [[1, 1, 1], [0, 0, 0]], atol=1e-12)
 
@@ -96,11 +97,11 @@ def test_no_variance_no_score(dtype):
     measured[:, 0] = 7.3
     parts = {name: rng.standard_normal((30, 3)).astype(dtype) for name in "ab"}
     parts["b"][:, 1] = 0.1 - parts["a"][:, 1]  # the sum is constant
-    assert np.isnan(split_r(measured, parts)).all(axis=0).tolist() == [True, True, False]
-    assert np.isnan(split_r2(measured, parts)).all(axis=0).tolist() == [True, False, False]
+    assert np.isnan(r_by_space(measured, parts)).all(axis=0).tolist() == [True, True, False]
+    assert np.isnan(r2_by_space(measured, parts)).all(axis=0).tolist() == [True, False, False]
 
 
-@pytest.mark.parametrize("split", [split_r, split_r2])
+@pytest.mark.parametrize("split", [r_by_space, r2_by_space])
 def test_what_cannot_be_split(split):
     with pytest.raises(ValueError, match="parts is empty"):
         split(np.ones((4, 2)), {})
@@ -168,17 +169,17 @@ def test_draws_keep_runs_and_have_the_variance_of_a_mean():
 def test_intervals_of_sets_of_voxels_are_those_of_their_means(monkeypatch):
     sums = made_sums()[0]
     labels, terms = np.array([0, 2, 0, -1, 2]), [(1, "good"), (-1, "bad")]
-    bounds = interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
+    bounds = score_interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
     drawn = sums.resampled(terms, draw_counts(sums.runs, 200, 1))
     for k in (0, 2):
         expected = np.quantile(drawn[:, labels == k].mean(axis=1), [0.025, 0.975])
         np.testing.assert_allclose(bounds[:, k], expected, atol=1e-12)
     assert np.isnan(bounds[:, [1, 3]]).all()
-    alone = interval(sums, terms, n_boot=200, seed=1)
+    alone = score_interval(sums, terms, n_boot=200, seed=1)
     np.testing.assert_allclose(alone, np.quantile(drawn, [0.025, 0.975], axis=0), atol=1e-12)
-    monkeypatch.setattr("naturalistic.scoring.BLOCK", 400)
-    np.testing.assert_allclose(interval(sums, terms, n_boot=200, seed=1), alone, atol=1e-12)
-    again = interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
+    monkeypatch.setattr("naturalistic.arrays.BLOCK", 400)
+    np.testing.assert_allclose(score_interval(sums, terms, n_boot=200, seed=1), alone, atol=1e-12)
+    again = score_interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
     np.testing.assert_allclose(again, bounds, atol=1e-12)
 
 
@@ -189,8 +190,8 @@ def test_a_constant_voxel_has_no_score_and_does_not_spoil_its_region():
     sums = BlockSums(np.repeat([0, 1], 20), 3, 5)
     sums.add("m", measured, predicted)
     assert np.isnan(sums.score("m")).tolist() == [False, True, False]
-    assert np.isnan(interval(sums, [(1, "m")], n_boot=20)).any(axis=0).tolist() == [False, True, False]
-    assert np.isfinite(interval(sums, [(1, "m")], labels=np.zeros(3, int), n_boot=20)).all()
+    assert np.isnan(score_interval(sums, [(1, "m")], n_boot=20)).any(axis=0).tolist() == [False, True, False]
+    assert np.isfinite(score_interval(sums, [(1, "m")], labels=np.zeros(3, int), n_boot=20)).all()
 
 
 def test_sums_that_do_not_fit():
@@ -204,7 +205,7 @@ def test_sums_that_do_not_fit():
     with pytest.raises(ValueError, match="expected the same measured responses"):
         sums.join(made_sums(seed=1)[0])
     with pytest.raises(ValueError, match="labels is float64"):
-        interval(sums, [(1, "good")], labels=np.zeros(5))
+        score_interval(sums, [(1, "good")], labels=np.zeros(5))
 
 
 # ---- the joint model -------------------------------------------------------------------------------------------
@@ -218,23 +219,23 @@ def film():
 @pytest.fixture(scope="module")
 def fitted(film):
     spaces, bold, how = film
-    return joint_models.joint_model(spaces, bold, banded(), **how, pairs=[("s0", "s1")], block=10)
+    return joint_models.joint_model(spaces, bold, banded(), Split(**how), pairs=[("s0", "s1")], block=10)
 
 
 def test_each_model_is_the_one_fitted_directly(film, fitted):
     spaces, bold, how = film
     for kept in fitted.sets:
-        held_out, _ = predict_test_runs({n: spaces[n] for n in kept}, bold, banded(), **how)
-        np.testing.assert_allclose(fitted.sums.score(kept), scoring.r2(*held_out), atol=2e-5)
-        np.testing.assert_allclose(fitted.sums.score(kept, "r"), scoring.correlation(*held_out), atol=2e-5)
+        held_out = fit_predict({n: spaces[n] for n in kept}, bold, banded(), Split(**how))
+        np.testing.assert_allclose(fitted.sums.score(kept), held_out.r2(), atol=2e-5)
+        np.testing.assert_allclose(fitted.sums.score(kept, "r"), held_out.correlation(), atol=2e-5)
     full = fitted.sums.score(fitted.spaces)
-    for row, name in zip(joint_models.unique(fitted), spaces):
+    for row, name in zip(joint_models.unique_variance(fitted), spaces):
         np.testing.assert_allclose(row, full - fitted.sums.score(tuple(n for n in spaces if n != name)), atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["r", "r2"])
 def test_parts_sum_to_the_score_of_the_joint_model(fitted, kind):
-    parts = getattr(fitted, f"split_{kind}")
+    parts = getattr(fitted, f"{kind}_by_space")
     assert parts.dtype == np.float32
     np.testing.assert_allclose(parts.sum(axis=0), fitted.sums.score(fitted.spaces, kind), atol=2e-6)
 
@@ -246,42 +247,44 @@ def test_repeats_are_merged_and_blocks_of_voxels_change_nothing(film, fitted, mo
     def merge(x, runs):
         return x.reshape(2, -1, x.shape[1]), runs[: len(runs) // 2]
 
-    held_out, ids = predict_test_runs(spaces, bold, banded(), merge=merge, **how)
-    monkeypatch.setattr("naturalistic.scoring.BLOCK", 3 * test.sum() * 5)
+    held_out = fit_predict(spaces, bold, banded(), Split(repeats=merge, **how))
+    ids = held_out.runs
+    monkeypatch.setattr("naturalistic.arrays.BLOCK", 3 * test.sum() * 5)
     mapped = np.memmap(tmp_path / "bold", np.float32, "w+", shape=bold.shape)
     mapped[:] = bold
-    merged = joint_models.joint_model(spaces, mapped, banded(), merge=merge, **how, block=10)
+    merged = joint_models.joint_model(spaces, mapped, banded(), Split(repeats=merge, **how), block=10)
     assert merged.sums.runs.tolist() == [0] * 8 and len(ids) == 80
-    np.testing.assert_allclose(merged.sums.score(merged.spaces), scoring.r2(*held_out), atol=2e-5)
+    np.testing.assert_allclose(merged.sums.score(merged.spaces), held_out.r2(), atol=2e-5)
     np.testing.assert_array_equal(merged.gammas, fitted.gammas)
-    apart = SideBySide({"S01": bold[:, :5], "S02": mapped[:, 5:]})
-    beside = joint_models.joint_model(spaces, apart, banded(), merge=merge, **how, block=10)
+    apart = MultiSubjectBold({"S01": bold[:, :5], "S02": mapped[:, 5:]})
+    beside = joint_models.joint_model(spaces, apart, banded(), Split(repeats=merge, **how), block=10)
     np.testing.assert_array_equal(beside.gammas, fitted.gammas)
-    np.testing.assert_allclose(beside.split_r2, merged.split_r2, atol=1e-6)
-    stacked = [stacked_model(spaces, x, ridge(), **how, block=10).weights for x in (bold, apart)]
+    np.testing.assert_allclose(beside.r2_by_space, merged.r2_by_space, atol=1e-6)
+    stacked = [stacked_model(spaces, x, ridge(), Split(**how), block=10).weights for x in (bold, apart)]
     np.testing.assert_allclose(*stacked, atol=1e-6)
 
 
 def test_a_rival_is_taken_in_a_block_of_voxels_at_a_time(film, fitted, monkeypatch):
     spaces, bold, how = film
-    rival = fit_training_runs(spaces, bold, ridge(), **how)
-    whole = BlockSums(rival.rows.test_runs, bold.shape[1], 10)
-    whole.add("plain", *rival.held_out())
+    rival = fit(spaces, bold, ridge(), Split(**how))
+    whole = BlockSums(rival.data.test_runs, bold.shape[1], 10)
+    prediction = rival.predict()
+    whole.add("plain", prediction.measured, prediction.predicted)
     read = []
-    watched = rival._replace(rows=rival.rows._replace(measured=lambda c: read.append(c) or rival.rows.measured(c)))
-    monkeypatch.setattr("naturalistic.variance.sums.column_blocks", lambda *_: [slice(0, 7), slice(7, 12)])
-    parts = BlockSums(rival.rows.test_runs, bold.shape[1], 10)
+    watched = replace(rival, data=replace(rival.data, measured=lambda c: read.append(c) or rival.data.measured(c)))
+    monkeypatch.setattr("naturalistic.encoding.bootstrap.column_blocks", lambda *_: [slice(0, 7), slice(7, 12)])
+    parts = BlockSums(rival.data.test_runs, bold.shape[1], 10)
     parts.add_fitted("plain", watched)
     assert read == [slice(0, 7), slice(7, 12)]
     np.testing.assert_allclose(parts.score("plain"), whole.score("plain"), atol=1e-6)
-    np.testing.assert_allclose(whole.score("plain"), scoring.r2(*rival.held_out()), atol=2e-5)
+    np.testing.assert_allclose(whole.score("plain"), rival.predict().r2(), atol=2e-5)
 
 
 def test_test_runs_that_lie_apart_are_read_of_the_voxels_asked_for_alone(film):
     spaces, bold, how = film
     apart = np.isin(how["runs"], [1, 4])
     taken = Taken(bold)
-    rows = split_rows(spaces, taken, **how | {"test": apart})
+    rows = split_data(spaces, taken, Split(**how | {"test": apart}))
     taken.shapes.clear()
     expected = bold[apart].reshape(2, -1, bold.shape[1])
     expected = (expected - expected.mean(axis=1, keepdims=True)).reshape(-1, bold.shape[1])
@@ -306,9 +309,9 @@ class Taken:
 
 def test_p_is_that_of_shifted_predictions(film):
     spaces, bold, how = film
-    joint = joint_models.joint_model(spaces, bold, banded(3), **how, block=10, n_permutations=50, seed=4)
-    held_out, ids = predict_test_runs(spaces, bold, banded(3), **how)
-    np.testing.assert_allclose(joint.p, score(held_out, ids, n_permutations=50, seed=4).p, atol=1 / 51 + 1e-9)
+    joint = joint_models.joint_model(spaces, bold, banded(3), Split(**how), block=10, n_permutations=50, seed=4)
+    held_out = fit_predict(spaces, bold, banded(3), Split(**how))
+    np.testing.assert_allclose(joint.p, score(held_out, n_permutations=50, seed=4).p, atol=1 / 51 + 1e-9)
     assert joint.p.max() < 0.1
 
 
@@ -319,24 +322,24 @@ def test_test_runs_choose_nothing(film, fitted):
     bold[test] = rng.standard_normal(bold[test].shape)
     for x in spaces.values():
         x[test] = 5 * rng.standard_normal(x[test].shape) + 2
-    other = joint_models.joint_model(spaces, bold, banded(), **how, block=10)
+    other = joint_models.joint_model(spaces, bold, banded(), Split(**how), block=10)
     np.testing.assert_array_equal(other.gammas, fitted.gammas)
     np.testing.assert_array_equal(other.cv_scores, fitted.cv_scores)
-    before, after = (stacked_model(x, y, ridge(), **how, block=10) for x, y in (film[:2], (spaces, bold)))
+    before, after = (stacked_model(x, y, ridge(), Split(**how), block=10) for x, y in (film[:2], (spaces, bold)))
     np.testing.assert_array_equal(after.weights, before.weights)
     assert (before.sums.score("stacked") != after.sums.score("stacked")).all()
 
 
 def test_planted_shares_are_recovered_and_what_adds_nothing_adds_nothing():
     spaces, bold, how = make_film(shares=(0.3, 0.15, 0.0), n_voxels=80, n_train=8, n_test=4, run=100)
-    joint = joint_models.joint_model(spaces, bold, banded(30), **how, pairs=[("s0", "s1")], block=10)
-    mean = joint_models.unique(joint).mean(axis=1)
+    joint = joint_models.joint_model(spaces, bold, banded(30), Split(**how), pairs=[("s0", "s1")], block=10)
+    mean = joint_models.unique_variance(joint).mean(axis=1)
     np.testing.assert_allclose(mean, [0.3, 0.15, 0.0], atol=0.02)
-    np.testing.assert_allclose(joint.split_r2.mean(axis=1), [0.3, 0.15, 0.0], atol=0.02)
+    np.testing.assert_allclose(joint.r2_by_space.mean(axis=1), [0.3, 0.15, 0.0], atol=0.02)
     np.testing.assert_allclose(joint.sums.score(joint.spaces).mean(), 0.45, atol=0.03)
     for beyond in (False, True):  # nothing is shared
-        np.testing.assert_allclose(joint_models.pair_parts(joint, "s0", "s1", beyond).shared.mean(), 0, atol=0.02)
-    in_r = joint_models.unique(joint, "r").mean(axis=1)
+        np.testing.assert_allclose(joint_models.commonality(joint, "s0", "s1", beyond).shared.mean(), 0, atol=0.02)
+    in_r = joint_models.unique_variance(joint, "r").mean(axis=1)
     expected = np.sqrt(0.45) - np.sqrt([0.15, 0.3, 0.45])
     np.testing.assert_allclose(in_r, expected, atol=0.03)
 
@@ -345,8 +348,8 @@ def test_a_space_that_adds_nothing_has_an_interval_around_zero():
     covered, claimed = [], []
     for seed in range(4):
         spaces, bold, how = make_film((6, 8, 3), (0.2, 0.1, 0.0), 100, 24, 3, 80, seed)
-        joint = joint_models.joint_model(spaces, bold, banded(8), **how, block=8)
-        low, high = joint_models.unique_interval(joint, n_boot=400)
+        joint = joint_models.joint_model(spaces, bold, banded(8), Split(**how), block=8)
+        low, high = joint_models.unique_variance_interval(joint, n_boot=400)
         covered.append((low[2] <= 0) & (0 <= high[2]))
         claimed.append(low[2] > 0)
         assert (low[0] > 0).mean() > 0.95  # a real contribution is told from none
@@ -368,12 +371,12 @@ def test_intervals_cover_what_endless_film_would_give(kind):
             one.add(model, measured[runs < n], x[runs < n])
     truth = sums[n_runs].score("full", kind) - sums[n_runs].score("without", kind)
     terms = [(1, "full"), (-1, "without")]
-    low, high = interval(sums[3], terms, kind=kind, n_boot=500)
+    low, high = score_interval(sums[3], terms, kind=kind, n_boot=500)
     assert 0.85 <= ((low <= truth) & (truth <= high)).mean() <= 0.99
     naive = BlockSums(runs[runs < 3], n_voxels, 1, np.float64)  # single TRs: too sure of itself
     for model, x in (("full", full), ("without", without)):
         naive.add(model, measured[runs < 3], x[runs < 3])
-    too_low, too_high = interval(naive, terms, kind=kind, n_boot=500)
+    too_low, too_high = score_interval(naive, terms, kind=kind, n_boot=500)
     assert np.median(too_high - too_low) < 0.85 * np.median(high - low)
 
 
@@ -387,19 +390,19 @@ def smooth(x):
 
 def test_what_two_spaces_share_is_in_neither_of_their_unique_parts():
     spaces, bold, how = make_film((6, 8, 5), (0.4, 0.0, 0.1), 60, 8, 4, 100, shared=6)  # s1 holds all of s0
-    joint = joint_models.joint_model(spaces, bold, banded(20), **how, pairs=[("s1", "s0")], block=10)
-    mean = joint_models.unique(joint).mean(axis=1)
+    joint = joint_models.joint_model(spaces, bold, banded(20), Split(**how), pairs=[("s1", "s0")], block=10)
+    mean = joint_models.unique_variance(joint).mean(axis=1)
     np.testing.assert_allclose(mean, [0, 0, 0.1], atol=0.02)
     for beyond in (False, True):
-        parts = joint_models.pair_parts(joint, "s0", "s1", beyond)
+        parts = joint_models.commonality(joint, "s0", "s1", beyond)
         np.testing.assert_allclose([part.mean() for part in parts], [0, 0, 0.4], atol=0.03)
-        low, high = joint_models.shared_interval(joint, "s0", "s1", beyond, n_boot=200, labels=np.zeros(60, int))
+        low, high = joint_models.commonality_interval(joint, "s0", "s1", beyond, n_boot=200, labels=np.zeros(60, int))
         assert low[0] < parts.shared.mean() < high[0] and low[0] > 0.3
     rest, both = joint.sums.score(("s2",)), joint.sums.score(joint.spaces)
-    np.testing.assert_allclose(sum(joint_models.pair_parts(joint, "s0", "s1", True)), both - rest, atol=1e-6)
+    np.testing.assert_allclose(sum(joint_models.commonality(joint, "s0", "s1", True)), both - rest, atol=1e-6)
     without = {n: joint.sums.score(joint.without(n)) for n in ("s0", "s1")}
     expected = without["s0"] + without["s1"] - both - rest
-    np.testing.assert_allclose(joint_models.pair_parts(joint, "s0", "s1", True).shared, expected, atol=1e-6)
+    np.testing.assert_allclose(joint_models.commonality(joint, "s0", "s1", True).shared, expected, atol=1e-6)
 
 
 # ---- spaces that differ in size, in scale, or are not there ----------------------------------------------------
@@ -408,18 +411,18 @@ def test_what_two_spaces_share_is_in_neither_of_their_unique_parts():
 def test_the_scale_of_a_space_changes_nothing(film, fitted):
     spaces, bold, how = film
     scaled = {name: x * factor for (name, x), factor in zip(spaces.items(), (np.float32(1e6), 1, np.float32(1e-6)))}
-    other = joint_models.joint_model(scaled, bold, banded(), **how, pairs=[("s0", "s1")], block=10)
+    other = joint_models.joint_model(scaled, bold, banded(), Split(**how), pairs=[("s0", "s1")], block=10)
     np.testing.assert_array_equal(other.gammas, fitted.gammas)
-    np.testing.assert_allclose(other.split_r2, fitted.split_r2, atol=1e-5)
-    np.testing.assert_allclose(joint_models.unique(other), joint_models.unique(fitted), atol=1e-5)
+    np.testing.assert_allclose(other.r2_by_space, fitted.r2_by_space, atol=1e-5)
+    np.testing.assert_allclose(joint_models.unique_variance(other), joint_models.unique_variance(fitted), atol=1e-5)
 
 
 def test_a_small_space_is_not_drowned_by_a_large_one():
     spaces, bold, how = make_film((5, 384), (0.3, 0.0), 20, 5, 2, 80)
-    joint = joint_models.joint_model(spaces, bold, banded(nested_gammas(2)), **how, block=10)
-    held_out, _ = predict_test_runs(spaces, bold, ridge(), **how)
-    assert joint_models.unique(joint).mean(axis=1)[0] > 0.25
-    assert joint.sums.score(joint.spaces).mean() > scoring.r2(*held_out).mean() + 0.1  # one penalty for all drowns it
+    joint = joint_models.joint_model(spaces, bold, banded(nested_gammas(2)), Split(**how), block=10)
+    held_out = fit_predict(spaces, bold, ridge(), Split(**how))
+    assert joint_models.unique_variance(joint).mean(axis=1)[0] > 0.25
+    assert joint.sums.score(joint.spaces).mean() > held_out.r2().mean() + 0.1  # one penalty for all drowns it
     assert (joint.gammas[0] > 0.5).all()
 
 
@@ -428,12 +431,12 @@ def test_a_space_that_is_missing_from_one_test_run_predicts_nothing_there(film):
     spaces, bold, how = film
     gone = how["runs"] == 5
     spaces = spaces | {"s0": np.where(gone[:, None], 0, spaces["s0"])}
-    rows = split_rows(spaces, bold, **how)
+    rows = split_data(spaces, bold, Split(**how))
     assert (rows.test["s0"][rows.test_runs == 5] == 0).all()
     assert (rows.test["s0"][rows.test_runs == 4] != 0).any()
-    joint = joint_models.joint_model(spaces, bold, banded(), **how, block=10)
+    joint = joint_models.joint_model(spaces, bold, banded(), Split(**how), block=10)
     there = joint.sums.runs == 0
-    assert np.isfinite(joint_models.unique(joint)).all()
+    assert np.isfinite(joint_models.unique_variance(joint)).all()
     in_run = joint.sums.resampled([(1, joint.spaces), (-1, joint.without("s0"))], np.stack([there, ~there]) * 1.0)
     assert in_run[0].mean() > 0.2 > 0.02 > in_run[1].mean()
 
@@ -463,31 +466,32 @@ WRONG = {
 def test_what_cannot_be_fitted_is_said(film, case):
     spaces, bold, how = film
     change, message = WRONG[case]
-    spaces, how = change(spaces, {"block": 10} | how)
+    spaces, how = change(spaces, how)
+    options = {"block": 10} | {k: how.pop(k) for k in ("block", "pairs") if k in how}
     model = banded(np.ones((2, 3))) if case == "given weights" else banded(2)
     with pytest.raises(ValueError, match=message):
-        joint_models.joint_model(spaces, bold, model, **how)
+        joint_models.joint_model(spaces, bold, model, Split(**how), **options)
 
 
 def test_what_was_not_fitted_is_said(film):
-    joint = joint_models.joint_model(*film[:2], banded(2), **film[2], block=10)
+    joint = joint_models.joint_model(*film[:2], banded(2), Split(**film[2]), block=10)
     with pytest.raises(ValueError, match="no space 'x', expected one of"):
-        joint_models.pair_parts(joint, "s0", "x")
+        joint_models.commonality(joint, "s0", "x")
     with pytest.raises(ValueError, match="was fitted, expected one of"):
-        joint_models.pair_parts(joint, "s0", "s1")
+        joint_models.commonality(joint, "s0", "s1")
 
 
 def test_sets_are_fitted_one_at_a_time(film):
     spaces, bold, how = film
-    rows = split_rows(spaces, bold, **how)
-    fits = fit_sets(banded(3), rows.train, rows.bold, [["s1"], ["s2", "s0"]], rows.train_runs)
+    rows = split_data(spaces, bold, Split(**how))
+    fits = fit_space_sets(banded(3), rows.train, rows.bold, [["s1"], ["s2", "s0"]], rows.train_runs)
     first = next(fits)
     assert list(first.spaces_) == ["s1"] and len(first.draws_) == 1
     assert list(next(fits).spaces_) == ["s0", "s2"]
     with pytest.raises(ValueError, match=r"sets holds \['x'\], expected one or more of the spaces"):
-        next(fit_sets(banded(3), rows.train, rows.bold, [["x"]]))
+        next(fit_space_sets(banded(3), rows.train, rows.bold, [["x"]]))
     with pytest.raises(ValueError, match=r"sets holds \[\]"):
-        next(fit_sets(banded(3), rows.train, rows.bold, [[]]))
+        next(fit_space_sets(banded(3), rows.train, rows.bold, [[]]))
 
 
 @pytest.mark.parametrize(
@@ -516,9 +520,9 @@ def test_weights_that_cannot_be():
 
 def test_sets_among_the_same_weights_are_the_fits_of_those_weights(film):
     spaces, bold, how = film
-    rows, gammas = split_rows(spaces, bold, **how), nested_gammas(3, 2)
+    rows, gammas = split_data(spaces, bold, Split(**how)), nested_gammas(3, 2)
     sets = [("s0", "s1", "s2"), ("s0", "s2"), ("s1",)]
-    fits = list(fit_sets(banded(gammas), rows.train, rows.bold, sets, rows.train_runs))
+    fits = list(fit_space_sets(banded(gammas), rows.train, rows.bold, sets, rows.train_runs))
     for names, part in zip(sets, fits):
         columns = [k for k, name in enumerate(spaces) if name in names]
         own = gammas[(np.delete(gammas, columns, axis=1) == 0).all(axis=1)][:, columns]
@@ -538,11 +542,11 @@ def test_nested_weights_claim_nothing_of_a_space_that_adds_nothing():
     claimed, covered = [], []
     for seed in range(3):
         spaces, bold, how = make_film((6, 8, 3), (0.2, 0.1, 0.0), 100, 8, 4, 80, seed)
-        joint = joint_models.joint_model(spaces, bold, banded(nested_gammas(3)), **how, block=8)
-        low, high = joint_models.unique_interval(joint, n_boot=400)
+        joint = joint_models.joint_model(spaces, bold, banded(nested_gammas(3)), Split(**how), block=8)
+        low, high = joint_models.unique_variance_interval(joint, n_boot=400)
         claimed.append(low[2] > 0)
         covered.append((low[2] <= 0) & (0 <= high[2]))
-        np.testing.assert_allclose(joint_models.unique(joint).mean(axis=1), [0.2, 0.1, 0], atol=0.03)
+        np.testing.assert_allclose(joint_models.unique_variance(joint).mean(axis=1), [0.2, 0.1, 0], atol=0.03)
     assert np.mean(claimed) <= 0.05 and np.mean(covered) > 0.8
 
 
@@ -608,25 +612,26 @@ def test_products_of_residuals_are_of_time_courses_inside_runs(monkeypatch):
     rng = np.random.default_rng(0)
     runs, e = np.repeat([0, 1], [20, 30]), rng.standard_normal((3, 50, 7))
     centred = np.concatenate([x - x.mean(axis=1, keepdims=True) for x in (e[:, :20], e[:, 20:])], axis=1)
-    monkeypatch.setattr("naturalistic.scoring.BLOCK", 200)
+    monkeypatch.setattr("naturalistic.arrays.BLOCK", 200)
     found = residual_products(e + 3 * runs[:, None], runs)  # what a run's level adds is no error
     np.testing.assert_allclose(found, np.einsum("itv,jtv->vij", centred, centred), atol=1e-9)
 
 
 def test_the_stack_is_the_weighted_mean_of_what_single_spaces_predict(film):
     spaces, bold, how = film
-    stacked = stacked_model(spaces, bold, ridge(), **how, block=10, n_voxels_at_once=5)
-    alone = [predict_test_runs({n: x}, bold, ridge(), **how)[0] for n, x in spaces.items()]
+    stacked = stacked_model(spaces, bold, ridge(), Split(**how), block=10, n_voxels_at_once=5)
+    alone = [fit_predict({n: x}, bold, ridge(), Split(**how)) for n, x in spaces.items()]
     for name, held_out in zip(spaces, alone):
-        np.testing.assert_allclose(stacked.sums.score((name,), "r"), scoring.correlation(*held_out), atol=2e-5)
+        np.testing.assert_allclose(stacked.sums.score((name,), "r"), held_out.correlation(), atol=2e-5)
     mixed = sum(w * held_out.predicted for w, held_out in zip(stacked.weights, alone))
     np.testing.assert_allclose(stacked.sums.score("stacked"), scoring.r2(alone[0].measured, mixed), atol=2e-5)
     assert stacked.weights.dtype == np.float32
     assert stacked.sums.score("stacked").mean() > max(stacked.sums.score((n,)).mean() for n in spaces)
     assert stacked.weights[0].mean() > stacked.weights[2].mean() + 0.2  # the third adds nothing
-    joint = joint_models.joint_model(spaces, bold, banded(2), **how, block=10)
+    joint = joint_models.joint_model(spaces, bold, banded(2), Split(**how), block=10)
     joint.sums.join(stacked.sums)  # scored on the same rows: their difference has an interval
-    low, high = interval(joint.sums, [(1, joint.spaces), (-1, "stacked")], labels=np.zeros(12, int), n_boot=50)
+    terms = [(1, joint.spaces), (-1, "stacked")]
+    low, high = score_interval(joint.sums, terms, labels=np.zeros(12, int), n_boot=50)
     assert low[0] < high[0]
 
 
@@ -636,11 +641,11 @@ def test_stacking_with_other_folds_and_few_runs(film):
     how = how | {"runs": how["runs"][keep], "test": how["test"][keep]}
     spaces = {n: x[keep] for n, x in spaces.items()}
     few = RidgeCV(ALPHAS, 3, scoring="r2", progress=False)
-    a, b = (stacked_model(spaces, bold[keep], few, **how, block=10, cv=cv) for cv in (None, 3))
+    a, b = (stacked_model(spaces, bold[keep], few, Split(**how), block=10, cv=cv) for cv in (None, 3))
     np.testing.assert_array_equal(a.weights, b.weights)
     three = np.repeat([0, 1, 2], 80)
     rows = np.arange(240)
     other = [(rows[(three != k) & (rows % 80 < 60)], rows[three == k]) for k in range(3)]
-    assert (a.weights != stacked_model(spaces, bold[keep], few, **how, block=10, cv=other).weights).any()
+    assert (a.weights != stacked_model(spaces, bold[keep], few, Split(**how), block=10, cv=other).weights).any()
     with pytest.raises(ValueError, match="cv makes 2 folds, expected three or more"):
-        stacked_model(spaces, bold[keep], few, **how, block=10, cv=2)
+        stacked_model(spaces, bold[keep], few, Split(**how), block=10, cv=2)

@@ -13,17 +13,8 @@ import torch
 import transformers
 from huggingface_hub.errors import GatedRepoError
 from naturalistic.cache import cache_dir
-from naturalistic.features import (
-    controls,
-    delays,
-    levels,
-    passes,
-    reduce,
-    shards,
-    text_models,
-    text_vectors,
-    word_vectors,
-)
+from naturalistic.features import audiovisual, delays, pca
+from naturalistic.features.text import forward, language_model, levels, shards, text_encoder, word_vectors
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 RUNS = np.repeat([0, 1], [7, 5])
@@ -85,7 +76,8 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def by_kind(folders):
-    return {"minilm": text_models.load(), **{kind: text_models.load(folder) for kind, folder in folders.items()}}
+    loaded = {kind: language_model.load_model(folder) for kind, folder in folders.items()}
+    return {"minilm": language_model.load_model(), **loaded}
 
 
 @pytest.fixture(params=["minilm", "bert", "gpt2", "opt", "llama"])
@@ -213,10 +205,10 @@ def test_no_run_and_no_later_second_moves_a_feature(by_kind):
 def test_order_and_batches_do_not_matter(by_kind, monkeypatch):
     texts = sorted({text for second in FILM for text in second if text.strip(".")})
     for model in by_kind.values():
-        whole = text_vectors.text_vectors(model, texts, cache=False, keep="float32").vectors
-        monkeypatch.setattr(text_vectors, "_BLOCK_TEXTS", 3)
-        monkeypatch.setattr(passes, "_BATCH_TOKENS", {"cpu": 70})
-        other = text_vectors.text_vectors(model, texts[::-1], cache=False, keep="float32").vectors[::-1]
+        whole = text_encoder.text_vectors(model, texts, cache=False, keep="float32").vectors
+        monkeypatch.setattr(text_encoder, "_BLOCK_TEXTS", 3)
+        monkeypatch.setattr(forward, "_BATCH_TOKENS", {"cpu": 70})
+        other = text_encoder.text_vectors(model, texts[::-1], cache=False, keep="float32").vectors[::-1]
         close(other, whole, 2e-6)
         monkeypatch.undo()
 
@@ -237,32 +229,32 @@ def test_a_long_text_loses_its_beginning_and_it_is_said(by_kind, kind):
 
 
 def test_bfloat16(folders):
-    model = text_models.load(folders["llama"], dtype="bfloat16")
-    exact = text_models.load(folders["llama"])
+    model = language_model.load_model(folders["llama"], dtype="bfloat16")
+    exact = language_model.load_model(folders["llama"])
     assert model.digest != exact.digest and model.network.dtype == torch.bfloat16
     found, expected = features(model, FILM), features(exact, FILM)
     assert 0 < np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
 
 
 def test_static_vectors_are_means_of_the_embedding_matrix(by_kind, folders, monkeypatch):
-    static = text_models.load("static:minilm")
+    static = language_model.load_model("static:minilm")
     table = by_kind["minilm"].network.get_input_embeddings().weight.detach().numpy()
     ids = by_kind["minilm"].tokenizer("the tall man", add_special_tokens=False)["input_ids"]
     found = features(static, [["the tall man"], ["man the tall"]], keep="float32")
     assert found.shape == (2, 1, 384)
     close(found[0, 0], table[ids].mean(0), 1e-6)
     close(found[1], found[0], 1e-6)  # no order, no position
-    monkeypatch.setattr(text_vectors, "_BLOCK_TEXTS", 4)
+    monkeypatch.setattr(text_encoder, "_BLOCK_TEXTS", 4)
     texts = sorted({text for second in FILM for text in second if text.strip(".")})
-    vectors = text_vectors.text_vectors(static, texts, cache=False).vectors
-    np.testing.assert_array_equal(vectors[::-1], text_vectors.text_vectors(static, texts[::-1]).vectors)
-    again = text_models.load(f"static:{folders['opt']}")
+    vectors = text_encoder.text_vectors(static, texts, cache=False).vectors
+    np.testing.assert_array_equal(vectors[::-1], text_encoder.text_vectors(static, texts[::-1]).vectors)
+    again = language_model.load_model(f"static:{folders['opt']}")
     assert features(again, FILM).shape == (12, 1, 32) and again.digest != by_kind["opt"].digest
 
 
 def test_japanese_becomes_tokens_of_its_own(model):
     texts = ["雨が屋根に降る", "犬が吠える"]
-    vectors = text_vectors.text_vectors(model, texts, keep="float32").vectors
+    vectors = text_encoder.text_vectors(model, texts, keep="float32").vectors
     close(vectors, np.stack([one_text(model, text) for text in texts]), 2e-6)
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
 
@@ -271,13 +263,13 @@ def test_japanese_becomes_tokens_of_its_own(model):
 
 
 def count_passes(monkeypatch):
-    calls, run = [], text_vectors._pass
+    calls, run = [], forward._run_batch
 
-    def counted(model, batch, layers, bar):
+    def counted(model, batch, layers):
         calls.append(len(batch))
-        return run(model, batch, layers, bar)
+        return run(model, batch, layers)
 
-    monkeypatch.setattr(text_vectors, "_pass", counted)
+    monkeypatch.setattr(forward, "_run_batch", counted)
     return calls
 
 
@@ -351,7 +343,7 @@ def test_no_changed_byte_changes_a_feature(by_kind):
 
 def test_an_interrupted_computation_keeps_whole_shards(by_kind, monkeypatch):
     expected = features(by_kind["gpt2"], FILM, cache=False)
-    monkeypatch.setattr(text_vectors, "_BLOCK_TEXTS", 4)
+    monkeypatch.setattr(text_encoder, "_BLOCK_TEXTS", 4)
     calls, write = [], shards.write
 
     def stop(*arguments):
@@ -371,7 +363,7 @@ def test_an_interrupted_computation_keeps_whole_shards(by_kind, monkeypatch):
 
 
 def test_a_write_that_fails_leaves_nothing(monkeypatch):
-    monkeypatch.setattr(shards.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("naturalistic.cache.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         shards.write("levels/x", [bytes(16)], [0], [[1, 0]], np.ones((1, 1, 4), np.float16))
     assert list((cache_dir() / "levels" / "x").iterdir()) == []
@@ -380,7 +372,7 @@ def test_a_write_that_fails_leaves_nothing(monkeypatch):
 WRITER = """
 import sys
 import numpy as np
-from naturalistic.features import shards
+from naturalistic.features.text import shards
 
 rng = np.random.default_rng(int(sys.argv[1]))
 for k in range(20):
@@ -418,7 +410,7 @@ def write_word2vec(path, vectors, line_breaks=True):
 
 @pytest.mark.parametrize("name, breaks", [("a.bin", True), ("a.bin", False), ("a.txt", True), ("a.vec", True)])
 def test_word2vec_files(tmp_path, name, breaks):
-    opened = text_models.load(write_word2vec(tmp_path / name, KNOWN, breaks))
+    opened = language_model.load_model(write_word2vec(tmp_path / name, KNOWN, breaks))
     assert len(opened) == 6 and opened.dim == 3 and opened.n_layers == 1
     for word, vector in KNOWN.items():
         assert opened.vector(word).tolist() == vector and opened.vector(word).dtype == np.float32
@@ -470,10 +462,10 @@ def test_bad_word2vec_files(tmp_path, name, content, message):
 
 def test_a_missing_or_damaged_word2vec_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no\.bin is missing: expected a word2vec file"):
-        text_models.load(tmp_path / "no.bin")
+        language_model.load_model(tmp_path / "no.bin")
     path = write_word2vec(tmp_path / "a.bin", {"rain": [1, np.nan, 3]})
     with pytest.raises(ValueError, match="the vector of 'rain' has 3 numbers, not all finite"):
-        features(text_models.load(path), [["rain"]])
+        features(language_model.load_model(path), [["rain"]])
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------
@@ -515,11 +507,11 @@ def test_bad_annotations(by_kind, texts, options, error, message):
 )
 def test_bad_texts(by_kind, texts, error, message):
     with pytest.raises(error, match=message):
-        text_vectors.text_vectors(by_kind["bert"], texts)
+        text_encoder.text_vectors(by_kind["bert"], texts)
 
 
 def test_states_that_float16_cannot_hold(by_kind, folders):
-    model = text_models.load(folders["gpt2"])
+    model = language_model.load_model(folders["gpt2"])
     with torch.no_grad():
         model.network.wte.weight[:] *= 1e7
     with pytest.raises(ValueError, match=r"states beyond the 65,504 of float16: pass keep='float32'"):
@@ -533,19 +525,19 @@ def test_states_that_float16_cannot_hold(by_kind, folders):
 
 def test_bad_models(folders, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="dtype is 'int4', expected one of 'float32', 'bfloat16', 'float16'"):
-        text_models.load(folders["bert"], dtype="int4")
+        language_model.load_model(folders["bert"], dtype="int4")
     with pytest.raises(ValueError, match="device is 'toaster'"):
-        text_models.load(folders["bert"], device="toaster")
+        language_model.load_model(folders["bert"], device="toaster")
     with pytest.raises(FileNotFoundError, match="not a folder"):
-        text_models.load(tmp_path / "no" / "such" / "folder")
+        language_model.load_model(tmp_path / "no" / "such" / "folder")
     monkeypatch.setitem(sys.modules, "accelerate", None)
     with pytest.raises(ImportError, match="device_map needs the package accelerate: pip install accelerate"):
-        text_models.load(folders["bert"], device_map="auto")
+        language_model.load_model(folders["bert"], device_map="auto")
 
 
 def test_a_device_map_where_accelerate_is_installed(folders):
     pytest.importorskip("accelerate")
-    spread, whole = (text_models.load(folders["opt"], device_map=chosen) for chosen in ("auto", None))
+    spread, whole = (language_model.load_model(folders["opt"], device_map=chosen) for chosen in ("auto", None))
     assert spread.network.hf_device_map and spread.digest == whole.digest
     np.testing.assert_array_equal(features(spread, FILM, cache=False), features(whole, FILM, cache=False))
 
@@ -560,12 +552,12 @@ def test_a_gated_model_names_its_licence_and_the_log_in(folders, monkeypatch, wh
         except GatedRepoError as error:
             raise OSError("You are trying to read what is not public") from error
 
-    part = {"config": "_find", "tokenizer": "transformers.AutoTokenizer.from_pretrained"}.get(where)
+    part = {"config": "_source_of", "tokenizer": "transformers.AutoTokenizer.from_pretrained"}.get(where)
     part = part or "transformers.AutoModel.from_pretrained"
-    monkeypatch.setattr(f"naturalistic.features.language_model.{part}", refuse)
-    message = rf"gated model: accept its licence at https://huggingface\.co/{name}.*hf auth login"
+    monkeypatch.setattr(f"naturalistic.features.text.language_model.{part}", refuse)
+    message = rf"gated model: accept its license at https://huggingface\.co/{name}.*hf auth login"
     with pytest.raises(PermissionError, match=message):
-        text_models.load(name)
+        language_model.load_model(name)
 
 
 # -- components --------------------------------------------------------------------------------------------------
@@ -573,11 +565,11 @@ def test_a_gated_model_names_its_licence_and_the_log_in(folders, monkeypatch, wh
 
 @pytest.mark.parametrize("shape, dtype", [((300, 20), np.float32), ((40, 90), np.float32), ((300, 20), np.float16)])
 def test_components_are_those_of_a_singular_value_decomposition(shape, dtype, monkeypatch):
-    monkeypatch.setattr(reduce, "_BLOCK", 64)
+    monkeypatch.setattr(pca, "_BLOCK", 64)
     rng = np.random.default_rng(0)
     x = (rng.standard_normal(shape) * np.linspace(3, 1, shape[1]) + 5).astype(dtype)
     training = rng.random(shape[0]) < 0.7
-    fitted = reduce.fit_components(x, training, 6)
+    fitted = pca.fit_components(x, training, 6)
     exact = x[training].astype(float)
     u, s, vt = np.linalg.svd(exact - exact.mean(0), full_matrices=False)
     np.testing.assert_allclose(fitted.variances, s[:6] ** 2 / (training.sum() - 1), rtol=1e-9)
@@ -592,13 +584,13 @@ def test_components_are_those_of_a_singular_value_decomposition(shape, dtype, mo
 
 @pytest.mark.parametrize("shape", [(60, 2, 12), (20, 2, 30)])
 def test_components_do_not_know_test_seconds(shape, monkeypatch):
-    monkeypatch.setattr(reduce, "_BLOCK", 7)
+    monkeypatch.setattr(pca, "_BLOCK", 7)
     rng = np.random.default_rng(1)
     x = rng.standard_normal(shape).astype(np.float32)
     training = np.arange(shape[0]) % 4 > 0
-    before, fitted = reduce.reduced(x, training, 5), reduce.fit_components(x[:, 1], training, 5)
+    before, fitted = pca.pca_transform(x, training, 5), pca.fit_components(x[:, 1], training, 5)
     x[~training] = np.nan
-    after, again = reduce.reduced(x, training, 5), reduce.fit_components(x[:, 1], training, 5)
+    after, again = pca.pca_transform(x, training, 5), pca.fit_components(x[:, 1], training, 5)
     for field in dataclasses.fields(fitted):
         np.testing.assert_array_equal(getattr(fitted, field.name), getattr(again, field.name))
     np.testing.assert_array_equal(before[training], after[training])
@@ -607,7 +599,7 @@ def test_components_do_not_know_test_seconds(shape, monkeypatch):
 
 def test_small_layers_are_left_as_they_are():
     x = np.ones((4, 2, 384), np.float16)
-    kept = reduce.reduced(x, np.ones(4, bool))
+    kept = pca.pca_transform(x, np.ones(4, bool))
     assert kept.dtype == np.float32 and kept.shape == x.shape
 
 
@@ -625,23 +617,23 @@ def test_small_layers_are_left_as_they_are():
 def test_bad_components(shape, training, n, message):
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     with pytest.raises(ValueError, match=message):
-        reduce.fit_components(x, training, n)
+        pca.fit_components(x, training, n)
 
 
 def test_components_of_flat_or_broken_features():
     x = np.outer(np.arange(10.0), np.ones(4))
     with pytest.raises(ValueError, match="n_components is 2, but training samples vary in 1 directions alone"):
-        reduce.fit_components(x, np.ones(10, bool), 2)
+        pca.fit_components(x, np.ones(10, bool), 2)
     with pytest.raises(ValueError, match="vary in 0 directions"):
-        reduce.fit_components(np.ones((10, 4)), np.ones(10, bool), 1)
+        pca.fit_components(np.ones((10, 4)), np.ones(10, bool), 1)
     x[3, 2] = np.nan
     with pytest.raises(ValueError, match="training samples that are not finite"):
-        reduce.fit_components(x, np.ones(10, bool), 1)
-    fitted = reduce.fit_components(np.random.default_rng(0).standard_normal((10, 4)), np.ones(10, bool), 2)
+        pca.fit_components(x, np.ones(10, bool), 1)
+    fitted = pca.fit_components(np.random.default_rng(0).standard_normal((10, 4)), np.ones(10, bool), 2)
     with pytest.raises(ValueError, match=r"features has shape \(3, 5\), expected \(n_samples, 4\) as fitted"):
         fitted.transform(np.ones((3, 5)))
     with pytest.raises(ValueError, match=r"expected \(n_seconds, n_layers, dim\)"):
-        reduce.reduced(np.ones((3, 5)), np.ones(3, bool))
+        pca.pca_transform(np.ones((3, 5)), np.ones(3, bool))
 
 
 def test_shift_average_of_the_paper_within_runs():
@@ -653,53 +645,53 @@ def test_shift_average_of_the_paper_within_runs():
             if t >= d and runs[t - d] == runs[t]:
                 expected[t] += x[t - d] / 3
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    ready = reduce.settled(runs, [8, 9, 10], 1.0)
+    ready = pca.valid_trs(runs, [8, 9, 10], 1.0)
     assert np.flatnonzero(~ready).tolist() == [*range(10), *range(30, 40)]
     assert not found[:8].any() and not found[30:38].any()
     loop = [all(0 <= t - d < 55 and runs[t - d] == runs[t] for d in (-2, 3)) for t in range(55)]
-    assert reduce.settled(runs, [-2, 3], 1.0).tolist() == loop
-    assert not reduce.settled(runs, [60], 1.0).any()
-    np.testing.assert_array_equal(reduce.settled(runs, [(8, 9, 10)], 1.0), ready)  # a group, as a design takes it
+    assert pca.valid_trs(runs, [-2, 3], 1.0).tolist() == loop
+    assert not pca.valid_trs(runs, [60], 1.0).any()
+    np.testing.assert_array_equal(pca.valid_trs(runs, [(8, 9, 10)], 1.0), ready)  # a group, as a design takes it
 
 
 # -- controls ----------------------------------------------------------------------------------------------------
 
 
 def test_word_rate_spreads_an_utterance_over_its_seconds():
-    rate = controls.word_rate(SPEECH)
+    rate = audiovisual.word_rate(SPEECH)
     np.testing.assert_allclose(rate, [1.5, 2, 0.5, 0, 1, 2, 0, 0, 0, 0, 0, 0])
     assert rate.dtype == np.float32 and rate.sum() == pytest.approx(7)
-    halves = controls.word_rate([["a b c d"]] * 4, runs=[0, 0, 0, 1])  # each run hears all of it
+    halves = audiovisual.word_rate([["a b c d"]] * 4, runs=[0, 0, 0, 1])  # each run hears all of it
     np.testing.assert_allclose(halves, [4 / 3, 4 / 3, 4 / 3, 4])
-    np.testing.assert_allclose(controls.word_rate([["雨が、降る。"], [".."]], unit="characters"), [4, 0])
-    np.testing.assert_array_equal(controls.speech_on(SPEECH), [1, 1, 1, 0, 1, 1] + [0] * 6)
+    np.testing.assert_allclose(audiovisual.word_rate([["雨が、降る。"], [".."]], unit="characters"), [4, 0])
+    np.testing.assert_array_equal(audiovisual.speech_on(SPEECH), [1, 1, 1, 0, 1, 1] + [0] * 6)
     with pytest.raises(ValueError, match="unit is 'syllables'"):
-        controls.word_rate(SPEECH, unit="syllables")
+        audiovisual.word_rate(SPEECH, unit="syllables")
 
 
 @pytest.mark.parametrize("rate", [25, 29.97, 1, 2.2])
 def test_measured_courses_on_seconds(rate):
     values = np.random.default_rng(0).random(int(rate * 20) + 3)
     expected = [values[[k for k in range(len(values)) if s <= k / rate + 1e-9 < s + 1]].mean() for s in range(20)]
-    np.testing.assert_allclose(controls.on_seconds(values, rate, 20), expected, rtol=1e-6)
+    np.testing.assert_allclose(audiovisual.on_seconds(values, rate, 20), expected, rtol=1e-6)
 
 
 def test_counted_cuts():
-    np.testing.assert_array_equal(controls.count_events([0, 0.4, 2.999, 4, 4.5], 5), [2, 0, 1, 0, 2])
-    np.testing.assert_array_equal(controls.count_events([], 3), [0, 0, 0])
-    np.testing.assert_array_equal(controls.count_events([1.9999999, 2.9999999], 3), [0, 0, 2])  # the last is in the run
+    np.testing.assert_array_equal(audiovisual.count_events([0, 0.4, 2.999, 4, 4.5], 5), [2, 0, 1, 0, 2])
+    np.testing.assert_array_equal(audiovisual.count_events([], 3), [0, 0, 0])
+    np.testing.assert_array_equal(audiovisual.count_events([1.9999999, 2.9999999], 3), [0, 0, 2])  # in the run
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: controls.count_events([1, 5.0], 5), "times has 5 s, expected 0 up to 5 s"),
-        (lambda: controls.count_events([np.nan], 5), "times has nan s"),
-        (lambda: controls.on_seconds([1, 2, 3], 1, 4), r"values has 3 samples at 1 a second \(3.00 s\)"),
-        (lambda: controls.on_seconds([1, np.inf], 1, 2), "expected finite numbers"),
-        (lambda: controls.on_seconds([1, 2], 0, 2), "rate is 0, expected samples a second"),
-        (lambda: controls.controls(SPEECH, {"loudness": np.ones(3)}), r"measured\['loudness'\] has shape \(3,\)"),
-        (lambda: controls.controls(SPEECH, {"cuts": [np.nan] * 12}), r"measured\['cuts'\].*finite"),
+        (lambda: audiovisual.count_events([1, 5.0], 5), "times has 5 s, expected 0 up to 5 s"),
+        (lambda: audiovisual.count_events([np.nan], 5), "times has nan s"),
+        (lambda: audiovisual.on_seconds([1, 2, 3], 1, 4), r"values has 3 samples at 1 a second \(3.00 s\)"),
+        (lambda: audiovisual.on_seconds([1, np.inf], 1, 2), "expected finite numbers"),
+        (lambda: audiovisual.on_seconds([1, 2], 0, 2), "rate is 0, expected samples a second"),
+        (lambda: audiovisual.controls(SPEECH, {"loudness": np.ones(3)}), r"measured\['loudness'\] has shape \(3,\)"),
+        (lambda: audiovisual.controls(SPEECH, {"cuts": [np.nan] * 12}), r"measured\['cuts'\].*finite"),
     ],
 )
 def test_bad_measurements(call, message):
@@ -709,11 +701,11 @@ def test_bad_measurements(call, message):
 
 def test_controls_by_name():
     texts, light = [["yes"], [""], ["no no"]], np.array([0.75, 0.25, 0.5])
-    spaces = controls.controls(texts, {"luminance": light, "cuts": [2, 0, 1]})
+    spaces = audiovisual.controls(texts, {"luminance": light, "cuts": [2, 0, 1]})
     assert list(spaces) == ["word_rate", "speech", "luminance", "cuts"]
     assert all(space.shape == (3, 1) and space.dtype == np.float32 for space in spaces.values())
     np.testing.assert_array_equal(
         np.concatenate(list(spaces.values()), axis=1).T, [[1, 0, 2], [1, 0, 1], light, [2, 0, 1]]
     )
-    exact = controls.controls(texts, {"n_words": [0.5, 0.5, 2]})
+    exact = audiovisual.controls(texts, {"n_words": [0.5, 0.5, 2]})
     assert list(exact) == ["word_rate", "speech"] and exact["word_rate"].ravel().tolist() == [0.5, 0.5, 2]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from naturalistic.datasets.presentation import as_played
 from naturalistic.decoding import identification
 from naturalistic.features import audio
-from naturalistic.sound import as_played
 from naturalistic_simulation.models import generator as mini
 from naturalistic_simulation.models import sampling, tokens
 from naturalistic_simulation.models import score_model as model
@@ -43,6 +43,18 @@ def asked():
 @pytest.fixture(scope="module")
 def written(generator, asked):
     return list(generator.write(asked, range(20)))
+
+
+@pytest.fixture(scope="module")
+def learnt():
+    """Two hundred clips of pieces that the generator was trained on."""
+    return [tokens.encode(score) for score in fresh(200, composed.FIRST_SEED)]
+
+
+@pytest.fixture(scope="module")
+def others():
+    """Twenty that it was not trained on."""
+    return [tokens.encode(score) for score in fresh(20, FRESH + 300)]
 
 
 @pytest.fixture
@@ -225,10 +237,8 @@ def test_the_sound_is_identified(generator, asked, written):
 
 
 @pytest.mark.parametrize("apart", [False, True])
-def test_no_piece_is_a_copy(written, apart):
+def test_no_piece_is_a_copy(written, learnt, others, apart):
     """Generated pieces have no more bars of pieces trained on (a part of them) than other composed pieces have."""
-    learnt = [tokens.encode(score) for score in fresh(200, composed.FIRST_SEED)]
-    others = [tokens.encode(score) for score in fresh(20, FRESH + 300)]
     known, closest = copies.shared_bars([tokens.encode(score) for score in written], learnt, apart)
     known_composed, _ = copies.shared_bars(others, learnt, apart)
     assert known.mean() <= known_composed.mean() + 0.02
@@ -252,10 +262,7 @@ def test_a_piece_without_a_note_is_a_copy_of_nothing(apart):
     np.testing.assert_array_equal(copies.shared_bars([piece], [silent], apart), [[0], [0]])
 
 
-def test_a_copy_is_found_though_it_was_shifted_transposed_or_changed(written):
-    learnt = [tokens.encode(score) for score in fresh(200, composed.FIRST_SEED)]
-    others = [tokens.encode(score) for score in fresh(20, FRESH + 300)]
-
+def test_a_copy_is_found_though_it_was_shifted_transposed_or_changed(written, learnt, others):
     def moved(piece, steps, up):
         header, events = piece[0], piece[1].copy()
         events[0, 0] += steps

@@ -8,8 +8,8 @@ import pytest
 import torch
 from naturalistic.datasets import captions, gtzan, music_genre
 from naturalistic.features import audio
-from naturalistic.features.sentences import sentence_vectors
-from naturalistic.probes import probe, ranks, unit, zero_shot
+from naturalistic.features.probes import probe, ranks, unit, zero_shot
+from naturalistic.features.text.text_encoder import sentence_vectors
 from naturalistic_simulation import truth
 from naturalistic_simulation.models import embedders as mini
 from naturalistic_simulation.models import mel, networks

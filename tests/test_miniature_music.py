@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import soundfile
-from naturalistic import regions
+from naturalistic.anatomy import regions
 from naturalistic.datasets import gtzan, music_genre, scans
 from naturalistic.datasets.events import GENRES
 from naturalistic_simulation import folders as whole
@@ -43,7 +43,7 @@ def test_an_older_recipe_is_replaced(tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path, small_music):
     """In one process or two, in any order of work."""
-    again = simulate_music(tmp_path / "again", seed=5, subjects=1, n_training=1, n_test=2, n_jobs=1, progress=False)
+    again = simulate_music(tmp_path / "again", seed=5, subjects=1, n_training=1, n_test=2, n_jobs=2, progress=False)
     assert hashes(again) == hashes(small_music)
     assert simulate_music(small_music, seed=5, subjects=1, n_training=1, n_test=2, progress=False) == small_music
 

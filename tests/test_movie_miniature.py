@@ -7,12 +7,12 @@ import re
 
 import numpy as np
 import pytest
+from naturalistic.anatomy.regions import FILM_LANDMARKS, LANDMARKS, label, nearest
 from naturalistic.datasets import narrative_movie, stimulus
 from naturalistic.datasets.annotations import LEVELS, read_annotation
-from naturalistic.regions import FILM_LANDMARKS, LANDMARKS, label, nearest
 from naturalistic_simulation import folders, truth
 from naturalistic_simulation.brain.cortex import hrf
-from naturalistic_simulation.brain.head import SHAPE, places
+from naturalistic_simulation.brain.head import SHAPE, coordinates
 from naturalistic_simulation.movie import cortex, experiment, files, scanner, screenplay, text_embedding
 from naturalistic_simulation.movie.experiment import simulate_movie
 
@@ -189,7 +189,7 @@ def test_the_loader_takes_it_as_the_real_thing(small_movie):
     assert shape == SHAPE and bold.shape == (2700, len(indices)) and not movie.notes
     mni = indices @ affine[:3, :3].T + affine[:3, 3]
     where = np.ravel_multi_index(tuple(indices.T), SHAPE)
-    np.testing.assert_allclose(mni, places(np.eye(4))[where], atol=1e-6)
+    np.testing.assert_allclose(mni, coordinates(np.eye(4))[where], atol=1e-6)
     np.testing.assert_array_equal(np.sort(where), np.flatnonzero(scanner.in_mask()))
     assert (bold.std(axis=0) > 0.9).all(), "a voxel of the mask is constant"
     again = movie.annotations("Story", ["bakery_run-03"]).texts

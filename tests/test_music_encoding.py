@@ -3,18 +3,18 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from naturalistic import plotting, variance
-from naturalistic.banded import BandedRidgeCV
+from naturalistic import encoding, plotting
 from naturalistic.datasets import music_genre
-from naturalistic.design import design
-from naturalistic.encoding import HeldOut
-from naturalistic.features import on_trs
-from naturalistic.features.acoustic import acoustic_frames
+from naturalistic.encoding import Prediction, Split
+from naturalistic.encoding.design import design
+from naturalistic.features import audiovisual
+from naturalistic.features.audio import acoustic, windows
+from naturalistic.features.audio.acoustic import acoustic_frames
 from naturalistic.features.delays import fir
 from naturalistic.inference import circular_shift_null, explainable_variance, p_values
-from naturalistic.plotting.surface import commonest
-from naturalistic.ridge import RidgeCV
-from naturalistic.scoring import correlation
+from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.ridge import RidgeCV
+from naturalistic.plotting.surface import majority_class
 from naturalistic_simulation.false_positives import false_positives
 from scipy.signal import lfilter
 from sklearn.linear_model import Ridge
@@ -51,12 +51,12 @@ def simulate(seed=0, n_voxels=6, noise=1.5):
     clip_of_tr, runs, test = experiment(seed)
     vectors = {"a": rng.standard_normal((84, 1, DIM)), "b": rng.standard_normal((84, 10, DIM))}
     window = {"a": 15.0, "b": 1.5}
-    spaces = {k: on_trs.clips_on_trs(v.astype(np.float32), clip_of_tr, runs, window[k]) for k, v in vectors.items()}
+    spaces = {k: windows.clips_on_trs(v.astype(np.float32), clip_of_tr, runs, window[k]) for k, v in vectors.items()}
     signal = [fir(x, LAGS, TR, runs) @ rng.standard_normal((2 * DIM, n_voxels // 3)) for x in spaces.values()]
     signal = [x / x.std(axis=0) for x in signal] + [np.zeros((len(runs), n_voxels // 3))]
     bold = np.concatenate(signal, axis=1)
     bold += noise * lfilter([0.8], [1, -0.6], rng.standard_normal(bold.shape), axis=0)
-    how = {"test": test, "delays": LAGS, "tr": TR, "runs": runs, "merge": music_genre.repeats}
+    how = {"test": test, "delays": LAGS, "tr": TR, "runs": runs, "repeats": music_genre.repeats}
     return spaces, bold.astype(np.float32), how
 
 
@@ -65,7 +65,7 @@ def simulate(seed=0, n_voxels=6, noise=1.5):
 def test_vectors_on_trs_equal_a_loop(window, hop, count, dtype):
     clip_of_tr, runs, _ = experiment()
     vectors = np.random.default_rng(1).standard_normal((84, count, 5)).astype(dtype)
-    found = on_trs.clips_on_trs(vectors, clip_of_tr, runs, window, hop)
+    found = windows.clips_on_trs(vectors, clip_of_tr, runs, window, hop)
     expected = np.concatenate([at_times(vectors[k], window, hop) for k in clip_of_tr[::10]])
     assert found.dtype == dtype
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -76,23 +76,23 @@ def test_vectors_on_trs_equal_a_loop(window, hop, count, dtype):
 def test_a_constant_stays_and_one_window_is_held():
     clip_of_tr, runs, _ = experiment()
     one = np.random.default_rng(2).standard_normal((84, 1, 4)).astype(np.float32)
-    np.testing.assert_array_equal(on_trs.clips_on_trs(one, clip_of_tr, runs, 15.0), one[clip_of_tr, 0])
-    same = on_trs.clips_on_trs(np.repeat(one, 4, axis=1), clip_of_tr, runs, 10.0)
+    np.testing.assert_array_equal(windows.clips_on_trs(one, clip_of_tr, runs, 15.0), one[clip_of_tr, 0])
+    same = windows.clips_on_trs(np.repeat(one, 4, axis=1), clip_of_tr, runs, 10.0)
     np.testing.assert_allclose(same, one[clip_of_tr, 0], atol=1e-6)
 
 
 def test_nothing_of_a_clip_reaches_another():
     clip_of_tr, runs, _ = experiment()
     vectors = np.random.default_rng(3).standard_normal((84, 7, 2)).astype(np.float32)
-    before = on_trs.clips_on_trs(vectors, clip_of_tr, runs, 5.0)
+    before = windows.clips_on_trs(vectors, clip_of_tr, runs, 5.0)
     vectors[75] += 100
-    changed = (on_trs.clips_on_trs(vectors, clip_of_tr, runs, 5.0) != before).any(axis=1)
+    changed = (windows.clips_on_trs(vectors, clip_of_tr, runs, 5.0) != before).any(axis=1)
     np.testing.assert_array_equal(changed, clip_of_tr == 75)
     assert changed.sum() == 40  # four hearings of ten TRs
 
 
 def test_one_hot():
-    columns, names = on_trs.one_hot(["rock", "blues", "rock"])
+    columns, names = audiovisual.one_hot(["rock", "blues", "rock"])
     assert names == ("blues", "rock") and columns.dtype == np.float32
     np.testing.assert_array_equal(columns, [[0, 1], [1, 0], [0, 1]])
 
@@ -100,12 +100,12 @@ def test_one_hot():
 def test_acoustic_steps_are_the_frames_of_each_clip(monkeypatch):
     rng = np.random.default_rng(4)
     waves = [0.1 * rng.standard_normal(22050 * 3 + k).astype(np.float32) for k in range(2)]  # cuts round
-    found = on_trs.acoustic_steps(waves, 22050, progress=False)
+    found = acoustic.acoustic_steps(waves, 22050, progress=False)
     assert found.shape == (2, 2, 88)
     expected = np.concatenate(list(acoustic_frames(waves[1], 22050).values()), axis=1)
     np.testing.assert_array_equal(found[1], expected)
-    monkeypatch.setattr(on_trs, "acoustic_frames", None)  # the second time they come from the cache
-    np.testing.assert_array_equal(on_trs.acoustic_steps(waves, 22050, progress=False), found)
+    monkeypatch.setattr(acoustic, "acoustic_frames", None)  # the second time they come from the cache
+    np.testing.assert_array_equal(acoustic.acoustic_steps(waves, 22050, progress=False), found)
 
 
 BAD_VECTORS = {
@@ -126,12 +126,13 @@ def test_bad_vectors_are_named(case):
     clip_of_tr, runs, _ = experiment()
     arguments = {"vectors": np.ones((84, 1, 2)), "clip_of_tr": clip_of_tr, "runs": runs, "window": 5.0} | wrong
     with pytest.raises(ValueError, match=message):
-        on_trs.clips_on_trs(**arguments)
+        windows.clips_on_trs(**arguments)
 
 
 def test_predictions_equal_a_plain_ridge_and_a_loop_over_repeats():
     spaces, bold, how = simulate()
-    held_out, ids = variance.predict_test_runs(spaces, bold, RidgeCV(alphas=[10.0], cv=3), **how)
+    held_out = encoding.fit_predict(spaces, bold, RidgeCV(alphas=[10.0], cv=3), Split(**how))
+    ids = held_out.runs
     test, runs = how["test"], how["runs"]
     X = design(spaces, LAGS, TR, runs, ~test).astype(float)
     fitted = Ridge(alpha=10.0).fit(X[~test], bold[~test].astype(float))
@@ -144,7 +145,8 @@ def test_predictions_equal_a_plain_ridge_and_a_loop_over_repeats():
 
 def test_without_repeats_every_test_tr_is_predicted():
     spaces, bold, how = simulate()
-    held_out, ids = variance.predict_test_runs(spaces["a"], bold, RidgeCV(cv=3), **how | {"merge": None})
+    held_out = encoding.fit_predict(spaces["a"], bold, RidgeCV(cv=3), Split(**how | {"repeats": None}))
+    ids = held_out.runs
     assert held_out.measured.shape == (480, 6)
     np.testing.assert_array_equal(ids, how["runs"][how["test"]])
 
@@ -152,10 +154,10 @@ def test_without_repeats_every_test_tr_is_predicted():
 @pytest.mark.parametrize("model", [RidgeCV(cv=3), BandedRidgeCV(cv=3, n_draws=3, progress=False)])
 def test_the_test_runs_move_nothing_that_was_fitted(model):
     spaces, bold, how = simulate()
-    before = variance.predict_test_runs(spaces, bold, model, **how)[0]
+    before = encoding.fit_predict(spaces, bold, model, Split(**how))
     changed = bold.copy()
     changed[how["test"]] += 50 * np.random.default_rng(6).standard_normal((480, 6)).astype(np.float32)
-    after = variance.predict_test_runs(spaces, changed, model, **how)[0]
+    after = encoding.fit_predict(spaces, changed, model, Split(**how))
     np.testing.assert_array_equal(after.predicted, before.predicted)
     assert not np.allclose(after.measured, before.measured)
 
@@ -164,8 +166,9 @@ def test_a_memory_map_gives_the_same(tmp_path):
     spaces, bold, how = simulate()
     np.save(tmp_path / "bold.npy", bold)
     mapped = np.load(tmp_path / "bold.npy", mmap_mode="r")
-    for a, b in zip(*(variance.predict_test_runs(spaces, x, RidgeCV(cv=3), **how)[0] for x in (bold, mapped))):
-        np.testing.assert_array_equal(a, b)
+    a, b = (encoding.fit_predict(spaces, x, RidgeCV(cv=3), Split(**how)) for x in (bold, mapped))
+    np.testing.assert_array_equal(a.measured, b.measured)
+    np.testing.assert_array_equal(a.predicted, b.predicted)
 
 
 def test_the_planted_space_is_found_and_its_own_variance():
@@ -173,11 +176,11 @@ def test_the_planted_space_is_found_and_its_own_variance():
     model = RidgeCV(alphas=np.logspace(0, 4, 5), cv=3)
     weights = [[1, 0], [0.9, 0.1], [0.5, 0.5], [0.1, 0.9], [0, 1]]  # either space alone is among them
     banded = BandedRidgeCV(alphas=np.logspace(0, 4, 5), cv=3, n_draws=weights, progress=False)
-    scores = {k: variance.score(*variance.predict_test_runs(x, bold, model, **how)) for k, x in spaces.items()}
-    both = variance.score(*variance.predict_test_runs(spaces, bold, banded, **how))
+    scores = {k: encoding.score(encoding.fit_predict(x, bold, model, Split(**how))) for k, x in spaces.items()}
+    both = encoding.score(encoding.fit_predict(spaces, bold, banded, Split(**how)))
     assert scores["a"].significant[:10].all() and scores["b"].significant[10:20].all()
     assert np.mean([s.significant[20:].mean() for s in scores.values()]) <= 0.1
-    parts = variance.divide(scores["a"].r2, scores["b"].r2, both.r2)
+    parts = encoding.variance_partitioning(scores["a"].r2, scores["b"].r2, both.r2)
     only_a, only_b = (x.reshape(3, 10).mean(axis=1) for x in parts[:2])
     assert only_a[0] > 0.4 and only_b[1] > 0.4
     assert np.abs([only_a[1], only_b[0], only_a[2], only_b[2]]).max() < 0.06
@@ -188,7 +191,7 @@ def test_repeats_are_told_from_noise():
     _, bold, how = simulate(n_voxels=60, noise=1.0)
     test = how["test"]
     repeats, ids = music_genre.repeats(bold[test], how["runs"][test])
-    reliable = variance.repeats_itself(repeats, ids, seed=1)
+    reliable = encoding.reliable_voxels(repeats, ids, seed=1)
     assert reliable[:40].mean() > 0.95 and reliable[40:].mean() <= 0.1
     assert np.median(explainable_variance(repeats, ids)[:40]) > 0.2
 
@@ -203,19 +206,20 @@ def test_the_null_holds_its_level_with_constant_predictions_of_clips():
         measured = lfilter([1], [1, -0.5], rng.standard_normal((600, 100)), axis=0)
         measured, predicted = (x.reshape(6, 100, -1) for x in (measured, predicted))
         pair = [(x - x.mean(axis=1, keepdims=True)).reshape(600, -1) for x in (measured, predicted)]
-        share.append(np.mean(variance.score(HeldOut(*pair), runs, n_permutations=199).p <= 0.05))
+        share.append(np.mean(encoding.score(Prediction(*pair, runs), n_permutations=199).p <= 0.05))
     assert abs(np.mean(share) - 0.05) < 0.02
 
 
 def test_score_is_of_the_pieces_it_is_made_of():
     spaces, bold, how = simulate()
-    held_out, ids = variance.predict_test_runs(spaces, bold, RidgeCV(cv=3), **how)
-    found = variance.score(held_out, ids, n_permutations=50, seed=9)
-    np.testing.assert_array_equal(found.r, correlation(*held_out))
-    null = circular_shift_null(*held_out, ids, 50, 1, 9)
+    held_out = encoding.fit_predict(spaces, bold, RidgeCV(cv=3), Split(**how))
+    ids = held_out.runs
+    found = encoding.score(held_out, n_permutations=50, seed=9)
+    np.testing.assert_array_equal(found.r, held_out.correlation())
+    null = circular_shift_null(held_out.measured, held_out.predicted, ids, 50, 1, 9)
     np.testing.assert_array_equal(found.p, p_values(found.r, null))
-    constant = HeldOut(np.where(np.arange(6) == 2, 0, held_out.measured).astype(np.float32), held_out.predicted)
-    lost = variance.score(constant, ids, n_permutations=50)
+    measured = np.where(np.arange(6) == 2, 0, held_out.measured).astype(np.float32)
+    lost = encoding.score(Prediction(measured, held_out.predicted, ids), n_permutations=50)
     assert np.isnan([lost.r[2], lost.r2[2], lost.p[2]]).all() and not lost.significant[2]
 
 
@@ -226,26 +230,26 @@ def test_the_best_space_must_beat_each_of_the_others():
     )
     null = rng.normal(0, 0.02, (3, 999, 5, 4))
     scores[:, 4, 3] = np.nan  # four subjects
-    best = variance.best_space(scores, null)
+    best = encoding.best_space(scores, null)
     assert best.space[0] == 0 and best.space[2] == 1 and best.p[[0, 2]].max() == 3 / 1000
     assert best.p[1] > 0.05  # two are alike
     lost = scores.copy()
     lost[:, 1:, 0] = np.nan
-    assert variance.best_space(lost, null).space[0] == 0
+    assert encoding.best_space(lost, null).space[0] == 0
     pairs = [p_values((scores[0] - scores[k]).mean(axis=0)[1], (null[0] - null[k]).mean(axis=1)[:, 1]) for k in (1, 2)]
     np.testing.assert_allclose(best.p[1], min(1, 3 * max(pairs)))
-    assert np.isnan(variance.best_space(scores).p).all()  # without a null nothing is tested
+    assert np.isnan(encoding.best_space(scores).p).all()  # without a null nothing is tested
 
 
 def test_the_best_space_of_equals_is_seldom_significant():
     rng = np.random.default_rng(9)
     scores, null = rng.standard_normal((5, 5, 400)), rng.standard_normal((5, 199, 5, 400))
-    assert (variance.best_space(scores, null).p < 0.05).mean() < 0.05
+    assert (encoding.best_space(scores, null).p < 0.05).mean() < 0.05
 
 
 def test_means_by_region():
     values = [np.array([1, 2, np.nan, 4, 7.0]), np.array([True, False])]
-    found = variance.by_region(values, [np.array([0, 0, 0, 2, -1]), np.array([1, 1])], ["x", "y", "z"])
+    found = encoding.mean_by_region(values, [np.array([0, 0, 0, 2, -1]), np.array([1, 1])], ["x", "y", "z"])
     expected = {"x": [1.5, np.nan], "y": [np.nan, 0.5], "z": [4, np.nan], "elsewhere": [7, np.nan]}
     assert list(found) == list(expected)
     for name, means in expected.items():
@@ -256,7 +260,8 @@ def test_parts_by_region_keep_their_names_and_sum():
     rng = np.random.default_rng(11)
     labels = [np.array([0, 1, 1, -1, 0]), np.array([1, 1, 0])]
     whole = [rng.random((3, len(x))) for x in labels]
-    found = variance.parts_by_region([variance.divide(*x) for x in whole], labels, ["x", "y"], ["joint", "acoustic"])
+    parts = [encoding.variance_partitioning(*x) for x in whole]
+    found = encoding.partition_by_region(parts, labels, ["x", "y"], ["joint", "acoustic"])
     assert list(found) == ["only joint", "only acoustic", "shared"] and list(found["shared"]) == ["x", "y"]
     total = sum(part["x"] for part in found.values())
     np.testing.assert_allclose(total, [x[2][y == 0].mean() for x, y in zip(whole, labels)])
@@ -266,34 +271,34 @@ def test_parts_by_region_keep_their_names_and_sum():
 
 def test_one_subject_has_a_best_space_and_a_p_of_its_own():
     scores = np.array([[[0.1, 0.4, np.nan]], [[0.3, 0.2, 0.1]]])
-    best = variance.best_space(scores, np.zeros((2, 19, 1, 3)))
+    best = encoding.best_space(scores, np.zeros((2, 19, 1, 3)))
     np.testing.assert_array_equal(best.space, [1, 0, -1])
     np.testing.assert_allclose(best.p, [2 / 20, 2 / 20, np.nan])
 
 
 def test_means_by_label_are_those_of_each_row():
     values = np.array([[1, 2, np.nan, 4, 7.0], [0, 1, 5, 2, 9]])
-    found = variance.mean_by_label(values, np.array([0, 0, 1, 2, -1]), 4)
+    found = encoding.mean_by_label(values, np.array([0, 0, 1, 2, -1]), 4)
     np.testing.assert_array_equal(found, [[1.5, np.nan, 4, np.nan], [0.5, 5, 2, np.nan]])
     with pytest.raises(ValueError, match=r"labels float64 of shape \(5,\), expected .*whole numbers"):
-        variance.mean_by_label(values, np.zeros(5), 2)
+        encoding.mean_by_label(values, np.zeros(5), 2)
 
 
 def test_a_map_is_shared_by_most_of_those_who_have_a_voxel_there():
     maps = [{"left": np.array([0.2, 0.4, np.nan, np.nan])}, {"left": np.array([0.4, 0.2, 0.3, np.nan])}]
     marks = [{"left": np.array([1, 1, np.nan, np.nan])}, {"left": np.array([1, 0, 1, np.nan])}]
-    np.testing.assert_allclose(variance.shared_map(maps, marks)["left"], [0.3, np.nan, 0.3, np.nan])
+    np.testing.assert_allclose(encoding.consensus_map(maps, marks)["left"], [0.3, np.nan, 0.3, np.nan])
     with pytest.raises(ValueError, match="maps are of 2 subjects and significant of 1"):
-        variance.shared_map(maps, marks[:1])
+        encoding.consensus_map(maps, marks[:1])
 
 
 def test_false_positives_are_counted_by_distance():
     places = np.array([[x, 0.0, 0.0] for x in (0, 1, 2, 30, 40, 50, 60)])
     p = np.array([0.001, 0.02, 0.5, 0.01, 0.3, 0.9, np.nan])
-    score = variance.Score(r=p, r2=p, p=p, significant=np.array([True, True, False, True, False, False, False]))
+    score = encoding.Score(r=p, r2=p, p=p, significant=np.array([True, True, False, True, False, False, False]))
     found = false_positives(score, np.array([True] + [False] * 6), places, reach=5)
     np.testing.assert_allclose(found, [1 / 3, 1 / 2, 1 / 3])
-    with pytest.raises(ValueError, match="score is of 7 voxels, planted of 3, coordinates of 7"):
+    with pytest.raises(ValueError, match="score is of 7 voxels, responsive of 3, coordinates of 7"):
         false_positives(score, np.ones(3, bool), places, 5)
 
 
@@ -301,7 +306,7 @@ BAD_RUNS = {
     "no test run": ({"test": np.zeros(1200, bool)}, "test marks 0 of 1200 TRs.*has the subject test runs"),
     "no training run": ({"test": np.ones(1200, bool)}, "test marks 1200 of 1200 TRs"),
     "half a run": ({"test": np.arange(1200) >= 780}, "a part of the run at TRs 720 to 839: mark it whole"),
-    "numbers": ({"test": np.arange(480)}, r"test is int64 of shape \(480,\), expected bool \(1200,\)"),
+    "numbers": ({"test": np.arange(480)}, r"test is int64 of shape \(480,\) and runs has shape \(1200,\)"),
     "runs too short": ({"runs": np.zeros(7)}, r"runs has shape \(7,\)"),
 }
 
@@ -311,20 +316,20 @@ def test_bad_runs_are_named(case):
     wrong, message = BAD_RUNS[case]
     spaces, bold, how = simulate()
     with pytest.raises(ValueError, match=message):
-        variance.predict_test_runs(spaces, bold, RidgeCV(cv=3), **how | wrong)
+        encoding.fit_predict(spaces, bold, RidgeCV(cv=3), Split(**how | wrong))
 
 
 def test_other_bad_input_is_named():
     with pytest.raises(ValueError, match=r"first, second and both have shapes \(2,\), \(3,\), \(2,\)"):
-        variance.divide(np.ones(2), np.ones(3), np.ones(2))
+        encoding.variance_partitioning(np.ones(2), np.ones(3), np.ones(2))
     with pytest.raises(ValueError, match="two spaces or more"):
-        variance.best_space(np.ones((1, 5, 3)))
+        encoding.best_space(np.ones((1, 5, 3)))
     with pytest.raises(ValueError, match="repeats has shape"):
-        variance.repeats_itself(np.ones((1, 30, 3)))
+        encoding.reliable_voxels(np.ones((1, 30, 3)))
     with pytest.raises(ValueError, match=r"values are of 1 subjects and labels of 1, of shapes \[\(\(3,\), \(2,\)\)\]"):
-        variance.by_region([np.ones(3)], [np.zeros(2, int)], ["x"])
+        encoding.mean_by_region([np.ones(3)], [np.zeros(2, int)], ["x"])
     with pytest.raises(ValueError, match="labels has shape"):
-        on_trs.one_hot([])
+        audiovisual.one_hot([])
 
 
 def surface_map(value, seed=0):
@@ -334,10 +339,10 @@ def surface_map(value, seed=0):
 
 def test_figures_are_drawn_with_places_and_spaces_that_have_nothing():
     nothing = {side: np.full(10242, np.nan) for side in ("left", "right")}
-    fig = plotting.maps_of_spaces({"mini-mulan": surface_map(0.4), "genre": nothing}, "Simulated", "r")
+    fig = plotting.space_maps({"mini-mulan": surface_map(0.4), "genre": nothing}, "Simulated", "r")
     assert [t.get_text() for ax in fig.axes for t in ax.texts] == ["mini-mulan", "genre"]
-    plotting.maps_of_spaces({"genre": nothing}, "Simulated", "r")
-    fig = plotting.best_map({"all": surface_map(1.0), "none": nothing}, ["text", "acoustic"], "Simulated")
+    plotting.space_maps({"genre": nothing}, "Simulated", "r")
+    fig = plotting.best_space_map({"all": surface_map(1.0), "none": nothing}, ["text", "acoustic"], "Simulated")
     assert [t.get_text() for t in fig.legends[0].get_texts()] == ["text", "acoustic"]
     plt.close("all")
 
@@ -356,5 +361,5 @@ def test_bars_are_means_over_subjects():
 def test_a_triangle_between_two_classes_is_of_one_of_them():
     nan = np.nan
     corners = np.array([[0, 2, nan], [0, 2, 2], [nan, 2, 0], [2, 0, 4], [nan, nan, 3], [3, 3, 1]])
-    np.testing.assert_array_equal(commonest(corners), [0, 2, 2, 2, nan, 3])
-    np.testing.assert_array_equal(np.apply_along_axis(commonest, 1, corners), commonest(corners))
+    np.testing.assert_array_equal(majority_class(corners), [0, 2, 2, 2, nan, 3])
+    np.testing.assert_array_equal(np.apply_along_axis(majority_class, 1, corners), majority_class(corners))

@@ -10,7 +10,7 @@ import pytest
 from naturalistic.datasets import music_genre, scans
 from naturalistic.datasets.events import GENRES, Clip, check_repeats, read_events
 from naturalistic.datasets.fmriprep import MESHES
-from naturalistic.datasets.music_files import SUBJECTS, TRAINING
+from naturalistic.datasets.music_genre import SUBJECTS, TRAINING
 
 N_TRS = music_genre.N_TRS
 

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import scipy.io
-from naturalistic.datasets import by_voxel, movie_bold, movie_titles, narrative_movie, openneuro, scans, studyforrest
+from naturalistic.datasets import by_voxel, movie_bold, movie_runs, narrative_movie, openneuro, scans, studyforrest
 from naturalistic.datasets.annotations import LEVELS, MARKER, read_annotation
 from naturalistic.datasets.fmriprep import MESHES
 from naturalistic.preprocessing import prepare, zscore
@@ -19,14 +19,14 @@ from naturalistic.preprocessing import prepare, zscore
 GRID = (6, 5, 4)
 N_GRID = 120
 N_VOXELS = 40
-COLUMNS = "\t".join(movie_titles.COLUMNS)
+COLUMNS = "\t".join(movie_runs.COLUMNS)
 
 
 # --- what was shown -------------------------------------------------------------------------------------------
 
 
 def test_the_two_totals_of_the_authors():
-    runs = movie_titles.published_runs("authors")
+    runs = movie_runs.published_runs("authors")
     seconds = {split: sum(r.n_kept for r in runs if r.split == split) for split in ("Training", "Test")}
     assert seconds == {"Training": 22_262, "Test": 7_737}
     assert len(runs) == 41 and not any(run.episode == "bigbangtheory2" for run in runs)
@@ -42,17 +42,17 @@ def test_the_two_totals_of_the_authors():
 
 
 def test_the_words_of_the_paper_drop_all_first_seconds():
-    runs = movie_titles.published_runs("paper")
+    runs = movie_runs.published_runs("paper")
     assert len(runs) == 43 and {run.n_overlap for run in runs} == {20}
     assert sum(run.n_kept for run in runs) == 31_045
     assert sum(run.n_kept for run in runs if run.split == "Test") == 7_713
     with pytest.raises(ValueError, match="overlap is 'both', expected one of authors, paper"):
-        movie_titles.published_runs("both")
+        movie_runs.published_runs("both")
 
 
 def test_each_title_has_a_fold_and_a_test_run():
-    for overlap in movie_titles.OVERLAPS:
-        runs = movie_titles.published_runs(overlap)
+    for overlap in movie_runs.OVERLAPS:
+        runs = movie_runs.published_runs(overlap)
         assert [run.split for run in runs] == sorted((run.split for run in runs), reverse=True)
         for title in {run.title for run in runs}:
             of_title = [run for run in runs if run.title == title]
@@ -72,7 +72,7 @@ def real_movie():
 
 def test_lengths_are_those_of_the_published_features(real_movie):
     """A feature file is 184 bytes and 1,024 floats for each second: 43 x 16 sizes say how long the runs are."""
-    lengths = {run.name: run.n_seconds for run in movie_titles.published_runs("paper")}
+    lengths = {run.name: run.n_seconds for run in movie_runs.published_runs("paper")}
     found = 0
     for line in (real_movie / "TREE.tsv").read_text().splitlines()[1:]:
         path, n_bytes = line.split("\t")[:2]
@@ -92,7 +92,7 @@ def test_the_real_tree_of_43_runs(real_movie):
     with pytest.raises(ValueError, match=r"\['bigbangtheory_run-03'\].* left out with overlap='authors'"):
         narrative_movie.load(real_movie, runs=["bigbangtheory_run-03"])
     paths = {line.split("\t")[0] for line in (real_movie / "TREE.tsv").read_text().splitlines()}
-    for run in movie_titles.published_runs("paper"):
+    for run in movie_runs.published_runs("paper"):
         for kind in ("objectiveAnnot50chara", "speechTranscription", "speechTranscription_EN", "story"):
             assert f"derivatives/annotation/{run.name}_{kind}_each1sec.txt" in paths
         for subject in movie.subjects:
@@ -108,7 +108,7 @@ def test_folds_by_title(real_movie):
     title = np.array([run.title for run in movie.select("Training")])[movie.run_of_tr("Training")]
     folds = movie.folds()
     assert len(folds) == 4 and sum(len(test) for _, test in folds) == 22_262 == len(title)
-    assert [set(title[test]) for _, test in folds] == [set(titles) for titles in movie_titles.FOLDS]
+    assert [set(title[test]) for _, test in folds] == [set(titles) for titles in movie_runs.FOLDS]
     for train, test in folds:
         assert not set(title[train]) & set(title[test]) and len(train) + len(test) == len(title)
     with pytest.raises(ValueError, match="crown are all of one fold"):
@@ -116,7 +116,7 @@ def test_folds_by_title(real_movie):
 
 
 def test_fetch_selects_what_the_loader_reads(tmp_path):
-    plan = openneuro.plan("ds005531", subjects=["S01"], runs=["dreamgirlsSess2_run-04", "crown_run-01"])
+    plan = openneuro.download_plan("ds005531", subjects=["S01"], runs=["dreamgirlsSess2_run-04", "crown_run-01"])
     paths = {file.path for file in plan.files}
     assert len(paths) == 3 + 1 + 2 * 4 + 2 + 1 + 19, "about the data set, participants, text, runs, mask, pycortex"
     assert movie_bold.reference_path(tmp_path, "S01").relative_to(tmp_path).as_posix() in paths
@@ -128,10 +128,10 @@ def test_fetch_selects_what_the_loader_reads(tmp_path):
     assert [run.name for run in movie.runs] == ["crown_run-01", "dreamgirlsSess2_run-04"]
     assert movie_bold.mask_path(tmp_path, "S01").is_file()
     assert "39 of 41 runs are not there" in str(movie)
-    raw = openneuro.plan("ds005531", subjects=[1], runs=["crown_run-01"], parts=["func"])
+    raw = openneuro.download_plan("ds005531", subjects=[1], runs=["crown_run-01"], parts=["func"])
     names = {Path(file.path).name for file in raw.files if openneuro.part_of(file.path)}
     assert names == {"sub-S01_task-crown_run-01_bold.json", "sub-S01_task-crown_run-01_bold.nii.gz"}
-    reference = openneuro.plan("ds005531", subjects=[1], parts=["pycortex_db"])
+    reference = openneuro.download_plan("ds005531", subjects=[1], parts=["pycortex_db"])
     assert any(file.path.endswith("fs_fullhead/reference.nii.gz") for file in reference.files)
 
 
@@ -314,7 +314,7 @@ def test_runs_are_written_in_groups_as_one_matrix_of_voxels(tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         by_voxel.write_runs(*arguments)
     by_voxel.write_runs(*arguments)
-    bold = by_voxel.opened(tmp_path)
+    bold = by_voxel.open_matrix(tmp_path)
     np.testing.assert_array_equal(bold, np.concatenate(runs))
     assert bold.flags.f_contiguous and bold.dtype == np.float32
     once = [k for k in range(4) if stopped.count(k) == 1]

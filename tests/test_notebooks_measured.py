@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from chapters import MARKS, ROOT, run
-from naturalistic import results
+from naturalistic.reporting import results
 from naturalistic_simulation import simulate_corpus, simulate_music
 
 pytestmark = [*MARKS, pytest.mark.long]
@@ -30,7 +30,7 @@ def test_music_of_two_subjects_without_a_truth(tmp_path, monkeypatch, measured_m
     _, n_figures, read = run("06-music-decoding", tmp_path, monkeypatch, **asked)
     assert n_figures == 6 and not read["dataset"].startswith("MADE")
     assert set(read["across"]) == {"own", "others'", "everybody's"}
-    assert min(read["repairs"]["mini-mulan"]["centred"]) > 0.65
+    assert min(read["repairs"]["mini-mulan"]["centered"]) > 0.65
     printed, n_figures, rebuilt = run("07-music-reconstruction", tmp_path, monkeypatch, corpus=corpus, **asked)
     assert "39 tracks indexed, 1 unreadable" in printed and n_figures == 3
     generated = rebuilt["identification"]["generated"]["mini-mulan"]

@@ -4,10 +4,18 @@ import shutil
 
 import nibabel as nib
 import numpy as np
+import pytest
 from chapters import MARKS, run
 from naturalistic.datasets.scans import MNI
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.usefixtures("prepared_music")]
+
+
+def copied(source, folder):
+    """Copy an experiment; its scans are links, so that what was preprocessed before is known again."""
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("*_bold.nii.gz"))
+    for path in source.rglob("*_bold.nii.gz"):
+        (folder / path.relative_to(source)).symlink_to(path)
 
 
 def test_music_experiment_on_the_miniature_finds_what_was_planted(tmp_path, monkeypatch, small_music):
@@ -21,7 +29,7 @@ def test_music_experiment_on_the_miniature_finds_what_was_planted(tmp_path, monk
 
 def test_music_experiment_without_a_truth(tmp_path, monkeypatch, small_music):
     """As with measured data: no label, no truth; halves of the test runs are held against each other."""
-    shutil.copytree(small_music, tmp_path / "data")
+    copied(small_music, tmp_path / "data")
     (tmp_path / "data/ds003720/README").write_text("README of a data set that was measured")
     shutil.rmtree(tmp_path / "data/truth")
     parameters = {"dataset": str(tmp_path / "data"), "subjects": [1]}
@@ -32,7 +40,7 @@ def test_music_experiment_without_a_truth(tmp_path, monkeypatch, small_music):
 
 def test_music_experiment_on_fmriprep_output(tmp_path, monkeypatch, small_music):
     """Volumes that are in MNI space already, without confounds: no step is traced and no motion is drawn."""
-    shutil.copytree(small_music, tmp_path / "data")
+    copied(small_music, tmp_path / "data")
     root = tmp_path / "data/ds003720"
     func = root / "derivatives/fmriprep/sub-001/func"
     func.mkdir(parents=True)
@@ -65,6 +73,6 @@ def test_music_is_read_from_the_small_miniature(tmp_path, monkeypatch, small_mus
     assert "15 of 18 runs are not there" in printed and n_figures == 6
     assert numbers["n_test_clips"] == 20 and numbers["n_subjects"] == 1
     joint = numbers["repairs"]["mini-mulan"]
-    assert joint["centred"][0] > 0.65 and numbers["scores"]["mini-mulan"]["p"][0] < 0.05
+    assert joint["centered"][0] > 0.65 and numbers["scores"]["mini-mulan"]["p"][0] < 0.05
     assert abs(numbers["scores"]["mini-mulan"]["chance"] - 0.5) < 0.03
     assert list(numbers["across"]) == ["own"]  # nobody else to learn from

@@ -1,12 +1,19 @@
 """Results do not depend on the number format of what comes in: half precision, other byte orders, lists, tables."""
 
+import dataclasses
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
-from naturalistic import decoding, design, encoding, geometry, inference, probes, scoring, variance
-from naturalistic.banded import BandedRidgeCV
-from naturalistic.features import delays, on_trs, reduce, timing
-from naturalistic.ridge import RidgeCV, cross_val_predict, fit_many, solve_ridge_cv
+from naturalistic import decoding, encoding, inference
+from naturalistic.arrays import mean_and_sd
+from naturalistic.encoding import FoldSplit, Split, design
+from naturalistic.features import delays, geometry, pca, probes, timing
+from naturalistic.features.audio.windows import clips_on_trs
+from naturalistic.models import scoring
+from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many, solve_ridge_cv
 
 FORMATS = {
     "float16": lambda x: x.astype(np.float16),
@@ -50,10 +57,14 @@ def solved(x, y):
     return solve_ridge_cv(x, np.asarray(y, dtype=float), [1.0, 10.0], folds).coef
 
 
+def stacked(calibration):
+    return np.stack([calibration.scale, calibration.shift])
+
+
 def windows(x, y):
     """Return the windows of BOLD with their targets, of clips of 10 TRs."""
     made = decoding.window_bold(y, CLIPS, None, 5.0, 5.0, 0.0, tr=1.0, clip=10.0)
-    return decoding.pair(made, vectors_of(x))
+    return decoding.pair_windows(made, vectors_of(x))
 
 
 def vectors_of(x):
@@ -70,7 +81,7 @@ PAIRS = {
     "shift_average": lambda x, y: delays.shift_average(x, [2.0, 4.0, 6.0], 2.0),
     "to_trs": lambda x, y: timing.to_trs(x, np.arange(N), np.arange(0, N, 2), 2.0),
     "to_trs, sum": lambda x, y: timing.to_trs(x, np.arange(N), np.arange(0, N, 60), 60.0, "sum"),
-    "components": lambda x, y: reduce.fit_components(x, ~TEST, 2).transform(x),
+    "components": lambda x, y: pca.fit_components(x, ~TEST, 2).transform(x),
     "correlation": lambda x, y: scoring.correlation(y, X[:, :3]),
     "r2": lambda x, y: scoring.r2(y, y),
     "correlation_matrix": scoring.correlation_matrix,
@@ -79,12 +90,12 @@ PAIRS = {
     "BandedRidgeCV": lambda x, y: fitted(BANDED, {"x": x}, y),
     "fit_many": lambda x, y: fit_many(MODEL, [x], y, GROUPS)[0].coef_,
     "cross_val_predict": lambda x, y: cross_val_predict(MODEL, x, y, GROUPS, 3),
-    "held_out_predictions": lambda x, y: encoding.held_out_predictions(x, y, MODEL, **HOW).predicted,
-    "held_out, confounds": lambda x, y: encoding.held_out_predictions(x, y, MODEL, confounds=y, **HOW).measured,
+    "fit_predict, folds": lambda x, y: encoding.fit_predict(x, y, MODEL, FoldSplit(**HOW)).predicted,
+    "held_out, confounds": lambda x, y: encoding.fit_predict(x, y, MODEL, FoldSplit(**HOW), confounds=y).measured,
     "circular_shift_null": lambda x, y: inference.circular_shift_null(y, y, GROUPS, 20, 1),
     "block_permutation_null": lambda x, y: inference.block_permutation_null(y, y, GROUPS, 9, 20),
-    "t_test": lambda x, y: np.stack(inference.t_test_over_subjects(y)),
-    "sign_flip": lambda x, y: np.stack(inference.sign_flip_over_subjects(y, 50)),
+    "t_test": lambda x, y: np.stack(dataclasses.astuple(inference.t_test_over_subjects(y))),
+    "sign_flip": lambda x, y: np.stack(dataclasses.astuple(inference.sign_flip_over_subjects(y, 50))),
     "bootstrap_interval": lambda x, y: np.stack(inference.bootstrap_interval(y, 50)),
     "cka": geometry.cka,
     "autocorrelation": lambda x, y: geometry.autocorrelation(x, [0, 1]),
@@ -93,45 +104,47 @@ PAIRS = {
     "unit": lambda x, y: probes.unit(x),
     "windows": lambda x, y: windows(x, y).bold,
     "targets of windows": lambda x, y: windows(x, y).targets,
-    "choose_delay": lambda x, y: (
-        decoding.choose_delay(y, CLIPS, None, vectors_of(x), 5, 5, [0, 1], model=MODEL, tr=1, clip=10).scores
+    "select_delay": lambda x, y: (
+        decoding.select_delay(y, CLIPS, None, vectors_of(x), 5, 5, [0, 1], model=MODEL, tr=1, clip=10).scores
     ),
     "fit_decoder": lambda x, y: decoding.fit_decoder(x, y, GROUPS, "voxels", model=MODEL, n_voxels=[2]).predict(x),
-    "decoding.held_out": lambda x, y: decoding.held_out(lambda a, b, c: MODEL.fit(a, b, c), x, y, GROUPS, 3),
+    "decoding.held_out_predictions": lambda x, y: decoding.held_out_predictions(
+        lambda a, b, c: MODEL.fit(a, b, c), x, y, GROUPS, 3
+    ),
     "identification": lambda x, y: decoding.identification(y, y, GROUPS),
     "correlation_by_dimension": lambda x, y: decoding.correlation_by_dimension(y, y),
     "correlation_test": lambda x, y: decoding.correlation_test(y, y, n_permutations=20).null,
     "identification_test": lambda x, y: decoding.identification_test(y, y, n_permutations=20).null,
-    "calibrate": lambda x, y: np.stack(decoding.calibrate(y, y)),
+    "calibrate": lambda x, y: stacked(decoding.calibrate(y, y)),
     "csls": lambda x, y: decoding.csls(x, 2),
-    "centred": lambda x, y: decoding.centred([1.0, 2, 3])(y, y),
+    "centered_similarity": lambda x, y: decoding.centered_similarity([1.0, 2, 3])(y, y),
     "average_clips": lambda x, y: decoding.average_clips(x, CLIPS)[0],
     "principal_components": lambda x, y: decoding.principal_components(x, 2)(x),
     "align": lambda x, y: decoding.align(x, y, GROUPS, n_components=2, model=MODEL)(x),
-    "pool": lambda x, y: decoding.pool({"a": x, "b": x}, y, GROUPS, "a", n_components=2, model=MODEL).bold,
-    "predict_test_runs": lambda x, y: variance.predict_test_runs({"a": x}, y, MODEL, **TESTED)[0].predicted,
-    "score": lambda x, y: variance.score((y, y), GROUPS, n_permutations=20).p,
-    "sweep": lambda x, y: variance.sweep(x, y, MODEL, **TESTED, n_permutations=20).r,
-    "joint_model": lambda x, y: variance.joint_model({"a": x, "b": y}, y, BANDED, block=5, **TESTED).split_r2,
-    "side by side": lambda x, y: fitted(MODEL, x, variance.SideBySide({"a": y, "b": y})[:, :]),
-    "split_r2": lambda x, y: variance.split_r2(y, {"a": y, "b": y}),
-    "half_data": lambda x, y: variance.half_data({"a": x}, y, MODEL, **TESTED, gap=0).first,
-    "learning_curve": lambda x, y: variance.learning_curve({"a": x}, y, MODEL, **TESTED, gap=0, minutes=[6.0]).r,
-    "weight_axes": lambda x, y: variance.weight_axes([x], 2).explained,
-    "project": lambda x, y: variance.project(x, np.eye(4)),
-    "mean_over_delays": lambda x, y: variance.mean_over_delays(x, 2),
-    "text_scores": lambda x, y: variance.text_scores(x, np.eye(4), x),
+    "pool": lambda x, y: decoding.pool_subjects({"a": x, "b": x}, y, GROUPS, "a", n_components=2, model=MODEL).bold,
+    "fit_predict": lambda x, y: encoding.fit_predict({"a": x}, y, MODEL, Split(**TESTED)).predicted,
+    "score": lambda x, y: encoding.score(encoding.Prediction(y, y, GROUPS), n_permutations=20).p,
+    "sweep": lambda x, y: encoding.sweep_layers(x, y, MODEL, Split(**TESTED), n_permutations=20).r,
+    "joint_model": lambda x, y: encoding.joint_model({"a": x, "b": y}, y, BANDED, Split(**TESTED), block=5).r2_by_space,
+    "side by side": lambda x, y: fitted(MODEL, x, encoding.MultiSubjectBold({"a": y, "b": y})[:, :]),
+    "r2_by_space": lambda x, y: encoding.r2_by_space(y, {"a": y, "b": y}),
+    "split_half_data": lambda x, y: encoding.split_half_data({"a": x}, y, MODEL, Split(**TESTED), gap=0).first,
+    "learning_curve": lambda x, y: encoding.learning_curve({"a": x}, y, MODEL, Split(**TESTED), gap=0, minutes=[6.0]).r,
+    "weight_axes": lambda x, y: encoding.weight_axes([x], 2).explained,
+    "project": lambda x, y: encoding.project_weights(x, np.eye(4)),
+    "mean_over_delays": lambda x, y: encoding.mean_over_delays(x, 2),
+    "text_scores": lambda x, y: encoding.project_texts(x, np.eye(4), x),
 }
 
 # the same of an array (n_subjects or n_repeats, N, n_voxels)
 STACKS = {
-    "group_accuracy": lambda z: encoding.group_accuracy(X, z, MODEL, n_permutations=2, **HOW).r,
-    "own confounds": lambda z: encoding.group_accuracy(X, z, MODEL, n_permutations=0, confounds=z, **HOW).r,
+    "group_accuracy": lambda z: encoding.group_accuracy(X, z, MODEL, FoldSplit(**HOW), n_permutations=2).r,
+    "own confounds": lambda z: encoding.group_accuracy(X, z, MODEL, FoldSplit(**HOW), n_permutations=0, confounds=z).r,
     "leave_one_out": lambda z: inference.leave_one_out_correlation(z, GROUPS),
     "explainable_variance": lambda z: inference.explainable_variance(z, GROUPS),
-    "repeats_itself": lambda z: variance.repeats_itself(z, GROUPS, n_permutations=20).astype(float),
-    "reduced": lambda z: reduce.reduced(np.moveaxis(np.asarray(z), 0, 1), ~TEST, 1),
-    "clips_on_trs": lambda z: on_trs.clips_on_trs(z, np.repeat([0, 1, 2], 10), None, 1.5, 1.5, tr=36.0, clip=360.0),
+    "reliable_voxels": lambda z: encoding.reliable_voxels(z, GROUPS, n_permutations=20).astype(float),
+    "reduced": lambda z: pca.pca_transform(np.moveaxis(np.asarray(z), 0, 1), ~TEST, 1),
+    "clips_on_trs": lambda z: clips_on_trs(z, np.repeat([0, 1, 2], 10), None, 1.5, 1.5, tr=36.0, clip=360.0),
     "to_trs of layers": lambda z: timing.to_trs(z, np.arange(N), np.arange(0, N, 2), 2.0),
 }
 
@@ -140,15 +153,23 @@ LONG_CALLS = {
     "residuals": lambda x: design.residuals(x, x[:, :1] if isinstance(x, np.ndarray) else LONG[:, :1]),
     "correlation": lambda x: scoring.correlation(x, LONG + whole_numbers(9, N_LONG, 3)),
     "r2": lambda x: scoring.r2(x, LONG + 1),
-    "components": lambda x: reduce.fit_components(x, np.ones(N_LONG, bool), 2).explained,
+    "components": lambda x: pca.fit_components(x, np.ones(N_LONG, bool), 2).explained,
     "leave_one_out": lambda x: inference.leave_one_out_correlation([x, LONG + whole_numbers(9, N_LONG, 3)]),
-    "t_test": lambda x: np.stack(inference.t_test_over_subjects(x)),
+    "t_test": lambda x: np.stack(dataclasses.astuple(inference.t_test_over_subjects(x))),
     "autocorrelation": lambda x: geometry.autocorrelation(x, [1, 2]),
     "average_clips": lambda x: decoding.average_clips(x, np.zeros(N_LONG, int))[0],
-    "calibrate": lambda x: np.stack(decoding.calibrate(x, LONG)),
+    "calibrate": lambda x: stacked(decoding.calibrate(x, LONG)),
     "RidgeCV": lambda x: RidgeCV([1.0], 3, progress=False).fit(x, LONG).coef_,
-    "sums of blocks": lambda x: variance.repeats_itself([x, x], n_permutations=2).astype(float),
+    "sums of blocks": lambda x: encoding.reliable_voxels([x, x], n_permutations=2).astype(float),
 }
+
+
+@functools.cache
+def expected(calls, name):
+    """Return what a call gives of float64; once for all formats."""
+    if calls == "pairs":
+        return PAIRS[name](X, Y)
+    return STACKS[name](THREE) if calls == "stacks" else LONG_CALLS[name](LONG)
 
 
 def check(found, expected):
@@ -162,19 +183,19 @@ def check(found, expected):
 @pytest.mark.parametrize("format_", FORMATS)
 def test_features_and_responses(name, format_):
     into = FORMATS[format_]
-    check(PAIRS[name](into(X), into(Y)), PAIRS[name](X, Y))
+    check(PAIRS[name](into(X), into(Y)), expected("pairs", name))
 
 
 @pytest.mark.parametrize("name", STACKS)
 @pytest.mark.parametrize("format_", FORMATS)
 def test_subjects_and_repeats(name, format_):
-    check(STACKS[name](FORMATS[format_](THREE)), STACKS[name](THREE))
+    check(STACKS[name](FORMATS[format_](THREE)), expected("stacks", name))
 
 
 @pytest.mark.parametrize("name", LONG_CALLS)
 @pytest.mark.parametrize("format_", ["float16", "float32", "big-endian", "int16", "table"])
 def test_long_films(name, format_):
-    check(LONG_CALLS[name](FORMATS[format_](LONG)), LONG_CALLS[name](LONG))
+    check(LONG_CALLS[name](FORMATS[format_](LONG)), expected("long", name))
 
 
 @pytest.mark.parametrize("format_", [name for name in FORMATS if name != "mixed table"])
@@ -197,7 +218,7 @@ def test_half_precision_predicts_as_well():
     y = (x / x.std(0, dtype=float)) @ rng.standard_normal((20, 5)) + rng.standard_normal((3000, 5)) * 3
     how = {"groups": np.repeat(np.arange(10), 300), "cv": 5, "delays": [0], "tr": 1.0}
     half, full = (
-        encoding.correlation_inside(encoding.held_out_predictions(each, y, MODEL, **how), how["groups"])
+        encoding.correlation_inside(encoding.fit_predict(each, y, MODEL, FoldSplit(**how)))
         for each in (x, x.astype(float))
     )
     np.testing.assert_allclose(half, full, atol=1e-5)
@@ -241,7 +262,7 @@ def test_what_is_no_number(value, message):
 @pytest.mark.parametrize("baseline", [0.0, 1e4])
 def test_mean_and_sd(baseline):
     x = np.concatenate([LONG + baseline, np.full((N_LONG, 1), 0.1)], axis=1).astype(np.float32)
-    mean, sd = scoring.mean_and_sd(x)
+    mean, sd = mean_and_sd(x)
     np.testing.assert_allclose(mean, x.astype(float).mean(axis=0), rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(sd[:3], x[:, :3].astype(float).std(axis=0), rtol=1e-12)
     assert sd[3] == 0 and mean[3] == np.float32(0.1)

@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from naturalistic.plotting import overview
-from naturalistic.surface import N_VERTICES
+from naturalistic import plotting
+from naturalistic.anatomy.surface import N_VERTICES
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -14,7 +14,7 @@ def test_the_four_steps_are_drawn():
     sounds = {"heard": rng.normal(size=8000), "generated": rng.normal(size=16000)}
     accuracy = np.full(N_VERTICES, np.nan)
     accuracy[:3000] = 0.4
-    fig = overview.journey(
+    fig = plotting.reconstruction_pipeline(
         rng.normal(size=N_VERTICES),
         true + 1,
         true,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from naturalistic.probes import chance, probe, ranks
+from naturalistic.features.probes import chance, probe, ranks
 
 
 def test_a_linear_property_is_found_and_noise_is_not():
@@ -79,5 +79,5 @@ def test_bad_input(x, y, message):
 
 
 def test_a_rank_of_nan_is_none():
-    with pytest.raises(ValueError, match="likeness has 2 values that are NaN"):
+    with pytest.raises(ValueError, match="similarity has 2 values that are NaN"):
         ranks([[np.nan, 1], [0, np.nan]])

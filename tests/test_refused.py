@@ -7,17 +7,19 @@ import warnings
 import numpy as np
 import pytest
 from made_head import grid, image
-from naturalistic import decoding, results, ridge
+from naturalistic import decoding
+from naturalistic.anatomy.surface import meshes
 from naturalistic.datasets import viewings
-from naturalistic.engine import device
-from naturalistic.features import windows
+from naturalistic.encoding.multi_subject import MultiSubjectBold
+from naturalistic.features.audio import windows
 from naturalistic.generation.generator import check_dim
 from naturalistic.inference import nulls
+from naturalistic.models import ridge
+from naturalistic.models.engine import device
 from naturalistic.plotting import interactive
 from naturalistic.preprocessing import cortex_mask, estimate_motion, registration, to_mni
-from naturalistic.preprocessing.prepared import Prepared
-from naturalistic.surface import meshes
-from naturalistic.variance.side_by_side import SideBySide
+from naturalistic.preprocessing.store import Prepared
+from naturalistic.reporting import results
 
 A = np.random.default_rng(0).standard_normal((20, 15))
 SHAPE, AFFINE = grid(8.0)
@@ -73,7 +75,7 @@ REFUSED = {
         r"targets has 1 row\(s\), expected 2 or more: a scale needs variation",
     ),
     "features of a tagger in one dimension": (
-        lambda: decoding.tagger(A[0], ["a"] * 15),
+        lambda: decoding.fit_tagger(A[0], ["a"] * 15),
         r"features has shape \(15,\), expected \(n_clips, n_features\)",
     ),
     "batches of nothing": (
@@ -126,8 +128,8 @@ def test_shifts_of_so_many_runs_that_they_cannot_be_counted():
 
 
 def test_columns_side_by_side_are_neighbours():
-    with pytest.raises(IndexError, match="columns are taken every 2, expected neighbours"):
-        SideBySide({"a": A})[:, ::2]
+    with pytest.raises(IndexError, match="columns are taken every 2, expected neighbors"):
+        MultiSubjectBold({"a": A})[:, ::2]
 
 
 def test_an_anatomy_that_lies_elsewhere():
@@ -173,14 +175,14 @@ def test_numbers_that_nobody_published_or_measured(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="no benchmark 'speed': work inside a checkout, and run make bench"):
         results.load_benchmark("speed")
     monkeypatch.chdir(tmp_path)
-    assert results.repository() is None
+    assert results.find_repository() is None
     with pytest.raises(FileNotFoundError, match="no benchmark 'ridge': work inside a checkout"):
         results.load_benchmark("ridge")
 
 
-def test_the_likeliest_class():
+def test_the_most_probable_class():
     """That of the largest probability, whatever the order of the names."""
     features = np.repeat(np.eye(3), 20, axis=0) + 0.01 * np.random.default_rng(1).standard_normal((60, 3))
     genres = np.repeat(["rock", "blues", "jazz"], 20)
-    tagger = decoding.tagger(features, genres)
-    assert tagger.likeliest(np.eye(3)).tolist() == ["rock", "blues", "jazz"]
+    tagger = decoding.fit_tagger(features, genres)
+    assert tagger.predict(np.eye(3)).tolist() == ["rock", "blues", "jazz"]

@@ -11,8 +11,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import soundfile
+from naturalistic.cache import RequestError
 from naturalistic.datasets import fetch, movie_bold, music_genre, narrative_movie
-from naturalistic.datasets.plan import RequestError
 from naturalistic_simulation.brain import bids, head
 from naturalistic_simulation.full_size import files, film, grid, movie_subject, music_subject
 
@@ -213,14 +213,14 @@ def test_what_was_interrupted_goes_on_and_ends_with_the_same_bytes(tmp_path, mon
     first, second = (func / f"sub-001_task-{run}_bold.nii" for run in TWO)
     kept, time = second.read_bytes(), first.stat().st_mtime_ns
     second.unlink()
-    (second.parent / f".{second.name}.part").write_bytes(kept[:1000])  # as a killed process leaves it
+    (second.parent / f".{second.stem}-x1{second.suffix}").write_bytes(kept[:1000])  # as a killed process leaves it
     music_subject.simulate_music_subject(tmp_path / "a", 3, runs=TWO, n_jobs=1, progress=False)
     assert second.read_bytes() == kept and first.stat().st_mtime_ns == time
     assert not list(func.glob(".*"))
 
 
 def test_a_full_disk_is_said_before_anything_is_made(tmp_path, monkeypatch):
-    monkeypatch.setattr("naturalistic.datasets.place.free_bytes", lambda folder: 5_000_000_000)
+    monkeypatch.setattr("naturalistic.cache.free_bytes", lambda folder: 5_000_000_000)
     with pytest.raises(RequestError, match=r"10\.25 GB are still needed"):
         music_subject.simulate_music_subject(tmp_path)
     with pytest.raises(RequestError, match=r"27\.44 GB are still needed"):

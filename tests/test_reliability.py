@@ -2,23 +2,23 @@
 
 import numpy as np
 import pytest
-from naturalistic import variance
-from naturalistic.banded import BandedRidgeCV
+from naturalistic import encoding
 from naturalistic.datasets.annotations import Annotations
-from naturalistic.ridge import RidgeCV
-from naturalistic.runs import run_slices
-from naturalistic.scoring import correlation
-from naturalistic.variance.held_out import predict_test_runs
-from naturalistic.variance.learning import blocked_folds, learning_curve, predict_from
-from naturalistic.variance.reliability import (
+from naturalistic.encoding import Split, fit_predict
+from naturalistic.encoding.learning import blocked_folds, fit_predict_part, learning_curve
+from naturalistic.encoding.multi_subject import MultiSubjectBold
+from naturalistic.encoding.reliability import (
     annotator_halves,
     data_halves,
-    half_annotators,
-    half_data,
-    of_annotators,
+    select_annotators,
     spearman_brown,
+    split_half_annotators,
+    split_half_data,
 )
-from naturalistic.variance.side_by_side import SideBySide
+from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.ridge import RidgeCV
+from naturalistic.models.scoring import correlation
+from naturalistic.runs import run_slices
 from scipy.signal import lfilter
 from sklearn.linear_model import Ridge
 
@@ -86,7 +86,7 @@ def by_hand(X, Y, half, alpha):
 
 
 def test_half_data_is_two_ridges_of_whole_runs(data):
-    found = half_data(*data, RidgeCV([30.0], cv=3, progress=False), **HOW)
+    found = split_half_data(*data, RidgeCV([30.0], cv=3, progress=False), Split(**HOW))
     pairs = [by_hand(*data, half, 30.0) for half in data_halves(RUNS, TEST)]
     np.testing.assert_allclose(found.first, correlation(*pairs[0]), atol=1e-8)
     np.testing.assert_allclose(found.second, correlation(*pairs[1]), atol=1e-8)
@@ -101,22 +101,22 @@ def test_what_a_half_did_not_see_does_not_change_it(data, n_runs):
     X, Y = (x[rows] for x in data)
     how = {"test": TEST[rows], "delays": [2, 4], "tr": 1.0, "runs": RUNS[rows]}
     halves = data_halves(how["runs"], how["test"])
-    before = half_data(X, Y, MODEL, **how)
+    before = split_half_data(X, Y, MODEL, Split(**how))
     for seen, other, name in ((0, 1, "second"), (1, 0, "first")):
         new_X, new_Y = X.copy(), Y.copy()
         new_X[halves[seen]], new_Y[halves[seen]] = 1e3, rng.standard_normal((halves[seen].sum(), Y.shape[1]))
         new_X[halves[seen]] += rng.standard_normal((halves[seen].sum(), X.shape[1]))
-        after = half_data(new_X, new_Y, MODEL, **how)
+        after = split_half_data(new_X, new_Y, MODEL, Split(**how))
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
         assert not np.allclose(after[2 + seen], before[2 + seen]) and halves[other].any()
     new_Y = np.where((how["test"] | ~(halves[0] | halves[1]))[:, None], rng.standard_normal(Y.shape), Y)
-    after = half_data(X, new_Y, MODEL, **how)
+    after = split_half_data(X, new_Y, MODEL, Split(**how))
     np.testing.assert_array_equal(after.agreement, before.agreement)  # what is tested is not fitted
     assert not np.allclose(after.first, before.first)
 
 
 def test_voxels_with_signal_agree_and_noise_does_not_on_average():
-    found = [half_data(*made(seed, 40, 20), MODEL, **HOW) for seed in range(6)]
+    found = [split_half_data(*made(seed, 40, 20), MODEL, Split(**HOW)) for seed in range(6)]
     agreement = np.array([f.agreement for f in found])
     assert agreement[:, :20].mean() > 0.7
     means = agreement[:, 20:].mean(axis=1)  # of independent data sets
@@ -131,10 +131,10 @@ def test_spearman_brown_tells_the_agreement_of_two_data_sets_that_are_twice_as_l
         X, signal = made(seed, 60, 60, noise=0)
         rng = np.random.default_rng(200 + seed)
         sets = [signal + 6 * smooth(rng, *signal.shape) for _ in range(2)]
-        halves = half_data(X, sets[0], light, **HOW)
+        halves = split_half_data(X, sets[0], light, Split(**HOW))
         half.append(halves.agreement.mean())
         told.append(np.nanmean(halves.full_length))
-        true.append(np.mean(correlation(*(predict_test_runs(X, Y, light, **HOW)[0].predicted for Y in sets))))
+        true.append(np.mean(correlation(*(fit_predict(X, Y, light, Split(**HOW)).predicted for Y in sets))))
     assert np.mean(told) == pytest.approx(np.mean(true), abs=0.03) and np.mean(half) < np.mean(true) - 0.06
     np.testing.assert_allclose(
         spearman_brown(np.float32([1, 0.5, 0, -0.2, np.nan])), [1, 2 / 3, np.nan, np.nan, np.nan]
@@ -157,17 +157,17 @@ def test_blocked_folds_test_each_tr_once_and_keep_away_from_it(lengths, gap):
 
 def test_a_learning_curve_ends_at_the_model_of_all_training_runs(data):
     one = RidgeCV([30.0], cv=3, progress=False)
-    curve = learning_curve(*data, one, **HOW)
+    curve = learning_curve(*data, one, Split(**HOW))
     np.testing.assert_allclose(curve.minutes, 420 / 60 / np.array([8, 4, 2, 1]), atol=0.6 / 60)
-    np.testing.assert_allclose(curve.r[-1], correlation(*predict_test_runs(*data, one, **HOW)[0]), atol=1e-12)
+    np.testing.assert_allclose(curve.r[-1], fit_predict(*data, one, Split(**HOW)).correlation(), atol=1e-12)
     assert curve.r.shape == (4, 12) and curve.r[-1, :8].mean() > curve.r[0, :8].mean() + 0.03
-    some = learning_curve(*data, one, voxels=[3, 1], minutes=[7], **HOW)
+    some = learning_curve(*data, one, Split(**HOW), voxels=[3, 1], minutes=[7])
     np.testing.assert_allclose(some.r[0], curve.r[-1][[3, 1]], atol=1e-12)
-    people = SideBySide({"a": data[1][:, :5], "b": data[1][:, 5:]})
-    picked = learning_curve(data[0], people, one, voxels={"a": [3], "b": [0, 6]}, minutes=[7], **HOW)
+    people = MultiSubjectBold({"a": data[1][:, :5], "b": data[1][:, 5:]})
+    picked = learning_curve(data[0], people, one, Split(**HOW), voxels={"a": [3], "b": [0, 6]}, minutes=[7])
     np.testing.assert_allclose(picked.r[0], curve.r[-1][[3, 5, 11]], atol=1e-12)
-    apart = half_data(data[0], people, one, **HOW)
-    np.testing.assert_allclose(apart.agreement, half_data(*data, one, **HOW).agreement, atol=1e-12)
+    apart = split_half_data(data[0], people, one, Split(**HOW))
+    np.testing.assert_allclose(apart.agreement, split_half_data(*data, one, Split(**HOW)).agreement, atol=1e-12)
 
 
 @pytest.mark.parametrize("order", [None, [2, 4, 9, 7]])
@@ -176,26 +176,27 @@ def test_a_point_of_the_curve_sees_its_minutes_from_the_start_of_runs_and_no_mor
     rng = np.random.default_rng(2)
     minutes = [1, 4]
     rows = np.concatenate([np.flatnonzero(RUNS == run) for run in order or [4, 9, 2, 7]])
-    before = learning_curve(X, Y, MODEL, minutes=minutes, order=order, **HOW)
+    before = learning_curve(X, Y, MODEL, Split(**HOW), minutes=minutes, order=order)
     np.testing.assert_allclose(before.minutes, minutes)
     for k, m in enumerate(minutes):
         new_X, new_Y = X.copy(), Y.copy()
         unseen = rows[round(60 * m) :]
         new_X[unseen], new_Y[unseen] = rng.standard_normal((len(unseen), 6)), 1e4
-        after = learning_curve(new_X, new_Y, MODEL, minutes=minutes[: k + 1], order=order, **HOW)
+        after = learning_curve(new_X, new_Y, MODEL, Split(**HOW), minutes=minutes[: k + 1], order=order)
         np.testing.assert_array_equal(after.r, before.r[: k + 1])
         new_Y = Y.copy()
         new_Y[rows[round(60 * m) - 1]] += 100  # the last that it sees
-        assert np.abs(learning_curve(X, new_Y, MODEL, minutes=[m], order=order, **HOW).r - before.r[k]).max() > 1e-3
+        moved = learning_curve(X, new_Y, MODEL, Split(**HOW), minutes=[m], order=order)
+        assert np.abs(moved.r - before.r[k]).max() > 1e-3
         keep = np.zeros(len(RUNS), dtype=bool)
         keep[rows[: round(60 * m)]] = True
-        np.testing.assert_array_equal(correlation(*predict_from(keep, X, Y, MODEL, **HOW)[0]), before.r[k])
+        np.testing.assert_array_equal(fit_predict_part(keep, X, Y, MODEL, Split(**HOW)).correlation(), before.r[k])
 
 
 def test_a_piece_no_longer_than_the_delays_is_left_out(data):
-    curve = learning_curve(*data, MODEL, minutes=[103 / 60, 105 / 60], **HOW)  # the first run has 100 TRs
+    curve = learning_curve(*data, MODEL, Split(**HOW), minutes=[103 / 60, 105 / 60])  # the first run has 100 TRs
     np.testing.assert_allclose(curve.minutes * 60, [100, 105])
-    grouped = learning_curve(*data, MODEL, minutes=[103 / 60], **(HOW | {"delays": {"features": [(1, 2), 3]}}))
+    grouped = learning_curve(*data, MODEL, Split(**HOW | {"delays": {"features": [(1, 2), 3]}}), minutes=[103 / 60])
     np.testing.assert_allclose(grouped.minutes * 60, 100)
 
 
@@ -204,18 +205,19 @@ def test_several_spaces_a_banded_model_folds_of_titles_and_repeats(data):
     spaces = {"a": X[:, :2], "b": X[:, 2:]}
     how = HOW | {"delays": {"a": [2], "b": [2, 4]}}
     banded = BandedRidgeCV([1.0, 100.0], 3, [[1, 0], [0.5, 0.5], [0, 1]], progress=False)
-    assert half_data(spaces, Y, banded, **how).agreement[:8].mean() > 0.6
+    assert split_half_data(spaces, Y, banded, Split(**how)).agreement[:8].mean() > 0.6
     titles = [(np.arange(200), np.arange(220, 420)), (np.arange(220, 420), np.arange(200))]  # of all training rows
     split = RidgeCV([1.0, 100.0], cv=titles, progress=False)
     two = RidgeCV([1.0, 100.0], cv=2, progress=False)
-    for a, b in zip(half_data(spaces, Y, split, **how), half_data(spaces, Y, two, **how)):
+    for a, b in zip(split_half_data(spaces, Y, split, Split(**how)), split_half_data(spaces, Y, two, Split(**how))):
         np.testing.assert_array_equal(a, b)
 
     def merge(x, runs):
         return np.stack([x[runs == 1], x[runs == 5][:80]]), np.zeros(80)
 
-    merged = half_data(spaces, Y, two, merge=merge, **how)
-    assert merged.first.shape == (12,) and not np.allclose(merged.first, half_data(spaces, Y, two, **how).first)
+    merged = split_half_data(spaces, Y, two, Split(repeats=merge, **how))
+    plain = split_half_data(spaces, Y, two, Split(**how))
+    assert merged.first.shape == (12,) and not np.allclose(merged.first, plain.first)
 
 
 WROTE = [["a", "b", "c", "d", "e"], [""], ["", "", "", "", ""], ["", "k", "", "m", ""], []]
@@ -228,18 +230,18 @@ def test_annotators_are_divided_and_nobody_is_in_both_halves():
     assert second.texts == [["b", "d"], [""] * 2, [""] * 2, ["k", "m"], [""] * 2]
     assert first.level == "Object" and first.run_names == ("x", "y") and len(second) == 5
     np.testing.assert_array_equal(second.runs, STORY.runs)
-    assert of_annotators(STORY, [4, 0]).texts[0] == ["e", "a"] and STORY.texts[0] == list("abcde")
+    assert select_annotators(STORY, [4, 0]).texts[0] == ["e", "a"] and STORY.texts[0] == list("abcde")
 
 
 def test_models_of_two_groups_of_annotators_agree_as_far_as_their_features_do(data):
     X, Y = data
     rng = np.random.default_rng(3)
-    same = half_annotators(X, X, Y, MODEL, **HOW)
+    same = split_half_annotators(X, X, Y, MODEL, Split(**HOW))
     np.testing.assert_allclose(same.agreement, 1)
     noisy = [X + 1.5 * smooth(rng, *X.shape) for _ in range(2)]
-    found = half_annotators(*noisy, Y, MODEL, **HOW)
+    found = split_half_annotators(*noisy, Y, MODEL, Split(**HOW))
     assert found.full_length is None and np.all(found.agreement[:8] < 0.95) and found.agreement[:8].mean() > 0.1
-    np.testing.assert_array_equal(found.second, correlation(*predict_test_runs(noisy[1], Y, MODEL, **HOW)[0]))
+    np.testing.assert_array_equal(found.second, fit_predict(noisy[1], Y, MODEL, Split(**HOW)).correlation())
 
 
 ONE = Annotations("Story", [["a"]], None, np.zeros(1, int), ("x",))
@@ -261,7 +263,7 @@ MUTE = Annotations("Story", [[""], [""]], None, np.zeros(2, int), ("x",))
 )
 def test_bad_annotators(annotations, which, message):
     with pytest.raises(ValueError, match=message):
-        of_annotators(annotations, which)
+        select_annotators(annotations, which)
     with pytest.raises(ValueError, match="Story has one annotator, expected two or more to divide"):
         annotator_halves(ONE)
 
@@ -279,12 +281,13 @@ def test_bad_annotators(annotations, which, message):
         ({"order": [4], "minutes": [2]}, r"minutes are \[2.0\], .* up to 1.667"),
         ({"delays": {"other": [2]}}, r"delays has none for the spaces \['features'\]"),
         ({"test": np.zeros(len(RUNS), bool)}, "test marks 0 of"),
-        ({"runs": RUNS[1:]}, r"runs has shape \(594,\), expected \(595,\)"),
+        ({"runs": RUNS[1:]}, r"test is bool of shape \(595,\) and runs has shape \(594,\)"),
     ],
 )
 def test_bad_curves(data, options, message):
     with pytest.raises(ValueError, match=message):
-        learning_curve(*data, MODEL, **(HOW | options))
+        split = Split(**HOW | {k: options[k] for k in ("delays", "test", "runs") if k in options})
+        learning_curve(*data, MODEL, split, **{k: options[k] for k in ("minutes", "order") if k in options})
 
 
 def test_bad_halves(data):
@@ -296,21 +299,21 @@ def test_bad_halves(data):
     flat = X.copy()
     flat[data_halves(RUNS, TEST)[1]] = 0
     with pytest.raises(ValueError, match="'features' is constant over the whole training run"):
-        half_data(flat, Y, MODEL, **HOW)
+        split_half_data(flat, Y, MODEL, Split(**HOW))
     with pytest.raises(ValueError, match="'features' is constant in each test run"):
-        half_annotators(X, np.where(TEST[:, None], 0, X), Y, MODEL, **HOW)
+        split_half_annotators(X, np.where(TEST[:, None], 0, X), Y, MODEL, Split(**HOW))
     with pytest.raises(ValueError, match=r"r goes up to 1\.2 in size"):
         spearman_brown([0.5, 1.2])
 
 
 def test_halves_of_noise_agree_where_training_chose_and_not_where_the_test_did():
-    """Why voxels for `half_data` are not chosen inside training."""
+    """Why voxels for `split_half_data` are not chosen inside training."""
     rng = np.random.default_rng(5)
     X = rng.standard_normal((len(RUNS), 12)).astype(np.float32)
     Y = rng.standard_normal((len(RUNS), 800)).astype(np.float32)
-    fitted = variance.fit_training_runs(X, Y, MODEL, **HOW)
-    agreement = half_data(X, Y, MODEL, **HOW).agreement
-    by_training = variance.choose(fitted.model.cv_scores_.max(axis=0)[None], 60).voxels
-    by_test = variance.choose(correlation(*fitted.held_out())[None], 60).voxels
+    fitted = encoding.fit(X, Y, MODEL, Split(**HOW))
+    agreement = split_half_data(X, Y, MODEL, Split(**HOW)).agreement
+    by_training = encoding.select_layer_and_voxels(fitted.model.cv_scores_.max(axis=0)[None], 60).voxels
+    by_test = encoding.select_layer_and_voxels(fitted.predict().correlation()[None], 60).voxels
     assert agreement[by_training].mean() > 0.1
     assert abs(agreement[by_test].mean()) < 0.1 and abs(agreement.mean()) < 0.03

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from naturalistic import results
+from naturalistic.reporting import results
 
 
 @pytest.fixture(autouse=True)
@@ -84,11 +84,11 @@ def test_objects_among_arrays_are_refused(folder):
 def test_figure_titles_of_results_say_that_the_data_are_made(dataset, shown):
     numbers = results.save("09-x", {}, dataset=dataset, seed=1)
     assert results.title(numbers, "A title") == shown and results.is_simulated(numbers) == (shown != "A title")
-    assert results.is_there("09-x") and not results.is_there("09-y")
+    assert results.has_results("09-x") and not results.has_results("09-y")
 
 
 def test_layers_are_those_of_the_same_data(tmp_path, monkeypatch):
-    from naturalistic import summaries
+    from naturalistic.reporting import summaries
 
     monkeypatch.setenv("NATURALISTIC_RESULTS", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="run the chapter 09-language-encoding first"):

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from naturalistic.engine.filters import compress, shrinkage
-from naturalistic.engine.moments import Direct, Rotated
-from naturalistic.engine.rows import fold_products, make_rows
-from naturalistic.folds import GroupGapKFold, check_folds
-from naturalistic.ridge import RidgeCV, cross_val_predict, fit_many, make_folds, solve_ridge_cv
+from naturalistic.models.engine.fold_data import fold_products, make_fold_indices
+from naturalistic.models.engine.scoring import Direct, Rotated, compress, shrinkage
+from naturalistic.models.folds import GroupGapKFold, check_folds
+from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many, make_folds, solve_ridge_cv
 from ridge_reference import brute_force, make_problem, score_columns
 from sklearn.model_selection import PredefinedSplit, TimeSeriesSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -303,7 +302,7 @@ def test_cross_val_predict_is_a_loop_over_folds():
 @pytest.mark.parametrize("way", [Direct, Rotated])
 @pytest.mark.parametrize("shape", ["tall", "wide", "as many features as training samples"])
 def test_both_ways_to_the_moments_agree(way, shape, monkeypatch):
-    monkeypatch.setattr("naturalistic.engine.moments.direct_is_cheaper", lambda *_: way is Direct)
+    monkeypatch.setattr("naturalistic.models.engine.scoring.direct_is_cheaper", lambda *_: way is Direct)
     X, Y, groups = make_problem(*SHAPES[shape])
     for scoring in ("correlation", "r2"):
         model = RidgeCV(ALPHAS, 4, scoring=scoring).fit(X, Y, groups)
@@ -324,7 +323,7 @@ def test_products_of_a_fold_do_not_cancel():
     left = torch.as_tensor(rng.standard_normal((60, 4)), dtype=torch.float32)
     right = torch.ones(60, 2)
     right[:15] = 1e9  # an artefact in the first fold's test samples
-    rows = make_rows(list(GroupGapKFold(4).split(left, groups=np.arange(60) // 5)), 60)
+    rows = make_fold_indices(list(GroupGapKFold(4).split(left, groups=np.arange(60) // 5)), 60)
     train = fold_products(left, right, rows)[1]
     torch.testing.assert_close(train[0], left[15:].T @ right[15:], rtol=1e-5, atol=1e-4)
 

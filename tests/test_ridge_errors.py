@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from naturalistic.banded import BandedRidgeCV, draw_gammas
-from naturalistic.ridge import RidgeCV, cross_val_predict, fit_many
+from naturalistic.models.banded import BandedRidgeCV, draw_gammas
+from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many
 from ridge_reference import make_problem
 
 X, Y, GROUPS = make_problem()
@@ -104,7 +104,7 @@ def test_other_floats_are_numbers(dtype):
 
 
 def test_nothing_long_starts_before_the_checks(monkeypatch):
-    monkeypatch.setattr("naturalistic.ridge.solve_ridge_cv", lambda *_, **__: pytest.fail("work has started"))
+    monkeypatch.setattr("naturalistic.models.ridge.solve_ridge_cv", lambda *_, **__: pytest.fail("work has started"))
     for parameters, _ in PARAMETERS.values():
         with pytest.raises(ValueError):
             RidgeCV(**{"cv": 4, **parameters}).fit(X, Y, groups=GROUPS)

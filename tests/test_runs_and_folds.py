@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from naturalistic.folds import GroupGapKFold, check_folds, contiguous_groups
+from naturalistic.models.folds import GroupGapKFold, check_folds, contiguous_groups
 from naturalistic.runs import check_runs, run_slices
 
 

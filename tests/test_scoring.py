@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from naturalistic import scoring
-from naturalistic.scoring import correlation, correlation_matrix, r2
+from naturalistic import arrays
+from naturalistic.models.scoring import correlation, correlation_matrix, r2
 from scipy import stats
 from sklearn.metrics import r2_score
 
@@ -49,7 +49,7 @@ def test_types_mix_and_integers_and_lists_score_in_float64(pair):
 
 def test_blocks_do_not_change_the_scores(pair, monkeypatch):
     whole = [f(*pair) for f in (correlation, r2, correlation_matrix)]
-    monkeypatch.setattr(scoring, "BLOCK", 7 * 120)  # seven columns at a time, the last block ragged
+    monkeypatch.setattr(arrays, "BLOCK", 7 * 120)  # seven columns at a time, the last block ragged
     for f, expected in zip((correlation, r2, correlation_matrix), whole):
         np.testing.assert_allclose(f(*pair), expected, atol=1e-15)
 

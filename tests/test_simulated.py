@@ -35,10 +35,10 @@ def test_without_the_simulation(not_installed):
 
 
 def test_a_library_that_the_simulation_lacks_is_named_as_it_is(monkeypatch):
-    monkeypatch.delitem(sys.modules, "naturalistic_simulation.corpus", raising=False)
+    monkeypatch.delitem(sys.modules, "naturalistic_simulation.corpus_tracks", raising=False)
     monkeypatch.setitem(sys.modules, "soxr", None)
     with pytest.raises(ModuleNotFoundError, match="soxr"):
-        simulated.simulation("corpus")
+        simulated.simulation("corpus_tracks")
 
 
 LOADERS = {"music": music_genre.load, "movie": narrative_movie.load, "story": alice.load, "corpus": fma.load}
@@ -83,3 +83,19 @@ def test_old_names_say_what_they_are_called_now(name):
     package, _, module = name.rpartition(".")
     with pytest.raises(ImportError, match="is called"):
         exec(f"from {package} import {module}")
+
+
+@pytest.mark.parametrize("name", renamed.RENAMED_NAMES)
+def test_old_functions_say_what_they_are_called_now(name):
+    new = renamed.RENAMED_NAMES[name]
+    package, _, function = name.rpartition(".")
+    with pytest.raises(AttributeError, match=f"{name} is called {new} now"):
+        getattr(importlib.import_module(package), function)
+    with pytest.raises(ImportError, match="is called"):
+        exec(f"from {package} import {function}")
+    module, _, attribute = new.rpartition(".")
+    package, _, owner = module.rpartition(".")
+    if owner[0].isupper():  # a method
+        assert hasattr(getattr(importlib.import_module(package), owner), attribute)
+    else:
+        assert hasattr(importlib.import_module(module), attribute)

@@ -7,9 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 from naturalistic import inference, preprocessing
+from naturalistic.anatomy.surface import N_VERTICES
 from naturalistic.datasets import gtzan, music_genre, scans
 from naturalistic.preprocessing import store
-from naturalistic.surface import N_VERTICES
 from naturalistic_simulation import truth
 from naturalistic_simulation.brain import cortex, head
 from naturalistic_simulation.music.composer import GENRES, INSTRUMENTS, MOODS
@@ -23,13 +23,8 @@ def experiment(small_music):
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    return tmp_path_factory.mktemp("prepared")
-
-
-@pytest.fixture(scope="module")
-def person(experiment, kept):
-    return store.prepare(experiment.scans("001"), n_dropped=N_DUMMY, folder=kept, n_jobs=1)
+def person(prepared_music):
+    return prepared_music
 
 
 def test_it_is_the_steps_in_order(experiment, person):
@@ -64,12 +59,13 @@ def test_shapes_and_names(experiment, person):
     np.testing.assert_allclose((image.affine @ [i, j, k, 1])[:3], person.coordinates[7])
 
 
-def test_it_is_opened_the_second_time(experiment, person, kept, monkeypatch):
+def test_it_is_opened_the_second_time(experiment, person, monkeypatch):
     monkeypatch.setattr(store, "_prepare", None)
-    again = store.prepare(experiment.scans("001"), n_dropped=N_DUMMY, folder=kept)
+    again = store.prepare(experiment.scans("001"), n_dropped=N_DUMMY, folder=person.folder.parent)
     np.testing.assert_array_equal(again.bold, person.bold)
+    how = {"drift": "cosine", "window": 128.0, "folder": person.folder.parent}
     with pytest.raises(TypeError):  # other options are another result
-        store.prepare(experiment.scans("001"), n_dropped=N_DUMMY, folder=kept, drift="cosine", window=128.0)
+        store.prepare(experiment.scans("001"), n_dropped=N_DUMMY, **how)
 
 
 def test_an_interrupted_subject_goes_on(experiment, person, tmp_path, monkeypatch):
@@ -93,21 +89,23 @@ def test_an_interrupted_subject_goes_on(experiment, person, tmp_path, monkeypatc
 
 
 def test_no_run_touches_another(experiment, person, small_music, tmp_path):
+    """In two processes, while the others are the work of one."""
     shutil.copytree(small_music / "ds003720", tmp_path / "ds003720")
     path = tmp_path / "ds003720/sub-001/func/sub-001_task-Test_run-01_bold.nii.gz"
     image = nib.load(path)
     noise = np.random.default_rng(0).integers(0, 200, image.shape)
     nib.save(nib.Nifti1Image((image.get_fdata() + noise).astype(np.int16), image.affine), path)
     changed = store.prepare(
-        music_genre.load(tmp_path).scans("001"), n_dropped=N_DUMMY, folder=tmp_path / "kept", n_jobs=1
+        music_genre.load(tmp_path).scans("001"), n_dropped=N_DUMMY, folder=tmp_path / "kept", n_jobs=2
     )
     for run, same in ((0, True), (1, False), (2, True)):
         assert np.array_equal(changed.bold[changed.runs == run], person.bold[person.runs == run]) == same
 
 
-def test_cosines_and_the_whole_brain(experiment, person, kept):
+def test_cosines_and_the_whole_brain(experiment, person, tmp_path):
     scan = experiment.scans("001")[:1]
-    other = store.prepare(scan, n_dropped=N_DUMMY, drift="cosine", window=128.0, region="brain", folder=kept, n_jobs=1)
+    how = {"drift": "cosine", "window": 128.0, "region": "brain", "folder": tmp_path, "n_jobs": 1}
+    other = store.prepare(scan, n_dropped=N_DUMMY, **how)
     assert other.mask.sum() > person.mask.sum() and not (person.mask & ~other.mask).any()
     same = other.bold[:, person.mask[other.mask]]
     r = np.mean(same * person.bold[:400])
@@ -264,7 +262,7 @@ def test_the_planted_delays_are_found(experiment, person):
     drives = {kind: np.repeat(x[:, None], heard.shape[1], axis=1) for kind, x in drives.items()}
     drives["acoustics"] = cortex.unit_variance(flat / flat.std(axis=0)).reshape(heard.shape)
     planted, region = known.of_voxels(person.mask, "Test")
-    from naturalistic.regions import NAMES
+    from naturalistic.anatomy.regions import NAMES
 
     for name, (follows, *_) in cortex.PLAN.items():
         voxels = (region == NAMES.index(name)) & (planted > 0.5 * planted[region == NAMES.index(name)].max())

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from naturalistic import results
 from naturalistic.datasets import by_voxel
 from naturalistic.decoding.retrieval import Index, build_index
-from naturalistic.preprocessing.prepared import open_prepared
+from naturalistic.preprocessing.store import open_prepared
+from naturalistic.reporting import results
 from naturalistic_simulation.training import composed, loop, pieces
 
 NAMES = [f"n{k}" for k in range(40)]
@@ -56,7 +56,7 @@ def test_numbers_and_arrays_of_a_chapter(tmp_path, monkeypatch):
             load("01-a")
     (tmp_path / "build.json").write_text('{"machine": ')
     with pytest.raises(ValueError, match=r"build\.json is not JSON.*run make book again"):
-        results.costs()
+        results.build_costs()
 
 
 def prepared(folder):
@@ -78,10 +78,10 @@ def test_a_prepared_subject(tmp_path, file):
 
 def test_a_matrix_by_voxel(tmp_path):
     by_voxel.write_runs(tmp_path, [4, 6], 5, lambda k: np.ones(([4, 6][k], 5), np.float32), "runs", progress=False)
-    assert by_voxel.opened(tmp_path).sum() == 50
+    assert by_voxel.open_matrix(tmp_path).sum() == 50
     cut(tmp_path / by_voxel.NAME)
     with pytest.raises(ValueError, match=r"bold\.npy was cut short: it has .* bytes; delete .*: it is made again"):
-        by_voxel.opened(tmp_path)
+        by_voxel.open_matrix(tmp_path)
 
 
 def test_the_checkpoint_of_a_training(tmp_path):

@@ -3,7 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from naturalistic import plotting, surface
+from naturalistic import plotting
+from naturalistic.anatomy import surface
+from naturalistic.preprocessing import VoxelCoordinates
 
 
 def grid(step):
@@ -14,7 +16,7 @@ def grid(step):
 def test_a_linear_field_comes_back_to_half_a_voxel():
     places = grid(4.0)
     values = surface.to_surface(places[:, 0], places, 4.0)
-    expected = np.split(surface.mid_coordinates()[:, 0], 2)
+    expected = np.split(surface.midthickness_coordinates()[:, 0], 2)
     for side, x in zip(surface.SIDES, expected):
         assert values[side].shape == (surface.N_VERTICES,) and np.abs(values[side] - x).max() <= 2.0 + 1e-6
     assert values["left"].mean() < -20 and values["right"].mean() > 20
@@ -30,16 +32,16 @@ def test_vertices_without_a_voxel_near_them_are_nan():
 def test_values_at_the_vertices_stay_there():
     rng = np.random.default_rng(0)
     at = rng.standard_normal(2 * surface.N_VERTICES)
-    values = surface.to_surface(at, surface.mid_coordinates(), surface.SPACING)
+    values = surface.to_surface(at, surface.midthickness_coordinates(), surface.SPACING)
     np.testing.assert_allclose(np.concatenate(list(values.values())), at)
 
 
 def test_each_subject_comes_from_its_own_voxels():
-    grids = {"A": (grid(4.0), 4.0), "B": (grid(6.0), 6.0)}
-    values = {"B": grids["B"][0][:, 2], "A": grids["A"][0][:, 1]}
+    grids = {"A": VoxelCoordinates(grid(4.0), 4.0), "B": VoxelCoordinates(grid(6.0), 6.0)}
+    values = {"B": grids["B"].coordinates[:, 2], "A": grids["A"].coordinates[:, 1]}
     maps = surface.to_surfaces(values, grids)
     for found, subject in zip(maps, "AB", strict=True):
-        expected = surface.to_surface(values[subject], *grids[subject])
+        expected = surface.to_surface(values[subject], grids[subject].coordinates, grids[subject].voxel_size)
         assert all(np.array_equal(found[side], expected[side]) for side in surface.SIDES)
 
 
@@ -50,7 +52,7 @@ def test_shapes_that_do_not_fit():
 
 @pytest.mark.slow
 def test_brain_map_draws_six_views_and_one_bar():
-    values = surface.to_surface(surface.mid_coordinates()[:, 1], surface.mid_coordinates(), 3.0)
+    values = surface.to_surface(surface.midthickness_coordinates()[:, 1], surface.midthickness_coordinates(), 3.0)
     values["left"][:3000] = np.nan
     fig = plotting.brain_map(values, "title", "y (mm)", vmin=-100, vmax=70)
     assert len(fig.axes) == 7 and fig.axes[-1].get_ylabel() == "y (mm)"
@@ -59,7 +61,7 @@ def test_brain_map_draws_six_views_and_one_bar():
 
 
 def test_many_maps_go_to_the_surface_at_once():
-    places = surface.mid_coordinates()[::40]
+    places = surface.midthickness_coordinates()[::40]
     values = np.random.default_rng(0).standard_normal((3, len(places))).astype(np.float32)
     together = surface.to_surface(values, places, 4.0)
     for k, row in enumerate(values):

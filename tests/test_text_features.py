@@ -1,5 +1,6 @@
 """Text features: spans, contexts, both ways to extract, cache, and what comes in wrong."""
 
+import functools
 import json
 import warnings
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from naturalistic.features import language_model, spans, text
-from naturalistic.features.contexts import cut_starts, plan_chunks
-from naturalistic.features.passes import Row, run_rows
-from naturalistic.features.rows import _count_tokens, exact_rows
+from naturalistic import hub
+from naturalistic.features import text
+from naturalistic.features.text import language_model, tokens, word_encoder
+from naturalistic.features.text.contexts import cut_starts, plan_chunks
+from naturalistic.features.text.forward import TokenizedText, mean_states
+from naturalistic.features.text.word_encoder import _count_tokens, exact_texts
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 SAMPLE = (
@@ -158,7 +161,7 @@ def close(a, b, atol=1e-5):
 
 def test_join_attaches_clitics_and_tells_where_words_are():
     words = ["I", "do", "n't", "know", "you", "'ll", "Ma'am", "’s", "N’T"]
-    joined, places = spans.join_words(words)
+    joined, places = tokens.join_words(words)
     assert joined == "I don't know you'll Ma'am’sN’T"
     assert [joined[a:b] for a, b in places] == words
 
@@ -196,27 +199,27 @@ def test_spans_of_byte_level_bpe(models_by_kind, words, expected):
 
 
 def owned_tokens(model, words):
-    joined, places = spans.join_words(words)
-    encoding = spans.encode(model.tokenizer, [joined])[0]
+    joined, places = tokens.join_words(words)
+    encoding = tokens.encode(model.tokenizer, [joined])[0]
     return [
         model.tokenizer.convert_ids_to_tokens(encoding.ids[a:b].tolist())
-        for a, b in spans.token_spans(encoding.offsets, places)
+        for a, b in tokens.token_spans(encoding.offsets, places)
     ]
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
 def test_every_word_has_tokens_that_spell_it(models_by_kind, kind):
     words = [*SAMPLE, "zqx", "😀", "日本語", "é", "e\u0301"]
-    joined, places = spans.join_words(words)
-    encoding = spans.encode(models_by_kind[kind].tokenizer, [joined])[0]
-    for word, (first, end) in zip(words, spans.token_spans(encoding.offsets, places)):
+    joined, places = tokens.join_words(words)
+    encoding = tokens.encode(models_by_kind[kind].tokenizer, [joined])[0]
+    for word, (first, end) in zip(words, tokens.token_spans(encoding.offsets, places)):
         offsets = encoding.offsets[first:end]
         assert word in joined[offsets[0, 0] : offsets[-1, 1]]
         assert len(joined[offsets[0, 0] : offsets[-1, 1]].split()) <= 2
 
 
 def test_a_tokenizer_files_own_truncation_is_off(minilm):
-    assert len(spans.encode(minilm.tokenizer, ["word " * 400])[0].ids) == 402  # the file says 128, padded
+    assert len(tokens.encode(minilm.tokenizer, ["word " * 400])[0].ids) == 402  # the file says 128, padded
 
 
 def test_static_is_the_mean_of_the_words_own_embeddings(minilm, models_by_kind):
@@ -339,10 +342,10 @@ def test_exact_with_a_context_beyond_the_tokenizer_files_limit(minilm):
     starts = np.arange(200)
     starts[-1] = 0
     found = extract(minilm, words, starts)[:, -1]
-    tokens = minilm.tokenizer(spans.join_words(words)[0], return_tensors="pt")
+    encoded = minilm.tokenizer(tokens.join_words(words)[0], return_tensors="pt")
     with torch.inference_mode():
-        states = minilm.network(**tokens, output_hidden_states=True).hidden_states
-    assert tokens.input_ids.shape[1] > 200
+        states = minilm.network(**encoded, output_hidden_states=True).hidden_states
+    assert encoded.input_ids.shape[1] > 200
     close(found, np.stack([h[0, -2].numpy() for h in states]))
 
 
@@ -352,8 +355,8 @@ def test_causal_contexts_that_begin_alike_share_a_pass(models_by_kind, kind):
     assert model.causal
     words = SAMPLE[:24]
     starts = text.context_starts(np.arange(24), 8, mode="growing")
-    rows, _ = exact_rows(model, words, starts, "word")
-    assert sum(len(row.reads) for row in rows) == 24
+    rows, _ = exact_texts(model, words, starts, "word")
+    assert sum(len(row.spans) for row in rows) == 24
     assert len(rows) < 12
     close(extract(model, words, starts), one_at_a_time(model, words, starts))
 
@@ -363,7 +366,7 @@ def test_bidirectional_models_are_found_to_be(models_by_kind):
 
 
 def test_equal_contexts_run_once(minilm):
-    rows, _ = exact_rows(minilm, ["yes", "no"] * 10, sliding(20, 2), "word")
+    rows, _ = exact_texts(minilm, ["yes", "no"] * 10, sliding(20, 2), "word")
     assert len(rows) == 3  # "yes", "yes no", "no yes"
 
 
@@ -371,7 +374,7 @@ def test_equal_contexts_run_once(minilm):
 def test_batches_change_nothing(minilm, method, monkeypatch):
     starts = sliding(len(SAMPLE), 6)
     found = extract(minilm, SAMPLE, starts, method=method)
-    monkeypatch.setattr("naturalistic.features.passes._BATCH_TOKENS", {"cpu": 1})
+    monkeypatch.setattr("naturalistic.features.text.forward._BATCH_TOKENS", {"cpu": 1})
     close(extract(minilm, SAMPLE, starts, method=method), found)
 
 
@@ -394,7 +397,7 @@ def test_what_is_too_long_loses_its_first_words(models_by_kind, kind, method):
         found = extract(model, words, np.zeros(80, int), method=method)
     assert np.isfinite(found).all() and (found.std(-1) > 0).all()
     if method == "exact":  # what was kept is the longest end of the context that fits, on a word's boundary
-        sizes = [len(model.tokenizer(spans.join_words(words[s:])[0]).input_ids) for s in range(80)]
+        sizes = [len(model.tokenizer(tokens.join_words(words[s:])[0]).input_ids) for s in range(80)]
         start = next(s for s in range(80) if sizes[s] <= 64)
         expected = one_at_a_time(model, words[start:], [0] * (80 - start))[:, -1]
         close(found[:, -1], expected)
@@ -429,10 +432,17 @@ def test_chunked_is_near_to_exact_and_look_ahead_is_farther(minilm):
     assert near["correlation_mean"][2:].mean() > far["correlation_mean"][2:].mean() + 0.02
 
 
+@functools.cache
+def unchanged(model, words, starts, options):
+    """Features of words of which none was changed, once for all changes."""
+    return extract(model, list(words), np.array(starts), **dict(options))
+
+
 def changed_words(model, words, starts, j, new, **kwargs):
     """Words whose features move when word ``j`` becomes ``new``."""
     other = [*words[:j], new, *words[j + 1 :]]
-    before, after = extract(model, words, starts, **kwargs), extract(model, other, starts, **kwargs)
+    before = unchanged(model, tuple(words), tuple(starts.tolist()), tuple(kwargs.items()))
+    after = extract(model, other, starts, **kwargs)
     return np.flatnonzero(np.abs(after - before).max((0, 2)) > 1e-5 * np.abs(before).max())
 
 
@@ -482,7 +492,8 @@ def test_a_masked_chunk_reads_no_further_back_than_the_window(tmp_path):
 def test_cache_gives_the_same_and_is_found_by_content(models_by_kind, monkeypatch, tmp_path):
     model, starts = models_by_kind["bert"], sliding(12, 4)
     calls = []
-    monkeypatch.setattr(text, "run_rows", lambda *a, **k: calls.append(1) or run_rows(*a, **k))
+    extract_words = word_encoder._extract
+    monkeypatch.setattr(word_encoder, "_extract", lambda *a: calls.append(1) or extract_words(*a))
     first = text.contextual(model, SAMPLE[:12], starts, progress=False)
     assert np.array_equal(text.contextual(model, SAMPLE[:12], starts, progress=True), first) and len(calls) == 1
     again = text.load_model(tiny("bert", tmp_path / "elsewhere"))  # the same content at another path
@@ -576,7 +587,7 @@ def test_a_name_that_is_none(tmp_path, monkeypatch):
     def no_network(*_, **__):
         raise ConnectionError
 
-    monkeypatch.setattr(language_model.HfApi, "model_info", no_network)
+    monkeypatch.setattr(hub.HfApi, "model_info", no_network)
     with pytest.raises(FileNotFoundError, match="not in the local cache, and the hub could not be reached"):
         text.load_model("nobody/no-such-model")
     with pytest.raises(FileNotFoundError, match="not a folder, nor can it be the id"):
@@ -658,7 +669,7 @@ def test_loading_is_silent_and_leaves_transformers_as_it_was(tmp_path, capfd):
 
 
 def test_rows_are_read_at_their_tokens(minilm):
-    row = Row(np.array([101, 2000, 2001, 102]), [(0, 1, 2), (1, 1, 3), (2, 2, 3)])
-    one, both, two = run_rows(minilm, [row], 3, [0, 6]).transpose(1, 0, 2)
+    row = TokenizedText(np.array([101, 2000, 2001, 102]), [(0, 1, 2), (1, 1, 3), (2, 2, 3)])
+    one, both, two = mean_states(minilm, [row], 3, [0, 6]).transpose(1, 0, 2)
     close(both, (one + two) / 2)
     assert _count_tokens(minilm, ["jabberwock", "a"])[0].tolist() == [4, 1]

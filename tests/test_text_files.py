@@ -4,7 +4,8 @@ import csv
 import json
 
 import pytest
-from naturalistic.text_files import cells, number, read_cells, read_json, read_start, read_table, read_text
+from naturalistic.intact import read_json
+from naturalistic.text_files import cells, number, read_cells, read_start, read_table, read_text
 
 WORDS = "näh, Füße; 雨 – “so”"
 MARKED = ["utf-8", "utf-8-sig", "utf-16", "utf-32"]
@@ -71,7 +72,7 @@ def test_json(tmp_path):
     assert read_json(written(tmp_path, json.dumps({"a": "näh"}, ensure_ascii=False).encode("utf-8-sig"))) == {
         "a": "näh"
     }
-    with pytest.raises(ValueError, match=r"a\.txt is not JSON \(Expecting"):
+    with pytest.raises(ValueError, match=r"a\.txt is not JSON: Expecting"):
         read_json(written(tmp_path, b"{'a': 1}"))
 
 

@@ -15,13 +15,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from naturalistic import cache
+from naturalistic.cache import RequestError
+from naturalistic.datasets import download as downloading
 from naturalistic.datasets import fetch as fetching
-from naturalistic.datasets import gtzan_files, openneuro, place
-from naturalistic.datasets import transfer as transferring
-from naturalistic.datasets.fetch import fetch, fetch_files
-from naturalistic.datasets.plan import Plan, RemoteFile, RequestError, describe, target_of
-from naturalistic.datasets.transfer import CHUNK, DownloadError, Manner, Stopped, transfer
-from naturalistic.datasets.verified import NAME, Verified
+from naturalistic.datasets import gtzan as gtzan_data
+from naturalistic.datasets import openneuro
+from naturalistic.datasets.download import (
+    CHUNK,
+    NOTE,
+    DownloadError,
+    DownloadPlan,
+    RemoteFile,
+    Stopped,
+    TransferOptions,
+    VerifiedFiles,
+    download_files,
+    target_of,
+    transfer,
+)
+from naturalistic.datasets.fetch import describe, fetch
 
 BIG, SMALL = "sub-1/func/big.nii", "README"
 RANDOM = random.Random(0)
@@ -119,21 +132,22 @@ def server():
 @pytest.fixture
 def toy(server, monkeypatch):
     """Make ``fetch("toy", ...)`` fetch FILES from the server, without long pauses."""
-    monkeypatch.setitem(fetching.DATA_SETS, "toy", lambda: Plan("toy", server.address, FILES))
-    monkeypatch.setattr(fetching, "Manner", lambda **how: Manner(**{"pause": 0.01, "timeout": 60} | how))
+    monkeypatch.setitem(fetching.DATA_SETS, "toy", lambda: DownloadPlan("toy", server.address, FILES))
+    quick = {"pause": 0.01, "timeout": 60}
+    monkeypatch.setattr(downloading, "TransferOptions", lambda **how: TransferOptions(**quick | how))
     return server
 
 
 def contents(folder):
     """What lies in a folder, but for the note."""
     found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
-    return {name: body for name, body in found.items() if name != NAME}
+    return {name: body for name, body in found.items() if name != NOTE}
 
 
 def fetch_big(server, folder, **how):
     """Fetch the big file only."""
     how = {"pause": 0.01, "timeout": 60, "progress": False} | how
-    fetch_files(FILES[:1], server.address, folder, **how)
+    download_files(FILES[:1], server.address, folder, **how)
 
 
 def test_a_data_set_comes_whole_and_once(toy, tmp_path, capfd):
@@ -150,7 +164,7 @@ def test_connections_side_by_side(server, tmp_path):
     server.meeting = threading.Barrier(3, timeout=60)
     server.bodies = {f"f{k}": bytes([k]) * 1000 for k in range(6)}
     files = [RemoteFile(n, "md5:" + hashlib.md5(b).hexdigest(), len(b)) for n, b in server.bodies.items()]
-    fetch_files(files, server.address, tmp_path, n_connections=3, progress=False, timeout=90)
+    download_files(files, server.address, tmp_path, n_connections=3, progress=False, timeout=90)
     assert server.most_at_once == 3
     assert contents(tmp_path) == server.bodies
 
@@ -245,9 +259,9 @@ def test_a_file_that_is_refused_does_not_keep_the_others_away(toy, tmp_path):
 
 def test_nobody_answers(tmp_path):
     with pytest.raises(DownloadError, match="could not be reached"):
-        fetch_files(FILES, "http://127.0.0.1:9", tmp_path, n_tries=2, pause=0.01, progress=False)
+        download_files(FILES, "http://127.0.0.1:9", tmp_path, n_tries=2, pause=0.01, progress=False)
     with pytest.raises(DownloadError, match="nowhere/README"):
-        fetch_files(FILES[2:], "nowhere", tmp_path, progress=False)
+        download_files(FILES[2:], "nowhere", tmp_path, progress=False)
     assert contents(tmp_path) == {}
 
 
@@ -275,7 +289,7 @@ def test_files_are_hashed_once(toy, tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(body)
     looked = []
-    monkeypatch.setattr(fetching, "is_whole", lambda path, file: looked.append(file) or True)
+    monkeypatch.setattr(downloading, "is_whole", lambda path, file: looked.append(file) or True)
     fetch("toy", tmp_path, progress=False)
     assert len(looked) == 3 and toy.asked == []
     fetch("toy", tmp_path, progress=False)
@@ -283,19 +297,19 @@ def test_files_are_hashed_once(toy, tmp_path, monkeypatch):
     os.utime(tmp_path / SMALL, ns=(1, 1))
     fetch("toy", tmp_path, progress=False)
     assert len(looked) == 4
-    (tmp_path / NAME).write_text("[not json")
+    (tmp_path / NOTE).write_text("[not json")
     fetch("toy", tmp_path, progress=False)
-    assert len(looked) == 7 and set(json.loads((tmp_path / NAME).read_text())) == set(BODIES)
+    assert len(looked) == 7 and set(json.loads((tmp_path / NOTE).read_text())) == set(BODIES)
 
 
 def test_the_note_knows_size_time_and_hash(tmp_path):
     file, target = FILES[2], tmp_path / SMALL
     target.write_bytes(BODIES[SMALL])
-    Verified(tmp_path).add(file, target)
-    assert Verified(tmp_path).holds(file, target)
-    assert not Verified(tmp_path).holds(RemoteFile(SMALL, "md5:0", file.n_bytes), target)
+    VerifiedFiles(tmp_path).add(file, target)
+    assert VerifiedFiles(tmp_path).holds(file, target)
+    assert not VerifiedFiles(tmp_path).holds(RemoteFile(SMALL, "md5:0", file.n_bytes), target)
     target.unlink()
-    assert not Verified(tmp_path).holds(file, target)
+    assert not VerifiedFiles(tmp_path).holds(file, target)
 
 
 def test_dry_run_says_all_and_makes_nothing(toy, tmp_path, capsys):
@@ -310,8 +324,8 @@ def test_dry_run_says_all_and_makes_nothing(toy, tmp_path, capsys):
 
 
 def test_too_little_disk_is_seen_before_the_start(toy, tmp_path, monkeypatch):
-    disk = type("Usage", (), {"free": place.MARGIN + N_BYTES - 1})
-    monkeypatch.setattr(place.shutil, "disk_usage", lambda path: disk)
+    disk = type("Usage", (), {"free": cache.MARGIN + N_BYTES - 1})
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: disk)
     with pytest.raises(RequestError, match=r"200.52 MB free, but 524.42 kB are still needed"):
         fetch("toy", tmp_path / "to", progress=False)
     assert list(tmp_path.iterdir()) == [] and toy.asked == []
@@ -327,13 +341,13 @@ def test_a_disk_that_fills_on_the_way(toy, tmp_path, monkeypatch, number):
                 raise OSError(number, os.strerror(number))
             return super().write(data)
 
-    monkeypatch.setattr(transferring, "open", lambda p, mode: (open if mode == "rb" else Full)(p, mode), raising=False)
+    monkeypatch.setattr(downloading, "open", lambda p, mode: (open if mode == "rb" else Full)(p, mode), raising=False)
     reason = "the disk is full" if number == errno.ENOSPC else "cannot be written"
     with pytest.raises(DownloadError, match=f"big.nii: {reason}.*fetch again"):
         fetch("toy", tmp_path, progress=False, n_connections=1)
     assert contents(tmp_path)[BIG + ".part"] == BODIES[BIG][: 2 * CHUNK] and BIG not in contents(tmp_path)
     monkeypatch.undo()
-    fetch_files(FILES, toy.address, tmp_path, progress=False)
+    download_files(FILES, toy.address, tmp_path, progress=False)
     assert contents(tmp_path) == BODIES
 
 
@@ -346,15 +360,15 @@ def test_folders_that_cannot_be_written(toy, tmp_path, monkeypatch):
     def read_only(**_):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(place.tempfile, "TemporaryFile", read_only)
+    monkeypatch.setattr(cache.tempfile, "TemporaryFile", read_only)
     with pytest.raises(RequestError, match=r"cannot be written to \(Read-only file system\)"):
         fetch("toy", tmp_path, progress=False)
     assert toy.asked == []
 
 
-@pytest.mark.skipif(place.fcntl is None, reason="no locks on this system")
+@pytest.mark.skipif(cache.fcntl is None, reason="no locks on this system")
 def test_two_fetches_to_one_folder(toy, tmp_path):
-    with place.claimed(tmp_path), pytest.raises(RequestError, match=r"another process is at work in"):
+    with cache.folder_lock(tmp_path), pytest.raises(RequestError, match=r"another process is at work in"):
         fetch("toy", tmp_path, progress=False)
     fetch("toy", tmp_path, progress=False)
 
@@ -365,7 +379,7 @@ def no_lock(*_):
 
 @pytest.mark.parametrize("locks", [None, type("Refuses", (), {"LOCK_EX": 2, "LOCK_NB": 4, "flock": no_lock})])
 def test_a_disk_or_a_system_without_locks_is_fetched_to_all_the_same(toy, tmp_path, monkeypatch, locks):
-    monkeypatch.setattr(place, "fcntl", locks)
+    monkeypatch.setattr(cache, "fcntl", locks)
     fetch("toy", tmp_path, progress=False)
     assert {path: body for path, body in contents(tmp_path).items() if path in BODIES} == BODIES
 
@@ -375,7 +389,7 @@ def test_no_path_leads_out_of_the_folder(server, tmp_path, path):
     with pytest.raises(RequestError, match="no path inside a folder"):
         target_of(RemoteFile(path, "md5:0", 1), tmp_path)
     with pytest.raises(RequestError, match="no path inside a folder"):
-        fetch_files([RemoteFile(path, "md5:0", 1)], server.address, tmp_path, progress=False)
+        download_files([RemoteFile(path, "md5:0", 1)], server.address, tmp_path, progress=False)
 
 
 def test_stop_leaves_the_part(server, tmp_path):
@@ -389,17 +403,18 @@ def test_stop_leaves_the_part(server, tmp_path):
 
     part = tmp_path / "big.part"
     with pytest.raises(Stopped):
-        transfer(FILES[0], f"{server.address}/{BIG}", target, part, Manner(stop=stop, count=count))
+        transfer(FILES[0], f"{server.address}/{BIG}", target, part, TransferOptions(stop=stop, count=count))
     assert contents(tmp_path) == {"big.part": BODIES[BIG][: 2 * CHUNK]}
     server.faults[BIG] = [503]
     with pytest.raises(Stopped):  # pauses end as well
-        transfer(FILES[0], f"{server.address}/{BIG}", target, part, Manner(stop=stop, pause=60))
+        transfer(FILES[0], f"{server.address}/{BIG}", target, part, TransferOptions(stop=stop, pause=60))
 
 
 def test_the_count_ends_at_the_size(server, tmp_path):
     server.faults[BIG] = ["broken", "broken", "no ranges", "corrupt"]
     counted = []
-    transfer(FILES[0], f"{server.address}/{BIG}", tmp_path / "b", tmp_path / "p", Manner(count=counted.append, pause=0))
+    options = TransferOptions(count=counted.append, pause=0)
+    transfer(FILES[0], f"{server.address}/{BIG}", tmp_path / "b", tmp_path / "p", options)
     assert sum(counted) == len(BODIES[BIG])
 
 
@@ -439,7 +454,7 @@ def test_the_manifest_of_the_film_experiment():
     files = openneuro.manifest("ds005531")
     assert len(files) == 1842 and all(re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", f.digest) for f in files)
     assert sum(openneuro.part_of(f.path) == "preprocessed_data" for f in files) == 264
-    plan = openneuro.plan("ds005531", subjects=["S01"], runs=["crown_run-01"])
+    plan = openneuro.download_plan("ds005531", subjects=["S01"], runs=["crown_run-01"])
     groups = {"about the data set", "annotation", "sub-S01 preprocessed_data", "sub-S01 pycortex_db"}
     assert {f.group for f in plan.files} == groups
     names = [f.path.rpartition("/")[2] for f in plan.files if f.group == "sub-S01 preprocessed_data"]
@@ -462,14 +477,14 @@ def test_the_manifests_are_the_published_trees(name):
 
 
 def test_selection_of_subjects_and_runs():
-    plan = openneuro.plan("ds003720", subjects=[1, "sub-003"], runs=["Test_run-02"])
+    plan = openneuro.download_plan("ds003720", subjects=[1, "sub-003"], runs=["Test_run-02"])
     assert plan.base_url == "https://s3.amazonaws.com/openneuro.org/ds003720"
     stems = [f"sub-{s}/{end}" for s in ("001", "003") for end in
              (f"anat/sub-{s}_T1w.json", f"anat/sub-{s}_T1w.nii", f"func/sub-{s}_task-Test_run-02_bold.json",
               f"func/sub-{s}_task-Test_run-02_bold.nii", f"func/sub-{s}_task-Test_run-02_events.tsv")]  # fmt: skip
     assert [f.path for f in plan.files] == ["CHANGES", "README", "dataset_description.json", *stems]
-    assert len(openneuro.plan("ds003720").files) == 283
-    assert len(openneuro.plan("ds003720", subjects=["002"], parts=["func"]).files) == 3 + 54
+    assert len(openneuro.download_plan("ds003720").files) == 283
+    assert len(openneuro.download_plan("ds003720", subjects=["002"], parts=["func"]).files) == 3 + 54
 
 
 # --- GTZAN ----------------------------------------------------------------------------------------------------
@@ -480,7 +495,7 @@ def archive(n_tracks=1000):
     body = io.BytesIO()
     with tarfile.open(fileobj=body, mode="w:gz", compresslevel=1) as tar:
         strangers = [("../evil.wav", tarfile.REGTYPE), ("genres/._blues.wav", tarfile.REGTYPE), ("/x", tarfile.REGTYPE)]
-        tracks = [(f"genres/{track}", tarfile.REGTYPE) for track in gtzan_files.TRACKS[:n_tracks]]
+        tracks = [(f"genres/{track}", tarfile.REGTYPE) for track in gtzan_data.TRACKS[:n_tracks]]
         for name, kind in [("genres/blues/blues.00000.wav", tarfile.SYMTYPE), *strangers, *tracks]:
             member = tarfile.TarInfo(name)
             member.type, member.size, member.linkname = kind, 4 * (kind == tarfile.REGTYPE), "/etc/passwd"
@@ -494,10 +509,10 @@ WHOLE = archive()
 @pytest.fixture
 def gtzan(server, monkeypatch):
     """Return a function that fetches this archive as GTZAN, to a disk that has room for all of it."""
-    monkeypatch.setattr(place.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
 
     def fetch_archive(body, folder, **how):
-        monkeypatch.setattr(gtzan_files, "ARCHIVE", RemoteFile("genres.tar.gz", None, len(body), "archive"))
+        monkeypatch.setattr(gtzan_data, "ARCHIVE", RemoteFile("genres.tar.gz", None, len(body), "archive"))
         server.bodies["genres.tar.gz"] = body
         return fetch("gtzan", folder, base_url=server.address, progress=False, **how)
 
@@ -508,7 +523,7 @@ def test_gtzan_is_unpacked_whole(server, gtzan, tmp_path):
     server.faults["genres.tar.gz"] = ["redirect"]
     gtzan(WHOLE, tmp_path / "to")
     found = contents(tmp_path)
-    assert set(found) == {f"to/genres/{track}" for track in gtzan_files.TRACKS} and set(found.values()) == {b"RIFF"}
+    assert set(found) == {f"to/genres/{track}" for track in gtzan_data.TRACKS} and set(found.values()) == {b"RIFF"}
     n_asked = len(server.asked)
     gtzan(WHOLE, tmp_path / "to")
     gtzan(WHOLE, tmp_path / "to" / "genres")  # recognised by itself as well
@@ -548,8 +563,8 @@ def test_gtzan_does_not_touch_a_folder_of_somebody(server, gtzan, tmp_path):
 
 
 def test_gtzan_needs_room_to_unpack(gtzan, tmp_path, monkeypatch):
-    disk = type("Usage", (), {"free": place.MARGIN + len(WHOLE) + 1000 * 30 * 22050 * 2 - 1})
-    monkeypatch.setattr(place.shutil, "disk_usage", lambda path: disk)
+    disk = type("Usage", (), {"free": cache.MARGIN + len(WHOLE) + 1000 * 30 * 22050 * 2 - 1})
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: disk)
     with pytest.raises(RequestError, match=r"1.32 GB are still needed"):
         gtzan(WHOLE, tmp_path)
 
@@ -558,7 +573,7 @@ def test_a_full_disk_keeps_the_archive(gtzan, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(gtzan_files.shutil, "copyfileobj", full)
+    monkeypatch.setattr(gtzan_data.shutil, "copyfileobj", full)
     with pytest.raises(DownloadError, match="the disk is full; it is kept"):
         gtzan(WHOLE, tmp_path)
     assert contents(tmp_path) == {"genres.tar.gz": WHOLE}

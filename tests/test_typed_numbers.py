@@ -12,10 +12,12 @@ import naturalistic_simulation as simulation
 import numpy as np
 import pytest
 from chapters import ROOT
-from naturalistic import plotting, results
-from naturalistic.datasets import fma_files
-from naturalistic.decoding import atlas
-from naturalistic.plotting import ROI_NAMES, overview
+from naturalistic import plotting
+from naturalistic.anatomy import parcels
+from naturalistic.datasets import fma
+from naturalistic.plotting import ROI_NAMES
+from naturalistic.plotting import decoding as figures
+from naturalistic.reporting import results
 from naturalistic_simulation import story
 from naturalistic_simulation.movie import screenplay
 from naturalistic_simulation.music import experiment as music
@@ -38,7 +40,7 @@ def design():
     """What the prose says in numbers that no run finds: phrase, and the same number from the code or the papers."""
     clip, per_run, n_test = music.CLIP, music.N_CLIPS, asked(simulation.simulate_music, "n_test") * music.N_TEST_CLIPS
     n_clips = asked(simulation.simulate_music, "n_training") * per_run + n_test
-    panels = len(overview.ARROWS) + 1
+    panels = len(figures.ARROWS) + 1
     denk, films = (results.published(work)["data"] for work in ("denk2023", "nakagi2024"))
     return {
         "00-overview": [
@@ -56,9 +58,9 @@ def design():
             ("five made brains", asked(simulation.simulate_music, "subjects") == 5),
             ("540 clips of GTZAN", "540 clips of GTZAN" in denk),
             ("540 clips by the project", n_clips == 540),
-            ("106,574 tracks", fma_files.N_TRACKS["large"] == 106_574),
+            ("106,574 tracks", fma.N_TRACKS["large"] == 106_574),
             ("2,000 made tracks", asked(simulation.simulate_corpus, "n_tracks") == 2000),
-            ("150 parcels of equal", asked(atlas.parcels_of, "n_parcels") == 150),
+            ("150 parcels of equal", asked(parcels.subject_parcels, "n_parcels") == 150),
             ("six measured viewers", "six measured brains" in films),
             ("six made viewers", asked(simulation.simulate_movie, "subjects") == 6),
             ("series of nine titles", "films of nine titles" in films),
@@ -198,7 +200,7 @@ def say(tmp_path, monkeypatch):
     """A function that gives the pages other numbers, runs some cells, and returns all that they say."""
     published, benchmark = results.published, results.load_benchmark
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(overview, "journey", lambda *given: given[-1])  # its title
+    monkeypatch.setattr(plotting, "reconstruction_pipeline", lambda *given: given[-1])  # its title
     monkeypatch.setattr(plotting, "play_table", lambda sounds, rates, names: " ".join(names))
 
     def say_with(cells, seed):

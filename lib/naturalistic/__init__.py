@@ -1,9 +1,9 @@
 """Naturalistic experience in the human brain: the library under the book.
 
-Lower layers never import higher ones; from low to high: ``runs``, ``cache`` and ``simulated``, ``datasets``,
-``scoring`` and ``folds``, ``inference``, ``preprocessing`` and ``features``, ``engine``, ``ridge`` and ``banded``,
-``design``, ``generation``, ``encoding`` and ``variance``, ``decoding``, ``plotting`` and ``results``,
-``doctor``, ``cli``. Import the module that you need, for example ``from naturalistic.datasets import alice``.
+Lower layers never import higher ones; from low to high: ``arrays``, ``runs``, ``cache`` and ``simulated``,
+``models`` (ridge, folds, scores), ``datasets``, ``anatomy``, ``inference``, ``preprocessing`` and ``features``,
+``generation``, ``encoding``, ``decoding``, ``plotting`` and ``reporting``, ``doctor``, ``cli``. Import the module that
+you need, for example ``from naturalistic.datasets import alice``.
 """
 
 from importlib.metadata import version

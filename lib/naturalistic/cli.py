@@ -1,4 +1,4 @@
-"""The command ``naturalistic``: fetch published data, simulate small data in their layouts, say what is there.
+"""The command ``naturalistic``: fetch, simulate, train, doctor.
 
 Exit status: 0 done, 1 it failed on the way, 2 what was asked for is not possible, 130 stopped with Ctrl-C.
 """
@@ -7,22 +7,23 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, NoReturn
 
-from naturalistic.datasets.openneuro import PARTS, manifest, subject_of
-from naturalistic.datasets.place import check_writable
-from naturalistic.datasets.plan import RequestError
+from naturalistic.cache import RequestError, check_writable
+from naturalistic.datasets.openneuro import PARTS, manifest, subjects_of
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Parser that reports an error in one line."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
     Parameters
@@ -35,12 +36,12 @@ def main(arguments=None):
         now = shlex.join(["naturalistic", "simulate", *arguments[1:]])
         print(f"naturalistic: make is called simulate now: {now}", file=sys.stderr)
         return 2
-    asked = _parser().parse_args(arguments)
+    parsed = _parser().parse_args(arguments)
     try:
-        return asked.run(asked) or 0
+        return parsed.run(parsed) or 0
     except KeyboardInterrupt:
         again = shlex.join(["naturalistic", *arguments])
-        print(f"\nnaturalistic: stopped; {asked.kept}. To go on: {again}", file=sys.stderr)
+        print(f"\nnaturalistic: stopped; {parsed.kept}. To go on: {again}", file=sys.stderr)
         return 130
     except (RequestError, FileExistsError) as error:
         print(f"naturalistic: {error}", file=sys.stderr)
@@ -50,35 +51,35 @@ def main(arguments=None):
         return 1
 
 
-def run_fetch(asked):
-    """Fetch a data set and say where it is."""
+def run_fetch(parsed: argparse.Namespace) -> None:
+    """Fetch a data set and print its folder."""
     from naturalistic.datasets.fetch import fetch, plan_of  # slow to import, as is what other commands need
 
     choices = ("subjects", "runs", "parts", "subset", "keep")
-    selection = {key: getattr(asked, key) for key in choices if hasattr(asked, key)}
+    selection = {key: getattr(parsed, key) for key in choices if hasattr(parsed, key)}
     if "subjects" in selection:
-        selection["subjects"] = _subjects(asked.name, asked.subjects)
-    how = {"base_url": asked.base_url, "n_connections": asked.connections, "dry_run": asked.dry_run}
-    folder = fetch(asked.name, asked.to, **how, **selection)
-    if not asked.dry_run:
-        files = plan_of(asked.name, **selection).files
-        print(f"{asked.name}: all that was asked for ({len(files)} file{'s'[: len(files) != 1]}) is in {folder}")
+        selection["subjects"] = _subjects(parsed.name, parsed.subjects)
+    options = {"base_url": parsed.base_url, "n_connections": parsed.connections, "dry_run": parsed.dry_run}
+    folder = fetch(parsed.name, parsed.to, **options, **selection)
+    if not parsed.dry_run:
+        files = plan_of(parsed.name, **selection).files
+        print(f"{parsed.name}: all that was asked for ({len(files)} file{'s'[: len(files) != 1]}) is in {folder}")
 
 
-def run_simulate(asked):
-    """Simulate a data set and say where it is."""
+def run_simulate(parsed: argparse.Namespace) -> None:
+    """Simulate a data set and print its folder."""
     simulation = _simulation()
-    options = {key: value for key in asked.options if (value := getattr(asked, key)) is not None}
-    if not Path(asked.to).exists():  # one that is there may be whole, and on a disk that can only be read
-        check_writable(asked.to)
+    options = {key: value for key in parsed.options if (value := getattr(parsed, key)) is not None}
+    if not Path(parsed.to).exists():  # one that is there may be whole, and on a disk that can only be read
+        check_writable(parsed.to)
     try:
-        folder = getattr(simulation, f"simulate_{asked.kind}")(asked.to, **options)
+        folder = getattr(simulation, f"simulate_{parsed.kind}")(parsed.to, **options)
     except ValueError as error:
         raise RequestError(str(error)) from error
-    print(f"simulated, not measured: {folder or asked.to}")
+    print(f"simulated, not measured: {folder or parsed.to}")
 
 
-def _simulation(module=""):
+def _simulation(module: str = "") -> Any:
     """Return the package that simulates, or a module of it."""
     from naturalistic.simulated import simulation
 
@@ -88,56 +89,56 @@ def _simulation(module=""):
         raise RequestError(str(error)) from error
 
 
-def run_train(asked):
-    """Train a small model of simulated music, and say what it can do."""
-    if asked.name == "corpus-vectors":
-        return _train_corpus_vectors(asked)
+def run_train(parsed: argparse.Namespace) -> None:
+    """Train a small model of simulated music, and print its card."""
+    if parsed.name == "corpus-vectors":
+        return _train_corpus_vectors(parsed)
     train = _simulation("training.cards").train
-    size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(asked, key)) is not None}
+    size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(parsed, key)) is not None}
     try:
-        card = train(asked.name, asked.to, asked.seed, **size)
+        card = train(parsed.name, parsed.to, parsed.seed, **size)
     except ValueError as error:
         raise RequestError(str(error)) from error
     print(json.dumps(card, indent=1))
 
 
-def _train_corpus_vectors(asked):
+def _train_corpus_vectors(parsed: argparse.Namespace) -> None:
     """Compute the vectors of the simulated corpus again, in a corpus that is kept in the cache."""
     from naturalistic.cache import cache_dir
 
-    module, path = _simulation("corpus_vectors"), Path(asked.to).expanduser()
+    module, path = _simulation("corpus_vectors"), Path(parsed.to).expanduser()
     check_writable(path.parent)
-    n_tracks = asked.n_pieces or 2000
+    n_tracks = parsed.n_pieces or 2000
     try:
-        module.write_vectors(path, cache_dir() / "training" / f"corpus-{asked.seed}-{n_tracks}", asked.seed, n_tracks)
+        module.write_vectors(path, cache_dir() / "training" / f"corpus-{parsed.seed}-{n_tracks}", parsed.seed, n_tracks)
     except ValueError as error:
         raise RequestError(str(error)) from error
     print(f"vectors of {n_tracks:,} tracks: {path}")
 
 
-def run_doctor(asked):
-    """Say what is installed and found; return 1 if the default book cannot be built."""
+def run_doctor(parsed: argparse.Namespace) -> int:
+    """Report what is installed; return 1 if the default book cannot be built."""
     from naturalistic.doctor import examine, report
 
-    absent = [folder for folder in asked.data if not Path(folder).expanduser().is_dir()]
+    absent = [folder for folder in parsed.data if not Path(folder).expanduser().is_dir()]
     if absent:
         raise RequestError(f"{', '.join(absent)}: no such folder; expected --data with folders that hold data sets")
-    found = examine(asked.data, asked.gpu)
-    print(json.dumps(found, indent=1) if asked.json else report(found))
-    return 1 if found["problems"] else 0
+    findings = examine(parsed.data, parsed.gpu)
+    print(json.dumps(findings, indent=1) if parsed.json else report(findings))
+    return 1 if findings["problems"] else 0
 
 
-def _subjects(name, asked):
+def _subjects(name: str, labels: list[str] | None) -> list[str] | None:
     """Return the labels that were asked for, None for all; tens of gigabytes are not fetched unasked."""
-    if asked == ["all"]:
+    if labels == ["all"]:
         return None
-    if not asked:
-        known = sorted({subject_of(file.path) for file in manifest(name)} - {None})
+    if not labels:
+        known = subjects_of(manifest(name))
         raise RequestError(f"say which subjects of {name}: --subject with some of {', '.join(known)}, or all")
-    return asked
+    return labels
 
 
-def _openneuro_options(parser, name):
+def _openneuro_options(parser: argparse.ArgumentParser, name: str) -> None:
     example = {"ds003720": "Training_run-01", "ds005531": "crown_run-01"}[name]
     parser.add_argument(
         "--subject", "--subjects", nargs="+", dest="subjects", metavar="S", help="1 2 ..., or all (needed)"
@@ -146,11 +147,11 @@ def _openneuro_options(parser, name):
     parser.add_argument("--parts", nargs="+", metavar="PART", help=f"default: {' '.join(PARTS[name])}")
 
 
-def _gtzan_options(parser, name):
+def _gtzan_options(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--keep", action="store_true", help="keep the archive after it was unpacked")
 
 
-def _fma_options(parser, name):
+def _fma_options(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--subset", required=True, choices=("small", "large"), help="8,000 tracks, or 106,574")
     parser.add_argument("--keep", action="store_true", help="keep the archives after they were unpacked")
 
@@ -198,7 +199,7 @@ TRAINABLE = {
 }
 
 
-def _parser():
+def _parser() -> Parser:
     example = (
         f"example:\n  naturalistic fetch ds003720 {FETCHABLE['ds003720'][2]}\n  naturalistic simulate music --to DIR"
     )
@@ -229,17 +230,17 @@ def _parser():
     return parser
 
 
-def _add_doctor(parser):
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", nargs="+", default=[], metavar="DIR", help="folders to look for data sets in")
     parser.add_argument("--gpu", action="store_true", help="ask torch for the GPU, which takes some seconds")
     parser.add_argument("--json", action="store_true", help="print all that was found, for programs")
     parser.set_defaults(run=run_doctor, kept="nothing was changed")
 
 
-def _add_fetch(parser):
+def _add_fetch(parser: argparse.ArgumentParser) -> None:
     data_sets = parser.add_subparsers(required=True, metavar="DATASET")
-    for name, (what, add_options, example) in FETCHABLE.items():
-        one = _new(data_sets.add_parser, name, help=what, description=what,
+    for name, (description, add_options, example) in FETCHABLE.items():
+        one = _new(data_sets.add_parser, name, help=description, description=description,
                    epilog=f"example:\n  naturalistic fetch {name} {example}")  # fmt: skip
         one.add_argument("--to", required=True, metavar="DIR", help="folder to fetch to; made if it is not there")
         add_options(one, name)
@@ -249,10 +250,10 @@ def _add_fetch(parser):
         one.set_defaults(run=run_fetch, name=name, kept="what has arrived is kept")
 
 
-def _add_simulate(parser):
-    kinds = parser.add_subparsers(required=True, metavar="KIND")
-    for name, (what, options) in SIMULATED.items():
-        one = _new(kinds.add_parser, name, help=what, description=what,
+def _add_simulate(parser: argparse.ArgumentParser) -> None:
+    data_parsers = parser.add_subparsers(required=True, metavar="KIND")
+    for name, (description, options) in SIMULATED.items():
+        one = _new(data_parsers.add_parser, name, help=description, description=description,
                    epilog=f"example:\n  naturalistic simulate {name} --to data/{name} --seed 1")  # fmt: skip
         one.add_argument("--to", required=True, metavar="DIR", help="folder to make")
         for option, meaning in options.items():
@@ -262,10 +263,10 @@ def _add_simulate(parser):
         one.set_defaults(run=run_simulate, kind=name, options=names, kept="nothing half written is left")
 
 
-def _add_train(parser):
+def _add_train(parser: argparse.ArgumentParser) -> None:
     models = parser.add_subparsers(required=True, metavar="MODEL")
-    for name, what in TRAINABLE.items():
-        one = _new(models.add_parser, name, help=what, description=what,
+    for name, description in TRAINABLE.items():
+        one = _new(models.add_parser, name, help=description, description=description,
                    epilog=f"example:\n  naturalistic train {name} --to models/{name}.safetensors")  # fmt: skip
         is_model = name != "corpus-vectors"
         what = "weights; the card is written beside them" if is_model else "of the vectors (safetensors)"
@@ -278,6 +279,6 @@ def _add_train(parser):
         one.set_defaults(run=run_train, name=name, kept="the last epoch is kept")
 
 
-def _new(make, *args, **kwargs):
+def _new(make: Callable, *args: Any, **kwargs: Any) -> Any:
     """Make a parser whose examples keep their lines, and which takes options by their full names only."""
     return make(*args, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)

@@ -5,8 +5,12 @@ import math
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from naturalistic.text_files import read_text
 
 AGAIN = "fetch it again"
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -17,7 +21,7 @@ _ZIPPED = (".npz", ".bin", ".pt", ".pth")  # torch.save writes zip archives; bef
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def check_whole(path, advice=AGAIN):
+def check_whole(path: Path | str, advice: str = AGAIN) -> None:
     """Check a file by its first bytes, its size and, where its format has one, its table of contents.
 
     Parameters
@@ -40,7 +44,7 @@ def check_whole(path, advice=AGAIN):
         raise ValueError(f"{path} {found}; {advice}")
 
 
-def _problem(path):
+def _problem(path: Path) -> str | None:
     """Return what is wrong with a file, None if nothing is."""
     size = path.stat().st_size
     with open(path, "rb") as file:
@@ -62,7 +66,7 @@ def _problem(path):
     return None
 
 
-def _safetensors_problem(path, size):
+def _safetensors_problem(path: Path, size: int) -> str | None:
     """Compare the size of a safetensors file with the one that its header states."""
     if size < 8:
         return f"was cut short: it has {size} bytes"
@@ -83,7 +87,7 @@ def _safetensors_problem(path, size):
     return None if size == expected else f"is damaged: it has {size:,} bytes, expected {expected:,}"
 
 
-def _array_problem(path, size):
+def _array_problem(path: Path, size: int) -> str | None:
     """Compare the size of an array file with that of its array; a map to be written to would fill it with zeros."""
     try:
         with open(path, "rb") as file:
@@ -95,27 +99,31 @@ def _array_problem(path, size):
     return f"was cut short: it has {size:,} of {expected:,} bytes" if size < expected else None
 
 
-def _json_problem(path):
+def _json_problem(path: Path) -> str | None:
+    text = read_text(path)
     try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        json.loads(text)
+    except json.JSONDecodeError as error:
         return f"is not JSON: {error}; it may have been cut short"
     return None
 
 
-def read_json(path, advice=AGAIN):
-    """Return the content of a JSON file.
+def read_json(path: Path | str, advice: str = AGAIN) -> Any:
+    """Return the content of a JSON file, in one of the encodings of `text_files.read_text`.
 
     Raises
     ------
     FileNotFoundError, ValueError
         See `check_whole`.
     """
+    path = Path(path)
     check_whole(path, advice)
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    if path.suffix != ".json" and (problem := _json_problem(path)):
+        raise ValueError(f"{path} {problem}; {advice}")
+    return json.loads(read_text(path))
 
 
-def open_array(path, advice=AGAIN, mmap_mode=None):
+def open_array(path: Path | str, advice: str = AGAIN, mmap_mode: str | None = None) -> NDArray:
     """Return the array of an ``.npy`` file, or a memory map of it.
 
     Raises
@@ -132,7 +140,7 @@ def open_array(path, advice=AGAIN, mmap_mode=None):
         raise ValueError(f"{path} was cut short or is no array file ({error}); {advice}") from error
 
 
-def open_arrays(path, advice=AGAIN):
+def open_arrays(path: Path | str, advice: str = AGAIN) -> dict[str, NDArray]:
     """Return the arrays of an ``.npz`` file by name.
 
     Raises

@@ -6,15 +6,27 @@ numbers, True, False and None of a command line; ``-p delays "[3, 4.5]"`` arrive
 
 import ast
 import math
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
+Seed = int | np.random.Generator | np.random.SeedSequence | np.random.BitGenerator
 EXAMPLES = {int: (10, [1, 3]), float: (4.5, [3, 4.5]), str: ("name", ["one", "two"])}  # of one value, of a list
 WORDS = {int: ("a whole number", "whole numbers"), float: ("a number", "numbers"), str: ("text", "words")}
 
 
-def checked(name, value, kind, *, least=None, among=None, groups=False, example=None):
+def checked(
+    name: str,
+    value: Any,
+    kind: Any,
+    *,
+    least: float | None = None,
+    among: Sequence | None = None,
+    groups: bool = False,
+    example: Any | None = None,
+) -> Any:
     """Return a parameter's value.
 
     Parameters
@@ -52,7 +64,7 @@ def checked(name, value, kind, *, least=None, among=None, groups=False, example=
     example = EXAMPLES[of][many] if example is None else example
     error = f'{name} is {value!r}, expected {expected}: {name} = {example!r}, or of papermill: -p {name} "{example}"'
 
-    def one(x):
+    def one(x: Any) -> Any:
         x = _read(x, of)
         small = least is not None and x is not None and x < least
         if x is None or small or (among is not None and x not in among):
@@ -67,8 +79,10 @@ def checked(name, value, kind, *, least=None, among=None, groups=False, example=
     return [tuple(map(one, x)) if groups and isinstance(x, (list, tuple)) and x else one(x) for x in listed]
 
 
-def some_of(name, value, known, *, note=""):
-    """Return the names that an argument asks for, in their order, read once: a generator is empty the second time.
+def some_of(name: str, value: Iterable[str], known: Sequence[str], *, note: str = "") -> list[str]:
+    """Return the names in an argument, in their order.
+
+    It is read once: a generator is empty the second time.
 
     Parameters
     ----------
@@ -102,7 +116,7 @@ def some_of(name, value, known, *, note=""):
     return names
 
 
-def _split(value):
+def _split(value: Any) -> list | None:
     """Return the elements of a list or of its text; None where it is neither."""
     if isinstance(value, str):
         text = value.strip()
@@ -118,7 +132,7 @@ def _split(value):
         return None
 
 
-def _read(x, of):
+def _read(x: Any, of: type) -> Any:
     """Return one value as its kind, or None."""
     if of is str:
         return str(x) if isinstance(x, (str, Integral)) and not isinstance(x, bool) and str(x) else None
@@ -134,8 +148,11 @@ def _read(x, of):
     return x if isinstance(x, Integral) else float(x)
 
 
-def is_whole(value):
-    """Say whether a value is a whole number in any number format: 3, 3.0, 1e3, np.int64(3); not True, not "3"."""
+def is_whole(value: Any) -> bool:
+    """Return whether a value is a whole number in any number format.
+
+    3, 3.0, 1e3 and np.int64(3) are; True and "3" are not.
+    """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
@@ -143,8 +160,12 @@ def is_whole(value):
     return isinstance(value, Integral) or (math.isfinite(value) and value == int(value))
 
 
-def whole(name, value, least=1, most=None, *, hint="", optional=False):
-    """Return a count as an int; every public function that takes one calls this before it works.
+def whole(
+    name: str, value: Any, least: int | None = 1, most: int | None = None, *, hint: str = "", optional: bool = False
+) -> Any:
+    """Return a count as an int, after checking it.
+
+    Every public function that takes a count calls this first.
 
     Parameters
     ----------
@@ -179,12 +200,12 @@ def whole(name, value, least=1, most=None, *, hint="", optional=False):
         bounds = f"a whole number of at least {least}"
     else:
         bounds = "a whole number"
-    said = f"{name} is {value!r}, expected {bounds}{' or None' if optional else ''}"
-    raise ValueError(said + (f": {hint}" if hint else ""))
+    message = f"{name} is {value!r}, expected {bounds}{' or None' if optional else ''}"
+    raise ValueError(message + (f": {hint}" if hint else ""))
 
 
-def check_seed(seed, name="seed"):
-    """Return a seed that `numpy.random.default_rng` takes, or raise a ValueError that names the argument.
+def check_seed(seed: Any, name: str = "seed") -> Any:
+    """Return a seed for `numpy.random.default_rng`, after checking it.
 
     Parameters
     ----------
@@ -202,8 +223,8 @@ def check_seed(seed, name="seed"):
     return whole(name, seed, 0)
 
 
-def check_jobs(n_jobs, name="n_jobs"):
-    """Return a number of processes as joblib takes it: a whole number but 0 (-1: all cores), or None."""
+def check_jobs(n_jobs: int | None, name: str = "n_jobs") -> int | None:
+    """Return a number of processes for joblib: not 0, -1 for all cores, or None."""
     if n_jobs is None or (is_whole(n_jobs) and n_jobs != 0):
         return None if n_jobs is None else int(n_jobs)
     raise ValueError(f"{name} is {n_jobs!r}, expected a whole number of processes, -1 for all cores, or None")

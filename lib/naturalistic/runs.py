@@ -1,15 +1,17 @@
-"""Runs: where one recording stops and the next begins.
+"""Runs: ids of samples as slices, and shifts inside them.
 
 Every function of this library that shifts, filters, scales, splits or permutes takes ``runs``, one id a
 sample, and works inside one run at a time. This module is the only place that turns ids into slices.
 """
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def check_runs(runs, n_trs):
+def check_runs(runs: ArrayLike | None, n_trs: int) -> NDArray:
     """Return ``runs`` as an array of ``n_trs`` ids, in one contiguous stretch a run.
 
     Parameters
@@ -41,8 +43,8 @@ def check_runs(runs, n_trs):
     return runs
 
 
-def run_slices(runs, n_trs=None):
-    """Return one slice for each run, in the order in which the runs come.
+def run_slices(runs: ArrayLike | None, n_trs: int | None = None) -> list[slice]:
+    """Return one slice for each run, in their order.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def run_slices(runs, n_trs=None):
     return [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]
 
 
-def shift_inside_runs(X, shifts, slices):
+def shift_inside_runs(X: ArrayLike, shifts: ArrayLike, slices: Sequence[slice]) -> NDArray:
     """Return an array shifted circularly inside each run.
 
     Parameters

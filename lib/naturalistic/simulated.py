@@ -1,4 +1,4 @@
-"""Simulated data: what marks them, where they are kept, and the second package that simulates them.
+"""Simulated data: their marks, their folders, and the second package.
 
 ``naturalistic_simulation`` is found by name and imported when it is asked for. Nothing else in the library imports it.
 """
@@ -6,7 +6,9 @@
 import hashlib
 import importlib
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 from naturalistic.cache import cache_dir
 from naturalistic.text_files import read_start
@@ -30,13 +32,13 @@ class Titled:
     name: str
     is_simulated: bool
 
-    def title(self, text):
+    def title(self, text: str) -> str:
         """Return ``text`` as a figure title, marked if the data are simulated."""
         return title(text, self.name)
 
 
-def name_of(layout):
-    """Return what simulated data are called in titles and results.
+def name_of(layout: str) -> str:
+    """Return the name of simulated data in titles and results.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def name_of(layout):
     return f"Simulated data (layout of {layout})"
 
 
-def has_simulated_name(name):
+def has_simulated_name(name: str) -> bool:
     """Return whether a data set's name, as results keep it, is that of simulated data.
 
     Parameters
@@ -56,7 +58,7 @@ def has_simulated_name(name):
     return name.lower().startswith(("simulated data", "made "))
 
 
-def title(text, name):
+def title(text: str, name: str) -> str:
     """Return ``text`` as a figure title, marked if it is on simulated data.
 
     Parameters
@@ -68,8 +70,8 @@ def title(text, name):
     return f"{name}: {text}" if has_simulated_name(name) else text
 
 
-def is_simulated(folder, readme="README"):
-    """Return whether stimuli and brains of a data set were simulated: the first words of its README.
+def is_simulated(folder: str | Path, readme: str = "README") -> bool:
+    """Return whether a data set was simulated, by the first words of its README.
 
     Parameters
     ----------
@@ -81,8 +83,10 @@ def is_simulated(folder, readme="README"):
     return read_start(Path(folder) / readme).startswith(MARKS)
 
 
-def is_asked_for(dataset, parameter="dataset"):
-    """Return whether simulated data are asked for by name; warn of a name of the first edition.
+def is_asked_for(dataset: str | Path, parameter: str = "dataset") -> bool:
+    """Return whether ``dataset`` is the name of simulated data.
+
+    A name of the first edition gets a warning.
 
     Parameters
     ----------
@@ -100,8 +104,8 @@ def is_asked_for(dataset, parameter="dataset"):
     return str(dataset) == NAME
 
 
-def data_folder(kind):
-    """Return the folder in which simulated data are kept.
+def data_folder(kind: Literal["music", "movie", "story", "corpus"]) -> Path:
+    """Return the folder of simulated data.
 
     Parameters
     ----------
@@ -110,8 +114,10 @@ def data_folder(kind):
     return cache_dir() / NAME / kind
 
 
-def simulate(kind, folder=None, **options):
-    """Simulate a data set, or leave it alone where it is there already.
+def simulate(
+    kind: Literal["music", "movie", "story", "corpus"], folder: str | Path | None = None, **options: Any
+) -> Path:
+    """Simulate a data set unless it exists.
 
     Parameters
     ----------
@@ -135,7 +141,7 @@ def simulate(kind, folder=None, **options):
     return folder
 
 
-def recipe_of(folder):
+def recipe_of(folder: Path | str) -> str:
     """Return what the files of a simulated data set depend on, as its README states it.
 
     Parameters
@@ -151,7 +157,7 @@ def recipe_of(folder):
     return hashlib.sha256((Path(folder) / "README").read_bytes()).hexdigest()[:12]
 
 
-def render_tracks(paths, n_jobs=1, progress=False):
+def render_tracks(paths: Sequence[Path], n_jobs: int | None = 1, progress: bool = False) -> None:
     """Render tracks of a simulated corpus that are not there yet; leave those of other folders alone.
 
     Parameters
@@ -167,7 +173,7 @@ def render_tracks(paths, n_jobs=1, progress=False):
         simulation("corpus", "a track of the simulated corpus").render_tracks(missing, n_jobs=n_jobs, progress=progress)
 
 
-def known_vectors(corpus, identity):
+def known_vectors(corpus: Any, identity: str) -> Any:
     """Return the vectors of a simulated corpus that come with the simulation.
 
     Parameters
@@ -185,7 +191,7 @@ def known_vectors(corpus, identity):
     return module.known_vectors(corpus.folder.parent, [track.id for track in corpus.tracks], identity)
 
 
-def simulation(module="", wanted="simulated data"):
+def simulation(module: str = "", wanted: str = "simulated data") -> Any:
     """Return the simulation, or a module of it.
 
     Parameters
@@ -207,8 +213,8 @@ def simulation(module="", wanted="simulated data"):
     return _imported(f"{PACKAGE}.{module}" if module else PACKAGE, wanted)
 
 
-def find_loader(path):
-    """Return the function ``"module:function"`` of a registry, of the library or of the simulation.
+def find_loader(path: str) -> Callable:
+    """Return the function of a registry entry ``"module:function"``.
 
     Parameters
     ----------
@@ -228,7 +234,7 @@ def find_loader(path):
     return getattr(_imported(module, f"the model {name!r}"), function)
 
 
-def _imported(module, wanted):
+def _imported(module: str, wanted: str) -> Any:
     try:
         return [importlib.import_module(name) for name in (module.partition(".")[0], module)][1]
     except ModuleNotFoundError as error:

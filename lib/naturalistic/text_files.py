@@ -1,4 +1,4 @@
-"""Text files of other people: encodings, tables, JSON and numbers, with errors that name file and place.
+"""Text files of other people: encodings, tables and numbers, with errors that name file and place.
 
 A file is read as UTF-8, with or without a byte-order mark, or as UTF-16 (UTF-32) with its mark. Nothing else is
 guessed: bytes decode to something in most encodings, and a wrong guess gives wrong words without a sign of it. The one
@@ -7,9 +7,9 @@ exception is Latin-1 where a caller allows it, for formats whose own rule it is 
 
 import codecs
 import csv
-import json
 import math
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _MARKS = (  # the longer first: that of UTF-32 begins as that of UTF-16 does
@@ -25,7 +25,7 @@ _LONGEST_CELL = 1 << 24  # characters; some biographies of artists are long
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
-def read_text(path, *, latin1=False):
+def read_text(path: Path | str, *, latin1: bool = False) -> str:
     """Return the text of a file, without its byte-order mark; line ends as they are.
 
     Parameters
@@ -56,7 +56,7 @@ def read_text(path, *, latin1=False):
         raise ValueError(_explained(path, content, error)) from error
 
 
-def read_start(path):
+def read_start(path: Path | str) -> str:
     """Return how a text begins: its first 4,096 bytes, or "" where there is no file; what is no text is replaced.
 
     For files of which the first words alone matter, such as a README, whatever the rest is written in.
@@ -69,22 +69,7 @@ def read_start(path):
     return head.decode(_marked(head) or "utf-8", "replace")
 
 
-def read_json(path):
-    """Return the content of a JSON file.
-
-    Raises
-    ------
-    ValueError
-        Naming the file, if it is no JSON or in another encoding than `read_text` takes.
-    """
-    text = read_text(path)
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON ({error})") from error
-
-
-def cells(path, delimiter=","):
+def cells(path: Path | str, delimiter: str | None = ",") -> Iterator[list[str]]:
     r"""Yield the cells of each line of a table, as lists of str; a blank line is an empty list.
 
     Parameters
@@ -127,7 +112,7 @@ def cells(path, delimiter=","):
         csv.field_size_limit(before)
 
 
-def read_cells(path, delimiter=","):
+def read_cells(path: Path | str, delimiter: str | None = ",") -> list[list[str]]:
     """Return the lines of `cells` as a list, blank ones at its end left out."""
     rows = list(cells(path, delimiter))
     while rows and not rows[-1]:
@@ -135,7 +120,7 @@ def read_cells(path, delimiter=","):
     return rows
 
 
-def read_table(path, columns, delimiter=","):
+def read_table(path: Path | str, columns: Sequence[str], delimiter: str | None = ",") -> list[dict[str, str]]:
     """Return the rows of a table whose first line names its columns, blank lines left out.
 
     Parameters
@@ -176,7 +161,7 @@ def read_table(path, columns, delimiter=","):
     return rows
 
 
-def number(cell):
+def number(cell: object) -> float:
     """Return the number of a cell; what Python takes beside plain ones ("nan", "inf", "1_000") is refused.
 
     Raises
@@ -195,12 +180,12 @@ def number(cell):
     return value
 
 
-def _marked(head):
+def _marked(head: bytes) -> str | None:
     """Return the encoding that a byte-order mark tells, or None."""
     return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
 
 
-def _encoding(path, head):
+def _encoding(path: Path, head: bytes) -> str:
     """Return the encoding of a file by its first bytes, or say that they are no text."""
     encoding = _marked(head)
     if encoding is None and b"\0" in head:
@@ -211,30 +196,34 @@ def _encoding(path, head):
     return encoding or "utf-8"
 
 
-def _may_be_latin1(content, error):
+def _may_be_latin1(content: bytes, error: UnicodeDecodeError) -> bool:
     """Whether bytes can be Latin-1 text; a file that is UTF-8 up to some byte is damaged UTF-8."""
     return content[: error.start].isascii() and _NO_LATIN1.search(content) is None
 
 
-def _explained(path, content, error):
+def _explained(path: Path, content: bytes, error: UnicodeDecodeError) -> str:
     """Return what is wrong with the encoding of a file, and the way out."""
     if error.reason in ("unexpected end of data", "truncated data"):
         return f"{path} ends inside of a character: it was cut short; fetch it again"
     if error.encoding.startswith(("utf-16", "utf-32")):
         return f"{path} has the byte-order mark of {error.encoding} and other bytes at {error.start:,}: it is damaged"
     if not content[: error.start].isascii():
-        name, convert = "in UTF-8 up to this byte and then in an unknown encoding", "fetch it again"
+        name = "in UTF-8 up to this byte and then in an unknown encoding"
+        convert = "fetch it again"
     elif _NO_LATIN1.search(content) is None:
-        name, convert = "Latin-1 or an encoding like it", "save it as UTF-8 (iconv -f LATIN1 -t UTF-8)"
+        name = "Latin-1 or an encoding like it"
+        convert = "save it as UTF-8 (iconv -f LATIN1 -t UTF-8)"
     elif _is_shift_jis(content):
-        name, convert = "Shift-JIS", "fetch it again, or convert it (iconv -f CP932 -t UTF-8)"
+        name = "Shift-JIS"
+        convert = "fetch it again, or convert it (iconv -f CP932 -t UTF-8)"
     else:
-        name, convert = "in an unknown encoding", "save it as UTF-8 (of Windows: iconv -f CP1252 -t UTF-8)"
+        name = "in an unknown encoding"
+        convert = "save it as UTF-8 (of Windows: iconv -f CP1252 -t UTF-8)"
     return f"{path} is {name}, expected UTF-8 (byte {error.start:,}): {convert}"
 
 
-def _is_shift_jis(content):
-    """Say whether bytes decode to kana or kanji: nearly all bytes decode to something."""
+def _is_shift_jis(content: bytes) -> bool:
+    """Return whether bytes decode to kana or kanji: nearly all bytes decode to something."""
     try:
         text = content.decode("cp932")
     except UnicodeDecodeError:
@@ -242,7 +231,7 @@ def _is_shift_jis(content):
     return re.search("[\u3041-\u30fa\u4e00-\u9fff]", text) is not None
 
 
-def _other_delimiter(header):
+def _other_delimiter(header: list[str]) -> str:
     """Return a hint if a header of one cell holds another delimiter."""
     found = [name for sign, name in _DELIMITERS.items() if len(header) == 1 and sign in header[0]]
     return f"; its columns are divided by another sign ({found[0]})" if found else ""

@@ -1,7 +1,7 @@
 """Vectors of the simulated corpus that come with the package, so that its index needs no sound.
 
-They are of the default corpus by mini-mulan, computed by ``naturalistic train corpus-vectors --to FILE``. They hold
-for one recipe of the corpus, one seed, and one embedder with its weights; for others, tracks are rendered and embedded.
+They are of the default corpus by mini-mulan, computed by ``naturalistic train corpus-vectors --to FILE``. They hold for
+one recipe of the corpus, one seed, and one embedder with its weights; for others, tracks are rendered and embedded.
 """
 
 from collections.abc import Sequence

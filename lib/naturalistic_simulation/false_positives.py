@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from naturalistic.variance.scores import Score
+from naturalistic.encoding import Score
 from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 

@@ -17,8 +17,8 @@ from importlib import resources
 
 import numpy as np
 import torch
-from naturalistic.features import levels, text_models
-from naturalistic.features.text_vectors import text_vectors
+from naturalistic.features.text import language_model, levels
+from naturalistic.features.text.text_encoder import text_vectors
 
 
 def dramas():
@@ -124,7 +124,7 @@ def main():
     parser.add_argument("--window", type=int, nargs="+", default=[1, 8])
     windows = parser.parse_args().window
     torch.manual_seed(0)
-    model = text_models.load()
+    model = language_model.load_model()
     by_level, runs = dramas()
     load = os.getloadavg()[0]
     print(f"{len(runs) / 60:.0f} minutes x {len(by_level)} levels, {model.name}, {torch.get_num_threads()} threads")

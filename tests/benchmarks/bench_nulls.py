@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 from naturalistic.inference import block_permutation_null, circular_shift_null, draw_shifts
+from naturalistic.models.scoring import correlation, unit_columns
 from naturalistic.runs import run_slices
-from naturalistic.scoring import correlation, unit_columns
 from scipy import fft
 from threadpoolctl import threadpool_info
 

@@ -70,8 +70,8 @@ def make_data(case, scale):
 
 def run_ours(case, Xs, Y, fold):
     """Fit our estimator; return the alphas chosen and the scores (n_alphas, n_targets), a row and an array a model."""
-    from naturalistic.banded import BandedRidgeCV
-    from naturalistic.ridge import RidgeCV, fit_many
+    from naturalistic.models.banded import BandedRidgeCV
+    from naturalistic.models.ridge import RidgeCV, fit_many
 
     options = dict(alphas=case["alphas"], cv=case["folds"], progress=False)
     if "draws" in case:
@@ -197,7 +197,7 @@ def work(args):
     case = CASES[args.case]
     Xs, Y, fold = make_data(case, args.scale)
     if "draws" in case:
-        from naturalistic.banded import draw_gammas
+        from naturalistic.models.banded import draw_gammas
 
         case["gammas"] = draw_gammas(case["draws"], len(Xs), seed=0)
     warm_up(args.worker, case)

@@ -16,10 +16,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from naturalistic import ridge, variance
+from naturalistic import encoding
 from naturalistic.datasets import narrative_movie
 from naturalistic.datasets.viewings import viewings
-from naturalistic.features import levels, text_models
+from naturalistic.encoding import Split
+from naturalistic.features.text import language_model, levels
+from naturalistic.models import ridge
 
 ALPHAS = np.logspace(0, 6, 13)
 
@@ -34,19 +36,19 @@ def timed(function):
 def simulated():
     """Print and return the time of the whole sweep, and of one layer done in two ways."""
     movie = narrative_movie.load()
-    bold = variance.SideBySide({s: movie.bold(s) for s in movie.subjects})
+    bold = encoding.MultiSubjectBold({s: movie.bold(s) for s in movie.subjects})
     model = ridge.RidgeCV(ALPHAS, cv=movie.folds(), progress=False)
-    network = text_models.load()
-    how = {"test": movie.is_test(), "runs": movie.run_of_tr(), "tr": movie.tr, "merge": viewings(movie)}
+    network = language_model.load_model()
+    how = {"test": movie.is_test(), "runs": movie.run_of_tr(), "tr": movie.tr, "repeats": viewings(movie)}
     how |= {"delays": [(4, 5, 6)], "n_permutations": 1000}
     x, seconds = timed(lambda: {k: levels.level_features(network, movie.annotations(k)) for k in movie.levels})
     print(f"features of {len(x)} levels, {x['Story'].shape}, from text or cache: {seconds:.1f} s")
     one = x["Story"][:, 4]
-    together = min(timed(lambda: variance.sweep(one, bold, model, **how))[1] for _ in range(2))
-    apart = timed(lambda: [variance.sweep(one, b, model, **how) for b in bold.bold.values()])[1]
+    together = min(timed(lambda: encoding.sweep_layers(one, bold, model, Split(**how)))[1] for _ in range(2))
+    apart = timed(lambda: [encoding.sweep_layers(one, b, model, Split(**how)) for b in bold.bold.values()])[1]
     print(f"one layer, {bold.shape[1]:,} voxels: {together:.1f} s")
     print(f"one layer, each viewer alone: {apart:.1f} s, {apart / together:.2f} x")
-    seconds = timed(lambda: [variance.sweep(features, bold, model, **how) for features in x.values()])[1]
+    seconds = timed(lambda: [encoding.sweep_layers(features, bold, model, Split(**how)) for features in x.values()])[1]
     n = sum(features.shape[1] for features in x.values())
     print(f"whole sweep, {n} layers x {len(bold.columns)} viewers, test and shifts: {seconds:.0f} s (asked: under 300)")
     return {"whole_s": seconds, "one_layer_s": together, "one_layer_apart_s": apart, "n_layers": n}
@@ -66,8 +68,8 @@ def tenth(n_voxels=8_800, n_trs=29_999, n_test=7_737, dim=1280):
         bold = np.lib.format.open_memmap(f"{folder}/bold.npy", "w+", np.float32, (n_trs, n_voxels))
         for a in range(0, n_trs, 1000):
             bold[a : a + 1000] = rng.standard_normal((min(1000, n_trs - a), n_voxels), dtype=np.float32)
-        few = timed(lambda: variance.sweep(x, bold[:, :200], model, **how))[1]
-        all_ = timed(lambda: variance.sweep(x, bold, model, **how))[1]
+        few = timed(lambda: encoding.sweep_layers(x, bold[:, :200], model, Split(**how)))[1]
+        all_ = timed(lambda: encoding.sweep_layers(x, bold, model, Split(**how)))[1]
     rate = (all_ - few) / (n_voxels - 200)
     whole = few + rate * (10 * n_voxels - 200)
     print(f"one layer at full length, {dim} features: {few:.0f} s for 200 voxels, {all_:.0f} s for {n_voxels:,}")

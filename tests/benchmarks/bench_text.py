@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from naturalistic.features import text
-from naturalistic.features.rows import chunked_rows, exact_rows
+from naturalistic.features.text.word_encoder import chunked_texts, exact_texts
 
 
 def made_words(n_words=2109, n_vocabulary=600):
@@ -78,7 +78,7 @@ def one_at_a_time(model, ids):
 def bench(model, words, window):
     """Print one block of the table."""
     starts = text.context_starts(np.arange(len(words)), window)
-    rows = exact_rows(model, words, starts, "word")[0]
+    rows = exact_texts(model, words, starts, "word")[0]
     some = [row.ids for row in rows[:: max(1, len(rows) // 200)]]
     _, seconds, rate = timed(lambda: one_at_a_time(model, some))
     single = seconds * sum(len(row.ids) for row in rows) / sum(map(len, some))
@@ -93,7 +93,7 @@ def bench(model, words, window):
         ("chunked, look-ahead", {"method": "chunked", "look_ahead": True}),
     ):
         if name != "exact":
-            rows = chunked_rows(model, words, starts, "word", name != "chunked")[0]
+            rows = chunked_texts(model, words, starts, "word", name != "chunked")[0]
         lengths = [len(row.ids) for row in rows]
         results[name], seconds, rate = timed(
             lambda kwargs=kwargs: text.contextual(model, words, starts, cache=False, progress=False, **kwargs)

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from naturalistic.datasets import movie_files, music_files, openneuro
+from naturalistic.cache import RequestError
+from naturalistic.datasets import movie_runs, music_genre, openneuro
 from naturalistic.datasets.captions import load_captions
 from naturalistic.datasets.events import Clip
-from naturalistic.datasets.movie_titles import published_runs
+from naturalistic.datasets.movie_runs import published_runs
 from naturalistic.datasets.narrative_movie import NarrativeMovie
-from naturalistic.datasets.plan import RequestError
 from naturalistic.parameters import some_of
 
 CONTAINERS = {
@@ -29,8 +29,8 @@ CONTAINERS = {
 TABLE = published_runs()
 FILM = NarrativeMovie("film", "", None, (), TABLE, [])
 LOADERS = {
-    "music": (music_files.known_runs, ["Training_run-02", "Test_run-01"]),
-    "films": (lambda runs: [run.name for run in movie_files.known_runs(runs, TABLE)], ["crown_run-01", "suits_run-02"]),
+    "music": (music_genre.select_runs, ["Training_run-02", "Test_run-01"]),
+    "films": (lambda runs: [run.name for run in movie_runs.select_runs(runs, TABLE)], ["crown_run-01", "suits_run-02"]),
     "select": (lambda runs: [run.name for run in FILM.select(runs)], ["crown_run-01", "suits_run-02"]),
     "seconds": (lambda runs: FILM.run_of_tr(runs).tolist(), ["crown_run-01", "suits_run-02"]),
 }
@@ -62,15 +62,16 @@ def test_names_come_in_their_order():
 
 @pytest.mark.parametrize("container", [v for k, v in CONTAINERS.items() if k != "text"])
 def test_plans_of_downloads(container):
-    expected = openneuro.plan("ds003720", subjects=["001"], runs=["Training_run-01", "Test_run-02"], parts=["func"])
     arguments = {"subjects": ["001"], "runs": ["Training_run-01", "Test_run-02"], "parts": ["func"]}
-    assert openneuro.plan("ds003720", **{k: container(v) for k, v in arguments.items()}).files == expected.files
+    expected = openneuro.download_plan("ds003720", **arguments)
+    selected = openneuro.download_plan("ds003720", **{k: container(v) for k, v in arguments.items()})
+    assert selected.files == expected.files
 
 
 @pytest.mark.parametrize("argument", ["subjects", "runs", "parts"])
 def test_a_single_str_is_no_list_of_what_to_fetch(argument):
     with pytest.raises(RequestError, match=rf"{argument} is 'func', expected a list .*: {argument}=\['func'\]"):
-        openneuro.plan("ds003720", **{argument: "func"})
+        openneuro.download_plan("ds003720", **{argument: "func"})
 
 
 @pytest.mark.parametrize("container", [list, iter, lambda x: np.array(x, dtype=object), pd.Series, dict.fromkeys])

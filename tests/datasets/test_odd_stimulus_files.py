@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from naturalistic.datasets import alice, alice_files, fma, gtzan, studyforrest
+from naturalistic.datasets import alice, fma, gtzan, studyforrest
 from naturalistic.datasets.annotations import read_annotation
 from naturalistic.datasets.events import COLUMNS, Clip, read_events
 from naturalistic.simulated import is_simulated
@@ -164,7 +164,7 @@ def test_a_damaged_track_says_what_to_do(tmp_path, number, hint):
 
 def test_marks_of_an_aligner_are_noted_in_a_story(stand_in, tmp_path):
     folder = Path(shutil.copytree(stand_in, tmp_path / "story"))
-    path = folder / alice_files.TEXTGRID
+    path = folder / alice.TEXTGRID
     text = path.read_text(encoding="utf-8")
     before = alice.load(folder, subjects=["s18"])
     word = f'text = "{before.words[0]}"'

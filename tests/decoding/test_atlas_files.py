@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import nibabel as nib
 import numpy as np
 import pytest
-from naturalistic import decoding
+from naturalistic import anatomy
 
 N = 42  # vertices a hemisphere: an icosahedron whose triangles were divided once
 NAMES = ["Unknown", "G_one", "S_two"]
@@ -26,7 +26,7 @@ def annotation(path, n_vertices):
 @pytest.mark.parametrize("n_vertices", [N, 4 * (N - 2) + 2, 16 * (N - 2) + 2])
 def test_finer_meshes_of_the_same_family_are_read(tmp_path, n_vertices):
     path = annotation(tmp_path / "lh.annot", n_vertices)
-    parcels = decoding.parcels_of(on_surface(), [path, path])
+    parcels = anatomy.subject_parcels(on_surface(), [path, path])
     np.testing.assert_array_equal(parcels[:N], np.arange(N) % 3 - 1)
 
 
@@ -35,7 +35,7 @@ def test_other_meshes_are_named(tmp_path, n_vertices):
     """Their first vertices are elsewhere, though there are enough of them (32,492: fsLR)."""
     path = annotation(tmp_path / "lh.annot", n_vertices)
     with pytest.raises(ValueError, match=rf"lh\.annot has {n_vertices:,} vertices, expected 42 or a finer fsaverage"):
-        decoding.parcels_of(on_surface(), [path, path])
+        anatomy.subject_parcels(on_surface(), [path, path])
 
 
 @pytest.mark.parametrize("spoil", [lambda b: b[:200], lambda b: b[:-30], lambda b: b"", lambda b: b"<html>404</html>"])
@@ -43,7 +43,7 @@ def test_a_broken_annotation_is_named(tmp_path, spoil):
     path = annotation(tmp_path / "lh.annot", N)
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(ValueError, match=r"lh\.annot is no annotation of FreeSurfer, or was cut short"):
-        decoding.parcels_of(on_surface(), [path, path])
+        anatomy.subject_parcels(on_surface(), [path, path])
 
 
 def in_volume():
@@ -67,8 +67,8 @@ def test_a_label_image_stored_otherwise_gives_the_same_parcels(tmp_path, kind):
     if kind == "scaled":
         image.header.set_slope_inter(2, 0)
     nib.save(image, tmp_path / "other.nii.gz")
-    expected = decoding.parcels_of(in_volume(), tmp_path / "own.nii.gz")
-    np.testing.assert_array_equal(decoding.parcels_of(in_volume(), tmp_path / "other.nii.gz"), expected)
+    expected = anatomy.subject_parcels(in_volume(), tmp_path / "own.nii.gz")
+    np.testing.assert_array_equal(anatomy.subject_parcels(in_volume(), tmp_path / "other.nii.gz"), expected)
 
 
 def test_a_broken_label_image_is_named(tmp_path):
@@ -76,10 +76,10 @@ def test_a_broken_label_image_is_named(tmp_path):
     nib.save(nib.Nifti1Image(np.random.default_rng(0).integers(0, 99, (10, 10, 10)).astype(np.int16), np.eye(4)), path)
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(ValueError, match=r"atlas\.nii\.gz is damaged or was cut short"):
-        decoding.parcels_of(in_volume(), path)
+        anatomy.subject_parcels(in_volume(), path)
     nib.save(nib.Nifti1Image(np.ones((10, 10, 10, 2), np.int16), np.eye(4)), path)
     with pytest.raises(ValueError, match=r"atlas\.nii\.gz has shape \(10, 10, 10, 2\), expected one volume"):
-        decoding.parcels_of(in_volume(), path)
+        anatomy.subject_parcels(in_volume(), path)
     nib.save(nib.Nifti1Image(np.ones((10, 10, 10), np.int16), None), path)
     with pytest.raises(ValueError, match=r"atlas\.nii\.gz states no place"):
-        decoding.parcels_of(in_volume(), path)
+        anatomy.subject_parcels(in_volume(), path)

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from naturalistic.design import check_confounds, design, residuals
-from naturalistic.encoding import group_accuracy, held_out_predictions
-from naturalistic.ridge import RidgeCV
+from naturalistic.encoding import FoldSplit, fit_predict, group_accuracy
+from naturalistic.encoding.design import check_confounds, design, residuals
+from naturalistic.models.ridge import RidgeCV
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((80, 6))
@@ -32,11 +32,12 @@ BAD = {
 
 
 def held_out(confounds):
-    return held_out_predictions(X, Y, MODEL, confounds=confounds, **HOW)
+    return fit_predict(X, Y, MODEL, FoldSplit(**HOW), confounds=confounds)
 
 
 def of_a_group(confounds):
-    return group_accuracy(X, np.stack([Y, Y]), MODEL, confounds=[DISPLACEMENT, confounds], n_permutations=3, **HOW)
+    both = [DISPLACEMENT, confounds]
+    return group_accuracy(X, np.stack([Y, Y]), MODEL, FoldSplit(**HOW), confounds=both, n_permutations=3)
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -79,7 +80,7 @@ def test_a_vector_and_a_table_are_confounds():
 def test_spaces_and_bold_are_named(monkeypatch, spaces, bold, message):
     monkeypatch.setattr(RidgeCV, "fit", lambda *_, **__: pytest.fail("work has started"))
     with pytest.raises(ValueError, match=message):
-        held_out_predictions(spaces, bold, MODEL, **HOW)
+        fit_predict(spaces, bold, MODEL, FoldSplit(**HOW))
 
 
 def test_a_unit_that_holds_only_rounding_is_constant():

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from naturalistic.features import audio, text, text_models
-from naturalistic.features.sentences import sentence_vectors
-from naturalistic.features.spans import check_texts
-from naturalistic.features.text_vectors import text_vectors
+from naturalistic.features import audio, text
+from naturalistic.features.text import language_model
+from naturalistic.features.text.text_encoder import sentence_vectors, text_vectors
+from naturalistic.features.text.tokens import check_tokenizer
 from naturalistic_simulation.models import embedders as mini
 from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -56,21 +56,21 @@ def save_words(folder):
 # --- what is missing beside the weights -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("static", ["", text_models.STATIC])
+@pytest.mark.parametrize("static", ["", language_model.STATIC])
 @pytest.mark.parametrize("name", BARE)
 def test_a_folder_without_a_tokenizer(tmp_path, name, static):
     config, file = BARE[name]
     transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
     wanted = f"tokenizer.json or {file}" if file else "tokenizer.json"
     with pytest.raises(FileNotFoundError, match=f"has no {wanted}, expected it in {re.escape(str(tmp_path))} beside"):
-        text_models.load(f"{static}{tmp_path}")
+        language_model.load_model(f"{static}{tmp_path}")
 
 
 LOAD = """
-from naturalistic.features import text_models
+from naturalistic.features.text import language_model
 for name in ("some/whole", "some/bare", "some/pointer"):
     try:
-        print(text_models.load(name))
+        print(language_model.load_model(name))
     except (OSError, ValueError) as error:
         print(type(error).__name__, error)
 """
@@ -103,25 +103,25 @@ def test_half_a_vocabulary(tmp_path, files):
     for file in files:
         (tmp_path / file).write_text("{}")
     with pytest.raises(ValueError, match=r"the tokenizer of .* cannot be read .*vocab.* and .*merges"):
-        text_models.load(tmp_path)
+        language_model.load_model(tmp_path)
 
 
 @pytest.mark.parametrize("kept", ["tokenizer.json", "vocab.txt"])
 def test_options_that_are_made_up(tmp_path, kept):
     """Without its options, transformers takes a cased BERT for one of lower case."""
     save_bert(tmp_path, do_lower_case=False)
-    assert text_models.load(tmp_path).tokenizer.tokenize("Paris") == ["Paris"]
+    assert language_model.load_model(tmp_path).tokenizer.tokenize("Paris") == ["Paris"]
     (tmp_path / "tokenizer_config.json").unlink()
     if kept == "vocab.txt":
         (tmp_path / "tokenizer.json").unlink()
         (tmp_path / "vocab.txt").write_text("\n".join(VOCABULARY))
     with pytest.raises(FileNotFoundError, match=r"has no tokenizer_config\.json .* lower case"):
-        text_models.load(tmp_path)
+        language_model.load_model(tmp_path)
 
 
 def test_a_lower_case_vocabulary_alone_is_enough(tmp_path):
     save_bert(tmp_path)
-    expected = text.static(text_models.load(tmp_path), WORDS)
+    expected = text.static(language_model.load_model(tmp_path), WORDS)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).unlink()
     (tmp_path / "vocab.txt").write_text("\n".join(word.lower() for word in VOCABULARY).replace("pad", "PAD"))
@@ -130,7 +130,7 @@ def test_a_lower_case_vocabulary_alone_is_enough(tmp_path):
     for lower, upper in special.items():
         content = content.replace(f"[{lower}]", f"[{upper}]")
     (tmp_path / "vocab.txt").write_text(content)
-    np.testing.assert_array_equal(text.static(text_models.load(tmp_path), WORDS), expected)
+    np.testing.assert_array_equal(text.static(language_model.load_model(tmp_path), WORDS), expected)
 
 
 def test_what_the_error_on_pickles_advises(tmp_path):
@@ -141,12 +141,12 @@ def test_what_the_error_on_pickles_advises(tmp_path):
     (old / "model.safetensors").unlink()
     torch.save(network.state_dict(), old / "pytorch_model.bin")
     with pytest.raises(ValueError, match=r"has no \*\.safetensors") as error:
-        text_models.load(old)
+        language_model.load_model(old)
     advised = re.findall(r"Auto\w+\.from_pretrained\('[^']*'\)\.save_pretrained\(NEW\)", str(error.value))
     assert len(advised) == 2
     for command in advised:
         eval(command, vars(transformers) | {"NEW": str(new)})
-    assert len(np.unique(text.static(text_models.load(new), WORDS), axis=0)) == len(set(WORDS))
+    assert len(np.unique(text.static(language_model.load_model(new), WORDS), axis=0)) == len(set(WORDS))
 
 
 def save_extractor(folder, about, name="preprocessor_config.json"):
@@ -172,12 +172,12 @@ def test_a_feature_extractor_that_a_processor_wrote(tmp_path):
 
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory):
-    return text_models.load(save_bert(tmp_path_factory.mktemp("bert")))
+    return language_model.load_model(save_bert(tmp_path_factory.mktemp("bert")))
 
 
 @pytest.fixture(scope="module")
 def bert_static(bert):
-    return text_models.StaticVectors("static:bert", bert)
+    return language_model.StaticVectors("static:bert", bert)
 
 
 OTHERS = "Katze Hund Maus Vogel".split()
@@ -189,7 +189,7 @@ ROUTES = {
     ),
     "texts": lambda model, words: text_vectors(model, words, cache=False),
     "static texts": lambda model, words: text_vectors(
-        text_models.StaticVectors("static:bert", model), words, cache=False
+        language_model.StaticVectors("static:bert", model), words, cache=False
     ),
     "sentences": lambda model, words: sentence_vectors(words, model),
 }  # fmt: skip
@@ -207,12 +207,12 @@ def test_words_that_are_alike_without_an_unknown_token(tmp_path):
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token=None)
     with pytest.raises(ValueError, match=r"4 of 5 different texts .* are the same tokens to it"):
-        check_texts(fast, [*OTHERS, "cat"])
+        check_tokenizer(fast, [*OTHERS, "cat"])
 
 
 @pytest.mark.parametrize("texts", [["The", "the", "THE", "tHe"], ["...", "…"], ["Katze"], [], ["Katze", "cat"]])
 def test_texts_that_may_be_alike(bert, texts):
-    check_texts(bert.tokenizer, texts)
+    check_tokenizer(bert.tokenizer, texts)
 
 
 # --- layers of several sizes ----------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def save_opt(folder, **changes):
 
 def test_a_last_state_of_another_size_is_left_out(tmp_path):
     with pytest.warns(UserWarning, match=r"projects its last hidden state from 16 to 8 .* layers are 0 .* to 2"):
-        model = text_models.load(save_opt(tmp_path))
+        model = language_model.load_model(save_opt(tmp_path))
     assert (model.n_layers, model.dim, model.causal) == (3, 16, True)
     features = text.contextual(model, WORDS, np.arange(len(WORDS)), cache=False)
     ids = model.tokenizer(WORDS[0], return_tensors="pt")["input_ids"]
@@ -246,7 +246,7 @@ def test_a_last_state_of_another_size_is_left_out(tmp_path):
 
 def test_the_embeddings_of_a_model_with_a_projected_last_state(tmp_path):
     with pytest.warns(UserWarning, match="projects its last hidden state"):
-        model = text_models.load(f"static:{save_opt(tmp_path)}")
+        model = language_model.load_model(f"static:{save_opt(tmp_path)}")
     assert (model.dim, model.n_layers) == (8, 1)
     assert text_vectors(model, WORDS[:4], cache=False).vectors.shape == (4, 1, 8)
 
@@ -266,10 +266,10 @@ FACTORED = {
 def test_embeddings_smaller_than_the_layers(tmp_path, name):
     transformers.AutoModel.from_config(FACTORED[name]).save_pretrained(tmp_path)
     save_words(tmp_path)
-    model = text_models.load(tmp_path)
+    model = language_model.load_model(tmp_path)
     assert (model.n_layers, model.dim) == (3, 16)
     assert text_vectors(model, WORDS[:4], cache=False).vectors.shape == (4, 3, 16)
-    assert text_models.StaticVectors("static", model).dim == 8
+    assert language_model.StaticVectors("static", model).dim == 8
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_embeddings_smaller_than_the_layers(tmp_path, name):
     ],
 )
 def test_states_that_are_not_one_vector_of_a_token(shapes, says):
-    from naturalistic.features.language_model import _count_layers
+    from naturalistic.features.text.language_model import _count_layers
 
     with pytest.raises(ValueError, match=says):
         _count_layers([torch.zeros(shape) for shape in shapes], "some/one")
@@ -293,7 +293,7 @@ def test_a_model_that_is_not_of_text(tmp_path):
     transformers.ViTModel(config).save_pretrained(tmp_path)
     save_words(tmp_path)
     with pytest.raises(ValueError, match=r"\(ViTModel\) cannot be run on the tokens of a text alone"):
-        text_models.load(tmp_path)
+        language_model.load_model(tmp_path)
 
 
 # --- cut short, or a pointer ------------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ def test_damaged_files_of_a_text_model(tmp_path, file, damage):
     (tmp_path / file).write_bytes(change((tmp_path / file).read_bytes()))
     says = "is not JSON" if file.endswith(".json") and damage == "cut" else says
     with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path / file))} {says}.*; fetch it again"):
-        text_models.load(tmp_path)
+        language_model.load_model(tmp_path)
 
 
 def test_a_vocabulary_that_is_a_pointer(tmp_path):
@@ -320,25 +320,25 @@ def test_a_vocabulary_that_is_a_pointer(tmp_path):
     (tmp_path / "tokenizer.json").unlink()
     (tmp_path / "vocab.txt").write_bytes(LFS)
     with pytest.raises(ValueError, match=r"vocab\.txt is a Git LFS pointer"):
-        text_models.load(tmp_path)
+        language_model.load_model(tmp_path)
 
 
 def test_shards(tmp_path):
     save_bert(tmp_path)
     network = transformers.BertModel.from_pretrained(tmp_path)
-    expected = text.static(text_models.load(tmp_path), WORDS)
+    expected = text.static(language_model.load_model(tmp_path), WORDS)
     (tmp_path / "model.safetensors").unlink()
     network.save_pretrained(tmp_path, max_shard_size="8KB")
     shards = sorted(tmp_path.glob("model-*.safetensors"))
     assert len(shards) > 2
-    np.testing.assert_array_equal(text.static(text_models.load(tmp_path), WORDS), expected)
+    np.testing.assert_array_equal(text.static(language_model.load_model(tmp_path), WORDS), expected)
     content = shards[1].read_bytes()
     shards[1].write_bytes(content[:-5])
     with pytest.raises(ValueError, match=rf"{shards[1].name} was cut short"):
-        text_models.load(tmp_path)
+        language_model.load_model(tmp_path)
     shards[1].unlink()
     with pytest.raises(FileNotFoundError, match=rf"{shards[1].name} is not there; fetch it again"):
-        text_models.load(tmp_path)
+        language_model.load_model(tmp_path)
 
 
 def test_pointers_beside_what_is_read_harm_nobody(tmp_path):
@@ -346,7 +346,7 @@ def test_pointers_beside_what_is_read_harm_nobody(tmp_path):
     save_bert(tmp_path)
     for name in ("pytorch_model.bin", "tf_model.h5", "consolidated.safetensors", "spiece.model"):
         (tmp_path / name).write_bytes(LFS)
-    assert text_models.load(tmp_path).n_layers == 3
+    assert language_model.load_model(tmp_path).n_layers == 3
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from naturalistic.features import text_models
-from naturalistic.features.controls import speech_on, word_rate
-from naturalistic.features.spans import check_words
-from naturalistic.features.word_vectors import open_word_vectors
+from naturalistic.features.audiovisual import speech_on, word_rate
+from naturalistic.features.text import language_model
+from naturalistic.features.text.contexts import check_words
+from naturalistic.features.text.word_vectors import open_word_vectors
 
 RNG = np.random.default_rng(0)
 WORDS = [
@@ -58,7 +58,7 @@ OF_BYTES = {
 @pytest.mark.parametrize("content", LAYOUTS.values(), ids=LAYOUTS)
 def test_content_says_what_a_file_is(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    opened = text_models.load(tmp_path / name)
+    opened = language_model.load_model(tmp_path / name)
     assert list(opened.places) == WORDS and opened.dim == 20
     np.testing.assert_array_equal([opened.vector(word) for word in WORDS], VECTORS)
 
@@ -74,7 +74,7 @@ def phrases(dim, n_words, share, seed):
 @pytest.mark.parametrize("content", OF_BYTES.values(), ids=OF_BYTES)
 def test_bytes_are_bytes_under_any_name(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    opened = text_models.load(tmp_path / name)
+    opened = language_model.load_model(tmp_path / name)
     assert list(opened.places) == ONE and opened.dim == 20
     np.testing.assert_array_equal([opened.vector(word) for word in ONE], PICKED)
 
@@ -171,7 +171,7 @@ def test_broken_files(tmp_path, name, content, message):
 
 def test_a_file_is_opened_whatever_its_name_and_a_model_by_its_own(tmp_path):
     (tmp_path / "vectors").write_bytes(PLAIN)
-    assert list(text_models.load(tmp_path / "vectors").places) == FEW
+    assert list(language_model.load_model(tmp_path / "vectors").places) == FEW
 
 
 # -- marks in running text ----------------------------------------------------------------------------------------

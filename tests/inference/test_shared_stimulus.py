@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from naturalistic import inference, variance
+from naturalistic import encoding, inference
 from naturalistic.inference import circular_shift_null, shared_stimulus_test
-from naturalistic.scoring import correlation
+from naturalistic.models.scoring import correlation
 from scipy.signal import lfilter
 
 N_SUBJECTS, N_TRS, N_VOXELS, LEVEL = 6, 300, 100, 0.05
@@ -40,7 +40,7 @@ def test_the_group_test_holds_its_level_whether_or_not_subjects_share_the_film(s
     """Over 200 experiments: .046 to .050. Student's t: .18 of vertices if the film is shared, .05 if not."""
     p, found, student = [], [], []
     for r, null in experiments(60, shared):
-        group = variance.group_map(sides(r), [{"left": null[:, k]} for k in range(N_SUBJECTS)])
+        group = encoding.group_map(sides(r), [{"left": null[:, k]} for k in range(N_SUBJECTS)])
         p.append(group.p["left"])
         found.append([group.significant["left"].any(), (group.p_family["left"] <= LEVEL).any()])
         student.append(inference.t_test_over_subjects(r, tail="greater").p)
@@ -88,7 +88,7 @@ def test_a_subject_without_a_voxel_is_left_out_of_score_and_null():
     assert (found.mean[4], found.p[4]) == (pytest.approx(alone.mean), alone.p)
     assert np.isnan(shared_stimulus_test(r, null, least=6).p[4])
     maps = sides(r)
-    group = variance.group_map(maps, ({"left": null[:, k]} for k in range(N_SUBJECTS)))
+    group = encoding.group_map(maps, ({"left": null[:, k]} for k in range(N_SUBJECTS)))
     np.testing.assert_allclose(group.p["left"], found.p)
     np.testing.assert_allclose(group.mean["left"], found.mean)
 
@@ -99,7 +99,7 @@ def test_best_space_over_people_who_share_the_film():
     for first, second, third in zip(*(experiments(30, True, 7) for _ in range(3))):
         scores = np.stack([np.roll(x[0], k, axis=1) for k, x in enumerate((first, second, third))])
         null = np.stack([np.roll(x[1], k, axis=2) for k, x in enumerate((first, second, third))])
-        p.append(variance.best_space(scores, null).p)
+        p.append(encoding.best_space(scores, null).p)
     assert np.mean(np.array(p) <= LEVEL) < 0.05
 
 
@@ -126,18 +126,18 @@ def test_bad_nulls_are_named(scores, null, message):
 def test_bad_nulls_of_maps_are_named():
     maps, null = sides(GOOD[0]), {"left": np.zeros((9, 4))}
     with pytest.raises(ValueError, match="nulls are of 2 subjects, expected 3 as in maps"):
-        variance.group_map(maps, [null] * 2)
+        encoding.group_map(maps, [null] * 2)
     with pytest.raises(ValueError, match="nulls are of more than 3 subjects"):
-        variance.group_map(maps, [null] * 4)
+        encoding.group_map(maps, [null] * 4)
     with pytest.raises(ValueError, match=r"nulls\[1\] has 8 permutations, expected 9 as of the first subject"):
-        variance.group_map(maps, [null, {"left": np.zeros((8, 4))}, null])
+        encoding.group_map(maps, [null, {"left": np.zeros((8, 4))}, null])
     with pytest.raises(ValueError, match=r"nulls\[0\] has shapes .*5.*expected .*4.* as in maps"):
-        variance.group_map(maps, [{"left": np.zeros((9, 5))}] * 3)
+        encoding.group_map(maps, [{"left": np.zeros((9, 5))}] * 3)
     with pytest.raises(ValueError, match=r"nulls\[0\] has shapes \(9, 4\)"):
-        variance.group_map(maps, [np.zeros((9, 4))] * 3)
+        encoding.group_map(maps, [np.zeros((9, 4))] * 3)
     with pytest.raises(ValueError, match=r"nulls\[2\] holds NaN at vertices where maps\[2\] has a score"):
-        variance.group_map(maps, [null, null, {"left": np.full((9, 4), np.nan)}])
+        encoding.group_map(maps, [null, null, {"left": np.full((9, 4), np.nan)}])
     with pytest.raises(ValueError, match=r"least is 4, expected from 1 to the 3 subject"):
-        variance.group_map(maps, [null] * 3, least=4)
+        encoding.group_map(maps, [null] * 3, least=4)
     with pytest.raises(ValueError, match=r"null \(2, 9, 3, 5\), expected \(n_spaces, n_subjects, ...\)"):
-        variance.best_space(np.zeros((2, 3, 4)), np.zeros((2, 9, 3, 5)))
+        encoding.best_space(np.zeros((2, 3, 4)), np.zeros((2, 9, 3, 5)))

@@ -4,15 +4,20 @@ Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94
 signal of six spheres, motion, word rate, sound power, and a hand-corrected word time line. CC BY 4.0.
 """
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic import simulated
-from naturalistic.datasets.alice_files import CUT_TEXTGRID, TEXTGRID, locate
-from naturalistic.datasets.fetch import sha256
-from naturalistic.datasets.words import PAUSES, read_textgrid
+from naturalistic.cache import cache_dir
+from naturalistic.datasets.download import DownloadError, download_manifest
+from naturalistic.datasets.words import PAUSES, Transcript, read_textgrid
 from naturalistic.parameters import checked
 from naturalistic.simulated import Titled
 from naturalistic.text_files import read_text
@@ -28,6 +33,13 @@ ATTRIBUTION = (
     "Data: Brennan, Stabler, Van Wagenen, Luh & Hale (2016), Brain & Language 157-158:81-94, "
     "shared by Jonathan Brennan under CC BY 4.0 (creativecommons.org/licenses/by/4.0)."
 )
+ADDRESS = (
+    "https://raw.githubusercontent.com/daandouwe/Thesis/ec54039b6ac5ad7bf8c81b91768108e5be5c1ce0/"
+    "brain-data/syntax-in-rnng"
+)
+TEXTGRID = "alice_stim_shared/DownTheRabbitHoleFinal_exp120_pad_1.TextGrid"
+# a copy of the TextGrid in circulation stops after 298,496 of its 301,992 bytes, 28 intervals early
+CUT_TEXTGRID = "fead733c77de2ba50919bf2594c86119d09c6f2124cee5b1f7c69543341c4e0c"
 
 
 @dataclass(frozen=True)
@@ -78,16 +90,16 @@ class Alice(Titled):
     notes: list
 
     @property
-    def tr_times(self):
+    def tr_times(self) -> NDArray:
         """Return the start of each TR in s (n_trs,)."""
         return np.arange(len(self.runs)) * self.tr
 
     @property
-    def is_whole(self):
+    def is_whole(self) -> NDArray:
         """Whether these are the published data with every listener that has a signal."""
         return not self.is_simulated and len(self.subjects) == 27
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Say what this is, its shapes, what was left out, and whose it is."""
         shape = " x ".join(map(str, self.bold.shape))
         lines = [
@@ -98,7 +110,13 @@ class Alice(Titled):
         return "\n".join(lines if self.is_simulated else [*lines, ATTRIBUTION])
 
 
-def load(dataset="alice", *, radius=10, subjects=None, fallback=None):
+def load(
+    dataset: Path | str = "alice",
+    *,
+    radius: int = 10,
+    subjects: Sequence[int | str] | str | None = None,
+    fallback: str | None = None,
+) -> Alice:
     """Open the experiment.
 
     Parameters
@@ -142,7 +160,7 @@ def load(dataset="alice", *, radius=10, subjects=None, fallback=None):
     return _read(folder, data, radius, list(subjects or found))
 
 
-def _read(folder, data, radius, subjects):
+def _read(folder: Path, data: Path, radius: int, subjects: list[str]) -> Alice:
     notes = []
     bold = {s: _table(data / f"{radius}mm" / f"{s}-timecourses.txt", len(ROIS)) for s in subjects}
     empty = [s for s in subjects if not bold[s].any()]
@@ -153,7 +171,8 @@ def _read(folder, data, radius, subjects):
         raise ValueError(f"no subject of {data} has a signal: {', '.join(empty)} are zero everywhere")
     transcript = _transcript(folder / TEXTGRID, notes)
     is_simulated = simulated.is_simulated(folder, "alice_data_shared/README.txt")
-    onsets, offsets = transcript.onsets - STORY_START, transcript.offsets - STORY_START
+    onsets = transcript.onsets - STORY_START
+    offsets = transcript.offsets - STORY_START
     covered = (np.arange(N_TRS) + 0.5) * TR <= transcript.end - STORY_START
     if not covered.all():
         notes.append(f"{(~covered).sum()} of {N_TRS} TRs at the end have no transcript and are not modelled")
@@ -177,10 +196,10 @@ def _read(folder, data, radius, subjects):
     )
 
 
-def _transcript(path, notes):
+def _transcript(path: Path, notes: list[str]) -> Transcript:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected the word time line of the Alice data")
-    known_cut = sha256(path) == CUT_TEXTGRID
+    known_cut = _sha256(path) == CUT_TEXTGRID
     transcript = read_textgrid(path, allow_cut=known_cut)
     if known_cut:
         notes.append(
@@ -193,7 +212,7 @@ def _transcript(path, notes):
     return transcript
 
 
-def _table(path, n_columns, n_rows=N_TRS):
+def _table(path: Path, n_columns: int, n_rows: int = N_TRS) -> NDArray:
     """Read a text table of numbers and check its shape."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: expected {n_rows} rows of {n_columns} numbers")
@@ -213,14 +232,14 @@ def _table(path, n_columns, n_rows=N_TRS):
     return table
 
 
-def _motion(data, subject):
+def _motion(data: Path, subject: str) -> NDArray:
     paths = sorted(data.glob(f"{subject}-rp_*.txt"))
     if len(paths) != 1:
         raise FileNotFoundError(f"{data} has {len(paths)} files {subject}-rp_*.txt, expected one with the motion")
     return _table(paths[0], 6, N_TRS + N_DISCARDED)[N_DISCARDED:]
 
 
-def _shared(data, subjects, name):
+def _shared(data: Path, subjects: Sequence[str], name: str) -> NDArray:
     """Mean over subjects of a stimulus regressor; it differs between their files by a scale only."""
     columns = np.stack([_table(data / f"{s}-{name}.txt", 1)[:, 0] for s in subjects])
     columns -= columns.mean(axis=1, keepdims=True)
@@ -228,3 +247,82 @@ def _shared(data, subjects, name):
     if not sd.all():
         raise ValueError(f"{data}: {subjects[int(np.argmin(sd))]}-{name}.txt is constant")
     return (columns / sd).mean(axis=0).astype(np.float32)
+
+
+def manifest() -> dict[str, str]:
+    """Return the SHA-256 of each published file, by its path."""
+    return read_manifest(files("naturalistic.datasets") / "alice_sha256.txt")
+
+
+def read_manifest(path: Any) -> dict[str, str]:
+    """Return ``{relative path: SHA-256}`` from a text file with one ``hash path`` a line."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines if line.strip())}
+
+
+def locate(fallback: str | None = None) -> Path:
+    """Return the folder of the published data, downloading it if it must.
+
+    Looked for in ``$NATURALISTIC_DATA/alice``, then in the cache, then at the public copy. Every file is
+    compared with its SHA-256.
+
+    Parameters
+    ----------
+    fallback : {"simulated"}, optional
+        What stands in for the data where they are not to be had.
+
+    Raises
+    ------
+    ValueError
+        If a file of ``$NATURALISTIC_DATA/alice`` is missing or is not the published one.
+    DownloadError
+        If the data are nowhere and there is no ``fallback``.
+    """
+    own = os.environ.get("NATURALISTIC_DATA")
+    if own and (Path(own).expanduser() / "alice").is_dir():
+        folder = Path(own).expanduser() / "alice"
+        check_published(folder)
+        return folder
+    if own:
+        print(f"$NATURALISTIC_DATA ({own}) has no folder alice; looking in the cache and at the public copy.")
+    folder = cache_dir() / "alice"
+    try:
+        return download_manifest(manifest(), ADDRESS, folder)
+    except DownloadError as error:
+        if fallback is None:
+            raise
+        print(f"SIMULATED DATA: the Alice data are not to be had here, what follows is no brain's. ({error})")
+        return simulated.simulate("story")
+
+
+def check_published(folder: Path) -> None:
+    """Compare the files of a folder with the published ones, by SHA-256.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If one is missing, or is another one.
+    """
+    published = manifest()
+    missing = [name for name in published if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} lacks {len(missing)} of {len(published)} files of the Alice data: {', '.join(missing[:5])}"
+            f"{' ...' if len(missing) > 5 else ''}; copy them there, or unset $NATURALISTIC_DATA if it leads here"
+        )
+    wrong = [name for name in published if _sha256(folder / name) not in (published[name], _known_cut(name))]
+    if wrong:
+        raise ValueError(
+            f"{folder}: {', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''} "
+            "is not the published file (another SHA-256); fetch it again, or open it with load(folder)"
+        )
+
+
+def _known_cut(name: str) -> str | None:
+    return CUT_TEXTGRID if name == TEXTGRID else None
+
+
+def _sha256(path: Path) -> str:
+    import pooch
+
+    return pooch.file_hash(str(path), alg="sha256")

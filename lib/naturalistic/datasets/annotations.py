@@ -9,6 +9,7 @@ and the wide spaces of Japanese text are taken out, as in the code of the data's
 
 import re
 from collections import namedtuple
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,12 @@ LEVELS = tuple(KINDS)
 SPEECH = {"ja": "speechTranscription", "en": "speechTranscription_EN"}
 RELEASED = ("Speech", "Object", "Story")
 MARKER = "メイン#"  # stands before what is said
-UNKNOWN = "不明"
+_UNKNOWN = "不明"
 
 _PREFIX = re.compile(r"\s*\[[^\]]*\]")
 _SPEAKER = re.compile(r"([^:]*?)(?:(?<!\d):|:(?!\d))(.*)", re.DOTALL)  # the colon of "5:30" names nobody
 
-Rows = namedtuple("Rows", "texts speakers")
+AnnotationTable = namedtuple("AnnotationTable", "texts speakers")
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,18 @@ class Annotations:
     runs: np.ndarray
     run_names: tuple
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of seconds."""
         return len(self.texts)
 
 
-def joined(level, by_run):
+def join_annotations(level: str, by_run: Mapping[str, AnnotationTable]) -> Annotations:
     """Return the `Annotations` of several runs, one after another.
 
     Parameters
     ----------
     level : str
-    by_run : dict of str to Rows
+    by_run : dict of str to AnnotationTable
         By name of the run.
     """
     rows = list(by_run.values())
@@ -76,7 +77,7 @@ def joined(level, by_run):
     return Annotations(level, [second for r in rows for second in r.texts], speakers, runs, tuple(by_run))
 
 
-def read_annotation(path, n_seconds, *, speech=False, vary=False):
+def read_annotation(path: Path | str, n_seconds: int, *, speech: bool = False, vary: bool = False) -> AnnotationTable:
     """Return the rows of one file.
 
     Parameters
@@ -92,7 +93,7 @@ def read_annotation(path, n_seconds, *, speech=False, vary=False):
 
     Returns
     -------
-    rows : Rows
+    rows : AnnotationTable
         ``texts`` and, of speech, ``speakers``: lists of n_seconds lists. The text of an annotator who wrote nothing is
         there and empty; if all are, so is the second.
 
@@ -124,17 +125,17 @@ def read_annotation(path, n_seconds, *, speech=False, vary=False):
             raise ValueError(f"{path}, row {k} is {line[:40]!r}: expected [..] at its start as in all rows, or in none")
     if speech:
         said = [_utterances(f"{path}, row {k}", row) for k, row in enumerate(bare, 1)]
-        return Rows([texts for texts, _ in said], [names for _, names in said])
-    return Rows(_annotators(path, bare, vary), None)
+        return AnnotationTable([texts for texts, _ in said], [names for _, names in said])
+    return AnnotationTable(_annotators(path, bare, vary), None)
 
 
-def _clean(text):
+def _clean(text: str) -> str:
     """Return text without wide spaces; empty where there are only dots."""
-    text = text.replace("\u3000", "").replace(UNKNOWN, "..").strip()
+    text = text.replace("\u3000", "").replace(_UNKNOWN, "..").strip()
     return text if text.strip(".") else ""
 
 
-def _annotators(path, rows, vary):
+def _annotators(path: Path, rows: list[str], vary: bool) -> list[list[str]]:
     """Return the annotators' texts of each row; all empty where the whole row is."""
     texts = [[_clean(text) for text in row.split("/")] for row in rows]
     written = [k for k, second in enumerate(texts) if any(second)]
@@ -150,7 +151,7 @@ def _annotators(path, rows, vary):
     return texts
 
 
-def _utterances(where, row):
+def _utterances(where: str, row: str) -> tuple[list[str], list[str]]:
     """Return texts and speakers of a row of speech."""
     if MARKER not in row:
         raise ValueError(f"{where} has no {MARKER}: expected it before what is said, in each row of speech")
@@ -159,7 +160,7 @@ def _utterances(where, row):
     return [text for text, _ in said], [name for _, name in said]
 
 
-def _spoken(part):
+def _spoken(part: str) -> tuple[str, str]:
     """Return text and speaker of an utterance."""
     found = _SPEAKER.fullmatch(part)
     name, text = found.groups() if found else ("", part)

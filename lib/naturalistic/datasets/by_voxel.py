@@ -4,12 +4,14 @@ Models read blocks of voxels with all of their volumes. With one volume after an
 few kB of every volume, and each pass over a subject's nine hours takes minutes; here it is a stretch of the file.
 """
 
-import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from naturalistic.datasets.place import check_room
+from naturalistic.cache import check_room, whole_or_absent
 from naturalistic.intact import open_array
 
 NAME = "bold.npy"
@@ -17,7 +19,14 @@ _AT_ONCE = 1_000_000_000  # bytes of runs that are written together, so that eac
 _BLOCK = 1024  # voxels turned at once
 
 
-def write_runs(folder, lengths, n_voxels, read, what, progress=True):
+def write_runs(
+    folder: Path,
+    lengths: Sequence[int],
+    n_voxels: int,
+    read: Callable[[int], NDArray],
+    what: str,
+    progress: bool = True,
+) -> None:
     """Fill the matrix of a folder, a group of runs after another, each marked when it is done.
 
     Parameters
@@ -38,14 +47,14 @@ def write_runs(folder, lengths, n_voxels, read, what, progress=True):
     RequestError
         If the disk has too little room.
     """
-    stops, matrix = np.cumsum(lengths).tolist(), folder / NAME
+    stops = np.cumsum(lengths).tolist()
+    matrix = folder / NAME
     n_bytes = 4 * stops[-1] * n_voxels
     if not matrix.is_file():
         check_room(folder, n_bytes)
-        new = folder / "new.npy"
-        shape = {"dtype": np.float32, "shape": (stops[-1], n_voxels), "fortran_order": True}
-        np.lib.format.open_memmap(new, mode="w+", **shape).flush()
-        os.replace(new, matrix)
+        with whole_or_absent(matrix, folder / "new.npy") as new:
+            shape = {"dtype": np.float32, "shape": (stops[-1], n_voxels), "fortran_order": True}
+            np.lib.format.open_memmap(new, mode="w+", **shape).flush()
     offset = matrix.stat().st_size - n_bytes
     with tqdm(total=len(lengths), desc=what, unit="run", disable=not progress) as bar:
         for group in _groups(lengths, max(1, _AT_ONCE // (4 * n_voxels))):
@@ -61,7 +70,7 @@ def write_runs(folder, lengths, n_voxels, read, what, progress=True):
                 bar.update(len(group))
 
 
-def opened(folder):
+def open_matrix(folder: Path) -> NDArray:
     """Return the matrix of a folder: float32 memory map (n_trs, n_voxels), volumes of a voxel next to each other.
 
     Raises
@@ -72,7 +81,7 @@ def opened(folder):
     return open_array(folder / NAME, f"delete {folder}: it is made again", mmap_mode="r")
 
 
-def _groups(lengths, n_trs):
+def _groups(lengths: Sequence[int], n_trs: int) -> list[list[int]]:
     """Return neighbouring runs as lists of indices, of at most ``n_trs`` volumes together or one run."""
     groups = [[0]]
     for k in range(1, len(lengths)):
@@ -83,7 +92,7 @@ def _groups(lengths, n_trs):
     return groups
 
 
-def _write(matrix, bold, start, step):
+def _write(matrix: Path, bold: list[NDArray], start: int, step: int) -> None:
     """Write runs at ``start`` bytes for the first voxel, ``step`` bytes further for each other; not through a map.
 
     Mapped, what is written would count as memory of this process.

@@ -8,14 +8,16 @@ where there are none.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic.datasets.events import CLIP, GENRES, Clip
 from naturalistic.text_files import number, read_cells
 
-CAPTION_COLUMNS = ("caption", "text", "description", "music_caption", "caption_15s", "caption_en", "english_caption")
+_CAPTION_COLUMNS = ("caption", "text", "description", "music_caption", "caption_15s", "caption_en", "english_caption")
 _TRACK = re.compile(rf"(?<![a-z])({'|'.join(GENRES)})[ ._-]?(\d{{1,5}})(?!\d)", re.IGNORECASE)
 _TIMES = {"start": ("start", "start_time", "start_s", "onset"), "end": ("end", "end_time", "end_s")}
 # names as captions have them: several words may stand for one instrument, also in the plural
@@ -31,7 +33,9 @@ INSTRUMENTS = {
 _NEAR = 0.011  # s: event files give hundredths
 
 
-def load_captions(path, clips=None, *, columns=None):
+def load_captions(
+    path: Path | str, clips: Iterable[Clip] | None = None, *, columns: dict[str, str] | None = None
+) -> dict[Clip, str]:
     """Return the caption of each clip.
 
     Parameters
@@ -65,7 +69,8 @@ def load_captions(path, clips=None, *, columns=None):
             f"{path} has the columns {', '.join(header)}, expected start and end too where no clips are given: pass "
             "clips (of the event files), or columns={'start': NAME, 'end': NAME}"
         )
-    found, problems = {}, []
+    found = {}
+    problems = []
     for k, row in enumerate(rows, 2):
         try:
             track, seconds, caption = _row(row, names)
@@ -80,7 +85,7 @@ def load_captions(path, clips=None, *, columns=None):
     return _matched(path, found, clips or [], problems)
 
 
-def mentioned(sentences, words=INSTRUMENTS):
+def mentioned(sentences: Sequence[str], words: dict[str, tuple[str, ...]] = INSTRUMENTS) -> NDArray:
     """Return which of some things each sentence names.
 
     Parameters
@@ -98,7 +103,9 @@ def mentioned(sentences, words=INSTRUMENTS):
     return np.array([[bool(pattern.search(sentence)) for pattern in patterns] for sentence in sentences])
 
 
-def _matched(path, found, clips, problems):
+def _matched(
+    path: Path, found: dict[tuple[str, int], tuple], clips: list[Clip], problems: list[str]
+) -> dict[Clip, str]:
     """Return the captions of the clips, or say all that is wrong."""
     captions = {}
     for clip in clips:
@@ -117,7 +124,7 @@ def _matched(path, found, clips, problems):
     return captions
 
 
-def _read(path):
+def _read(path: Path) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows, as lists of text."""
     if not path.is_file():
         raise FileNotFoundError(
@@ -137,7 +144,7 @@ def _read(path):
     return header, [[cell.strip() for cell in line] for line in lines[1:]]
 
 
-def _columns(path, header, rows, chosen):
+def _columns(path: Path, header: list[str], rows: list[list[str]], chosen: dict[str, str]) -> dict[str, int]:
     """Return the number of each column that is used."""
     lower = [name.lower().replace(" ", "_") for name in header]
     have = f"{path} has the columns {', '.join(header)}"
@@ -146,13 +153,13 @@ def _columns(path, header, rows, chosen):
     if missing := [name for name in chosen.values() if name not in header]:
         raise ValueError(f"{have}, but not {', '.join(missing)} that was asked for")
     names = {what: header.index(name) for what, name in chosen.items()}
-    for what, known in {"caption": CAPTION_COLUMNS, **_TIMES}.items():
+    for what, known in {"caption": _CAPTION_COLUMNS, **_TIMES}.items():
         fits = [lower.index(name) for name in known if name in lower]
         if what not in names and len(fits) == 1:
             names[what] = fits[0]
     if "caption" not in names:
         raise ValueError(
-            f"{have}, expected one of {', '.join(CAPTION_COLUMNS)}: say which it is, columns={{'caption': NAME}}"
+            f"{have}, expected one of {', '.join(_CAPTION_COLUMNS)}: say which it is, columns={{'caption': NAME}}"
         )
     if "track" not in names and {"genre", "track"} <= set(lower):
         names |= {"genre": lower.index("genre"), "track": lower.index("track")}
@@ -168,7 +175,7 @@ def _columns(path, header, rows, chosen):
     return names
 
 
-def _row(row, names):
+def _row(row: list[str], names: dict[str, int]) -> tuple[tuple[str, int], tuple[float, float] | None, str]:
     """Return (genre, number), (start, end) or None, and the caption of a row."""
     text = row[names["track"]]
     match = _TRACK.search(text)
@@ -187,9 +194,9 @@ def _row(row, names):
     return (match[1].lower(), int(match[2])), seconds, " ".join(row[names["caption"]].split())
 
 
-def _clip(track, seconds):
+def _clip(track: tuple[str, int], seconds: tuple[float, float]) -> Clip:
     return Clip(*track, *seconds)
 
 
-def _name(track):
+def _name(track: tuple[str, int]) -> str:
     return Clip(*track, 0, 0).track_name

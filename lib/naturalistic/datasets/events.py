@@ -12,9 +12,9 @@ from naturalistic.text_files import number, read_text
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 COLUMNS = ("onset", "duration", "genre", "track", "start", "end")
-N_ROWS = 41
+_N_ROWS = 41
 CLIP = 15.0  # s
-TRACK = 30.0  # s that a GTZAN track lasts
+_TRACK = 30.0  # s that a GTZAN track lasts
 N_REPEATS = 4  # of each clip of a test run
 
 
@@ -28,16 +28,16 @@ class Clip:
     end: float
 
     @property
-    def track_name(self):
+    def track_name(self) -> str:
         """Return GTZAN's name of the track, such as ``"blues.00098"``."""
         return f"{self.genre}.{self.track:05d}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Return track and seconds."""
         return f"{self.track_name} {self.start:g}-{self.end:g} s"
 
 
-def read_events(path):
+def read_events(path: Path | str) -> list[Clip]:
     """Return the clips of a run in the order in which they were played, the dummy left out.
 
     Parameters
@@ -61,14 +61,15 @@ def read_events(path):
     lines = [line for line in read_text(path).splitlines() if line.strip()]
     if not lines or tuple(_cells(lines[0])) != COLUMNS:
         raise ValueError(f"{path} begins with {lines[:1]}, expected the columns {', '.join(COLUMNS)}")
-    if len(lines) - 1 != N_ROWS:
-        raise ValueError(f"{path} has {len(lines) - 1} rows, expected {N_ROWS}: a dummy and 40 clips")
+    if len(lines) - 1 != _N_ROWS:
+        raise ValueError(f"{path} has {len(lines) - 1} rows, expected {_N_ROWS}: a dummy and 40 clips")
     return [_row(path, k, line) for k, line in enumerate(lines[1:])][1:]
 
 
-def _row(path, k, line):
+def _row(path: Path, k: int, line: str) -> Clip:
     """Return the clip of row ``k``, checked."""
-    where, cells = f"{path}, row {k}", _cells(line)
+    where = f"{path}, row {k}"
+    cells = _cells(line)
     if len(cells) != len(COLUMNS):
         raise ValueError(f"{where} has {len(cells)} cells, expected {len(COLUMNS)}")
     genre = cells[2].strip("'")
@@ -80,24 +81,24 @@ def _row(path, k, line):
     if onset != k * CLIP or duration != CLIP:
         raise ValueError(
             f"{where} lasts from {onset:g} s for {duration:g} s, expected from {k * CLIP:g} s for {CLIP:g} s: "
-            f"the run has {N_ROWS} clips, one after another, and ends at {N_ROWS * CLIP:g} s"
+            f"the run has {_N_ROWS} clips, one after another, and ends at {_N_ROWS * CLIP:g} s"
         )
     if genre not in GENRES:
         raise ValueError(f"{where} has the genre {genre!r}, expected one of {', '.join(GENRES)}")
-    if not (0 <= track <= 99 and 0 <= start and end <= TRACK and abs(end - start - CLIP) < 0.011):
+    if not (0 <= track <= 99 and 0 <= start and end <= _TRACK and abs(end - start - CLIP) < 0.011):
         raise ValueError(
             f"{where} is track {track} from {start:g} to {end:g} s, expected a track of 0 to 99 and {CLIP:g} s "
-            f"inside its {TRACK:g} s"
+            f"inside its {_TRACK:g} s"
         )
     return Clip(genre, track, start, end)
 
 
-def _cells(line):
+def _cells(line: str) -> list[str]:
     """Return the cells of a line, without the double quotes and blanks that spreadsheets put around them."""
     return [cell.strip().strip('"') for cell in line.split("\t")]
 
 
-def check_repeats(path, clips):
+def check_repeats(path: Path | str, clips: list[Clip]) -> list[Clip]:
     """Return the ten clips of a test run.
 
     Parameters

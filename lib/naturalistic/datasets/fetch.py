@@ -1,35 +1,36 @@
-"""Fetching data sets: every file whole and checked, or not there at all under its name."""
+"""Published data sets that can be downloaded by name, in whole or in part."""
 
 import functools
-import hashlib
 import inspect
-import os
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
-from tqdm import tqdm
-
-from naturalistic.datasets import fma_files, gtzan_files, openneuro
-from naturalistic.datasets.place import check_folder, check_room, claimed, free_bytes
-from naturalistic.datasets.plan import RemoteFile, RequestError, amount, describe, partial_of, space_needed, target_of
-from naturalistic.datasets.transfer import DownloadError, FileRefused, Manner, is_whole, transfer
-from naturalistic.datasets.verified import Verified
+from naturalistic.cache import RequestError, check_folder, check_room, folder_lock, format_bytes, free_bytes
+from naturalistic.datasets import fma, gtzan, openneuro
+from naturalistic.datasets.download import DownloadError, DownloadPlan, VerifiedFiles, bytes_present, download_files
 from naturalistic.parameters import whole
 
-# name -> function that makes the Plan; what it takes by keyword can be chosen
-DATA_SETS = {
-    "ds003720": functools.partial(openneuro.plan, "ds003720"),
-    "ds005531": functools.partial(openneuro.plan, "ds005531"),
-    "gtzan": gtzan_files.plan,
-    "fma": fma_files.plan,
+# name -> function that makes the DownloadPlan; what it takes by keyword can be selected
+DATA_SETS: dict[str, Callable[..., DownloadPlan]] = {
+    "ds003720": functools.partial(openneuro.download_plan, "ds003720"),
+    "ds005531": functools.partial(openneuro.download_plan, "ds005531"),
+    "gtzan": gtzan.download_plan,
+    "fma": fma.download_plan,
 }
 
 
-def fetch(name, folder, *, base_url=None, n_connections=2, dry_run=False, progress=True, **selection):
-    """Fetch a published data set, or some of it, into ``folder``.
+def fetch(
+    name: str,
+    folder: Path | str,
+    *,
+    base_url: str | None = None,
+    n_connections: int = 2,
+    dry_run: bool = False,
+    progress: bool = True,
+    **selection: Any,
+) -> Path:
+    """Download a published data set, or some of it, into ``folder``.
 
     Safe to stop and to repeat: whole files are kept and not fetched again, parts are gone on with. Each file is
     compared with its published size and hash. Other files in the folder are left alone.
@@ -69,28 +70,35 @@ def fetch(name, folder, *, base_url=None, n_connections=2, dry_run=False, progre
         n_connections = whole("n_connections", n_connections)
     except ValueError as error:
         raise RequestError(str(error)) from error
-    plan, folder = plan_of(name, **selection), Path(folder).expanduser()
+    plan = plan_of(name, **selection)
+    folder = Path(folder).expanduser()
     check_folder(folder)
     if dry_run:
-        needed = f"disk needed: {amount(space_needed(plan, folder))}, free: {amount(free_bytes(folder))}"
+        needed = f"disk needed: {format_bytes(_space_needed(plan, folder))}, free: {format_bytes(free_bytes(folder))}"
         print(f"{name} from {base_url or plan.base_url} to {folder}\n\n{describe(plan, folder)}\n")
         print(f"{needed}; nothing was fetched (dry run)")
         return folder
     if plan.is_finished(folder):
         return folder
-    check_room(folder, space_needed(plan, folder))
-    with claimed(folder):
-        how = {"verified": Verified(folder), "n_connections": n_connections, "progress": progress}
+    check_room(folder, _space_needed(plan, folder))
+    with folder_lock(folder):
         try:
-            fetch_files(plan.files, base_url or plan.base_url, folder, **how)
+            download_files(
+                plan.files,
+                base_url or plan.base_url,
+                folder,
+                verified=VerifiedFiles(folder),
+                n_connections=n_connections,
+                progress=progress,
+            )
         except DownloadError as error:
             raise DownloadError(f"{error}. What has arrived is kept in {folder}: fetch again to go on") from error
         plan.finish(folder, progress)
     return folder
 
 
-def plan_of(name, **selection):
-    """Return the `Plan` of a data set for what was selected of it; selections that are None do not count.
+def plan_of(name: str, **selection: Any) -> DownloadPlan:
+    """Return the `DownloadPlan` of a data set for what was selected of it; selections that are None do not count.
 
     Raises
     ------
@@ -106,143 +114,26 @@ def plan_of(name, **selection):
     return DATA_SETS[name](**selection)
 
 
-def fetch_files(files, base_url, folder, *, verified=None, resume=True, n_connections=2, progress=True, **how):
-    """Fetch files side by side; those that are there and whole are only looked at.
-
-    Parameters
-    ----------
-    files : sequence of RemoteFile
-    base_url : str
-    folder : Path
-    verified : Verified, optional
-        Note of the files that need not be hashed again.
-    resume : bool
-        Keep what has come of a file that could not be finished, and go on from it another time.
-    n_connections : int
-    progress : bool
-    **how
-        ``timeout``, ``n_tries`` and ``pause`` of `transfer.Manner`.
-
-    Raises
-    ------
-    DownloadError
-        At once if the server fails or the disk is full; after the other files if some are refused or differ.
-    """
-    lock, refused = threading.Lock(), []
-    in_bytes = all(file.n_bytes is not None for file in files)
-    units = {"unit": "B", "unit_scale": True} if in_bytes else {"unit": "file"}
-    total = sum(file.n_bytes for file in files) if in_bytes else len(files)
-    disable = not (progress and files)
-    bar = tqdm(total=total, desc=f"fetch to {folder.name}", disable=disable, mininterval=0.5, **units)
-
-    def count(n):
-        with lock:
-            bar.update(n)
-
-    manner = Manner(count=count if in_bytes else lambda n: None, say=_say, **how)
-
-    def one(file):
-        if manner.stop.is_set():
-            return
-        bar.set_postfix_str(file.path.rpartition("/")[2], refresh=False)
-        try:
-            _fetch_one(file, base_url, folder, verified, resume, manner)
-        except FileRefused as error:
-            refused.append(error)
-        else:
-            if not in_bytes:
-                count(1)
-
-    pool = ThreadPoolExecutor(whole("n_connections", n_connections))
-    with bar:
-        try:
-            for job in as_completed([pool.submit(one, file) for file in files]):
-                job.result()
-        except BaseException:
-            manner.stop.set()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-    if refused:
-        more = f" (and {len(refused) - 1} more of {len(files)} files)" if len(refused) > 1 else ""
-        raise DownloadError(f"{refused[0]}{more}")
+def _space_needed(plan: DownloadPlan, folder: Path) -> int:
+    """Return the bytes of disk that a plan still takes: of what is not there yet, and to finish."""
+    if plan.is_finished(folder):
+        return 0
+    return plan.extra_bytes + sum(file.n_bytes - bytes_present(file, folder) for file in plan.files)
 
 
-def _fetch_one(file, base_url, folder, verified, resume, manner):
-    target = target_of(file, folder)
-    if verified is not None and verified.holds(file, target):
-        manner.count(file.n_bytes)
-        return
-    if target.is_file() and is_whole(target, file):
-        manner.count(file.n_bytes or 0)
-    else:
-        if target.is_file():
-            _say(f"{target} is not the published file (another size or hash): deleted and fetched anew")
-            target.unlink()
-        # parts that nobody goes on with get a name that no other process uses
-        part = partial_of(target) if resume else partial_of(target.with_name(f"{target.name}.{os.getpid()}"))
-        url = base_url.rstrip("/") + "/" + quote(file.path)
-        try:
-            transfer(file, url, target, part, manner)
-        finally:
-            if not resume:
-                part.unlink(missing_ok=True)
-    if verified is not None and file.digest:
-        verified.add(file, target)
-
-
-def _say(line):
-    tqdm.write(line, file=sys.stderr)
-
-
-def read_manifest(path):
-    """Return ``{relative path: SHA-256}`` from a text file with one ``hash path`` a line."""
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines if line.strip())}
-
-
-def sha256(path):
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def download(manifest, base_url, folder, timeout=10, n_connections=8, progress=True):
-    """Fetch the small files of a manifest that ``folder`` lacks, each checked before it takes its name.
-
-    Each is tried once, so that a machine without network says so at once, and nothing is left of a file that
-    could not be had. Called again, it goes on with the files that are missing.
-
-    Parameters
-    ----------
-    manifest : dict of str to str
-        SHA-256 of each file, by path relative to ``base_url`` and to ``folder``.
-    base_url : str
-        Address that the paths are appended to.
-    folder : str or Path
-    timeout : float
-        Seconds without an answer after which a connection is given up.
-    n_connections : int
-        Files fetched side by side.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    folder : Path
-
-    Raises
-    ------
-    DownloadError
-        Naming the first file that failed, why, and how many are there.
-    """
-    folder = Path(folder)
-    files = [RemoteFile(name, f"sha256:{digest}") for name, digest in manifest.items()]
-    todo = [file for file in files if not is_whole(target_of(file, folder), file)]
-    how = {"resume": False, "timeout": timeout, "n_tries": 1, "n_connections": n_connections, "progress": progress}
-    try:
-        fetch_files(todo, base_url, folder, **how)
-    except DownloadError as error:
-        there = sum(is_whole(target_of(file, folder), file) for file in files)
-        raise DownloadError(f"{error}. {there} of {len(files)} files are in {folder}; try again to go on") from error
-    return folder
+def describe(plan: DownloadPlan, folder: Path) -> str:
+    """Return a table of what is published, what is there (by its size) and what is still to come."""
+    finished = plan.is_finished(folder)
+    held: dict[str, list[int]] = {}
+    for file in plan.files:
+        present = file.n_bytes if finished else bytes_present(file, folder)
+        row = held.get(file.group, [0, 0, 0])
+        held[file.group] = [row[0] + 1, row[1] + file.n_bytes, row[2] + present]
+    held["total"] = [sum(column) for column in zip(*held.values())]
+    rows = [("", "files", "size", "there", "to fetch")]
+    for group, (n_files, n_bytes, present) in held.items():
+        sizes = [format_bytes(n) for n in (n_bytes, present, n_bytes - present)]
+        rows.append((group, str(n_files), *sizes))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = [row[0].ljust(widths[0]) + "".join("  " + c.rjust(w) for c, w in zip(row[1:], widths[1:])) for row in rows]
+    return "\n".join(lines)

@@ -1,6 +1,7 @@
 """Names of the files that fMRIPrep leaves of a run, of all its versions."""
 
 import re
+from pathlib import Path
 
 # in the order in which they are taken; all are of adults and in MNI152 mm
 TEMPLATES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym", "MNI152NLin2009cSym", "MNI152NLin6Sym")
@@ -12,7 +13,7 @@ MESHES = {
     "fsaverage": (("fsaverage", "fsaverage_den-164k"), 163_842),
 }
 # BOLD and mask: since 1.2, before
-VOLUMES = (("desc-preproc_bold", "desc-brain_mask"), ("preproc", "brainmask"))
+_VOLUMES = (("desc-preproc_bold", "desc-brain_mask"), ("preproc", "brainmask"))
 # since 20.2, since 20.0, since 1.2, before
 SURFACES = (
     "{stem}_hemi-{side}_space-{mesh}_bold.func.gii",
@@ -25,7 +26,7 @@ CONFOUNDS = ("desc-confounds_timeseries", "desc-confounds_regressors", "bold_con
 _ENTITIES = r"(?:_[a-z]+-[A-Za-z0-9]+)*"
 
 
-def volume_files(func, stem, space):
+def volume_files(func: Path, stem: str, space: str) -> tuple[Path, ...]:
     """Return the BOLD image of a run and the brain mask of the same variant.
 
     Of several variants the first in this order is taken: the template (`TEMPLATES`); no ``res-``, ``res-native``,
@@ -46,17 +47,17 @@ def volume_files(func, stem, space):
     """
     there = sorted(path.name for path in func.glob(f"{stem}_*")) if func.is_dir() else []
     for template in SPACES[space]:
-        for bold, mask in VOLUMES:
+        for bold, mask in _VOLUMES:
             name = re.compile(rf"({re.escape(stem)}(?:_bold)?_space-{template}({_ENTITIES}))_{bold}\.nii(?:\.gz)?")
             found = [match for match in map(name.fullmatch, there) if match]
             if found:
                 first = min(found, key=lambda match: (match[2] != "", match[2] != "_res-native", match[2], match[0]))
-                return func / first[0], either(func / f"{first[1]}_{mask}.nii")
+                return func / first[0], plain_or_compressed(func / f"{first[1]}_{mask}.nii")
     start = func / f"{stem}_space-{SPACES[space][0]}"
-    return tuple(either(start.with_name(f"{start.name}_{ending}.nii")) for ending in VOLUMES[0])
+    return tuple(plain_or_compressed(start.with_name(f"{start.name}_{ending}.nii")) for ending in _VOLUMES[0])
 
 
-def surface_files(func, stem, space):
+def surface_files(func: Path, stem: str, space: str) -> tuple[Path, ...]:
     """Return the left and right surface files of a run, both of one variant; see `volume_files`."""
     variants = [
         tuple(func / form.format(stem=stem, mesh=mesh, side=side) for side in "LR")
@@ -66,25 +67,25 @@ def surface_files(func, stem, space):
     return next((pair for pair in variants if all(path.is_file() for path in pair)), variants[0])
 
 
-def confounds_file(func, stem):
+def confounds_file(func: Path, stem: str) -> Path:
     """Return the table of confounds of a run, under the name of the current version if none is there."""
     variants = [func / f"{stem}_{ending}.tsv" for ending in CONFOUNDS]
     return next((path for path in variants if path.is_file()), variants[0])
 
 
-def variant_of(path):
+def variant_of(path: Path) -> str:
     """Return the space of a file and what stands beside it, such as ``"MNI152NLin6Asym_res-2"``, or "" if none."""
     found = re.search(r"_space-([A-Za-z0-9]+(?:_(?:res|den|cohort)-[A-Za-z0-9]+)*)", path.name)
     return found[1] if found else ""
 
 
-def spaces_there(func, stem):
+def spaces_present(func: Path, stem: str) -> list[str]:
     """Return the variants of a run that are there, sorted; see `variant_of`."""
     names = func.glob(f"{stem}_*space-*") if func.is_dir() else []
     return sorted({variant_of(path) for path in names if path.name.endswith((".nii", ".nii.gz", ".gii"))} - {""})
 
 
-def either(path):
+def plain_or_compressed(path: Path) -> Path:
     """Return ``path``, or its compressed twin if only that is there."""
     packed = path.with_name(path.name + ".gz")
     return packed if packed.is_file() and not path.is_file() else path

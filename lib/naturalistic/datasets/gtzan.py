@@ -4,21 +4,37 @@ Tzanetakis & Cook (2002), IEEE Transactions on Speech and Audio Processing 10(5)
 ``<genre>/<genre>.NNNNN.wav`` (older copies: ``.au``), 22,050 Hz, mono, 16 bit.
 """
 
+import functools
+import gzip
+import os
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import soundfile
 import soxr
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from naturalistic.datasets.events import CLIP, GENRES
-from naturalistic.sound import as_played
+from naturalistic.cache import RequestError, put_in_place
+from naturalistic.datasets.download import DISK_FULL, DownloadError, DownloadPlan, RemoteFile
+from naturalistic.datasets.events import CLIP, GENRES, Clip
+from naturalistic.datasets.presentation import as_played
 
 SAMPLE_RATE = 22050  # Hz, as published
-SUFFIXES = (".wav", ".au", ".flac")
-AGAIN = "(naturalistic fetch gtzan --to DIR)"
-DAMAGED_COPIES = {"jazz.00054": f"the copy on Kaggle is damaged, the archive's is whole {AGAIN}"}
+_SUFFIXES = (".wav", ".au", ".flac")
+_AGAIN = "(naturalistic fetch gtzan --to DIR)"
+_DAMAGED_COPIES = {"jazz.00054": f"the copy on Kaggle is damaged, the archive's is whole {_AGAIN}"}
+_ADDRESS = "https://huggingface.co/datasets/marsyas/gtzan/resolve/main/data"
+ARCHIVE = RemoteFile("genres.tar.gz", None, 1_226_192_050, "archive")  # no hash was published with it
+_UNPACKED_BYTES = 1000 * 30 * 22050 * 2  # 1000 tracks of 30 s, 22,050 Hz, 16 bit, mono
+TRACKS = tuple(f"{genre}/{genre}.{k:05d}.wav" for genre in GENRES for k in range(100))
+_HALF = ".genres-unpacking"
 
 
-def locate(folder, audio=None):
+def locate(folder: Path | str, audio: Path | str | None = None) -> Path | None:
     """Return the folder that holds the genres' folders, or None where there is none.
 
     Parameters
@@ -49,15 +65,15 @@ def locate(folder, audio=None):
     return None
 
 
-def track_path(audio, clip):
-    """Return the file of a clip's track; the first of `SUFFIXES` that is there, or the ``.wav`` that is not."""
+def track_path(audio: Path | str, clip: Clip) -> Path:
+    """Return the file of a clip's track; the first of `_SUFFIXES` that is there, or the ``.wav`` that is not."""
     stem = Path(audio) / clip.genre / clip.track_name
-    paths = [stem.with_name(stem.name + suffix) for suffix in SUFFIXES]
+    paths = [stem.with_name(stem.name + suffix) for suffix in _SUFFIXES]
     return next((path for path in paths if path.is_file()), paths[0])
 
 
-def check_tracks(audio, clips):
-    """Look for the tracks of all clips.
+def check_tracks(audio: Path | None, clips: Iterable[Clip]) -> None:
+    """Check that the tracks of all clips are there.
 
     Parameters
     ----------
@@ -77,7 +93,7 @@ def check_tracks(audio, clips):
         raise FileNotFoundError(f"{audio} lacks {len(missing)} tracks that were played: {', '.join(missing)}")
 
 
-def load_clip(audio, clip, sample_rate=SAMPLE_RATE, *, convert=False):
+def load_clip(audio: Path | None, clip: Clip, sample_rate: int = SAMPLE_RATE, *, convert: bool = False) -> NDArray:
     """Return a clip as the experiment played it: cut, faded in and out over 2 s, brought to one loudness.
 
     Parameters
@@ -114,11 +130,13 @@ def load_clip(audio, clip, sample_rate=SAMPLE_RATE, *, convert=False):
         raise ValueError(f"{path}, {clip.start:g} to {clip.end:g} s: {error}") from error
 
 
-def _read(path, clip, convert):
+def _read(path: Path, clip: Clip, convert: bool) -> tuple[NDArray, int]:
     """Return the clip's samples (mono) and their rate."""
     try:
         with soundfile.SoundFile(path) as file:
-            rate, n_channels, n_samples = file.samplerate, file.channels, file.frames
+            rate = file.samplerate
+            n_channels = file.channels
+            n_samples = file.frames
             if (rate, n_channels) != (SAMPLE_RATE, 1) and not convert:
                 raise ValueError(
                     f"{path} has {n_channels} channel(s) at {rate} Hz, expected 1 at {SAMPLE_RATE} as published; "
@@ -135,6 +153,97 @@ def _read(path, clip, convert):
             waveform = file.read(stop - start, dtype="float32", always_2d=True, fill_value=0)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         reason = getattr(error, "error_string", str(error))
-        known = DAMAGED_COPIES.get(path.stem, f"it was cut short or is no sound; fetch it again {AGAIN}")
+        known = _DAMAGED_COPIES.get(path.stem, f"it was cut short or is no sound; fetch it again {_AGAIN}")
         raise ValueError(f"{path} cannot be read as sound ({reason}): {known}") from error
     return waveform.mean(axis=1), rate
+
+
+def download_plan(name: str = "gtzan", *, keep: bool = False) -> DownloadPlan:
+    """Return the `DownloadPlan` of GTZAN; with ``keep`` its archive is not deleted after unpacking."""
+    return DownloadPlan(name, _ADDRESS, (ARCHIVE,), _UNPACKED_BYTES, is_unpacked, functools.partial(unpack, keep=keep))
+
+
+def is_unpacked(folder: Path | str) -> bool:
+    """Return whether ``genres`` in a folder holds all tracks (or the folder is itself ``genres``).
+
+    Raises
+    ------
+    RequestError
+        If ``genres`` is there, but not all of its tracks.
+    """
+    folder = Path(folder)
+    if _n_tracks(folder) == len(TRACKS):
+        return True
+    genres = folder / "genres"
+    n_tracks = _n_tracks(genres)
+    if os.path.lexists(genres) and n_tracks < len(TRACKS):
+        raise RequestError(
+            f"{genres} is there but holds {n_tracks} of the {len(TRACKS)} tracks; move it away or choose another folder"
+        )
+    return n_tracks == len(TRACKS)
+
+
+def unpack(folder: Path | str, progress: bool = True, keep: bool = False) -> None:
+    """Unpack ``genres.tar.gz`` in a folder to ``genres/<genre>/<genre>.NNNNN.wav``; then delete it.
+
+    The tracks take their place together, after the last byte of the archive agreed with its checksum (CRC).
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the archive is.
+    progress : bool
+        Show a bar.
+    keep : bool
+        Do not delete the archive.
+
+    Raises
+    ------
+    DownloadError
+        If the archive is damaged or is not GTZAN (it is deleted then), or the disk is full (it is kept).
+    """
+    folder = Path(folder)
+    archive = folder / ARCHIVE.path
+    half = folder / _HALF
+    shutil.rmtree(half, ignore_errors=True)  # of an unpacking that was killed
+    half.mkdir()
+    try:
+        _extract(archive, half, progress)
+        put_in_place(half / "genres", folder / "genres")
+    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+        archive.unlink()
+        raise DownloadError(
+            f"{archive} is damaged or is not GTZAN ({error}) and was deleted; fetch it again"
+        ) from error
+    except OSError as error:
+        reason = "the disk is full" if error.errno in DISK_FULL else str(error)
+        raise DownloadError(f"{archive} cannot be unpacked: {reason}; it is kept") from error
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    if not keep:
+        archive.unlink()
+
+
+def _extract(archive: Path, half: Path, progress: bool) -> None:
+    missing = {f"genres/{track}" for track in TRACKS}
+    bar = tqdm(total=len(missing), desc="unpack", unit="track", disable=not progress)
+    with bar, gzip.open(archive) as unzipped:
+        with tarfile.open(fileobj=unzipped, mode="r|") as tar:
+            for member in tar:
+                name = member.name.removeprefix("./")
+                if name in missing and member.isfile():  # what else is in the archive is none of ours
+                    (half / name).parent.mkdir(parents=True, exist_ok=True)
+                    # names are ours and only contents are taken: no links, modes or owners of the archive
+                    with tar.extractfile(member) as track, open(half / name, "wb") as out:
+                        shutil.copyfileobj(track, out)
+                    missing.remove(name)
+                    bar.update()
+        while unzipped.read(1 << 20):  # the checksum stands at the very end, behind the last track
+            pass
+    if missing:
+        raise tarfile.TarError(f"it lacks {len(missing)} of {len(TRACKS)} tracks, such as {min(missing)}")
+
+
+def _n_tracks(genres: Path) -> int:
+    """Count the tracks in a folder that are not empty."""
+    return sum((genres / track).is_file() and (genres / track).stat().st_size > 0 for track in TRACKS)

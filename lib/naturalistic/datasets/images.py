@@ -1,17 +1,22 @@
 """Images on disk: opened, read in the units in which they were saved, and laid on another grid by place."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
+from nibabel.spatialimages import SpatialImage
+from numpy.typing import DTypeLike, NDArray
 
 NO_PLACE = "states no place (its sform and qform codes are 0, or its axes lie in one plane)"
-FLAT = 1e-9  # mm3; a voxel that is smaller has axes in one plane
-SAME_AFFINE = 1e-3  # mm; a larger difference is another grid
-MIN_INSIDE = 0.5  # share of a mask that must lie in the field of view of a run; less is the mask of something else
+_FLAT = 1e-9  # mm3; a voxel that is smaller has axes in one plane
+_SAME_AFFINE = 1e-3  # mm; a larger difference is another grid
+_MIN_INSIDE = 0.5  # share of a mask that must lie in the field of view of a run; less is the mask of something else
 SHORTEST_TR, LONGEST_TR = 0.02, 100.0  # s; outside of them a header mixes up s and ms
-UNITS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}  # s
+_UNITS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}  # s
 
 
-def open_image(path):
+def open_image(path: Path | str) -> SpatialImage:
     """Open an image, whose values stay on disk.
 
     Raises
@@ -27,7 +32,7 @@ def open_image(path):
         raise ValueError(f"{path} cannot be read as an image ({error}); fetch it again") from error
 
 
-def read_values(image, dtype=None):
+def read_values(image: SpatialImage, dtype: DTypeLike | None = None) -> NDArray:
     """Return the values of an image from `open_image`, with its slope and intercept.
 
     They are those of ``image.dataobj``: nibabel takes both out of ``image.header`` when it opens a file.
@@ -56,12 +61,12 @@ def read_values(image, dtype=None):
         raise ValueError(f"{image.get_filename()} is damaged or was cut short ({error}); fetch it again") from error
 
 
-def is_scaled(image):
+def is_scaled(image: SpatialImage) -> bool:
     """Return whether the stored numbers of an image have a slope or an intercept."""
     return (image.dataobj.slope, image.dataobj.inter) != (1, 0)
 
 
-def read_volume(path, dtype=None, placed=False):
+def read_volume(path: Path | str, dtype: DTypeLike | None = None, placed: bool = False) -> tuple[NDArray, NDArray]:
     """Return the values (x, y, z) and the affine (4, 4) of an image of one volume; (x, y, z, 1) is one volume too.
 
     Parameters
@@ -86,7 +91,7 @@ def read_volume(path, dtype=None, placed=False):
     return read_values(image, dtype).reshape(shape[:3]), image.affine
 
 
-def header_tr(image):
+def header_tr(image: SpatialImage) -> float | None:
     """Return the repetition time in s that the header of an image states, or None if it states none.
 
     A number without a unit that is 1 counts as none: programs that know no repetition time write it. Numbers that are
@@ -96,7 +101,7 @@ def header_tr(image):
     if len(zooms) < 4 or not hasattr(image.header, "get_xyzt_units"):
         return None
     unit = image.header.get_xyzt_units()[1]
-    tr = float(zooms[3]) * UNITS.get(unit, 0.0)
+    tr = float(zooms[3]) * _UNITS.get(unit, 0.0)
     if tr <= 0 or not np.isfinite(tr) or (unit == "unknown" and tr == 1):
         return None
     if tr >= LONGEST_TR:
@@ -104,25 +109,25 @@ def header_tr(image):
     return tr * 1000 if tr < SHORTEST_TR else tr
 
 
-def states_place(image):
+def states_place(image: SpatialImage) -> bool:
     """Return whether the header of an image says where its voxels lie; nibabel centers those that do not."""
     header = image.header
-    if abs(np.linalg.det(image.affine[:3, :3])) < FLAT:
+    if abs(np.linalg.det(image.affine[:3, :3])) < _FLAT:
         return False
     return "sform_code" not in header or bool(header["sform_code"] or header["qform_code"])
 
 
-def same_grid(shape, affine, other_shape, other_affine):
+def same_grid(shape: Sequence[int], affine: NDArray, other_shape: Sequence[int], other_affine: NDArray) -> bool:
     """Return whether two grids have the same voxels at the same places."""
-    return tuple(shape) == tuple(other_shape) and np.allclose(affine, other_affine, atol=SAME_AFFINE)
+    return tuple(shape) == tuple(other_shape) and np.allclose(affine, other_affine, atol=_SAME_AFFINE)
 
 
-def describe_grid(shape, affine):
+def describe_grid(shape: Sequence[int], affine: NDArray) -> str:
     """Return shape and affine of a grid in one line, for a message."""
     return f"shape {tuple(shape)} and affine {np.round(affine[:3], 3).tolist()}"
 
 
-def nearest_values(volume, affine, places, outside=0):
+def nearest_values(volume: NDArray, affine: NDArray, places: NDArray, outside: float = 0) -> NDArray:
     """Return the value of the voxel that holds each place.
 
     Parameters
@@ -146,7 +151,7 @@ def nearest_values(volume, affine, places, outside=0):
     return values
 
 
-def mask_on_grid(path, shape, affine, run):
+def mask_on_grid(path: Path, shape: Sequence[int], affine: NDArray, run: Path | str) -> NDArray:
     """Return a mask on the grid of a run, by the places of its voxels and not by their indices.
 
     Parameters
@@ -186,7 +191,7 @@ def mask_on_grid(path, shape, affine, run):
     view = np.ones(shape, dtype=bool)
     places = nib.affines.apply_affine(stored_affine, np.argwhere(mask))
     inside = nearest_values(view, affine, places, outside=False).mean()
-    if inside < MIN_INSIDE or not on_grid.any():
+    if inside < _MIN_INSIDE or not on_grid.any():
         raise ValueError(
             f"{path} lies elsewhere than the run, {inside:.0%} of it in the field of view: the mask has "
             f"{describe_grid(mask.shape, stored_affine)}, {run} has {describe_grid(shape, affine)}; give the mask "
@@ -195,7 +200,7 @@ def mask_on_grid(path, shape, affine, run):
     return on_grid
 
 
-def silence_unseen(bold, path, what, advice):
+def silence_unseen(bold: NDArray, path: Path | str, what: str, advice: str) -> None:
     """Set to 0, in place, columns that are NaN at all TRs: what lies outside of the scan.
 
     Parameters

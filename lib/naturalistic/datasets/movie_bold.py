@@ -7,39 +7,40 @@ those of cortex and what lies under it; about 88,000. A run's first seconds are 
 
 import hashlib
 import json
-import os
 import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
 import scipy.io
+from numpy.typing import NDArray
 
-from naturalistic.cache import cache_dir
+from naturalistic.cache import cache_dir, folder_lock, put_in_place
 from naturalistic.datasets import by_voxel
 from naturalistic.datasets.images import open_image, silence_unseen
-from naturalistic.datasets.place import claimed
+from naturalistic.datasets.movie_runs import MovieRun
 
 SHAPE = (96, 96, 72)  # of the scanner's grid
 BOLD, VOXELS = "dataDT", "tvoxels"  # keys of the two kinds of files
-MAX_CONSTANT = 0.1  # share of the mask's voxels; more means that the mask is of another head (our judgement)
+_MAX_CONSTANT = 0.1  # share of the mask's voxels; more means that the mask is of another head (our judgement)
 _RECIPE = 2  # raise it when the same files give other numbers
 _TILE = 256_000_000  # bytes read at a time
 _BLOCK = 4096  # voxels z-scored at a time
 
 
-def mask_path(folder, subject):
+def mask_path(folder: Path, subject: str) -> Path:
     """Return the file of a subject's voxels; runs are beside it."""
     return Path(folder) / "derivatives" / "preprocessed_data" / f"sub-{subject}" / "vset_100.mat"
 
 
-def reference_path(folder, subject):
+def reference_path(folder: Path, subject: str) -> Path:
     """Return the path of the image on whose grid voxels are counted."""
     transforms = Path(folder) / "derivatives" / "pycortex_db" / f"sub-{subject}" / "transforms"
     return transforms / "fs_fullhead" / "reference.nii.gz"
 
 
-def grid(folder, subject):
+def grid(folder: Path, subject: str) -> tuple[tuple[int, ...], NDArray | None]:
     """Return shape (x, y, z) and affine (4, 4, indices to mm) of the grid in which voxels are counted.
 
     They are those of the reference image of the subject's pycortex transform, where it was fetched (part
@@ -52,7 +53,7 @@ def grid(folder, subject):
     return tuple(image.shape[:3]), image.affine
 
 
-def read_mask(path):
+def read_mask(path: Path) -> NDArray:
     """Return the voxels of a mask, counted from 0 in the file's order: int array (n_voxels,).
 
     Raises
@@ -85,7 +86,7 @@ def read_mask(path):
     return voxels - 1
 
 
-def _read_v73(path):
+def _read_v73(path: Path) -> dict[str, NDArray | None]:
     """Return what a MATLAB v7.3 file has by key: the voxels where they are an array, None for all else."""
     with _opened(path) as file:
         arrays = dict.fromkeys(file)
@@ -97,7 +98,7 @@ def _read_v73(path):
     return arrays
 
 
-def open_bold(folder, subject, runs, progress=True):
+def open_bold(folder: Path, subject: str, runs: Sequence[MovieRun], progress: bool = True) -> NDArray:
     """Return the runs of a subject as one matrix, made if it is not there.
 
     Parameters
@@ -140,33 +141,33 @@ def open_bold(folder, subject, runs, progress=True):
         for path, run in zip(paths, runs):
             _check(path, run, mask, voxels, int(np.prod(grid(folder, subject)[0])))
         part = place.with_name(place.name + ".part")
-        with claimed(part):
+        with folder_lock(part):
             if not place.is_dir():  # another process may have finished it meanwhile
 
-                def read(k):
+                def read(k: int) -> NDArray:
                     return _zscored(paths[k], read_voxels(paths[k], voxels)[runs[k].n_overlap :])
 
                 lengths = [run.n_kept for run in runs]
                 by_voxel.write_runs(part, lengths, len(voxels), read, f"read sub-{subject}", progress)
-                os.replace(part, place)
-    return by_voxel.opened(place)
+                put_in_place(part, place)
+    return by_voxel.open_matrix(place)
 
 
-def _key(paths, runs):
+def _key(paths: Sequence[Path], runs: Sequence[MovieRun]) -> str:
     """Return a hash of what determines the result: the files (by size and time), what is dropped, the recipe."""
     state = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
     text = json.dumps([_RECIPE, state, [(run.name, run.n_seconds, run.n_overlap) for run in runs]])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _opened(path):
+def _opened(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except OSError as error:
         raise ValueError(f"{path} was cut short, or is no MATLAB v7.3 file ({error}); fetch it again") from error
 
 
-def _check(path, run, mask, voxels, n_grid):
+def _check(path: Path, run: MovieRun, mask: Path, voxels: NDArray, n_grid: int) -> None:
     """Look at the header of a run."""
     with _opened(path) as file:
         if BOLD not in file:
@@ -190,7 +191,7 @@ def _check(path, run, mask, voxels, n_grid):
         )
 
 
-def read_voxels(path, voxels):
+def read_voxels(path: Path, voxels: NDArray) -> NDArray:
     """Return some voxels of a run, as `read_mask` counts them: float32 (n_seconds, n_voxels); each chunk is read once.
 
     Raises
@@ -215,7 +216,9 @@ def read_voxels(path, voxels):
     return out
 
 
-def tiles(shape, chunks, itemsize, n_bytes=_TILE):
+def tiles(
+    shape: Sequence[int], chunks: Sequence[int] | None, itemsize: int, n_bytes: int = _TILE
+) -> Iterator[tuple[slice, slice]]:
     """Yield ``rows, columns`` slices that cover a matrix, along the edges of its chunks and of ``n_bytes`` at most.
 
     A tile is one chunk at least. Columns come first: a tile has all rows where they fit.
@@ -228,7 +231,7 @@ def tiles(shape, chunks, itemsize, n_bytes=_TILE):
             yield slice(row, min(row + height, shape[0])), slice(column, min(column + width, shape[1]))
 
 
-def _zscored(path, bold):
+def _zscored(path: Path, bold: NDArray) -> NDArray:
     """Bring each voxel to mean 0 and sd 1, in place; 0 where it is constant, or nowhere a number."""
     n_constant = 0
     for v in range(0, bold.shape[1], _BLOCK):
@@ -241,9 +244,9 @@ def _zscored(path, bold):
         flat = sd <= 8 * np.finfo(np.float32).eps * np.abs(block).max(axis=0)
         bold[:, v : v + _BLOCK] = np.where(flat, 0, values / np.where(flat, 1, sd))
         n_constant += int(flat.sum())
-    if n_constant > MAX_CONSTANT * bold.shape[1]:
+    if n_constant > _MAX_CONSTANT * bold.shape[1]:
         raise ValueError(
             f"{path}: {n_constant:,} of the mask's {bold.shape[1]:,} voxels are constant, expected less than "
-            f"{MAX_CONSTANT:.0%}: is the mask of another subject?"
+            f"{_MAX_CONSTANT:.0%}: is the mask of another subject?"
         )
     return bold

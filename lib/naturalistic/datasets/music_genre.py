@@ -5,30 +5,30 @@ of test) of 410 volumes at a TR of 1.5 s. The sound is not in the data set: it i
 """
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic.datasets import gtzan
-from naturalistic.datasets.events import CLIP, N_REPEATS
-from naturalistic.datasets.music_files import (
-    SUBJECTS,
-    known_runs,
-    known_subjects,
-    locate,
-    runs_there,
-    same_for_all,
-)
-from naturalistic.datasets.scans import find
+from naturalistic.datasets.bids import dataset_root, select_subjects
+from naturalistic.datasets.events import CLIP, N_REPEATS, Clip, check_repeats, read_events
+from naturalistic.datasets.scans import Scan, find
+from naturalistic.parameters import some_of
 from naturalistic.runs import run_slices
 from naturalistic.simulated import Titled, is_simulated, name_of
 
 TR = 1.5  # s
 N_TRS = 410  # volumes of a run as scanned
 N_DUMMY = 10  # volumes of the dummy clip, which do not count
-TRS_PER_CLIP = round(CLIP / TR)
+_TRS_PER_CLIP = round(CLIP / TR)
 ATTRIBUTION = "Data: Nakai, Koide-Majima & Nishimoto (2021), OpenNeuro ds003720, CC0. Sound: GTZAN."
+SUBJECTS = ("001", "002", "003", "004", "005")
+TRAINING = tuple(f"Training_run-{k:02d}" for k in range(1, 13))
+TEST = tuple(f"Test_run-{k:02d}" for k in range(1, 7))
+_ENDS = ("events.tsv", "bold.json", "bold.nii", "bold.nii.gz")  # files of a run
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ class MusicGenre(Titled):
     notes: list
     tr: float = TR
 
-    def clip_indices(self, split):
+    def clip_indices(self, split: str) -> NDArray:
         """Return the indices of the clips of ``"Training"`` or ``"Test"``, in the order of ``clips``."""
         runs = self._of(split)
         if not runs:
             raise ValueError(f"there is no {split} run; the runs are {', '.join(self.runs)}")
         return np.unique(np.concatenate([self.played[run] for run in runs]))
 
-    def scans(self, subject, space="raw", derivatives=None):
+    def scans(self, subject: str, space: str = "raw", derivatives: Path | str | None = None) -> list[Scan]:
         """Return the `Scan` of each run of a subject; see `scans.find` for the spaces."""
         if subject not in self.subjects:
             raise ValueError(f"subject is {subject!r}, expected one of {', '.join(self.subjects)}")
@@ -83,11 +83,11 @@ class MusicGenre(Titled):
             for run in self.runs
         ]
 
-    def clip_of_tr(self, runs):
+    def clip_of_tr(self, runs: Sequence[str]) -> NDArray:
         """Return the clip (index into ``clips``) played at each TR of the named runs, dummy left out (n_trs,)."""
-        return np.concatenate([np.repeat(self.played[run], TRS_PER_CLIP) for run in runs])
+        return np.concatenate([np.repeat(self.played[run], _TRS_PER_CLIP) for run in runs])
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Say what this is, how much, what was left out, and whose it is."""
         n_training, n_test = (len(self._of(split)) for split in ("Training", "Test"))
         lines = [
@@ -98,11 +98,17 @@ class MusicGenre(Titled):
         ]
         return "\n".join(lines if self.is_simulated else [*lines, ATTRIBUTION])
 
-    def _of(self, split):
+    def _of(self, split: str) -> list[str]:
         return [run for run in self.runs if run.startswith(split)]
 
 
-def load(dataset="simulated", *, subjects=None, runs=None, audio=None):
+def load(
+    dataset: Path | str = "simulated",
+    *,
+    subjects: Sequence[int | str] | str | None = None,
+    runs: Sequence[str] | str | None = None,
+    audio: Path | str | None = None,
+) -> MusicGenre:
     """Open the experiment: events and places of files, no volume yet.
 
     Parameters
@@ -125,15 +131,15 @@ def load(dataset="simulated", *, subjects=None, runs=None, audio=None):
     FileNotFoundError, ValueError
         On a folder that is not ds003720, missing events, subjects or runs that do not exist.
     """
-    folder = locate(dataset)
+    folder = dataset_root(dataset, "ds003720", "music")
     there = tuple(s for s in SUBJECTS if (folder / f"sub-{s}" / "func").is_dir())
     if not there:
         raise FileNotFoundError(f"{folder} has no sub-001/func ... sub-005/func; expected the layout of ds003720")
-    subjects = known_subjects(subjects, there, folder)
+    subjects = select_subjects(subjects, there, folder, _label)
     notes = []
-    runs = runs_there(folder, subjects, notes) if runs is None else known_runs(runs)
+    runs = _runs_present(folder, subjects, notes) if runs is None else select_runs(runs)
     simulated = is_simulated(folder)
-    played = same_for_all(folder, subjects, runs)
+    played = _read_clips(folder, subjects, runs)
     clips = list(dict.fromkeys(clip for run in runs for clip in played[run]))
     index = {clip: k for k, clip in enumerate(clips)}
     audio = gtzan.locate(folder, audio)
@@ -153,7 +159,7 @@ def load(dataset="simulated", *, subjects=None, runs=None, audio=None):
     )
 
 
-def repeats(bold, runs):
+def repeats(bold: NDArray, runs: NDArray) -> NDArray:
     """Lay the four repeats of each test run side by side.
 
     Parameters
@@ -177,11 +183,65 @@ def repeats(bold, runs):
     parts = []
     for s in slices:
         length, rest = divmod(s.stop - s.start, N_REPEATS)
-        if rest or length % TRS_PER_CLIP:
+        if rest or length % _TRS_PER_CLIP:
             raise ValueError(
                 f"the run at samples {s.start} to {s.stop - 1} has {s.stop - s.start} TRs, expected "
-                f"{N_REPEATS} repeats of whole clips of {TRS_PER_CLIP} TRs: pass test runs without the dummy"
+                f"{N_REPEATS} repeats of whole clips of {_TRS_PER_CLIP} TRs: pass test runs without the dummy"
             )
         parts.append(np.asarray(bold[s]).reshape(N_REPEATS, length, -1))
     ids = np.concatenate([np.full(part.shape[1], np.asarray(runs)[s.start]) for part, s in zip(parts, slices)])
     return np.concatenate(parts, axis=1), ids
+
+
+def _label(subject: int | str) -> str:
+    """Return ``"001"`` of 1, "1", "001" or "sub-001"."""
+    return f"{int(subject):03d}" if str(subject).isdigit() else str(subject).removeprefix("sub-")
+
+
+def _runs_present(folder: Path, subjects: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+    """Return the runs of which any subject has a file, and note those of which none has."""
+    names = {path.name for s in subjects for path in (folder / f"sub-{s}" / "func").iterdir()}
+    there = tuple(
+        r for r in TRAINING + TEST if any(f"sub-{s}_task-{r}_{end}" in names for s in subjects for end in _ENDS)
+    )
+    missing = [run for run in TRAINING + TEST if run not in there]
+    if not there:
+        raise FileNotFoundError(f"{folder / f'sub-{subjects[0]}' / 'func'} has no run; expected the layout of ds003720")
+    if missing:
+        notes.append(f"{len(missing)} of {len(TRAINING + TEST)} runs are not there: {', '.join(missing)}")
+    return there
+
+
+def select_runs(runs: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Return the runs that were asked for, training first."""
+    known = TRAINING + TEST
+    selected = some_of("runs", runs, known)
+    return tuple(run for run in known if run in selected)
+
+
+def _read_clips(folder: Path, subjects: Sequence[str], runs: Sequence[str]) -> dict[str, list[Clip]]:
+    """Return the clips of each run, after a look at every subject's file: all heard the same."""
+    missing = [p for s in subjects for r in runs if not (p := _events_path(folder, s, r)).is_file()]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise FileNotFoundError(
+            f"{', '.join(map(str, missing[:3]))}{more} missing: expected the events of {len(runs)} "
+            "runs of each subject; name those that are whole with subjects=[...]"
+        )
+    played = {}
+    for run in runs:
+        by_subject = {s: read_events(_events_path(folder, s, run)) for s in subjects}
+        played[run] = by_subject[subjects[0]]
+        differ = [s for s in subjects if by_subject[s] != played[run]]
+        if differ:
+            raise ValueError(
+                f"{run}: the clips of sub-{differ[0]} are not those of sub-{subjects[0]}, expected the same"
+            )
+        if run in TEST:
+            check_repeats(_events_path(folder, subjects[0], run), played[run])
+    return played
+
+
+def _events_path(folder: Path, subject: str, run: str) -> Path:
+    """Return the place of an event file."""
+    return folder / f"sub-{subject}" / "func" / f"sub-{subject}_task-{run}_events.tsv"

@@ -2,27 +2,32 @@
 
 Yamaguchi, Koide-Majima, Kubo, Nakai & Nishimoto (2024); CC0. 43 runs a subject, a volume a second. Nakagi et al.
 (2024, EMNLP) model them from five levels of text, of which three were released (`annotations`). What was shown when,
-and what becomes of the 20 s that runs share, is in `movie_titles`.
+and what becomes of the 20 s that runs share, is in `movie_runs`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic.datasets import movie_bold
-from naturalistic.datasets.annotations import Rows, joined, read_annotation
-from naturalistic.datasets.movie_files import (
+from naturalistic.datasets.annotations import Annotations, AnnotationTable, join_annotations, read_annotation
+from naturalistic.datasets.bids import dataset_root
+from naturalistic.datasets.movie_runs import (
+    SPLITS,
+    MovieRun,
     check_level,
-    known_runs,
-    known_subjects,
-    levels_there,
-    locate,
-    runs_there,
-    subjects_there,
+    levels_present,
+    published_runs,
+    read_runs,
+    runs_present,
+    select_movie_subjects,
+    select_runs,
+    subjects_present,
 )
-from naturalistic.datasets.movie_titles import SPLITS, published_runs, read_runs
-from naturalistic.datasets.scans import find
+from naturalistic.datasets.scans import Scan, find
 from naturalistic.simulated import Titled, is_simulated, name_of
 
 TR = 1.0  # s
@@ -60,7 +65,7 @@ class NarrativeMovie(Titled):
     notes: list
     tr: float = TR
 
-    def select(self, runs=None):
+    def select(self, runs: Sequence[str] | str | None = None) -> tuple[MovieRun, ...]:
         """Return some of the runs, as a tuple of `MovieRun`."""
         if runs is None:
             return self.runs
@@ -69,28 +74,28 @@ class NarrativeMovie(Titled):
             if not chosen:
                 raise ValueError(f"there is no {runs} run; the runs are {', '.join(run.name for run in self.runs)}")
             return chosen
-        return known_runs(runs, self.runs)
+        return select_runs(runs, self.runs)
 
     @property
-    def n_seconds(self):
+    def n_seconds(self) -> dict[str, int]:
         """Return the seconds of each run that are left without its overlap, by name."""
         return {run.name: run.n_kept for run in self.runs}
 
-    def run_of_tr(self, runs=None):
+    def run_of_tr(self, runs: Sequence[str] | str | None = None) -> NDArray:
         """Return the run of each second, as index into the selected runs (n_trs,)."""
         chosen = self.select(runs)
         return np.repeat(np.arange(len(chosen)), [run.n_kept for run in chosen])
 
-    def is_test(self):
+    def is_test(self) -> NDArray:
         """Return whether each second of all runs is of a test run: bool (n_trs,)."""
         return np.repeat([run.split == "Test" for run in self.runs], [run.n_kept for run in self.runs])
 
-    def fold_of_tr(self, runs="Training"):
+    def fold_of_tr(self, runs: Sequence[str] | str | None = "Training") -> NDArray:
         """Return the fold of each second (n_trs,): all of a title are in one."""
         chosen = self.select(runs)
         return np.repeat([run.fold for run in chosen], [run.n_kept for run in chosen])
 
-    def folds(self, runs="Training"):
+    def folds(self, runs: Sequence[str] | str | None = "Training") -> list[tuple[NDArray, NDArray]]:
         """Return ``(train, test)`` row indices of each fold by title, to be given as ``cv``."""
         of_tr = self.fold_of_tr(runs)
         folds = np.unique(of_tr)
@@ -99,22 +104,24 @@ class NarrativeMovie(Titled):
             raise ValueError(f"{titles} are all of one fold, expected titles of two folds or more")
         return [(np.flatnonzero(of_tr != fold), np.flatnonzero(of_tr == fold)) for fold in folds]
 
-    def kept(self, runs=None):
+    def kept(self, runs: Sequence[str] | str | None = None) -> NDArray:
         """Return which seconds of whole runs are left without the overlaps (n_seconds of whole runs,): bool."""
         return np.concatenate([np.arange(run.n_seconds) >= run.n_overlap for run in self.select(runs)])
 
     @property
-    def repeats(self):
+    def repeats(self) -> list[tuple[str, ...]]:
         """Return names of runs that showed the same, as tuples; none in ds005531."""
         again = [(run.repeat_of, run.name) for run in self.runs if run.repeat_of]
         return [(first, *(name for of, name in again if of == first)) for first in dict.fromkeys(of for of, _ in again)]
 
     @property
-    def levels(self):
+    def levels(self) -> tuple[str, ...]:
         """Return the levels of which there is text, such as ``("Speech", "Object", "Story")``."""
-        return levels_there(self.folder, self.runs)
+        return levels_present(self.folder, self.runs)
 
-    def annotations(self, level, runs=None, *, speech="en", vary=False):
+    def annotations(
+        self, level: str, runs: Sequence[str] | str | None = None, *, speech: str = "en", vary: bool = False
+    ) -> Annotations:
         """Return the text of each second on one level, overlaps dropped.
 
         Parameters
@@ -141,10 +148,17 @@ class NarrativeMovie(Titled):
         by_run = {}
         for run, path in zip(chosen, check_level(self.folder, chosen, level, speech)):
             rows = read_annotation(path, run.n_seconds, speech=level == "Speech", vary=vary)
-            by_run[run.name] = Rows(*(None if part is None else part[run.n_overlap :] for part in rows))
-        return joined(level, by_run)
+            by_run[run.name] = AnnotationTable(*(None if part is None else part[run.n_overlap :] for part in rows))
+        return join_annotations(level, by_run)
 
-    def bold(self, subject, runs=None, voxels=None, *, progress=True):
+    def bold(
+        self,
+        subject: str,
+        runs: Sequence[str] | str | None = None,
+        voxels: NDArray | None = None,
+        *,
+        progress: bool = True,
+    ) -> NDArray:
         """Return preprocessed volumes, z-scored in each run: float32 (n_trs, n_voxels); see `movie_bold.open_bold`.
 
         All runs of this experiment are read at the first call. After it, neighbouring runs without ``voxels`` are a
@@ -168,7 +182,7 @@ class NarrativeMovie(Titled):
         block = np.array(whole[first : last + 1, voxels])
         return block if adjacent else block[wanted[first : last + 1]]
 
-    def voxels(self, subject):
+    def voxels(self, subject: str) -> NDArray:
         """Return where each column of `bold` lies on the scanner's grid: indices (n_voxels, 3); and shape, affine.
 
         The affine is None where the reference image (part ``pycortex_db``) was not fetched.
@@ -177,7 +191,7 @@ class NarrativeMovie(Titled):
         shape, affine = movie_bold.grid(self.folder, subject)
         return np.stack(np.unravel_index(flat, shape, order="F"), axis=1), shape, affine
 
-    def scans(self, subject, space="raw", derivatives=None):
+    def scans(self, subject: str, space: str = "raw", derivatives: Path | str | None = None) -> list[Scan]:
         """Return the `Scan` of each run of a subject, whole; see `scans.find` for the spaces.
 
         For `preprocessing.prepare(scans, drift="median", window=DRIFT_WINDOW)`, after which `kept` says which rows
@@ -186,7 +200,7 @@ class NarrativeMovie(Titled):
         more = {"space": space, "tr": TR, "derivatives": derivatives}
         return [find(self.folder, self._known(subject), run.name, n_trs=run.n_seconds, **more) for run in self.runs]
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Say what this is, how much, what was left out, and whose it is."""
         n_s = {split: sum(run.n_kept for run in self.runs if run.split == split) for split in SPLITS}
         lines = [
@@ -198,13 +212,19 @@ class NarrativeMovie(Titled):
         ]
         return "\n".join(lines if self.is_simulated else [*lines, ATTRIBUTION])
 
-    def _known(self, subject):
+    def _known(self, subject: str) -> str:
         if subject not in self.subjects:
             raise ValueError(f"subject is {subject!r}, expected one of {', '.join(self.subjects) or 'none'}")
         return subject
 
 
-def load(dataset="simulated", *, subjects=None, runs=None, overlap="authors"):
+def load(
+    dataset: Path | str = "simulated",
+    *,
+    subjects: Sequence[int | str] | str | None = None,
+    runs: Sequence[str] | str | None = None,
+    overlap: str = "authors",
+) -> NarrativeMovie:
     """Open the experiment: its runs and places of files, no volume yet.
 
     Parameters
@@ -216,7 +236,7 @@ def load(dataset="simulated", *, subjects=None, runs=None, overlap="authors"):
     runs : list of str, optional
         Such as ``["crown_run-01"]``; all that the folder has by default. What is missing is said in ``notes``.
     overlap : {"authors", "paper"}
-        What becomes of the 20 s that runs share: see `movie_titles`. A folder with a ``runs.tsv`` says so itself.
+        What becomes of the 20 s that runs share: see `movie_runs`. A folder with a ``runs.tsv`` says so itself.
 
     Returns
     -------
@@ -228,13 +248,13 @@ def load(dataset="simulated", *, subjects=None, runs=None, overlap="authors"):
         On a folder that is not ds005531, or subjects or runs that do not exist.
     """
     table = published_runs(overlap)  # an unknown rule is said before anything is made
-    folder = locate(dataset)
+    folder = dataset_root(dataset, "ds005531", "movie")
     simulated = is_simulated(folder)
     if (folder / "runs.tsv").is_file():  # films of its own
         table = read_runs(folder / "runs.tsv")
     notes = []
-    there = runs_there(folder, table, notes) if runs is None else known_runs(runs, table)
-    subjects = known_subjects(subjects, subjects_there(folder), folder)
+    there = runs_present(folder, table, notes) if runs is None else select_runs(runs, table)
+    subjects = select_movie_subjects(subjects, subjects_present(folder), folder)
     if not subjects:
         notes.append("no subject is there: only what was shown can be read")
     return NarrativeMovie(

@@ -1,25 +1,43 @@
-"""Which files of an OpenNeuro data set to fetch: those of the chosen subjects, runs and parts."""
+"""Published files of OpenNeuro data sets, selected by subject, run and part.
+
+Files, sizes and checksums come from manifests in the package, and the bytes from OpenNeuro's public bucket.
+openneuro-py 2026.9 asks the site for the tree at each call, so that nothing can be planned or checked without network;
+it writes under the file's final name, where a half of it is taken for a scan; and for large files it has no checksum.
+"""
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib.resources import files
 
-from naturalistic.datasets.plan import Plan, RequestError, read_files
+from naturalistic.cache import RequestError
+from naturalistic.datasets.download import DownloadPlan, RemoteFile
 
-BUCKET = "https://s3.amazonaws.com/openneuro.org"
+_BUCKET = "https://s3.amazonaws.com/openneuro.org"
 PARTS = {  # fetched unless others are asked for; what belongs to no part and no subject always comes along
     "ds003720": ("anat", "func"),
     "ds005531": ("annotation", "preprocessed_data", "pycortex_db"),
 }
 
 
-def manifest(name):
-    """Return the published files of ``"ds003720"`` or ``"ds005531"``, as a tuple of `RemoteFile`."""
-    return read_files(files("naturalistic.datasets") / f"{name}.txt")
+def manifest(name: str) -> tuple[RemoteFile, ...]:
+    """Return the published files of ``"ds003720"`` or ``"ds005531"``.
+
+    The manifest has a line ``algorithm:checksum bytes path`` for each.
+    """
+    text = (files("naturalistic.datasets") / f"{name}.txt").read_text(encoding="utf-8")
+    lines = [line.split(maxsplit=2) for line in text.splitlines() if line.strip()]
+    return tuple(RemoteFile(path, digest, int(n_bytes)) for digest, n_bytes, path in lines)
 
 
-def plan(name, *, subjects=None, runs=None, parts=None):
-    """Return the `Plan` to fetch a data set, or some of it.
+def download_plan(
+    name: str,
+    *,
+    subjects: Iterable[int | str] | None = None,
+    runs: Iterable[str] | None = None,
+    parts: Iterable[str] | None = None,
+) -> DownloadPlan:
+    """Return the `DownloadPlan` of a data set, or of some of it.
 
     Parameters
     ----------
@@ -34,7 +52,7 @@ def plan(name, *, subjects=None, runs=None, parts=None):
 
     Returns
     -------
-    plan : Plan
+    plan : DownloadPlan
 
     Raises
     ------
@@ -42,55 +60,66 @@ def plan(name, *, subjects=None, runs=None, parts=None):
         Naming the subject, run or part that is not there, and those that are.
     """
     published = manifest(name)
-    subjects = _choose("subject", name, subjects, {subject_of(f.path) for f in published}, _same_subject)
-    runs = _choose("run", name, runs, {run_of(f.path) for f in published})
-    parts = _choose("part", name, PARTS[name] if parts is None else parts, {part_of(f.path) for f in published})
+    subjects = _select("subject", name, subjects, {subject_of(f.path) for f in published}, _same_subject)
+    runs = _select("run", name, runs, {run_of(f.path) for f in published})
+    parts = _select("part", name, PARTS[name] if parts is None else parts, {part_of(f.path) for f in published})
 
-    def wanted(path):
+    def wanted(path: str) -> bool:
         return subject_of(path) in subjects and run_of(path) in runs and part_of(path) in parts
 
-    chosen = tuple(replace(f, group=_group(f.path)) for f in published if wanted(f.path))
-    return Plan(name, f"{BUCKET}/{name}", chosen)
+    selected = tuple(replace(f, group=_group(f.path)) for f in published if wanted(f.path))
+    return DownloadPlan(name, f"{_BUCKET}/{name}", selected)
 
 
-def subject_of(path):
+def subject_of(path: str) -> str | None:
     """Return the subject's label in a path, such as ``"001"`` or ``"S01"``, or None."""
     found = re.search(r"(?:^|[/_])sub-([A-Za-z0-9]+)", path)
-    return found and found[1]
+    return found[1] if found else None
 
 
-def run_of(path):
+def subjects_of(files: Iterable[RemoteFile]) -> list[str]:
+    """Return the labels of all subjects of whom there are files, sorted."""
+    return sorted({subject for file in files if (subject := subject_of(file.path)) is not None})
+
+
+def run_of(path: str) -> str | None:
     """Return task and run in a path, such as ``"Training_run-01"``, or None."""
     found = re.search(r"(?:task-|/)([A-Za-z0-9]+_run-\d+)[_.]", path)
-    return found and found[1]
+    return found[1] if found else None
 
 
-def part_of(path):
+def part_of(path: str) -> str | None:
     """Return the folder of ``derivatives`` or of a subject that a path lies in, such as ``"func"``, or None."""
     found = re.match(r"(?:derivatives|sub-[A-Za-z0-9]+)/([^/]+)/", path)
-    return found and found[1]
+    return found[1] if found else None
 
 
-def _choose(kind, name, asked, there, same=str.__eq__):
+def _select(
+    kind: str,
+    name: str,
+    asked: Iterable[int | str] | None,
+    there: set[str | None],
+    same: Callable[[str, str], bool] = str.__eq__,
+) -> set[str | None]:
     """Return the labels that were asked for, and None for the files that have no label."""
-    there = sorted(there - {None})
+    known = sorted(label for label in there if label is not None)
     if asked is None:
-        return {None, *there}
+        return {None, *known}
     if isinstance(asked, str):
         raise RequestError(f"{kind}s is {asked!r}, expected a list of one or more: {kind}s=[{asked!r}]")
-    chosen = {None}
+    selected: set[str | None] = {None}
     for label in map(str, asked):
-        matching = [known for known in there if same(label, known)]
+        matching = [each for each in known if same(label, each)]
         if not matching:
-            raise RequestError(f"{name} has no {kind} {label!r}; there are: {', '.join(there)}")
-        chosen.update(matching)
-    if chosen == {None}:
-        raise RequestError(f"no {kind} of {name} is asked for; there are: {', '.join(there)}")
-    return chosen
+            raise RequestError(f"{name} has no {kind} {label!r}; there are: {', '.join(known)}")
+        selected.update(matching)
+    if selected == {None}:
+        raise RequestError(f"no {kind} of {name} is asked for; there are: {', '.join(known)}")
+    return selected
 
 
-def _same_subject(asked, known):
-    """Say whether ``1``, ``01``, ``001``, ``S1`` or ``sub-001`` means the subject labelled ``known``."""
+def _same_subject(asked: str, known: str) -> bool:
+    """Return whether ``1``, ``01``, ``001``, ``S1`` or ``sub-001`` means the subject labelled ``known``."""
     asked = asked.removeprefix("sub-")
     if asked == known:
         return True
@@ -98,6 +127,6 @@ def _same_subject(asked, known):
     return all(digits) and digits[0][1] == digits[1][1]
 
 
-def _group(path):
+def _group(path: str) -> str:
     subject = subject_of(path)
     return " ".join(filter(None, (subject and f"sub-{subject}", part_of(path)))) or "about the data set"

@@ -5,12 +5,16 @@ before any long work, `volumes` and `vertices` read one run.
 """
 
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from nibabel.spatialimages import SpatialImage
+from numpy.typing import NDArray
 
 from naturalistic.datasets import fmriprep
+from naturalistic.datasets.bids import repetition_time, sidecars_of
 from naturalistic.datasets.images import (
     NO_PLACE,
     describe_grid,
@@ -23,14 +27,13 @@ from naturalistic.datasets.images import (
     silence_unseen,
     states_place,
 )
-from naturalistic.datasets.sidecars import repetition_time, sidecars_of
 from naturalistic.text_files import number, read_cells
 
 SPACES = ("raw", *fmriprep.SPACES, *fmriprep.MESHES)
 MNI = fmriprep.TEMPLATES[0]
-TR_TOLERANCE = 1e-3  # s
+_TR_TOLERANCE = 1e-3  # s
 MOTION = tuple(f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz")
-OLD_MOTION = ("X", "Y", "Z", "RotX", "RotY", "RotZ")  # of fMRIPrep before 1.2
+_OLD_MOTION = ("X", "Y", "Z", "RotX", "RotY", "RotZ")  # of fMRIPrep before 1.2
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,14 @@ class Scan:
     sidecar: Path | None = None
 
     @property
-    def is_surface(self):
+    def is_surface(self) -> bool:
         """Whether the run is on the vertices of a surface."""
         return self.space.startswith("fsaverage")
 
 
-def find(folder, subject, run, *, space, tr, n_trs, derivatives=None):
+def find(
+    folder: Path, subject: str, run: str, *, space: str, tr: float, n_trs: int, derivatives: Path | str | None = None
+) -> Scan:
     """Return the `Scan` of a run; files need not be there (`check` says which are not).
 
     Parameters
@@ -97,7 +102,9 @@ def find(folder, subject, run, *, space, tr, n_trs, derivatives=None):
     raw = Path(folder) / f"sub-{subject}" / "func"
     sidecar = raw / f"{stem}_bold.json"
     if space == "raw":
-        return Scan(subject, run, space, (fmriprep.either(raw / f"{stem}_bold.nii"),), tr, n_trs, sidecar=sidecar)
+        return Scan(
+            subject, run, space, (fmriprep.plain_or_compressed(raw / f"{stem}_bold.nii"),), tr, n_trs, sidecar=sidecar
+        )
     func = Path(derivatives or Path(folder) / "derivatives" / "fmriprep") / f"sub-{subject}" / "func"
     more = {"tr": tr, "n_trs": n_trs, "confounds": fmriprep.confounds_file(func, stem), "sidecar": sidecar}
     if space in fmriprep.MESHES:
@@ -106,7 +113,7 @@ def find(folder, subject, run, *, space, tr, n_trs, derivatives=None):
     return Scan(subject, run, space, (bold,), mask=mask, **more)
 
 
-def check(scans):
+def check(scans: Sequence[Scan]) -> None:
     """Look at headers, sidecars, masks and confounds of all scans before any long work.
 
     One warning lists runs without confounds among others that have them, headers that state another repetition time
@@ -130,7 +137,8 @@ def check(scans):
             f"{_others(scans, missing)}fetch them (`naturalistic fetch --help` "
             "lists the data sets), or name the runs and the space that you have"
         )
-    firsts, doubts = {}, _lacking_confounds(scans)
+    firsts = {}
+    doubts = _lacking_confounds(scans)
     wrong = [problem for scan in scans for problem in _problems(scan, firsts, doubts)]
     if wrong:
         raise ValueError("; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""))
@@ -139,7 +147,7 @@ def check(scans):
         warnings.warn("; ".join(doubts[:3]) + more, stacklevel=2)
 
 
-def volumes(scan):
+def volumes(scan: Scan) -> tuple[NDArray, NDArray]:
     """Open the run of a volume scan.
 
     Returns
@@ -162,7 +170,7 @@ def volumes(scan):
     return read_values(image, np.float32 if is_scaled(image) else None), image.affine
 
 
-def masks_on_grid(scans, shape, affine):
+def masks_on_grid(scans: Sequence[Scan], shape: Sequence[int], affine: NDArray) -> NDArray:
     """Return what is in the brain masks of all scans, on the grid of the first: bool (x, y, z).
 
     Raises
@@ -176,7 +184,7 @@ def masks_on_grid(scans, shape, affine):
     return mask
 
 
-def vertices(scan):
+def vertices(scan: Scan) -> NDArray:
     """Return the run of a surface scan, left vertices before right ones: float32 (n_trs, n_vertices).
 
     Vertices that fMRIPrep left without values (its option for the medial surface) are 0, as others outside of the scan.
@@ -194,7 +202,7 @@ def vertices(scan):
     return np.concatenate(sides, axis=1)
 
 
-def confounds_motion(scan):
+def confounds_motion(scan: Scan) -> NDArray | None:
     """Return fMRIPrep's motion estimates (n_trs, 6), mm and rad, or None where it left none.
 
     Raises
@@ -207,7 +215,7 @@ def confounds_motion(scan):
         return None
     rows = read_cells(scan.confounds, "\t")
     there = [name.strip() for name in rows[0]] if rows else []
-    names = OLD_MOTION if set(OLD_MOTION) <= set(there) else MOTION
+    names = _OLD_MOTION if set(_OLD_MOTION) <= set(there) else MOTION
     absent = [name for name in names if name not in there]
     if absent:
         raise ValueError(f"{scan.confounds} has no column {', '.join(absent)}: expected fMRIPrep's confounds")
@@ -228,20 +236,20 @@ def confounds_motion(scan):
     return motion
 
 
-def _some(paths, n=4):
+def _some(paths: Sequence[Path], n: int = 4) -> str:
     return ", ".join(map(str, paths[:n])) + (f" and {len(paths) - n} more" if len(paths) > n else "")
 
 
-def _others(scans, missing):
+def _others(scans: Sequence[Scan], missing: Sequence[Path]) -> str:
     """Return which spaces are there of the first run whose image is missing, as a part of the message."""
     for scan in scans:
         if scan.space != "raw" and scan.paths[0] in missing:
-            spaces = fmriprep.spaces_there(scan.paths[0].parent, f"sub-{scan.subject}_task-{scan.run}")
+            spaces = fmriprep.spaces_present(scan.paths[0].parent, f"sub-{scan.subject}_task-{scan.run}")
             return f"of this run there are {', '.join(spaces)}; " if spaces else ""
     return ""
 
 
-def _lacking_confounds(scans):
+def _lacking_confounds(scans: Sequence[Scan]) -> list[str]:
     """Return a list of one sentence if some runs have confounds and others have none, else an empty list."""
     asked = [scan.confounds for scan in scans if scan.confounds is not None]
     lacking = [path for path in asked if not path.is_file()]
@@ -253,7 +261,7 @@ def _lacking_confounds(scans):
     ]
 
 
-def _problems(scan, firsts, doubts):
+def _problems(scan: Scan, firsts: dict, doubts: list) -> Iterator[str]:
     """Yield what is wrong with the files of a scan, one sentence each.
 
     ``firsts`` keeps the first run of a subject, ``doubts`` collects what is not wrong for sure.
@@ -274,11 +282,12 @@ def _problems(scan, firsts, doubts):
             yield problem
 
 
-def _wrong_length(scan, images):
+def _wrong_length(scan: Scan, images: list) -> Iterator[str]:
     """Compare the volumes of a run with those that it must have."""
     for path, image in zip(scan.paths, images):
         if scan.is_surface:
-            shape, n_found = "a surface", len(image.darrays)
+            shape = "a surface"
+            n_found = len(image.darrays)
         else:
             shape = image.shape
             n_found = shape[3] if len(shape) == 4 else 0
@@ -287,9 +296,10 @@ def _wrong_length(scan, images):
             yield f"{path} has {n_found} volumes ({shape}), expected {scan.n_trs}: the run is not whole"
 
 
-def _wrong_place(scan, images, firsts):
+def _wrong_place(scan: Scan, images: list, firsts: dict) -> Iterator[str]:
     """Compare grid or mesh with what the space has and with the subject's first run; and the mask with the grid."""
-    path, image = scan.paths[0], images[0]
+    path = scan.paths[0]
+    image = images[0]
     first, first_image = firsts.setdefault((scan.subject, scan.space), (scan, image))
     if fmriprep.variant_of(path) != fmriprep.variant_of(first.paths[0]):
         yield f"{path} is of another space than the subject's first run, {first.paths[0]}: expected one variant for all"
@@ -302,7 +312,8 @@ def _wrong_place(scan, images, firsts):
         return
     if len(image.shape) != 4:
         return  # its length is wrong, which was said
-    shape, affine = image.shape[:3], image.affine
+    shape = image.shape[:3]
+    affine = image.affine
     if not same_grid(shape, affine, first_image.shape[:3], first_image.affine):
         yield (
             f"{path} has another grid than the subject's first run: {describe_grid(shape, affine)}; {first.paths[0]} "
@@ -315,7 +326,7 @@ def _wrong_place(scan, images, firsts):
             yield str(error)
 
 
-def _wrong_tr(scan, images, doubts):
+def _wrong_tr(scan: Scan, images: list, doubts: list) -> str | None:
     """Return what is wrong with the repetition time: that of sidecars, or of the header where no sidecar has one."""
     sidecars = [] if scan.sidecar is None else sidecars_of(scan.sidecar)
     own = scan.paths[0].with_name(scan.paths[0].name.split(".")[0] + ".json")
@@ -325,21 +336,22 @@ def _wrong_tr(scan, images, doubts):
         return str(error)
     stated = header_tr(images[0]) if images and not scan.is_surface else None
     if tr is None and stated is not None:
-        tr, path = stated, f"the header of {scan.paths[0]}"
+        tr = stated
+        path = f"the header of {scan.paths[0]}"
     if tr is None and scan.space == "raw":
         where = _some(sidecars) or f"no sidecar of {scan.paths[0]}"
         return f"{where} says RepetitionTime None s, expected {scan.tr:g} s"
-    if tr is not None and abs(tr - scan.tr) > TR_TOLERANCE:
-        ms = ", not ms" if abs(tr / 1000 - scan.tr) <= TR_TOLERANCE else ""
+    if tr is not None and abs(tr - scan.tr) > _TR_TOLERANCE:
+        ms = ", not ms" if abs(tr / 1000 - scan.tr) <= _TR_TOLERANCE else ""
         return f"{path} says RepetitionTime {tr} s, expected {scan.tr:g} s{ms}: is it of this data set?"
-    if stated is not None and abs(stated - scan.tr) > TR_TOLERANCE:
+    if stated is not None and abs(stated - scan.tr) > _TR_TOLERANCE:
         doubts.append(
             f"the header of {scan.paths[0]} says a TR of {stated:g} s, {path} says {tr:g} s: the sidecar is believed"
         )
     return None
 
 
-def _wrong_confounds(scan):
+def _wrong_confounds(scan: Scan) -> str | None:
     try:
         confounds_motion(scan)
     except ValueError as error:
@@ -347,7 +359,7 @@ def _wrong_confounds(scan):
     return None
 
 
-def _truncated(path, image):
+def _truncated(path: Path, image: SpatialImage) -> Iterator[str]:
     """Compare the size of an uncompressed NIfTI with what its header promises."""
     if path.name.endswith(".nii"):
         promised = image.dataobj.offset + int(np.prod(image.shape)) * image.dataobj.dtype.itemsize

@@ -7,12 +7,17 @@ another needs no table of its own. Columns are what was measured in picture and 
 ``n_words`` is the words spoken by their exact times. ds005531 was published without such tables.
 """
 
-import numpy as np
+from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalistic.datasets.narrative_movie import NarrativeMovie
 from naturalistic.text_files import number, read_cells
 
 
-def stimulus_features(movie, runs=None):
+def stimulus_features(movie: NarrativeMovie, runs: Sequence[str] | str | None = None) -> dict[str, NDArray]:
     """Return the features of each second by name, overlaps dropped.
 
     Parameters
@@ -31,11 +36,12 @@ def stimulus_features(movie, runs=None):
     FileNotFoundError, ValueError
         If some runs have a table and others none, rows are missing, columns differ, or a cell is no number.
     """
-    paths = {run: table_path(movie.folder, run.repeat_of or run.name) for run in movie.select(runs)}
+    paths = {run: _table_path(movie.folder, run.repeat_of or run.name) for run in movie.select(runs)}
     there = [run for run, path in paths.items() if path.is_file()]
     if not there:
         return {}
-    blocks, columns = [], None
+    blocks = []
+    columns = None
     for run, path in paths.items():
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing, while {paths[there[0]].name} is there")
@@ -49,7 +55,7 @@ def stimulus_features(movie, runs=None):
     return dict(zip(columns, np.concatenate(blocks).T.astype(np.float32)))
 
 
-def table_path(folder, run):
+def _table_path(folder: Path, run: str) -> Path:
     """Return the table of a run; where it is not there, that of the first edition, if there is one.
 
     Parameters
@@ -64,11 +70,12 @@ def table_path(folder, run):
     return first_edition if first_edition.is_file() and not path.is_file() else path
 
 
-def _read(path):
+def _read(path: Path) -> tuple[list[str], NDArray]:
     lines = read_cells(path, "\t")
     if not lines:
         raise ValueError(f"{path} is empty, expected the names of columns and a row a second")
-    header, rows = lines[0], lines[1:]
+    header = lines[0]
+    rows = lines[1:]
     values = np.zeros((len(rows), len(header)))
     for k, row in enumerate(rows):
         try:

@@ -11,12 +11,15 @@ segment is a run and each second a row, with the same structure as the text of d
 Nobody described each second by itself, as Object of ds005531 does, or minutes at a time, as Summary: both are absent.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from naturalistic.datasets.annotations import Rows, joined
+from naturalistic.datasets.annotations import Annotations, AnnotationTable, join_annotations
 from naturalistic.parameters import some_of
 from naturalistic.text_files import number, read_table
 
@@ -49,7 +52,7 @@ class StudyForrest:
     bounds : dict of str to (int, int)
         First second of a run, and the second after its last one, from the start of the film.
     tables : dict of str to list of dict
-        Rows by file; times are floats, all else is text.
+        AnnotationTable by file; times are floats, all else is text.
     levels : tuple of str
     """
 
@@ -61,11 +64,11 @@ class StudyForrest:
     is_simulated: bool = False
 
     @property
-    def n_seconds(self):
+    def n_seconds(self) -> dict[str, int]:
         """Return the seconds of each run, by name."""
         return {run: stop - start for run, (start, stop) in self.bounds.items()}
 
-    def annotations(self, level):
+    def annotations(self, level: str) -> Annotations:
         """Return the text of each second on one level, as `annotations.Annotations`.
 
         Raises
@@ -78,52 +81,54 @@ class StudyForrest:
         if level == "Speech":
             rows = [(r["start"], r["end"], (r["text"], r["person"])) for r in self.tables["english_dialog.csv"]]
             said = self._by_second(rows, ("", ""))
-            return joined(level, {run: Rows(*_apart(seconds)) for run, seconds in said.items()})
+            return join_annotations(level, {run: AnnotationTable(*_apart(seconds)) for run, seconds in said.items()})
         if level == "Story":
             rows = self.tables["german_audio_description.csv"]
             told = self._by_second([(r["start"], r["end"], r["text"]) for r in rows], "")
-            return joined(level, {run: Rows(seconds, None) for run, seconds in told.items()})
+            return join_annotations(level, {run: AnnotationTable(seconds, None) for run, seconds in told.items()})
         columns = [self._by_second(rows, "") for rows in (self._locations(), self._scenes())]
         # of two places in one second the later one counts: each is described by both once
         last = {run: [[c[run][k][-1] for c in columns] for k in range(n)] for run, n in self.n_seconds.items()}
-        return joined(level, {run: Rows(seconds, None) for run, seconds in last.items()})
+        return join_annotations(level, {run: AnnotationTable(seconds, None) for run, seconds in last.items()})
 
-    def cuts(self):
+    def cuts(self) -> NDArray:
         """Return the number of cuts from shot to shot in each second (n_seconds of all runs,)."""
         onsets = np.floor([row["start"] for row in self.tables["shots.csv"]]).astype(int)
         counted = np.bincount(onsets, minlength=max(stop for _, stop in self.bounds.values()))
         return np.concatenate([counted[start:stop] for start, stop in self.bounds.values()])
 
-    def music(self):
+    def music(self) -> Annotations:
         """Return artist and title of what is played in each second, as `annotations.Annotations`."""
         rows = [
             (r["onset"], r["onset"] + r["duration"], f"{r['artist']}: {r['title']}") for r in self.tables["music.tsv"]
         ]
-        return joined("Music", {run: Rows(seconds, None) for run, seconds in self._by_second(rows, "").items()})
+        return join_annotations(
+            "Music", {run: AnnotationTable(seconds, None) for run, seconds in self._by_second(rows, "").items()}
+        )
 
-    def title(self, text):
+    def title(self, text: str) -> str:
         """Return ``text`` as a figure title."""
         return text
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Say what this is, how much, and whose it is."""
         seconds = sum(self.n_seconds.values())
         return f"Forrest Gump, {len(self.run_names)} runs, {seconds:,} s; levels: {', '.join(LEVELS)}\n{ATTRIBUTION}"
 
-    def _locations(self):
+    def _locations(self) -> Iterator[tuple[float, float, str]]:
         for row in self.tables["locations.tsv"]:
             places = dict.fromkeys((row["major_location"], row["setting"], row["locale"]))
             text = ", ".join((*places, _SIDES.get(row["int_or_ext"], row["int_or_ext"]), row["time_of_day"]))
             yield row["onset"], row["onset"] + row["duration"], text
 
-    def _scenes(self):
+    def _scenes(self) -> Iterator[tuple[float, float, str]]:
         rows = self.tables["scenes.csv"]
         ends = [*(row["start"] for row in rows[1:]), np.inf]
         for row, end in zip(rows, ends):
             side = _SIDES.get(row["setting"].lower(), row["setting"].lower())
             yield row["start"], end, f"{row['location'].lower()}, {side}, {row['tod'].lower()}"
 
-    def _by_second(self, rows, nothing):
+    def _by_second(self, rows: Iterable[tuple[float, float, Any]], nothing: Any) -> dict[str, list[list]]:
         """Return by run what is going on in each second, in order of time; ``[nothing]`` where nothing is."""
         stop = max(stop for _, stop in self.bounds.values())
         seconds = [[] for _ in range(stop)]
@@ -135,7 +140,7 @@ class StudyForrest:
         return {run: whole[start:stop] for run, (start, stop) in self.bounds.items()}
 
 
-def load(folder, *, runs=None):
+def load(folder: Path | str, *, runs: Sequence[str] | str | None = None) -> StudyForrest:
     """Open the tables.
 
     Parameters
@@ -168,27 +173,30 @@ def load(folder, *, runs=None):
     return StudyForrest(folder, tuple(bounds), bounds, tables)
 
 
-def _apart(seconds):
+def _apart(seconds: list[list[tuple[str, str]]]) -> tuple[list[list[str]], list[list[str]]]:
     """Return texts and speakers of seconds of pairs."""
     return [[text for text, _ in second] for second in seconds], [[name for _, name in second] for second in seconds]
 
 
-def _bounds(path, rows):
+def _bounds(path: Path, rows: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
     """Return first second and end of each segment by its name, or say which does not follow the one before it."""
-    bounds, last = {}, 0
+    bounds = {}
+    last = 0
     for k, row in enumerate(rows, 1):
-        start, stop = int(row["start"]), int(row["end"])
+        start = int(row["start"])
+        stop = int(row["end"])
         name = f"segment-{row['id'].strip()}"
         if name in bounds or not last <= start < stop:
             raise ValueError(
                 f"{path}, row {k}: {name} from {start} to {stop} s, expected each segment once, behind the end of the "
                 f"one before it ({last} s)"
             )
-        bounds[name], last = (start, stop), stop
+        bounds[name] = (start, stop)
+        last = stop
     return bounds
 
 
-def _read(path, columns):
+def _read(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
     """Return the rows of a table in order of time, times as numbers."""
     rows = read_table(path, columns, "\t" if path.suffix == ".tsv" else ",")
     times = [name for name in columns if name in _TIMES]

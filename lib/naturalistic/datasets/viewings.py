@@ -1,11 +1,15 @@
 """Test runs that were shown more than once, laid on each other."""
 
-import numpy as np
+from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalistic.datasets.narrative_movie import NarrativeMovie
 from naturalistic.runs import run_slices
 
 
-def viewings(movie):
+def viewings(movie: NarrativeMovie) -> Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None:
     """Return what lays the viewings of each test run of a movie experiment on each other.
 
     Parameters
@@ -16,7 +20,7 @@ def viewings(movie):
     -------
     merge : callable or None
         ``merge(values, runs) -> (n_viewings, n_trs of one viewing, n), runs of those``, for values (n_trs, n) of all
-        test runs in the order of the experiment, and their runs; made for `variance.predict_test_runs`. None where
+        test runs in the order of the experiment, and their runs; made for `encoding.fit_predict`. None where
         everything was shown once, as in ds005531.
 
     Raises
@@ -26,7 +30,8 @@ def viewings(movie):
     """
     if not movie.repeats:
         return None
-    names, repeats = [run.name for run in movie.select("Test")], movie.repeats
+    names = [run.name for run in movie.select("Test")]
+    repeats = movie.repeats
     again = sorted(name for shown in repeats for name in shown)
     if again != sorted(names) or len({len(shown) for shown in repeats}) > 1:
         raise ValueError(
@@ -34,7 +39,7 @@ def viewings(movie):
             "the runs"
         )
 
-    def merge(values, runs):
+    def merge(values: NDArray, runs: NDArray) -> tuple[NDArray, NDArray]:
         slices = run_slices(runs, len(values))
         lengths = [run.n_kept for run in movie.select("Test")]
         if [s.stop - s.start for s in slices] != lengths:

@@ -6,7 +6,7 @@ Aligners write more than words into their tiers: pauses (``sp``, ``sil``, empty 
 
 - has no letter and no digit, such as ``""``, ``"#"`` and ``"..."``;
 - is all in brackets, ``<...>``, ``[...]`` or ``{...}``;
-- is one of `BARE_MARKS`, in any case: what the Penn, Montreal, Kaldi and BAS aligners write without brackets, and what
+- is one of `_BARE_MARKS`, in any case: what the Penn, Montreal, Kaldi and BAS aligners write without brackets, and what
   the TextGrids of LeBel et al. (2023) do.
 
 Text that runs on, such as subtitles, has words of the same letters ("sp" among them): there only bracketed names of
@@ -15,22 +15,24 @@ marks (`BRACKETED`) are taken out, by `without_marks`.
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from naturalistic.text_files import read_start, read_text
 
 PAUSES = frozenset({"", "sp", "sil", "<p>", "<p:>", "<sil>", "<eps>"})  # where nobody speaks
-BARE_MARKS = frozenset("sp sil spn nsn lau br cg lg ls ns sentence_start sentence_end".split())
+_BARE_MARKS = frozenset("sp sil spn nsn lau br cg lg ls ns sentence_start sentence_end".split())
 BRACKETED = (
     "eps unk oov sil sp spn nsn s /s p p: br cg ig lg ls ns sl lau nib usb noise vocnoise vocalnoise vocalized-noise "
     "laugh laughs laughing laughter cough coughs coughing breath breaths breathing sigh sighs silence pause music "
     "applause inaudible unintelligible iver click lipsmack"
 ).split()
-WORD_TIERS = ("words", "word", "ort-mau", "ort", "orthography", "transcript")
-OTHER_TIERS = "phones phone phonemes phoneme mau kan kan-mau syllables sentences utterances".split()
+_WORD_TIERS = ("words", "word", "ort-mau", "ort", "orthography", "transcript")
+_OTHER_TIERS = "phones phone phonemes phoneme mau kan kan-mau syllables sentences utterances".split()
 _MOST_OVERLAP = 0.01  # s; times are written with a few digits
 
 _BRACKETS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}")
@@ -70,7 +72,7 @@ class Transcript(NamedTuple):
     left_out: dict
 
     @property
-    def n_noises(self):
+    def n_noises(self) -> int:
         """Return the number of intervals that are neither words nor pauses."""
         return sum(n for mark, n in self.left_out.items() if mark.lower() not in PAUSES)
 
@@ -84,23 +86,23 @@ class _Tier(NamedTuple):
     rows: list
 
 
-def is_mark(text):
+def is_mark(text: str) -> bool:
     """Return whether the text of an interval is an aligner's mark and no word; see the module."""
     text = text.strip()
-    return not any(map(str.isalnum, text)) or text.lower() in BARE_MARKS or _BRACKETS.fullmatch(text) is not None
+    return not any(map(str.isalnum, text)) or text.lower() in _BARE_MARKS or _BRACKETS.fullmatch(text) is not None
 
 
-def is_named_mark(text):
+def is_named_mark(text: str) -> bool:
     """Return whether a word of running text is a bracketed mark, such as ``<unk>`` or ``{LG}``; "sp" is none."""
     return _NAMED.fullmatch(text.strip()) is not None
 
 
-def without_marks(text):
+def without_marks(text: str) -> str:
     """Return running text without bracketed marks, such as ``[laughs]`` or ``<unk>``; other brackets stay."""
     return _NAMED.sub(" ", text)
 
 
-def read_textgrid(path, allow_cut=False, *, tier=None):
+def read_textgrid(path: Path | str, allow_cut: bool = False, *, tier: str | None = None) -> Transcript:
     """Read the word tier of a Praat TextGrid, in the long or the short text format.
 
     Parameters
@@ -110,7 +112,7 @@ def read_textgrid(path, allow_cut=False, *, tier=None):
     allow_cut : bool
         Accept a file that stops before its announced last interval, and count what is missing.
     tier : str, optional
-        Name of the tier. By default the only interval tier, or else the only one that has a name of `WORD_TIERS`
+        Name of the tier. By default the only interval tier, or else the only one that has a name of `_WORD_TIERS`
         (also behind a speaker's: ``"Ann - words"``).
 
     Returns
@@ -126,7 +128,7 @@ def read_textgrid(path, allow_cut=False, *, tier=None):
     path = Path(path)
     if read_start(path).startswith("ooBinaryFile"):
         raise ValueError(f"{path} is in Praat's binary format: open it in Praat and save it as a text file")
-    found = _choose(path, _tiers(path, read_text(path, latin1=True)), tier)
+    found = _select_tier(path, _tiers(path, read_text(path, latin1=True)), tier)
     end = found.rows[-1][1] if found.rows else 0.0
     if len(found.rows) < found.announced and not allow_cut:
         raise ValueError(
@@ -147,7 +149,7 @@ def read_textgrid(path, allow_cut=False, *, tier=None):
     )
 
 
-def _check_times(path, tier, onsets, offsets):
+def _check_times(path: Path, tier: _Tier, onsets: NDArray, offsets: NDArray) -> None:
     """Say which interval ends before it begins, begins before the one before it, or overlaps it."""
     bad = np.flatnonzero((offsets < onsets) | (np.diff(onsets, prepend=-np.inf) < 0))
     if len(bad):
@@ -161,15 +163,15 @@ def _check_times(path, tier, onsets, offsets):
         )
 
 
-def _choose(path, tiers, name):
+def _select_tier(path: Path, tiers: list[_Tier], name: str | None) -> _Tier:
     """Return the tier of that name, or the one that holds words."""
     names = ", ".join(repr(tier.name) for tier in tiers) or "none"
     if name is not None:
         chosen = [tier for tier in tiers if tier.name == name]
     elif len(tiers) == 1:
-        chosen = [tier for tier in tiers if _kind(tier) not in OTHER_TIERS]
+        chosen = [tier for tier in tiers if _kind(tier) not in _OTHER_TIERS]
     else:
-        chosen = [tier for tier in tiers if _kind(tier) in WORD_TIERS]
+        chosen = [tier for tier in tiers if _kind(tier) in _WORD_TIERS]
     if len(chosen) != 1:
         several = "several interval tiers" if len(tiers) > 1 else "one interval tier" if tiers else "no interval tier"
         raise ValueError(
@@ -179,12 +181,12 @@ def _choose(path, tiers, name):
     return chosen[0]
 
 
-def _kind(tier):
+def _kind(tier: _Tier) -> str:
     """Return the name of a tier in lower case, without that of its speaker."""
     return tier.name.lower().rsplit(" - ", 1)[-1].strip()
 
 
-def _tiers(path, text):
+def _tiers(path: Path, text: str) -> list[_Tier]:
     """Return the interval tiers of a TextGrid; those of points are passed over."""
     tokens = _Tokens(path, text)
     if "ooTextFile" not in text[:100]:
@@ -217,17 +219,18 @@ def _tiers(path, text):
 class _Tokens:
     """What counts in a TextGrid, one thing after another; None behind the end of a file that was cut."""
 
-    def __init__(self, path, text):
-        self.path, self.where = path, "its head"
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.where = "its head"
         self._found = _TOKEN.finditer(text)
         self._next = next(self._found, None)
 
-    def next_kind(self):
+    def next_kind(self) -> str | None:
         """Return ``"text"``, ``"number"`` or ``"flag"`` of what comes next, None at the end or where text is cut."""
         kind = self._next.lastgroup if self._next else None
         return None if kind == "cut" else kind
 
-    def take(self, kind):
+    def take(self, kind: str) -> Any:
         """Return what comes next, which must be of a kind."""
         found = self.next_kind()
         if found is None:
@@ -240,7 +243,7 @@ class _Tokens:
             return float(value)
         return value.replace('""', '"')
 
-    def row(self, kinds, k):
+    def row(self, kinds: Sequence[str], k: int) -> tuple:
         """Return the fields of interval or point ``k``; some are None where the file was cut."""
         where = self.where
         self.where = f"{where}, number {k}"

@@ -1,26 +1,35 @@
-"""Two repairs of predicted vectors: they are too small, and some candidates are everybody's neighbour."""
+"""Corrections of predicted vectors for shrinkage, for a shared mean and for hubs."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.decoding.metrics import check_vectors, correlate
+from naturalistic.arrays import ShapeRepr, as_floats, as_real, check_finite, float_type
+from naturalistic.decoding.decoder import Decoder, DecodingResult, average_result, fit_decoder, held_out_predictions
+from naturalistic.decoding.metrics import Metric, check_vectors, correlation_similarity, identification
+from naturalistic.decoding.windows import WindowedData
 from naturalistic.parameters import whole
-from naturalistic.scoring import as_floats, as_real, check_finite, float_type
+
+Method = Literal["variance", "regression"]
+METHODS: tuple[Method, ...] = ("variance", "regression")
 
 
-class Calibration(NamedTuple):
-    """A scale and a shift for each dimension: ``calibration(predicted)`` is ``predicted * scale + shift``.
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(ShapeRepr):
+    """Linear correction of predictions: ``predicted * scale + shift``.
 
     Attributes
     ----------
     scale, shift : array (dim,)
     """
 
-    scale: np.ndarray
-    shift: np.ndarray
+    scale: NDArray
+    shift: NDArray
 
-    def __call__(self, predicted):
+    def __call__(self, predicted: ArrayLike) -> NDArray:
         """Return calibrated predictions.
 
         Parameters
@@ -34,7 +43,7 @@ class Calibration(NamedTuple):
         Raises
         ------
         ValueError
-            If the dimensions are not those it was learnt from.
+            If the number of dimensions differs from training.
         """
         predicted = as_real(predicted, "predicted")
         if predicted.ndim != 2 or predicted.shape[1] != len(self.scale):
@@ -42,24 +51,24 @@ class Calibration(NamedTuple):
         return predicted * self.scale + self.shift
 
 
-def calibrate(predicted_cv, targets, method="variance"):
-    """Learn from training data how far ridge shrinks each dimension.
+def calibrate(predicted_cv: ArrayLike, targets: ArrayLike, method: Method = "variance") -> Calibration:
+    """Fit scale and shift of each dimension on held-out training predictions.
 
     Parameters
     ----------
     predicted_cv : array (n_rows, dim)
-        Predictions of training rows by decoders that had not seen them (`held_out`). Predictions of the rows that a
-        decoder was fitted on are too good, and teach nothing.
+        Predictions of training rows by decoders fitted without them (`held_out_predictions`). Predictions of rows that
+        a decoder was fitted on are overfitted, and show no shrinkage.
     targets : array (n_rows, dim)
     method : {"variance", "regression"}
-        "variance" gives predictions the mean and standard deviation of the targets: it undoes the shrinkage, also
-        where the prediction is bad. "regression" is the least-squares line of targets on predictions: dimensions that
-        are predicted badly shrink further.
+        "variance" gives predictions the mean and standard deviation of the targets: it undoes shrinkage, also of poor
+        predictions. "regression" is the least-squares line of targets on predictions: poorly predicted dimensions
+        shrink further.
 
     Returns
     -------
     calibration : Calibration
-        A dimension whose predictions are constant, but for rounding, keeps its scale. float32 when both are.
+        A dimension whose predictions are constant up to rounding keeps its scale. float32 when both are.
 
     Raises
     ------
@@ -69,26 +78,61 @@ def calibrate(predicted_cv, targets, method="variance"):
     predicted_cv, targets = check_vectors(predicted_cv, targets)
     if len(targets) < 2:
         raise ValueError(f"targets has {len(targets)} row(s), expected 2 or more: a scale needs variation")
-    if method not in ("variance", "regression"):
+    if method not in METHODS:
         raise ValueError(f"method is {method!r}, expected 'variance' or 'regression'")
     dtype = float_type(predicted_cv, targets)
-    x, y = predicted_cv.astype(float), targets.astype(float)
-    x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
-    flat = x.std(axis=0) <= 1e-6 * np.maximum(np.abs(x).max(axis=0), y.std(axis=0))
-    spread = np.where(flat, 1, x.std(axis=0))
+    x = predicted_cv.astype(float)
+    y = targets.astype(float)
+    x_mean = x.mean(axis=0)
+    y_mean = y.mean(axis=0)
+    constant = x.std(axis=0) <= 1e-6 * np.maximum(np.abs(x).max(axis=0), y.std(axis=0))
+    x_sd = np.where(constant, 1, x.std(axis=0))
     if method == "variance":
-        scale = y.std(axis=0) / spread
+        scale = y.std(axis=0) / x_sd
     else:
-        scale = ((x - x_mean) * (y - y_mean)).mean(axis=0) / spread**2
-    scale = np.where(flat, 1, scale)
+        scale = ((x - x_mean) * (y - y_mean)).mean(axis=0) / x_sd**2
+    scale = np.where(constant, 1, scale)
     return Calibration(scale.astype(dtype), (y_mean - scale * x_mean).astype(dtype))
 
 
-def centred(mean):
-    """Return a likeness of vectors as seen from a middle: their correlation after ``mean`` was taken off both.
+def decode_calibrated(
+    data: WindowedData, decoder: Decoder, method: Method | None = None, cv: int = 5, **options: Any
+) -> DecodingResult:
+    """Decode the test clips and undo the shrinkage of each dimension.
 
-    Where all vectors of a space have much in common, plain correlation is ruled by it: a target near the middle is like
-    every prediction. The middle must come from training clips.
+    Parameters
+    ----------
+    data : WindowedData
+    decoder : Decoder
+        Fitted on the training windows.
+    method : {"variance", "regression"}, optional
+        See `calibrate`, which is fitted on training windows, each predicted by a decoder of the same strategy fitted
+        without its clip's fold. By default the method with the better identification of these predictions.
+    cv : int
+        Number of folds.
+    **options
+        Of the strategy, such as ``parcels``.
+
+    Returns
+    -------
+    result : DecodingResult
+    """
+    train = data.train
+    fit = partial(fit_decoder, strategy=decoder.strategy, **options)
+    predicted_cv = held_out_predictions(fit, train.bold, train.targets, train.clips, cv)
+    calibrations = [calibrate(predicted_cv, train.targets, name) for name in ([method] if method else METHODS)]
+    best = calibrations[0]
+    if len(calibrations) > 1:
+        accuracy = [identification(x(predicted_cv), train.targets, train.clips).mean() for x in calibrations]
+        best = calibrations[int(np.argmax(accuracy))]
+    return average_result(best(decoder.predict(data.test.bold)), data.test, decoder)
+
+
+def centered_similarity(mean: ArrayLike) -> Metric:
+    """Return the metric that correlates vectors after subtraction of ``mean``.
+
+    Where all vectors of a space share a large component, plain correlation is dominated by it: a target near the mean
+    is similar to every prediction. The mean must come from training clips.
 
     Parameters
     ----------
@@ -96,29 +140,29 @@ def centred(mean):
 
     Returns
     -------
-    like : callable
-        ``like(predicted, target) -> (n, n)``, for `metrics.identification` and the tests of `nulls`.
+    metric : callable
+        ``metric(predicted, target) -> similarity (n, n)``, for `metrics.identification` and the tests of `nulls`.
     """
     mean = as_real(mean, "mean")
     check_finite(mean, "mean")
-    return lambda predicted, target: correlate(predicted - mean, target - mean)
+    return lambda predicted, target: correlation_similarity(predicted - mean, target - mean)
 
 
-def csls(likeness, k=10, reference=None):
-    """Correct a likeness for hubs: candidates that are close to every query.
+def csls(similarity: ArrayLike, k: int = 10, reference: ArrayLike | None = None) -> NDArray:
+    """Correct a similarity for hubs: candidates that are close to every query.
 
     Cross-domain similarity local scaling (Conneau et al. 2018, Word translation without parallel data, ICLR):
-    2 C_ij - r_i - r_j, where r_i is the mean likeness of query i to its k nearest candidates and r_j that of candidate
-    j to its k nearest queries.
+    2 C_ij - r_i - r_j, where r_i is the mean similarity of query i to its k nearest candidates and r_j that of
+    candidate j to its k nearest queries.
 
     Parameters
     ----------
-    likeness : array (n_queries, n_candidates)
-        Such as `metrics.correlate`.
+    similarity : array (n_queries, n_candidates)
+        Such as `metrics.correlation_similarity`.
     k : int
     reference : array (n_reference, n_candidates), optional
-        Likeness of other queries to the same candidates (held-out predictions of training clips), from which r_j is
-        taken. Without it r_j is taken from ``likeness`` itself, that is from all predictions of the test set together.
+        Similarity of other queries to the same candidates (held-out predictions of training clips), for r_j. By
+        default r_j comes from ``similarity`` itself, that is from all predictions of the test set together.
 
     Returns
     -------
@@ -129,15 +173,16 @@ def csls(likeness, k=10, reference=None):
     ValueError
         If shapes do not match, a value is not finite, or there are fewer than ``k`` queries or candidates.
     """
-    likeness = as_floats(likeness, "likeness")
-    reference = likeness if reference is None else as_floats(reference, "reference")
-    if likeness.ndim != 2 or reference.ndim != 2 or reference.shape[1] != likeness.shape[1]:
+    similarity = as_floats(similarity, "similarity")
+    reference = similarity if reference is None else as_floats(reference, "reference")
+    if similarity.ndim != 2 or reference.ndim != 2 or reference.shape[1] != similarity.shape[1]:
         raise ValueError(
-            f"likeness has shape {likeness.shape} and reference {reference.shape}, expected (n_queries, n_candidates) "
-            "with the same candidates"
+            f"similarity has shape {similarity.shape} and reference {reference.shape}, expected (n_queries, "
+            "n_candidates) with the same candidates"
         )
-    check_finite(likeness, "likeness"), check_finite(reference, "reference")
-    k = whole("k", k, 1, min(likeness.shape[1], len(reference)), hint="there are no more neighbors")
-    of_query = -np.partition(-likeness, k - 1, axis=1)[:, :k].mean(axis=1)
+    check_finite(similarity, "similarity")
+    check_finite(reference, "reference")
+    k = whole("k", k, 1, min(similarity.shape[1], len(reference)), hint="there are no more neighbors")
+    of_query = -np.partition(-similarity, k - 1, axis=1)[:, :k].mean(axis=1)
     of_candidate = -np.partition(-reference, k - 1, axis=0)[:k].mean(axis=0)
-    return 2 * likeness - of_query[:, None] - of_candidate
+    return 2 * similarity - of_query[:, None] - of_candidate

@@ -1,36 +1,39 @@
-"""Do the original and what was rebuilt from the brain sound alike to a listener who names what is heard?
+"""Agreement of original and reconstructed clips on classes given by a tagger.
 
-The listener is a set of classifiers trained on other clips, on features that no decoder has used.
+The tagger is trained on other clips, on features that no decoder uses.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from naturalistic.arrays import ShapeRepr, as_real, check_finite
 from naturalistic.parameters import whole
-from naturalistic.scoring import as_real, check_finite
 
 
-@dataclass(frozen=True)
-class Tagger:
+@dataclass(frozen=True, eq=False, repr=False)
+class Tagger(ShapeRepr):
     """Classifiers that give each class a probability.
 
     Attributes
     ----------
     names : tuple of str, n_classes
     models : list
-        One for all classes that exclude each other, or one a class.
+        One for all of mutually exclusive classes, or one a class.
     n_features : int
     """
 
-    names: tuple
-    models: list
+    names: tuple[str, ...]
+    models: list[ClassifierMixin]
     n_features: int
 
-    def probabilities(self, features):
+    def predict_proba(self, features: ArrayLike) -> NDArray:
         """Return the probability of each class.
 
         Parameters
@@ -44,7 +47,7 @@ class Tagger:
         Raises
         ------
         ValueError
-            If the number of features is another than in training, or a value is not finite.
+            If the number of features differs from training, or a value is not finite.
         """
         features = _as_features(features)
         if features.shape[1] != self.n_features:
@@ -53,7 +56,7 @@ class Tagger:
             return self.models[0].predict_proba(features)
         return np.stack([model.predict_proba(features)[:, 1] for model in self.models], axis=1)
 
-    def likeliest(self, features):
+    def predict(self, features: ArrayLike) -> NDArray:
         """Return the name of the most probable class of each clip.
 
         Parameters
@@ -64,16 +67,16 @@ class Tagger:
         -------
         names : array (n_clips,) of str
         """
-        return np.array(self.names)[self.probabilities(features).argmax(axis=1)]
+        return np.array(self.names)[self.predict_proba(features).argmax(axis=1)]
 
 
-def tagger(features, labels, names=None, C=0.1):
-    """Train a tagger by logistic regression on scaled features.
+def fit_tagger(features: ArrayLike, labels: ArrayLike, names: Sequence[str] | None = None, C: float = 0.1) -> Tagger:
+    """Fit a tagger by logistic regression on scaled features.
 
     Parameters
     ----------
     features : array (n_clips, n_features)
-        Such as `naturalistic.features.acoustic`, of clips that are neither in the experiment's test set nor rebuilt.
+        Such as `naturalistic.features.audio.acoustic`, of clips that are neither tested nor reconstructed.
     labels : sequence of str (n_clips,), or array (n_clips, n_classes) of 0 and 1
         One class a clip (genre, mood), or any number of them (instruments).
     names : sequence of str, optional
@@ -91,13 +94,14 @@ def tagger(features, labels, names=None, C=0.1):
     ValueError
         If lengths differ, values are not finite, or a class is in none or all of the clips.
     """
-    features, labels = _as_features(features), np.asarray(labels)
+    features = _as_features(features)
+    labels = np.asarray(labels)
     if labels.ndim not in (1, 2) or len(labels) != len(features):
         raise ValueError(
             f"labels has shape {labels.shape}, expected ({len(features)},) or ({len(features)}, n_classes)"
         )
 
-    def train(target):
+    def train(target: NDArray) -> ClassifierMixin:
         return make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=5000)).fit(features, target)
 
     if labels.ndim == 1:
@@ -110,21 +114,21 @@ def tagger(features, labels, names=None, C=0.1):
     names = tuple(map(str, range(labels.shape[1]) if names is None else names))
     if len(names) != labels.shape[1]:
         raise ValueError(f"names has {len(names)} names, expected {labels.shape[1]}, one a column of labels")
-    same = np.flatnonzero(labels.min(axis=0) == labels.max(axis=0))
-    if len(same):
-        raise ValueError(f"the class {names[same[0]]} is in none or in all of the clips: leave it out")
+    constant = np.flatnonzero(labels.min(axis=0) == labels.max(axis=0))
+    if len(constant):
+        raise ValueError(f"the class {names[constant[0]]} is in none or in all of the clips: leave it out")
     return Tagger(names, [train(column) for column in labels.T.astype(int)], features.shape[1])
 
 
-def top_n_agreement(p_true, p_rebuilt, n):
-    """Return the share of the original's ``n`` most probable classes that are among those of the rebuilt clip.
+def top_n_agreement(p_true: ArrayLike, p_reconstructed: ArrayLike, n: int) -> NDArray:
+    """Return the overlap of top ``n`` classes of original and reconstruction.
 
-    Denk et al. (2023): overlap of the two sets of n classes; genres with n = 2, instruments with n = 2, moods n = 1.
+    As in Denk et al. (2023): genres with n = 2, instruments with n = 2, moods with n = 1.
 
     Parameters
     ----------
-    p_true, p_rebuilt : array (n_clips, n_classes)
-        Probabilities of the originals and of what was rebuilt from them.
+    p_true, p_reconstructed : array (n_clips, n_classes)
+        Probabilities of the originals and of their reconstructions.
     n : int
         Of equals, the first classes are taken.
 
@@ -136,47 +140,53 @@ def top_n_agreement(p_true, p_rebuilt, n):
     Raises
     ------
     ValueError
-        As of `agreement_matrix`.
+        If shapes differ, a value is not finite, or ``n`` is not from 1 to n_classes - 1.
     """
-    return np.diag(agreement_matrix(p_true, p_rebuilt, n)).copy()
+    return np.diag(agreement_matrix(p_true, p_reconstructed, n)).copy()
 
 
-def agreement_matrix(p_true, p_rebuilt, n):
-    """Return `top_n_agreement` of each original with each rebuilt clip.
+def agreement_matrix(p_true: ArrayLike, p_reconstructed: ArrayLike, n: int) -> NDArray:
+    """Return `top_n_agreement` of each original with each reconstruction.
 
     Parameters
     ----------
-    p_true, p_rebuilt, n
-        As of `top_n_agreement`.
+    p_true, p_reconstructed : array (n_clips, n_classes)
+        Probabilities of the originals and of their reconstructions.
+    n : int
+        Of equals, the first classes are taken.
 
     Returns
     -------
     agreement : array (n_clips, n_clips)
-        Row: rebuilt clip; column: original. `nulls.matched_test` gives its chance and p.
+        Row: reconstruction; column: original. `nulls.matching_test` gives its chance and p.
 
     Raises
     ------
     ValueError
         If shapes differ, a value is not finite, or ``n`` is not from 1 to n_classes - 1.
     """
-    p_true, p_rebuilt = as_real(p_true, "p_true"), as_real(p_rebuilt, "p_rebuilt")
-    if p_true.shape != p_rebuilt.shape or p_true.ndim != 2:
+    p_true = as_real(p_true, "p_true")
+    p_reconstructed = as_real(p_reconstructed, "p_reconstructed")
+    if p_true.shape != p_reconstructed.shape or p_true.ndim != 2:
         raise ValueError(
-            f"p_true has shape {p_true.shape} and p_rebuilt {p_rebuilt.shape}, expected the same (n_clips, n_classes)"
+            f"p_true has shape {p_true.shape} and p_reconstructed {p_reconstructed.shape}, expected the same (n_clips, "
+            "n_classes)"
         )
-    check_finite(p_true, "p_true"), check_finite(p_rebuilt, "p_rebuilt")
+    check_finite(p_true, "p_true")
+    check_finite(p_reconstructed, "p_reconstructed")
     n = whole("n", n, 1, p_true.shape[1] - 1, hint=f"there are {p_true.shape[1]} classes")
-    return _among_best(p_rebuilt, n) @ _among_best(p_true, n).T / n
+    return _among_best(p_reconstructed, n) @ _among_best(p_true, n).T / n
 
 
-def _among_best(p, n):
+def _among_best(p: NDArray, n: int) -> NDArray:
     """Return 1 where a class is among the ``n`` most probable of its row, else 0."""
-    chosen = np.zeros(p.shape)
-    np.put_along_axis(chosen, np.argsort(-p, axis=1, kind="stable")[:, :n], 1, axis=1)
-    return chosen
+    selected = np.zeros(p.shape)
+    np.put_along_axis(selected, np.argsort(-p, axis=1, kind="stable")[:, :n], 1, axis=1)
+    return selected
 
 
-def _as_features(features):
+def _as_features(features: ArrayLike) -> NDArray:
+    """Return features as a finite array (n_clips, n_features)."""
     features = as_real(features, "features")
     if features.ndim != 2 or not features.size:
         raise ValueError(f"features has shape {features.shape}, expected (n_clips, n_features)")

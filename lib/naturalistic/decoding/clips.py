@@ -1,19 +1,20 @@
-"""Clips: which rows belong together because they are windows of the same piece of music."""
+"""Codes, averages and bootstrap intervals of clips."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from naturalistic.arrays import as_floats, as_real
 from naturalistic.inference import bootstrap_interval
-from naturalistic.scoring import as_floats, as_real
 
 
-def clip_codes(clips, n_rows):
-    """Return the clips in the order in which they first come, and which of them each row is of.
+def clip_codes(clips: ArrayLike | None, n_rows: int) -> tuple[NDArray, NDArray]:
+    """Return the clips in order of first appearance, and the code of each row.
 
     Parameters
     ----------
     clips : array-like (n_rows,) or None
-        Clip of each row; None means that each row is a clip.
+        Clip of each row; with None each row is a clip.
     n_rows : int
 
     Returns
@@ -25,25 +26,25 @@ def clip_codes(clips, n_rows):
     Raises
     ------
     ValueError
-        If there is not one clip a row.
+        If ``clips`` does not hold one clip a row.
     """
-    clips = np.arange(n_rows) if clips is None else np.asarray(clips)
-    if clips.shape != (n_rows,):
-        raise ValueError(f"clips has shape {clips.shape}, expected ({n_rows},): the clip of each row")
-    ids, first, codes = np.unique(clips, return_index=True, return_inverse=True)
+    labels = np.arange(n_rows) if clips is None else np.asarray(clips)
+    if labels.shape != (n_rows,):
+        raise ValueError(f"clips has shape {labels.shape}, expected ({n_rows},): the clip of each row")
+    ids, first, codes = np.unique(labels, return_index=True, return_inverse=True)
     order = np.argsort(first)
-    place = np.empty(len(ids), dtype=int)
-    place[order] = np.arange(len(ids))
-    return ids[order], place[codes]
+    position = np.empty(len(ids), dtype=int)
+    position[order] = np.arange(len(ids))
+    return ids[order], position[codes]
 
 
-def clip_layout(clips, n_rows):
+def clip_layout(clips: ArrayLike | None, n_rows: int) -> NDArray:
     """Return the rows of each clip, in order.
 
     Parameters
     ----------
     clips : array-like (n_rows,) or None
-        As of `clip_codes`.
+        Clip of each row; with None each row is a clip.
     n_rows : int
 
     Returns
@@ -53,9 +54,9 @@ def clip_layout(clips, n_rows):
     Raises
     ------
     ValueError
-        If some clips have more windows than others: they cannot take each other's place.
+        If clips differ in their number of windows: they cannot be permuted.
     """
-    codes = clip_codes(clips, n_rows)[1]
+    _, codes = clip_codes(clips, n_rows)
     counts = np.bincount(codes)
     if counts.min() != counts.max():
         raise ValueError(
@@ -65,7 +66,7 @@ def clip_layout(clips, n_rows):
     return np.argsort(codes, kind="stable").reshape(-1, counts[0])
 
 
-def average_clips(values, clips):
+def average_clips(values: ArrayLike, clips: ArrayLike) -> tuple[NDArray, NDArray]:
     """Average the windows of each clip.
 
     Parameters
@@ -77,43 +78,46 @@ def average_clips(values, clips):
     -------
     values : array (n_clips, ...)
     clips : array (n_clips,)
-        In the order in which they first come.
+        In order of first appearance.
 
     Raises
     ------
     ValueError
-        If there is not one clip a row.
+        If ``clips`` does not hold one clip a row.
     """
     values = as_floats(values, "values")
     ids, codes = clip_codes(clips, len(values))
     dtype = values.dtype
     share = (1 / np.bincount(codes)[codes]).astype(dtype)  # a sparse product: np.add.at is many times slower
-    merge = sparse.csr_array((share, (codes, np.arange(len(codes)))), shape=(len(ids), len(codes)))
-    means = merge @ values.reshape(len(values), -1)
+    averaging = sparse.csr_array((share, (codes, np.arange(len(codes)))), shape=(len(ids), len(codes)))
+    means = averaging @ values.reshape(len(values), -1)
     return np.asarray(means, dtype=dtype).reshape(len(ids), *values.shape[1:]), ids
 
 
-def clip_interval(values, clips=None, confidence=0.95, n_boot=2000, seed=0):
-    """Return a bootstrap interval of a mean score: clips are drawn again, with all of their windows.
+def clip_interval(
+    values: ArrayLike, clips: ArrayLike | None = None, confidence: float = 0.95, n_boot: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the bootstrap interval of a mean score over clips.
 
-    The scores themselves stay as they are: the interval is for other clips like these among the same candidates.
+    Clips are resampled with all of their windows; their scores stay fixed. The interval holds for other clips of the
+    same kind among the same candidates.
 
     Parameters
     ----------
     values : array (n_rows,)
         Score of each row, such as `identification`.
     clips : array-like (n_rows,), optional
-        By default each row is a clip.
+        Clip of each row; by default each row is a clip.
     confidence : float
     n_boot, seed : int
 
     Returns
     -------
     low, high : float
-        NaN where all clips score the same (`naturalistic.inference.bootstrap_interval`).
+        NaN where all clips have the same score (`naturalistic.inference.bootstrap_interval`).
     """
     values = as_real(values, "values")
     if clips is not None:
-        values = average_clips(values, clips)[0]
+        values, _ = average_clips(values, clips)
     low, high = bootstrap_interval(values, n_boot=n_boot, confidence=confidence, seed=seed)
     return float(low), float(high)

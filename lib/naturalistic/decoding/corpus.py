@@ -1,4 +1,4 @@
-"""An index over the beginnings of a corpus of music: what retrieval searches.
+"""Index of the first seconds of each track of a music corpus, for retrieval.
 
 Denk et al. (2023), Brain2Music: the embedding of the first 15 s of each track of the Free Music Archive.
 """
@@ -6,60 +6,76 @@ Denk et al. (2023), Brain2Music: the embedding of the first 15 s of each track o
 import hashlib
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from naturalistic import simulated
-from naturalistic.cache import cache_dir
+from naturalistic.cache import cache_dir, folder_lock
 from naturalistic.datasets.fma import first_seconds
-from naturalistic.datasets.place import claimed
-from naturalistic.decoding.files import read_json, write_json
-from naturalistic.decoding.retrieval import build_index
+from naturalistic.datasets.presentation import as_played
+from naturalistic.decoding.retrieval import Index, build_index, read_json, write_json
 from naturalistic.parameters import whole
-from naturalistic.sound import as_played
 
-REASONS, CONTENTS = "unreadable.json", "corpus.json"  # beside the index
-RECIPE = 1  # raise it when tracks are heard otherwise: an index of before is then another one
-LOADERS = 2  # threads that read ahead while the model runs
+if TYPE_CHECKING:
+    from naturalistic.datasets.fma import Corpus
+    from naturalistic.features.audio.embedder import Embedder
+
+REASONS = "unreadable.json"  # beside the index
+_CONTENTS = "corpus.json"
+RECIPE = 1  # increase it when tracks are presented differently: older indices then do not match
+_N_LOADERS = 2  # threads that read the next batch while the model runs
 
 
-def index_folder(corpus, embedder, seconds=15.0):
-    """Return the folder in the cache for the index of this corpus, as it is now, by this embedder.
+def index_folder(corpus: "Corpus", embedder: "Embedder", seconds: float = 15.0) -> Path:
+    """Return the cache folder of the index of a corpus by an embedder.
 
-    Another model, other weights, or tracks that came, went or changed their size give another folder.
+    Another model, other weights, or tracks that were added, removed or changed in size give another folder.
 
     Parameters
     ----------
-    corpus, embedder, seconds
-        As of `index_corpus`.
+    corpus : datasets.fma.Corpus
+    embedder : features.audio.embedder.Embedder
+    seconds : float
+        Length of each excerpt.
 
     Returns
     -------
     folder : Path
     """
-    sizes = sorted(_contents(corpus).items())
-    what = json.dumps([index_identity(embedder, seconds), str(corpus.folder.resolve()), sizes])
-    return cache_dir() / "index" / hashlib.sha256(what.encode()).hexdigest()[:16]
+    contents = sorted(_contents(corpus).items())
+    key = json.dumps([index_identity(embedder, seconds), str(corpus.folder.resolve()), contents])
+    return cache_dir() / "index" / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def index_corpus(corpus, embedder, folder, *, seconds=15.0, batch_size=64, progress=True):
-    """Return the index of a corpus: made, gone on with where it was interrupted, or opened.
+def index_corpus(
+    corpus: "Corpus",
+    embedder: "Embedder",
+    folder: Path | str,
+    *,
+    seconds: float = 15.0,
+    batch_size: int = 64,
+    progress: bool = True,
+) -> Index:
+    """Build or resume the index of a corpus; a finished one is opened.
 
-    Each track is heard as the experiment would have played it (its first seconds, faded and of one loudness); its
-    vector is the mean over windows, brought to length 1.
+    Each track is embedded as the experiment would have presented it (its first seconds, faded, at equal loudness);
+    its vector is the mean over windows, scaled to length 1.
 
     Parameters
     ----------
     corpus : datasets.fma.Corpus
         Anything with ``tracks`` that have an ``id`` and a ``path``.
-    embedder : features.embedder.Embedder
+    embedder : features.audio.embedder.Embedder
     folder : str or Path
         Of the index, one for each corpus and embedder.
     seconds : float
+        Length of each excerpt.
     batch_size : int
         Tracks between two saves.
     progress : bool
@@ -68,37 +84,42 @@ def index_corpus(corpus, embedder, folder, *, seconds=15.0, batch_size=64, progr
     Returns
     -------
     index : Index
-        Its names are the tracks' ids. Tracks that cannot be read are in ``skipped``; `unreadable` says why.
+        Its names are the tracks' ids. Tracks that cannot be read are in ``skipped``; `unreadable_tracks` gives
+        the reasons.
 
     Raises
     ------
     ValueError
-        If the folder holds an index of another model, or the corpus has changed since it was begun.
+        If the folder holds an index of another model, or the corpus has changed since its start.
     """
-    folder, batch_size = Path(folder), whole("batch_size", batch_size)
-    # two at once would write the same parts; a finished index is only read, maybe from a disk that lets nobody write
-    with nullcontext() if (folder / "index.json").is_file() else claimed(folder):
+    folder = Path(folder)
+    batch_size = whole("batch_size", batch_size)
+    # two processes would write the same parts; a finished index is only read, maybe from a read-only disk
+    with nullcontext() if (folder / "index.json").is_file() else folder_lock(folder):
         return _index(corpus, embedder, folder, seconds, batch_size, progress)
 
 
-def _index(corpus, embedder, folder, seconds, batch_size, progress):
+def _index(
+    corpus: "Corpus", embedder: "Embedder", folder: Path, seconds: float, batch_size: int, progress: bool
+) -> Index:
+    """Build or open the index of a corpus in a folder that is locked."""
     paths = {track.id: track.path for track in corpus.tracks}
     _check_unchanged(folder, _contents(corpus))
-    reasons = unreadable(folder)
+    reasons = unreadable_tracks(folder)
     identity = index_identity(embedder, seconds)
     if getattr(corpus, "recipe", "") and not (folder / "index.json").is_file():
         known = simulated.known_vectors(corpus, identity)
         if known is not None:
             return build_index(folder, list(paths), known, identity, batch_size=len(paths), progress=False)
         simulated.render_tracks(list(paths.values()), n_jobs=None, progress=progress)
-    with ThreadPoolExecutor(LOADERS) as pool:
-        ahead = _Ahead(pool, paths, seconds, embedder.sample_rate, batch_size)
+    with ThreadPoolExecutor(_N_LOADERS) as pool:
+        reader = _BatchReader(pool, paths, seconds, embedder.sample_rate, batch_size)
 
-        def vectors(batch):
-            sounds = ahead.sounds(batch)
-            lost = {name: sound for name, sound in zip(batch, sounds) if isinstance(sound, str)}
-            if lost:
-                reasons.update(lost)
+        def vectors(batch: list[str]) -> NDArray:
+            sounds = reader.sounds(batch)
+            failed = {name: sound for name, sound in zip(batch, sounds) if isinstance(sound, str)}
+            if failed:
+                reasons.update(failed)
                 write_json(folder / REASONS, reasons)
             return _means(embedder, [None if isinstance(sound, str) else sound for sound in sounds])
 
@@ -110,48 +131,56 @@ def _index(corpus, embedder, folder, seconds, batch_size, progress):
         first = index.skipped[0]
         print(
             f"{len(index.skipped)} of {len(paths)} tracks could not be read and are left out, such as {first} "
-            f"({reasons.get(first, 'no reason kept')}); {folder / REASONS} names all"
+            f"({reasons.get(first, 'no reason stored')}); {folder / REASONS} lists all"
         )
     return index
 
 
-class _Ahead:
-    """Reads the sounds of the next batch while the model is at work on one."""
+class _BatchReader:
+    """Reader of the next batch of sounds while the model embeds one."""
 
-    def __init__(self, pool, paths, seconds, rate, batch_size):
-        self.pool, self.paths, self.how, self.batch_size = pool, paths, (seconds, rate), batch_size
+    def __init__(
+        self, pool: ThreadPoolExecutor, paths: dict[str, Path], seconds: float, sample_rate: int, batch_size: int
+    ):
+        self.pool = pool
+        self.paths = paths
+        self.seconds = seconds
+        self.sample_rate = sample_rate
+        self.batch_size = batch_size
         self.names = list(paths)
-        self.place = {name: k for k, name in enumerate(self.names)}
-        self.jobs = {}
+        self.position = {name: k for k, name in enumerate(self.names)}
+        self.jobs: dict[str, Future] = {}
 
-    def sounds(self, batch):
-        """Return of each name its sound, or why there is none."""
-        self._ask(batch)
-        after = self.place[batch[-1]] + 1
-        self._ask(self.names[after : after + self.batch_size])
+    def sounds(self, batch: list[str]) -> list[NDArray | str]:
+        """Return the sound of each name, or the reason why it cannot be read."""
+        self._submit(batch)
+        after = self.position[batch[-1]] + 1
+        self._submit(self.names[after : after + self.batch_size])
         return [self.jobs.pop(name).result() for name in batch]
 
-    def _ask(self, batch):
+    def _submit(self, batch: list[str]) -> None:
         for name in batch:
             if name not in self.jobs:
-                self.jobs[name] = self.pool.submit(_hear, self.paths[name], *self.how)
+                self.jobs[name] = self.pool.submit(_read_excerpt, self.paths[name], self.seconds, self.sample_rate)
 
 
-def _hear(path, seconds, rate):
-    """Return how a track begins as the experiment would have played it, or why it cannot be heard."""
+def _read_excerpt(path: Path, seconds: float, sample_rate: int) -> NDArray | str:
+    """Return the first seconds of a track, or the reason why it cannot be read."""
     try:
-        return as_played(first_seconds(path, seconds, rate), rate)
-    except (ValueError, FileNotFoundError) as error:  # of the track itself; a failing disk stops, to be gone on with
+        return as_played(first_seconds(path, seconds, sample_rate), sample_rate)
+    except (ValueError, FileNotFoundError) as error:  # of the track itself; a failing disk stops, to be resumed
         return str(error)
 
 
-def track_vectors(corpus, embedder, seconds=15.0, *, batch_size=64, progress=True):
+def track_vectors(
+    corpus: "Corpus", embedder: "Embedder", seconds: float = 15.0, *, batch_size: int = 64, progress: bool = True
+) -> NDArray:
     """Return the vectors of the tracks of a corpus, as `index_corpus` computes them.
 
     Parameters
     ----------
     corpus, embedder, seconds, batch_size, progress
-        As of `index_corpus`.
+        As in `index_corpus`.
 
     Returns
     -------
@@ -159,17 +188,18 @@ def track_vectors(corpus, embedder, seconds=15.0, *, batch_size=64, progress=Tru
         Mean over windows; rows of NaN for tracks that cannot be read.
     """
     paths = {track.id: track.path for track in corpus.tracks}
-    names, vectors = list(paths), []
-    with ThreadPoolExecutor(LOADERS) as pool:
-        ahead = _Ahead(pool, paths, seconds, embedder.sample_rate, batch_size)
+    names = list(paths)
+    vectors = []
+    with ThreadPoolExecutor(_N_LOADERS) as pool:
+        reader = _BatchReader(pool, paths, seconds, embedder.sample_rate, batch_size)
         for first in tqdm(range(0, len(names), batch_size), unit="batch", delay=3, disable=not progress):
-            sounds = ahead.sounds(names[first : first + batch_size])
+            sounds = reader.sounds(names[first : first + batch_size])
             vectors.append(_means(embedder, [None if isinstance(sound, str) else sound for sound in sounds]))
     return np.concatenate(vectors)
 
 
-def unreadable(folder):
-    """Return the tracks that an index leaves out, and why.
+def unreadable_tracks(folder: Path | str) -> dict[str, str]:
+    """Return the tracks that an index leaves out, with reasons.
 
     Parameters
     ----------
@@ -184,57 +214,57 @@ def unreadable(folder):
     return read_json(Path(folder) / REASONS) or {}
 
 
-def index_identity(embedder, seconds=15.0):
-    """Return what an index of this embedder is called: the model, its weights and options, and how tracks are heard.
+def index_identity(embedder: "Embedder", seconds: float = 15.0) -> str:
+    """Return the identity of an index: model, weights, options and excerpts.
 
     Parameters
     ----------
-    embedder : features.embedder.Embedder
+    embedder : features.audio.embedder.Embedder
     seconds : float
-        Heard of each track.
+        Length of each excerpt.
 
     Returns
     -------
     identity : str
-        As `Index.open` wants it.
+        For `Index.open`.
     """
-    own = embedder.identity() if callable(embedder.identity) else embedder.identity
-    parts = [RECIPE, own, embedder.sample_rate, float(embedder.window), float(embedder.hop), embedder.dim]
-    short = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
-    return f"{embedder.name} {short}, first {seconds:g} s"
+    model = embedder.identity() if callable(embedder.identity) else embedder.identity
+    parts = [RECIPE, model, embedder.sample_rate, float(embedder.window), float(embedder.hop), embedder.dim]
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+    return f"{embedder.name} {digest}, first {seconds:g} s"
 
 
-def _means(embedder, sounds):
-    """Return the mean vectors of sounds (n, dim), rows of NaN where there is none."""
+def _means(embedder: "Embedder", sounds: list[NDArray | None]) -> NDArray:
+    """Return the mean vectors of sounds (n, dim), NaN where there is no sound."""
     rows = np.full((len(sounds), embedder.dim), np.nan, np.float32)
-    heard = [k for k, sound in enumerate(sounds) if sound is not None]
-    if heard:
-        # the index keeps them: a second copy in the cache would be of no use
-        windows = embedder.embed([sounds[k] for k in heard], embedder.sample_rate, cache=False, progress=False)
-        rows[heard] = windows.mean(axis=1)
+    readable = [k for k, sound in enumerate(sounds) if sound is not None]
+    if readable:
+        # the index stores them: a second copy in the cache would be of no use
+        windows = embedder.embed([sounds[k] for k in readable], embedder.sample_rate, cache=False, progress=False)
+        rows[readable] = windows.mean(axis=1)
     return rows
 
 
-def _contents(corpus):
+def _contents(corpus: "Corpus") -> dict[str, int | str]:
     """Return by id what changes when a track does: the size of its file, or the recipe of a simulated one."""
     if recipe := getattr(corpus, "recipe", ""):
         return {track.id: recipe for track in corpus.tracks}
     return {track.id: os.stat(track.path).st_size for track in corpus.tracks}
 
 
-def _check_unchanged(folder, now):
-    """Note ids and contents of a corpus; stop if an index was begun with others."""
-    note = folder / CONTENTS
-    then = read_json(note)
-    if then is None:
+def _check_unchanged(folder: Path, contents: dict[str, int | str]) -> None:
+    """Write ids and contents of the tracks; raise an error if they differ from those of the start."""
+    stored = read_json(folder / _CONTENTS)
+    if stored is None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(note, now)
+        write_json(folder / _CONTENTS, contents)
         return
-    new, gone = now.keys() - then.keys(), then.keys() - now.keys()
-    other = [name for name in now.keys() & then.keys() if now[name] != then[name]]
-    if new or gone or other:
-        example = min([*new, *gone, *other])
+    added = contents.keys() - stored.keys()
+    removed = stored.keys() - contents.keys()
+    changed = [name for name in contents.keys() & stored.keys() if contents[name] != stored[name]]
+    if added or removed or changed:
+        example = min([*added, *removed, *changed])
         raise ValueError(
-            f"{folder} is an index of a corpus that has changed since: {len(new)} tracks are new, {len(gone)} are "
-            f"gone, {len(other)} have another size (such as {example}); delete the folder, or give another one"
+            f"{folder} is an index of a corpus that has changed since: {len(added)} tracks are new, {len(removed)} are "
+            f"gone, {len(changed)} have another size (such as {example}); delete the folder, or give another one"
         )

@@ -1,18 +1,22 @@
-"""Delays: the haemodynamic response as shifted copies of the features, inside each run.
+"""Delays: the hemodynamic response as shifted copies of the features, inside each run.
 
 Nothing crosses a run boundary and nothing wraps round: where a shifted copy has no sample (the first
-seconds of a run, or the last for a negative delay) it is zero. Centre features first, so that zero is
+seconds of a run, or the last for a negative delay) it is zero. Center features first, so that zero is
 their mean.
 """
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from naturalistic.arrays import as_floats
 from naturalistic.parameters import whole
 from naturalistic.runs import run_slices
-from naturalistic.scoring import as_floats
 
 
-def delays_in_trs(delays, tr):
+def delays_in_trs(delays: Sequence[float], tr: float) -> NDArray:
     """Return delays (s) as whole TRs.
 
     Parameters
@@ -48,8 +52,8 @@ def delays_in_trs(delays, tr):
     return shifts
 
 
-def shift(features, n, runs=None):
-    """Return features moved ``n`` samples later (earlier if negative) inside each run, zero where empty.
+def shift(features: ArrayLike, n: int, runs: ArrayLike | None = None) -> NDArray:
+    """Shift features by ``n`` samples inside each run, zeros where empty.
 
     Parameters
     ----------
@@ -73,14 +77,15 @@ def shift(features, n, runs=None):
     n = whole("n", n, None)
     shifted = np.zeros_like(features)
     for s in _slices(features, [n], runs):
-        source, target = features[s], shifted[s]
+        source = features[s]
+        target = shifted[s]
         length = len(source)
         target[max(n, 0) : length + min(n, 0)] = source[max(-n, 0) : length - max(n, 0)]
     return shifted
 
 
-def fir(features, delays, tr, runs=None):
-    """Stack delayed copies of the features side by side: a finite impulse response model.
+def fir(features: ArrayLike, delays: Sequence[float], tr: float, runs: ArrayLike | None = None) -> NDArray:
+    """Stack delayed copies of the features: a finite impulse response model.
 
     Parameters
     ----------
@@ -95,36 +100,42 @@ def fir(features, delays, tr, runs=None):
     Returns
     -------
     delayed : array (n_trs, n_delays * n_features)
-        Delay by delay: column ``d * n_features + f`` is feature f after delay d. dtype as of `shift`.
+        Delay by delay: column ``d * n_features + f`` is feature f after delay d. dtype as in `shift`.
 
     Raises
     ------
     ValueError
         If a delay is not a multiple of ``tr`` or is as long as a run.
     """
-    features, shifts = as_floats(features, "features"), delays_in_trs(delays, tr)
+    features = as_floats(features, "features")
+    shifts = delays_in_trs(delays, tr)
     _slices(features, shifts, runs)
     return np.concatenate([shift(features, n, runs) for n in shifts], axis=1)
 
 
-def shift_average(features, delays, tr, runs=None):
-    """Average delayed copies of the features: one response of fixed shape (Nakagi et al. 2024: 8, 9, 10 s).
+def shift_average(features: ArrayLike, delays: Any, tr: float, runs: ArrayLike | None = None) -> NDArray:
+    """Average delayed copies of the features: one response of fixed shape.
+
+    Nakagi et al. (2024) take 8, 9 and 10 s.
 
     Parameters and errors are those of `fir`.
 
     Returns
     -------
     delayed : array (n_trs, n_features)
-        Mean over delays; dtype as of `shift`.
+        Mean over delays; dtype as in `shift`.
     """
-    features, shifts = as_floats(features, "features"), delays_in_trs(delays, tr)
+    features = as_floats(features, "features")
+    shifts = delays_in_trs(delays, tr)
     _slices(features, shifts, runs)
     total = sum(shift(features, n, runs) for n in shifts)
     return (total / len(shifts)).astype(features.dtype, copy=False)
 
 
-def delayed(features, delays, tr, runs=None):
-    """Delay features as a list of delays says: a copy for each delay, and one copy for each group of delays.
+def delayed(
+    features: ArrayLike, delays: Sequence[float | Sequence[float]], tr: float, runs: ArrayLike | None = None
+) -> NDArray:
+    """Delay features: one copy for each delay or group of delays.
 
     Parameters
     ----------
@@ -136,7 +147,7 @@ def delayed(features, delays, tr, runs=None):
     Returns
     -------
     delayed : array (n_trs, n_copies * n_features)
-        Copy by copy; dtype as of `shift`.
+        Copy by copy; dtype as in `shift`.
 
     Raises
     ------
@@ -149,7 +160,7 @@ def delayed(features, delays, tr, runs=None):
     return np.concatenate([shift_average(features, group, tr, runs) for group in groups], axis=1)
 
 
-def as_delays(delays):
+def as_delays(delays: Any) -> list:
     """Return delays as a list of numbers and tuples; a single number is a list of one."""
     try:
         listed = [delays] if np.ndim(delays) == 0 else list(delays)
@@ -158,7 +169,7 @@ def as_delays(delays):
     return [tuple(group) if isinstance(group, (list, tuple, np.ndarray)) else group for group in listed]
 
 
-def _slices(features, shifts, runs):
+def _slices(features: NDArray, shifts: ArrayLike, runs: ArrayLike | None) -> list[slice]:
     """Return the run slices, after checking that every shift fits into every run."""
     if features.ndim != 2:
         raise ValueError(f"features has shape {features.shape}, expected (n_trs, n_features)")

@@ -1,13 +1,14 @@
-"""Where a network runs, in which number format, and how many windows at once."""
+"""Device, number format and batch size of a network."""
 
 import contextlib
+from contextlib import AbstractContextManager
 
 import torch
 
 from naturalistic.parameters import whole
 
 
-def check_device(device):
+def check_device(device: str) -> str:
     """Return a device as text.
 
     Raises
@@ -16,18 +17,20 @@ def check_device(device):
         If there is none of that name, or it is a GPU that is not here.
     """
     try:
-        asked = torch.device(device)
+        requested = torch.device(device)
     except (RuntimeError, TypeError):
         raise ValueError(f"device is {device!r}, expected 'cpu' or 'cuda'") from None
-    if asked.type == "cuda" and not torch.cuda.is_available():
+    if requested.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {device!r}, but torch {torch.__version__} sees no GPU: pass device='cpu'")
-    if asked.type == "cuda" and (asked.index or 0) >= torch.cuda.device_count():
+    if requested.type == "cuda" and (requested.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"device is {device!r}, but torch finds {torch.cuda.device_count()} GPU(s), counted from 0")
     return str(device)
 
 
-def precision(device, dtype="auto"):
-    """Return the number format of a forward pass: "float32", or "float16" (autocast), which only a GPU runs.
+def precision(device: str, dtype: str = "auto") -> str:
+    """Return the number format of a forward pass.
+
+    "float32", or "float16" (autocast), which only a GPU runs.
 
     Raises
     ------
@@ -42,15 +45,15 @@ def precision(device, dtype="auto"):
     return "float16" if gpu and dtype != "float32" else "float32"
 
 
-def running(device, number_format):
-    """Return a context in which a forward pass has the number format that `precision` chose."""
+def running(device: str, number_format: str) -> AbstractContextManager:
+    """Return a context in which a forward pass has the given number format."""
     if number_format == "float16":
         return torch.autocast(torch.device(device).type, torch.float16)
     return contextlib.nullcontext()
 
 
-def batch(batch_size, device, on_cpu, on_gpu):
-    """Return a batch size: the one asked for, or else that of the device."""
+def batch(batch_size: int | None, device: str, on_cpu: int, on_gpu: int) -> int:
+    """Return the given batch size, or else the default of the device."""
     if batch_size is not None:
         return whole("batch_size", batch_size)
     return on_cpu if torch.device(device).type == "cpu" else on_gpu

@@ -1,20 +1,34 @@
-"""From event times (words, sounds, shots) to the grid of TRs.
+"""Features at event times (words, sounds, shots), brought to the grid of TRs.
 
 A TR is the stretch ``[t, t + tr)``. Every method is a sparse matrix of weights from events to TRs, made
 from times alone and inside one run, so that nothing leaks from one run into another.
 """
 
+from collections.abc import Callable
+from typing import Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from naturalistic.arrays import as_floats
 from naturalistic.parameters import whole
 from naturalistic.runs import check_runs, run_slices
-from naturalistic.scoring import as_floats
 
 METHODS = ("lanczos", "mean", "last", "sum")
 
 
-def to_trs(features, times, tr_times, tr, method="lanczos", *, lobes=3, event_runs=None, runs=None):
+def to_trs(
+    features: ArrayLike,
+    times: ArrayLike,
+    tr_times: ArrayLike,
+    tr: float,
+    method: Literal["lanczos", "mean", "last", "sum"] = "lanczos",
+    *,
+    lobes: int = 3,
+    event_runs: ArrayLike | None = None,
+    runs: ArrayLike | None = None,
+) -> NDArray:
     """Bring one feature vector an event onto the TR grid.
 
     Parameters
@@ -64,9 +78,22 @@ def to_trs(features, times, tr_times, tr, method="lanczos", *, lobes=3, event_ru
     return np.stack([weights @ layer for layer in features])
 
 
-def tr_weights(times, tr_times, tr, method="lanczos", *, lobes=3, event_runs=None, runs=None):
-    """Return the sparse weights (n_trs, n_events) that `to_trs` applies; parameters and errors are the same."""
-    times, tr_times = np.asarray(times, dtype=float), np.asarray(tr_times, dtype=float)
+def tr_weights(
+    times: ArrayLike,
+    tr_times: ArrayLike,
+    tr: float,
+    method: Literal["lanczos", "mean", "last", "sum"] = "lanczos",
+    *,
+    lobes: int = 3,
+    event_runs: ArrayLike | None = None,
+    runs: ArrayLike | None = None,
+) -> sparse.csr_matrix:
+    """Return the sparse weights (n_trs, n_events) of `to_trs`.
+
+    Parameters and errors are the same.
+    """
+    times = np.asarray(times, dtype=float)
+    tr_times = np.asarray(tr_times, dtype=float)
     lobes = whole("lobes", lobes)
     if method not in METHODS:
         raise ValueError(f"method is {method!r}, expected one of {METHODS}")
@@ -74,12 +101,14 @@ def tr_weights(times, tr_times, tr, method="lanczos", *, lobes=3, event_runs=Non
         raise ValueError(f"tr is {tr!r}, expected seconds above 0")
     if (event_runs is None) != (runs is None):
         raise ValueError("give both event_runs and runs, or neither")
-    event_runs, runs = check_runs(event_runs, len(times)), check_runs(runs, len(tr_times))
+    event_runs = check_runs(event_runs, len(times))
+    runs = check_runs(runs, len(tr_times))
     strangers = set(event_runs.tolist()) - set(runs.tolist())
     if strangers:
         raise ValueError(f"event_runs has runs without a TR: {sorted(strangers)}")
     where = {event_runs[s.start]: s for s in run_slices(event_runs, len(times))} if len(times) else {}
-    blocks, columns = [], []
+    blocks = []
+    columns = []
     for s in run_slices(runs):
         events = where.get(runs[s.start], slice(0, 0))
         _check_ascending("times", times[events])
@@ -95,7 +124,9 @@ def tr_weights(times, tr_times, tr, method="lanczos", *, lobes=3, event_runs=Non
     return sparse.csr_matrix((values, np.concatenate(columns), indptr), shape=(len(tr_times), len(times)))
 
 
-def _run_weights(times, tr_times, tr, method, lobes):
+def _run_weights(
+    times: NDArray, tr_times: NDArray, tr: float, method: str, lobes: int
+) -> tuple[NDArray, NDArray, Callable]:
     """Return the range of events of each TR, low and high (n_trs,), and a function (row, column) -> weight."""
     high = np.searchsorted(times, tr_times + tr)
     if method == "last":
@@ -105,12 +136,13 @@ def _run_weights(times, tr_times, tr, method, lobes):
         return low, high, lambda row, column: np.ones(len(row))
     if method == "mean":
         return low, high, lambda row, column: 1.0 / (high - low)[row]
-    middle, n = tr_times + tr / 2, len(times)
+    middle = tr_times + tr / 2
+    n = len(times)
     low = np.maximum(np.searchsorted(times, middle - lobes * tr) - 1, 0)
     high = np.minimum(np.searchsorted(times, middle + lobes * tr, side="right") + 1, n)
     once, twice = _lanczos_integrals(lobes)
 
-    def step(row, left):
+    def step(row: NDArray, left: NDArray) -> NDArray:
         """Mean of the kernel's running integral between event ``left`` and the next; 0 and 1 past the ends."""
         a = (times[np.clip(left, 0, n - 1)] - middle[row]) / tr
         b = (times[np.clip(left + 1, 0, n - 1)] - middle[row]) / tr
@@ -121,7 +153,7 @@ def _run_weights(times, tr_times, tr, method, lobes):
     return low, high, lambda row, column: step(row, column) - step(row, column - 1)
 
 
-def _lanczos_integrals(lobes, n=2048):
+def _lanczos_integrals(lobes: int, n: NDArray = 2048) -> tuple[Callable, Callable]:
     """Return the first and second running integrals of the Lanczos kernel as functions of time in TRs."""
     x = np.linspace(-lobes, lobes, 2 * lobes * n + 1)
     kernel = np.sinc(x) * np.sinc(x / lobes)
@@ -134,7 +166,7 @@ def _lanczos_integrals(lobes, n=2048):
     )
 
 
-def _check_ascending(name, values):
+def _check_ascending(name: str, values: NDArray) -> None:
     if not np.isfinite(values).all() or (np.diff(values) < 0).any():
         bad = int(np.flatnonzero(~np.isfinite(values) | (np.diff(values, prepend=-np.inf) < 0))[0])
         raise ValueError(f"{name} must be finite and ascend inside a run; sample {bad} of the run does not")

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from huggingface_hub import try_to_load_from_cache
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -14,20 +14,7 @@ _NAMES = ("model.safetensors", "diffusion_pytorch_model.safetensors")
 _DESCRIPTIONS = ("config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json")
 
 
-def local_folder(source):
-    """Return a folder, or that of a hub id in the local cache; None if it is not there yet.
-
-    Parameters
-    ----------
-    source : str or Path
-    """
-    if Path(source).is_dir():
-        return Path(source)
-    found = try_to_load_from_cache(str(source), "config.json")
-    return Path(found).parent if isinstance(found, str) else None
-
-
-def check_weights(folder):
+def check_weights(folder: Path) -> None:
     """Check the weights of a checkpoint, and what describes them, before they are read.
 
     Only what is read is looked at: a pickle that was left a pointer beside whole safetensors harms nobody.
@@ -48,7 +35,7 @@ def check_weights(folder):
         check_whole(path, "fetch it again, as all files beside config.json")
 
 
-def _weights_read(folder):
+def _weights_read(folder: Path) -> list[Path]:
     """Return the files that weights come from."""
     for name in _NAMES:
         if (folder / name).is_file():
@@ -59,7 +46,7 @@ def _weights_read(folder):
     return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
 
 
-def read_weights(path, train):
+def read_weights(path: str | Path, train: str) -> dict[str, torch.Tensor]:
     """Return the tensors of a safetensors file, by name.
 
     Parameters

@@ -15,6 +15,8 @@ mini     comes with the package       MusicLM              the decoded vector of
 """
 
 import inspect
+from pathlib import Path
+from typing import Any
 
 from naturalistic import simulated
 from naturalistic.features import devices
@@ -33,7 +35,7 @@ MODELS = {
 KINDS = {"MusicLDMPipeline": "musicldm", "musicgen": "musicgen"}
 
 
-def load(name, device="cpu", **options):
+def load(name: str | Path, device: str = "cpu", **options: Any) -> Generator:
     """Return the generator of that name.
 
     Parameters
@@ -44,7 +46,7 @@ def load(name, device="cpu", **options):
     device : str
         "cpu", "cuda".
     **options
-        Of the model: ``steps``, ``guidance``, ``dtype``, ``batch_size``, ``revision`` (musicldm); ``words``,
+        Options of the model: ``steps``, ``guidance``, ``dtype``, ``batch_size``, ``revision`` (musicldm); ``words``,
         ``embedder``, ``n_words``, ``guidance``, ``revision`` (musicgen).
 
     Returns
@@ -63,21 +65,23 @@ def load(name, device="cpu", **options):
         If the model needs an extra that is not installed.
     """
     device = devices.check_device(device)
-    short, given = str(name), {"device": device, "name": str(name)}
+    short = str(name)
+    given = {"device": device, "name": str(name)}
     if short not in MODELS:
         folder = sources.locate(name, options.get("revision"))
-        short, given["source"] = _recognise(folder, name), folder
+        short = _recognize(folder, name)
+        given["source"] = folder
     loader = simulated.find_loader(MODELS[short])
-    taken = [key for key in inspect.signature(loader).parameters if key not in ("source", "name", "device")]
-    if unknown := sorted(set(options) - set(taken)):
-        raise ValueError(f"{', '.join(unknown)}: no option of {str(name)!r}, expected one of {', '.join(taken)}")
+    known = [key for key in inspect.signature(loader).parameters if key not in ("source", "name", "device")]
+    if unknown := sorted(set(options) - set(known)):
+        raise ValueError(f"{', '.join(unknown)}: no option of {str(name)!r}, expected one of {', '.join(known)}")
     return loader(**given, **options)
 
 
-def _recognise(folder, name):
+def _recognize(folder: Path, name: str | Path) -> str:
     """Return the short name of the loader of a checkpoint."""
-    found, description = sources.kind_of(folder)
-    if found not in KINDS:
-        known = ", ".join(f"{kind} ({short})" for kind, short in KINDS.items())
+    kind, description = sources.kind_of(folder)
+    if kind not in KINDS:
+        known = ", ".join(f"{known_kind} ({short})" for known_kind, short in KINDS.items())
         raise ValueError(f"{str(name)!r} is {description}, expected one of {known}")
-    return KINDS[found]
+    return KINDS[kind]

@@ -1,29 +1,33 @@
-"""What all generators share: a vector and a seed in, sound out, with what is wrong said before the work starts."""
+"""Protocol of generators: a vector and a seed in, sound out; checks of both before the work starts."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.parameters import whole
 
+if TYPE_CHECKING:
+    from naturalistic.features.audio.embedder import Embedder
+
 
 class Generator(Protocol):
-    """Makes music from a place in an embedding space.
+    """Generates music from a vector of an embedding space.
 
     Attributes
     ----------
     name : str
     dim : int
-        Of the vectors that condition it.
+        Size of the vectors that condition it.
     sample_rate : int
-        Hz, of what it gives.
+        Sample rate of the sound in Hz.
     """
 
     name: str
     dim: int
     sample_rate: int
 
-    def generate(self, embedding, seed, duration=15.0):
+    def generate(self, embedding: ArrayLike, seed: int, duration: float = 15.0) -> tuple[NDArray[np.float32], int]:
         """Return one piece of music: (waveform, sample_rate).
 
         Parameters
@@ -41,8 +45,11 @@ class Generator(Protocol):
         sample_rate : int
             Hz.
         """
+        ...
 
-    def generate_all(self, embeddings, seeds, duration=15.0, progress=True):
+    def generate_all(
+        self, embeddings: ArrayLike, seeds: ArrayLike, duration: float = 15.0, progress: bool = True
+    ) -> tuple[list[NDArray[np.float32]], int]:
         """Return many pieces of music; piece i depends on row i and seed i alone.
 
         Parameters
@@ -61,16 +68,19 @@ class Generator(Protocol):
         sample_rate : int
             Hz.
         """
+        ...
 
 
-def check_embeddings(embeddings, dim, seeds, duration):
-    """Return vectors of length 1 and seeds, or say what is wrong with them.
+def check_embeddings(
+    embeddings: ArrayLike, dim: int, seeds: ArrayLike, duration: float
+) -> tuple[NDArray[np.float32], list[int]]:
+    """Return vectors of length 1 and seeds, or raise an error before the work starts.
 
     Parameters
     ----------
     embeddings : array (n, dim)
     dim : int
-        That the generator takes.
+        Size of the vectors that the generator takes.
     seeds : sequence of int
         One a row.
     duration : float
@@ -87,27 +97,28 @@ def check_embeddings(embeddings, dim, seeds, duration):
         If the vectors are not of the generator's space, are not finite or are zero, seeds do not match them, or the
         duration is not positive.
     """
-    x = np.asarray(embeddings, dtype=np.float32)
-    if x.ndim != 2 or x.shape[1] != dim:
+    vectors = np.asarray(embeddings, dtype=np.float32)
+    if vectors.ndim != 2 or vectors.shape[1] != dim:
         raise ValueError(
-            f"embeddings have shape {x.shape}, expected (n, {dim}): this generator is conditioned on vectors of "
+            f"embeddings have shape {vectors.shape}, expected (n, {dim}): this generator is conditioned on vectors of "
             f"{dim} dimensions; decode the embedding that it was trained with"
         )
-    if not np.isfinite(x).all():
-        raise ValueError(f"embeddings: {np.sum(~np.isfinite(x).all(axis=1))} of {len(x)} rows are not finite")
-    length = np.linalg.norm(x, axis=1, keepdims=True)
+    is_finite = np.isfinite(vectors).all(axis=1)
+    if not is_finite.all():
+        raise ValueError(f"embeddings: {np.sum(~is_finite)} of {len(vectors)} rows are not finite")
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not length.all():
-        raise ValueError(f"embeddings: {np.sum(length == 0)} of {len(x)} rows are zero and have no direction")
+        raise ValueError(f"embeddings: {np.sum(length == 0)} of {len(vectors)} rows are zero and have no direction")
     seeds = [whole(f"seeds[{k}]", seed, None) for k, seed in enumerate(np.atleast_1d(seeds))]
-    if len(seeds) != len(x):
-        raise ValueError(f"seeds: {len(seeds)} for {len(x)} embeddings, expected one each")
+    if len(seeds) != len(vectors):
+        raise ValueError(f"seeds: {len(seeds)} for {len(vectors)} embeddings, expected one each")
     if not duration > 0:
         raise ValueError(f"duration is {duration} s, expected more than 0")
-    return x / length, seeds
+    return vectors / length, seeds
 
 
-def check_dim(generator, embedder):
-    """Stop if a generator does not take an embedder's vectors; before they are decoded, indexed or anything.
+def check_dim(generator: Generator, embedder: "Embedder") -> None:
+    """Check that a generator takes the vectors of an embedder, before any of them is decoded.
 
     Parameters
     ----------

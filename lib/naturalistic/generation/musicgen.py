@@ -1,27 +1,33 @@
-"""MusicGen: a language model of EnCodec's tokens, told in words what to play (Copet et al. 2023, NeurIPS).
+"""MusicGen: a language model of EnCodec's tokens, prompted with words (Copet et al. 2023, NeurIPS).
 
-Stands for MusicLM. It reads and does not take vectors: a decoded vector is put into words first, those of a list whose
-vectors, in the same joint space, are nearest to it.
+Stands for MusicLM. It takes words and no vectors: a decoded vector is put into words first, those of a list that have
+the nearest vectors in the same joint space.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 from transformers import MusicgenForConditionalGeneration
 
-from naturalistic.features import audio, checkpoint, devices
-from naturalistic.features.spans import check_texts
+from naturalistic.features import audio, devices
+from naturalistic.features.audio import checkpoint
+from naturalistic.features.text.tokens import check_tokenizer
 from naturalistic.generation import sources
 from naturalistic.generation.generator import check_embeddings
 
+if TYPE_CHECKING:
+    from naturalistic.features.audio.embedder import Embedder
+
 HUB = "facebook/musicgen-small"
-GUIDANCE = 3.0  # of the paper
-# the best of each kind is said
+_GUIDANCE = 3.0  # of the paper
+# the prompt has the nearest of each kind
 WORDS = {
     "mood": ("happy", "sad", "tender", "exciting", "angry", "scary"),
     "genre": ("blues", "classical", "country", "disco", "hip-hop", "jazz", "metal", "pop", "reggae", "rock",
@@ -33,17 +39,17 @@ WORDS = {
 
 
 def load(
-    source=HUB,
-    name=None,
-    device="cpu",
+    source: str | Path = HUB,
+    name: str | None = None,
+    device: str = "cpu",
     *,
-    embedder="clap",
-    words=None,
-    n_words=3,
-    guidance=GUIDANCE,
-    dtype="auto",
-    revision=None,
-):
+    embedder: "str | Path | Embedder" = "clap",
+    words: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+    n_words: int = 3,
+    guidance: float = _GUIDANCE,
+    dtype: Literal["auto", "float32", "float16"] = "auto",
+    revision: str | None = None,
+) -> "MusicGen":
     """Return a generator with a `transformers.MusicgenForConditionalGeneration`.
 
     Parameters
@@ -51,19 +57,20 @@ def load(
     source : str or Path
         Hub id or folder.
     name : str, optional
-        What to call it; ``source`` by default.
+        Name of the generator; ``source`` by default.
     device : str
     embedder : str, Path or Embedder
-        Joint model of the vectors that will come, for its text tower; by name as in `features.audio.load`.
+        Joint model of the vectors that are decoded, for its text tower; by name as in `features.audio.load`.
     words : list of str, or dict of str to list of str
-        What can be said, tags or whole captions: the ``n_words`` nearest of a list, or the nearest of each kind of a
-        dict. `WORDS` by default.
+        Vocabulary of the prompt, tags or whole captions: the ``n_words`` nearest of a list, or the nearest of each kind
+        of a dict. `WORDS` by default.
     n_words : int
     guidance : float
-        How much more the words count than no words; 1 or less: the words alone.
+        Weight of the words against no words; 1 or less: the words alone.
     dtype : {"auto", "float32", "float16"}
         "auto": float16 autocast on a GPU, float32 elsewhere.
     revision : str, optional
+        Branch, tag or commit on the hub.
 
     Returns
     -------
@@ -72,17 +79,18 @@ def load(
     Raises
     ------
     FileNotFoundError, ValueError
-        See `generation.load`; or if the embedder does not read.
+        See `generation.load`; or if the embedder has no text tower.
     """
     device = devices.check_device(device)
     number_format = devices.precision(device, dtype)
     words = _check_words(WORDS if words is None else words, n_words)
     if not np.isfinite(guidance):
         raise ValueError(f"guidance is {guidance!r}, expected a number")
-    folder, name = sources.locate(source, revision, "musicgen"), str(name or source)
+    folder = sources.locate(source, revision, "musicgen")
+    name = str(name or source)
     sources.check_kind(folder, name, "musicgen", "model_type 'musicgen' (MusicgenForConditionalGeneration)")
     tokenizer = checkpoint.tokenizer_of(folder, name)
-    check_texts(tokenizer, [text for listed in words.values() for text in listed])
+    check_tokenizer(tokenizer, [text for listed in words.values() for text in listed])
     network = checkpoint.load_network(folder, MusicgenForConditionalGeneration, name, device)
     reader = audio.load(embedder, device) if not hasattr(embedder, "embed_text") else embedder
     kinds = {kind: reader.embed_text(list(listed)) for kind, listed in words.items()}
@@ -100,11 +108,11 @@ class MusicGen:
     network, tokenizer
         Of transformers.
     vocabulary : dict of str to tuple of str
-        What can be said, by kind.
+        Words of the prompt, by kind.
     vectors : dict of str to array (n, dim)
-        Of the vocabulary.
+        Vectors of the vocabulary.
     counts : dict of str to int
-        How many of each kind are said.
+        Words of each kind in the prompt.
     guidance : float
     device, number_format : str
     """
@@ -115,31 +123,31 @@ class MusicGen:
     vocabulary: dict = field(repr=False)
     vectors: dict = field(repr=False)
     counts: dict = field(repr=False)
-    guidance: float = GUIDANCE
+    guidance: float = _GUIDANCE
     device: str = "cpu"
     number_format: str = "float32"
 
     @property
-    def dim(self):
-        """Of the vectors that condition it: those of the embedder."""
+    def dim(self) -> int:
+        """Return the size of the embedder's vectors."""
         return next(iter(self.vectors.values())).shape[1]
 
     @property
-    def sample_rate(self):
-        """Hz."""
+    def sample_rate(self) -> int:
+        """Return the sample rate of the sound in Hz."""
         return int(self.network.config.audio_encoder.sampling_rate)
 
-    def words(self, embedding):
-        """Return what is said for a vector (dim,): the nearest words by cosine, with commas between them."""
+    def words(self, embedding: ArrayLike) -> str:
+        """Return the prompt of a vector (dim,): the nearest words by cosine, with commas between them."""
         vector = check_embeddings(np.asarray(embedding)[None], self.dim, [0], 1)[0][0]
-        said = []
-        for kind, rows in self.vectors.items():
-            cosines = rows @ vector / np.linalg.norm(rows, axis=1)
+        nearest = []
+        for kind, vectors in self.vectors.items():
+            cosines = vectors @ vector / np.linalg.norm(vectors, axis=1)
             best = np.argsort(-cosines, kind="stable")[: self.counts[kind]]
-            said += [self.vocabulary[kind][k] for k in best]
-        return ", ".join(said)
+            nearest += [self.vocabulary[kind][k] for k in best]
+        return ", ".join(nearest)
 
-    def generate(self, embedding, seed, duration=15.0):
+    def generate(self, embedding: ArrayLike, seed: int, duration: float = 15.0) -> tuple[NDArray[np.float32], int]:
         """Return one piece of music; see `Generator.generate`.
 
         Parameters
@@ -158,21 +166,22 @@ class MusicGen:
         Raises
         ------
         ValueError
-            As of `generate_all`.
+            See `generate_all`.
         """
         waveforms, sample_rate = self.generate_all(np.asarray(embedding)[None], [seed], duration, progress=False)
         return waveforms[0], sample_rate
 
-    def generate_all(self, embeddings, seeds, duration=15.0, progress=True):
+    def generate_all(
+        self, embeddings: ArrayLike, seeds: ArrayLike, duration: float = 15.0, progress: bool = True
+    ) -> tuple[list[NDArray[np.float32]], int]:
         """Return many pieces of music; see `Generator.generate_all`.
 
         Parameters
         ----------
         embeddings : array (n, dim)
-        seeds : sequence of int
-            One a row.
+        seeds : sequence of int, n
         duration : float
-            s, of each piece.
+            Length of each piece in s.
         progress : bool
             Show a bar.
 
@@ -187,7 +196,7 @@ class MusicGen:
         ValueError
             See `check_embeddings`; or if the duration is more than the model has positions for.
         """
-        embeddings, seeds = check_embeddings(embeddings, self.dim, seeds, duration)
+        vectors, seeds = check_embeddings(embeddings, self.dim, seeds, duration)
         # the codebooks follow each other by a token, and so end one after the other
         n_tokens = math.ceil(duration * self._frame_rate) + self.network.decoder.num_codebooks
         longest = self.network.config.decoder.max_position_embeddings
@@ -197,16 +206,17 @@ class MusicGen:
                 f"{(longest - self.network.decoder.num_codebooks) / self._frame_rate:g} s, for which {self.name} has "
                 "positions"
             )
-        rows = tqdm(list(zip(embeddings, seeds)), desc=self.name, unit="piece", disable=not progress)
-        return [self._run(self.words(x), seed, n_tokens, duration) for x, seed in rows], self.sample_rate
+        pieces = tqdm(list(zip(vectors, seeds)), desc=self.name, unit="piece", disable=not progress)
+        waveforms = [self._run(self.words(vector), seed, n_tokens, duration) for vector, seed in pieces]
+        return waveforms, self.sample_rate
 
     @property
-    def _frame_rate(self):
-        """Tokens of a second."""
+    def _frame_rate(self) -> float:
+        """Return the number of tokens of a second."""
         return self.network.config.audio_encoder.frame_rate
 
     @torch.inference_mode()
-    def _run(self, text, seed, n_tokens, duration):
+    def _run(self, text: str, seed: int, n_tokens: int, duration: float) -> NDArray[np.float32]:
         """Return the waveform of a text; one by one, as transformers draws from the one generator of torch."""
         inputs = self.tokenizer([text], return_tensors="pt").to(self.device)
         gpus = [torch.device(self.device)] if torch.device(self.device).type == "cuda" else []
@@ -221,7 +231,7 @@ class MusicGen:
         return np.pad(waveform[:n_samples], (0, max(0, n_samples - len(waveform))))
 
 
-def _check_words(words, n_words):
+def _check_words(words: Sequence[str] | Mapping, n_words: int) -> dict:
     """Return the vocabulary by kind; a list is one kind without a name."""
     if not isinstance(words, Mapping):
         if isinstance(words, str):

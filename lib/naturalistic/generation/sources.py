@@ -1,18 +1,14 @@
-"""Checkpoints of generators: found on the hub or in a folder, told apart by what describes them."""
+"""Checkpoints of generators: located on the hub or in a folder, and recognized by their descriptions."""
 
-import contextlib
+
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils import validate_repo_id
-
+from naturalistic.hub import CheckpointFiles, checkpoint_folder
 from naturalistic.intact import read_json
 
 # a pipeline of diffusers describes itself in the first, a model of transformers in the second
-DESCRIPTIONS = ("model_index.json", "config.json")
-_FILES = ("*.json", "*.txt", "*.safetensors")
-_PICKLED = ("*.bin",)  # read by torch.load(weights_only=True), which builds tensors and nothing else
+_DESCRIPTIONS = ("model_index.json", "config.json")
+_PICKLED = ("*.bin",)
 NEEDED = {
     "musicldm": "model_index.json and the folders text_encoder, tokenizer, feature_extractor, unet, vae, vocoder and "
     "scheduler",
@@ -21,7 +17,7 @@ NEEDED = {
 _EITHER = "a pipeline's model_index.json and folders, or a model's config.json, model.safetensors and tokenizer"
 
 
-def locate(name, revision=None, kind=None):
+def locate(name: str | Path, revision: str | None = None, kind: str | None = None) -> Path:
     """Return the folder of a checkpoint, downloaded if it is a hub id that is not in the local cache.
 
     Parameters
@@ -31,7 +27,7 @@ def locate(name, revision=None, kind=None):
     revision : str, optional
         Branch, tag or commit on the hub.
     kind : str, optional
-        What it should be, for the list of files in a message: a key of `NEEDED`.
+        Expected generator, for the list of files in a message: "musicldm" or "musicgen".
 
     Returns
     -------
@@ -42,67 +38,32 @@ def locate(name, revision=None, kind=None):
     FileNotFoundError
         If there is no such folder, no such model, or no network; naming the files and the command to fetch them.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return _check(folder)
-    try:
-        validate_repo_id(str(name))
-    except ValueError:
-        raise FileNotFoundError(
-            f"{str(name)!r} is not a folder, nor can it be the id of a model on the hub: pass a folder written by "
-            "save_pretrained, or an id such as 'ucsd-reach/musicldm'"
-        ) from None
-    with contextlib.suppress(LocalEntryNotFoundError, FileNotFoundError):
-        local = Path(snapshot_download(str(name), revision=revision, local_files_only=True))
-        if _has_weights(local, "*.safetensors", *_PICKLED):
-            return _check(local)
-    return _check(_download(str(name), revision, kind))
+    instead = "The miniature's generator ('mini') needs no download"
+    files = CheckpointFiles(_check, _has_weights, _PICKLED, NEEDED.get(kind, _EITHER), instead)
+    return checkpoint_folder(name, revision, files, "ucsd-reach/musicldm")
 
 
-def _download(name, revision, kind):
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
-        if not _has_weights(folder, "*.safetensors"):
-            folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES + _PICKLED))
-        return folder
-    except RepositoryNotFoundError:
-        raise FileNotFoundError(
-            f"{name!r} is not a folder, and the hub has no model of that name (or it is a gated one: log in with "
-            "`hf auth login`)"
-        ) from None
-    except RevisionNotFoundError:
-        raise FileNotFoundError(f"the model {name!r} has no revision {revision!r} on the hub") from None
-    except Exception as error:
-        # whichever library carries the request has its own errors; all mean that there was no answer
-        raise FileNotFoundError(
-            f"{name!r} is not a folder, not in the local cache, and the hub could not be reached "
-            f"({type(error).__name__}). It needs {NEEDED.get(kind, _EITHER)}: where there is a network, run "
-            f"`hf download {name} --local-dir FOLDER`, then pass that folder. The miniature's generator ('mini') needs "
-            "no download"
-        ) from error
-
-
-def _has_weights(folder, *patterns):
-    """Say whether beside each ``config.json`` there are weights."""
+def _has_weights(folder: Path, patterns: tuple[str, ...]) -> bool:
+    """Return whether beside each ``config.json`` there are weights."""
     places = [path.parent for path in folder.rglob("config.json")]
     return bool(places) and all(any(any(place.glob(p)) for p in patterns) for place in places)
 
 
-def _check(folder):
-    if not any((folder / file).is_file() for file in DESCRIPTIONS):
+def _check(folder: Path) -> Path:
+    if not any((folder / file).is_file() for file in _DESCRIPTIONS):
         raise FileNotFoundError(
-            f"{folder} has no {' and no '.join(DESCRIPTIONS)}, expected a folder written by save_pretrained"
+            f"{folder} has no {' and no '.join(_DESCRIPTIONS)}, expected a folder written by save_pretrained"
         )
     return folder
 
 
-def kind_of(folder):
-    """Return what a checkpoint is, for loaders and for people.
+def kind_of(folder: Path) -> tuple[str | None, str]:
+    """Return the kind of a checkpoint, for loaders, and a description of it, for messages.
 
     Parameters
     ----------
     folder : Path
-        With one of `DESCRIPTIONS` in it.
+        With a ``model_index.json`` or a ``config.json``.
 
     Returns
     -------
@@ -115,22 +76,22 @@ def kind_of(folder):
     ValueError
         If the description is a pointer or not JSON.
     """
-    path = next(folder / file for file in DESCRIPTIONS if (folder / file).is_file())
-    about = read_json(path)
-    if path.name == DESCRIPTIONS[0]:
-        return about.get("_class_name"), f"a pipeline of diffusers ({about.get('_class_name')})"
-    classes = ", ".join(about.get("architectures") or []) or "no architecture stated"
-    return about.get("model_type"), f"a checkpoint of model_type {about.get('model_type')!r} ({classes})"
+    path = next(folder / file for file in _DESCRIPTIONS if (folder / file).is_file())
+    description = read_json(path)
+    if path.name == _DESCRIPTIONS[0]:
+        return description.get("_class_name"), f"a pipeline of diffusers ({description.get('_class_name')})"
+    classes = ", ".join(description.get("architectures") or []) or "no architecture stated"
+    return description.get("model_type"), f"a checkpoint of model_type {description.get('model_type')!r} ({classes})"
 
 
-def check_kind(folder, name, wanted, class_name):
-    """Check that a folder holds what a loader loads.
+def check_kind(folder: Path, name: str | Path, wanted: str, class_name: str) -> None:
+    """Check that a folder holds a checkpoint of the kind that a loader loads.
 
     Parameters
     ----------
     folder : Path
     name : str or Path
-        Of the checkpoint, for the message.
+        Name of the checkpoint, for the message.
     wanted : str
         Kind that the loader loads.
     class_name : str
@@ -139,10 +100,10 @@ def check_kind(folder, name, wanted, class_name):
     Raises
     ------
     ValueError
-        Saying what it is and what was expected.
+        Naming the kind that it is and the one that was expected.
     """
-    found, description = kind_of(folder)
-    if found != wanted:
+    kind, description = kind_of(folder)
+    if kind != wanted:
         raise ValueError(
             f"{str(name)!r} is {description}, expected {class_name}: pass it to generation.load, which picks the "
             "generator by what the folder holds, or choose another checkpoint"

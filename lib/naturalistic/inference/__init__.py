@@ -1,8 +1,8 @@
 """Inference: the ceiling that data allow, what chance gives, and what holds over targets and people."""
 
 from naturalistic.inference.multiple import fdr, max_statistic, p_values
+from naturalistic.renamed import explain_old_attributes
 
-from .blocks import block_permutation_null
 from .ceilings import (
     MeanInterval,
     explainable_variance,
@@ -20,7 +20,7 @@ from .group import (
     sign_flip_over_subjects,
     t_test_over_subjects,
 )
-from .nulls import circular_shift_null, draw_shifts
+from .nulls import block_permutation_null, circular_shift_null, draw_shifts
 from .prevalence import Prevalence, prevalence
 
 __all__ = [
@@ -46,3 +46,5 @@ __all__ = [
     "sign_flip_over_subjects",
     "t_test_over_subjects",
 ]
+
+__getattr__ = explain_old_attributes(__name__)

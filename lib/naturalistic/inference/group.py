@@ -14,18 +14,23 @@ happens to fit it fits all of them. Two questions must be kept apart.
   something in 17 to 75 % of maps in which nothing is.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
+from naturalistic.arrays import ShapeRepr, as_real, column_blocks, float_type
 from naturalistic.inference.multiple import check_tail, max_statistic, p_values
-from naturalistic.parameters import check_seed, whole
-from naturalistic.scoring import as_real, column_blocks, float_type
+from naturalistic.parameters import Seed, check_seed, whole
 
 
-class SharedStimulusResult(NamedTuple):
-    """A mean over subjects and its p under the same shifts for all; each field of the shape of one subject's scores.
+@dataclass(frozen=True, repr=False)
+class SharedStimulusResult(ShapeRepr):
+    """Mean over subjects and its p under the same shifts for all.
+
+    Each field has the shape of one subject's scores.
 
     Attributes
     ----------
@@ -45,19 +50,35 @@ class SharedStimulusResult(NamedTuple):
     n: np.ndarray
 
 
-class GroupResult(NamedTuple):
-    """What a group test found, each field of the shape of one subject's values."""
+@dataclass(frozen=True, repr=False)
+class GroupResult(ShapeRepr):
+    """Result of a group test; each field has the shape of one subject's values.
 
-    mean: np.ndarray  # over subjects
-    low: np.ndarray  # two-sided confidence interval of the mean, by Student's t
-    high: np.ndarray
-    statistic: np.ndarray
-    p: np.ndarray  # float64
-    n: np.ndarray  # subjects that count
+    Attributes
+    ----------
+    mean : array
+        Over subjects.
+    low, high : array
+        Two-sided confidence interval of the mean, by Student's t.
+    statistic : array
+    p : array
+        float64.
+    n : int array
+        Subjects that count.
+    """
+
+    mean: NDArray
+    low: NDArray
+    high: NDArray
+    statistic: NDArray
+    p: NDArray
+    n: NDArray
 
 
-def shared_stimulus_test(scores, null, *, tail="greater", least=1):
-    """Test a mean over subjects who share a stimulus, against the mean of the same shifts for all.
+def shared_stimulus_test(
+    scores: ArrayLike, null: ArrayLike, *, tail: Literal["greater", "less", "two-sided"] = "greater", least: int = 1
+) -> SharedStimulusResult:
+    """Test a mean over subjects who share a stimulus against a circular-shift null.
 
     For two models, pass the differences of their scores and of their nulls: then the null hypothesis is that neither
     predicts more than the other by anything but chance.
@@ -82,7 +103,8 @@ def shared_stimulus_test(scores, null, *, tail="greater", least=1):
     ValueError
         If shapes do not fit, a subject has a score and no null, or an option is not valid.
     """
-    scores, null = as_real(scores, "scores"), as_real(null, "null")
+    scores = as_real(scores, "scores")
+    null = as_real(null, "null")
     if scores.ndim < 1 or null.ndim != scores.ndim + 1 or null.shape[1:] != scores.shape:
         raise ValueError(
             f"scores has shape {scores.shape} and null {null.shape}, expected (n_subjects, ...) and (n_permutations, "
@@ -101,8 +123,12 @@ def shared_stimulus_test(scores, null, *, tail="greater", least=1):
     return shared_stimulus_p(mean, null_mean, n, tail=tail)
 
 
-def shared_stimulus_p(mean, null_mean, n, *, tail="greater"):
-    """Return the result of means over subjects that have been taken already, such as maps added up one by one.
+def shared_stimulus_p(
+    mean: ArrayLike, null_mean: ArrayLike, n: ArrayLike, *, tail: Literal["greater", "less", "two-sided"] = "greater"
+) -> SharedStimulusResult:
+    """Return the shared-stimulus test of means over subjects.
+
+    For means that are computed already, such as maps added up one by one.
 
     Parameters
     ----------
@@ -120,8 +146,14 @@ def shared_stimulus_p(mean, null_mean, n, *, tail="greater"):
     return SharedStimulusResult(mean, p_values(mean, null_mean, tail), max_statistic(mean, null_mean, tail), n)
 
 
-def t_test_over_subjects(values, popmean=0, tail="two-sided", confidence=0.95, nan="omit"):
-    """Return a one-sample t-test over subjects, with the confidence interval of the mean.
+def t_test_over_subjects(
+    values: ArrayLike,
+    popmean: float = 0,
+    tail: Literal["two-sided", "greater", "less"] = "two-sided",
+    confidence: float = 0.95,
+    nan: Literal["omit", "propagate"] = "omit",
+) -> GroupResult:
+    """Return a one-sample t-test over subjects, with its confidence interval.
 
     Answers for other people and the same stimulus; for whether there is an effect see `shared_stimulus_test`.
 
@@ -159,8 +191,15 @@ def t_test_over_subjects(values, popmean=0, tail="two-sided", confidence=0.95, n
 
 
 def sign_flip_over_subjects(
-    values, n_permutations=10000, tail="two-sided", seed=0, max_statistic=False, popmean=0, confidence=0.95, nan="omit"
-):
+    values: ArrayLike,
+    n_permutations: int = 10000,
+    tail: Literal["greater", "less", "two-sided"] = "two-sided",
+    seed: Seed = 0,
+    max_statistic: bool = False,
+    popmean: float = 0,
+    confidence: float = 0.95,
+    nan: Literal["omit", "propagate"] = "omit",
+) -> GroupResult:
     """Return a permutation test over subjects that flips the signs of their values.
 
     Answers for other people and the same stimulus; for whether there is an effect see `shared_stimulus_test`.
@@ -193,7 +232,8 @@ def sign_flip_over_subjects(
     """
     values, x, used = _check(values, nan)
     check_tail(tail)
-    n_permutations, seed = whole("n_permutations", n_permutations), check_seed(seed)
+    n_permutations = whole("n_permutations", n_permutations)
+    seed = check_seed(seed)
     n, mean, low, high, _ = mean_interval(x, used, confidence)
     x = np.where(used, x - popmean, 0)
     length = np.sqrt(np.sum(x**2, axis=0))
@@ -206,8 +246,14 @@ def sign_flip_over_subjects(
     return _result(values, mean, low, high, statistic, p, n)
 
 
-def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca"):
-    """Return a bootstrap confidence interval of the mean over subjects, by ``scipy.stats.bootstrap``.
+def bootstrap_interval(
+    values: ArrayLike,
+    n_boot: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    method: Literal["bca", "percentile"] = "bca",
+) -> tuple[NDArray, NDArray]:
+    """Return a bootstrap confidence interval of the mean over subjects.
 
     Answers for other units of the kind that is drawn (people and the same stimulus; clips and the same people).
     Every target sees the same resampled subjects. With fewer than about ten subjects it is too narrow (the
@@ -236,13 +282,14 @@ def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca
     """
     values, x, _ = _check(values, "propagate")
     check_confidence(confidence)
-    n_boot, seed = whole("n_boot", n_boot), check_seed(seed)
+    n_boot = whole("n_boot", n_boot)
+    seed = check_seed(seed)
     if method not in ("bca", "percentile"):
         raise ValueError(f"method is {method!r}, expected 'bca' or 'percentile'")
     bounds = np.full((2, x.shape[1]), np.nan)
     usable = np.flatnonzero(np.ptp(x, axis=0) > 0)  # False for NaN
     for block in column_blocks(n_boot, len(usable)):  # the same seed in each block: the same subjects
-        found = stats.bootstrap(
+        result = stats.bootstrap(
             (x[:, usable[block]],),
             np.mean,
             axis=0,
@@ -252,12 +299,12 @@ def bootstrap_interval(values, n_boot=2000, confidence=0.95, seed=0, method="bca
             method=method,
             rng=np.random.default_rng(seed),
         )
-        bounds[:, usable[block]] = found.confidence_interval
+        bounds[:, usable[block]] = result.confidence_interval
     low, high = bounds.astype(float_type(values)).reshape(2, *values.shape[1:])
     return low[()], high[()]
 
 
-def _check(values, nan):
+def _check(values: ArrayLike, nan: Literal["omit", "propagate"]) -> tuple[NDArray, NDArray, NDArray]:
     """Return values, the same as (n_subjects, n_targets) of float64, and which of those count."""
     values = as_real(values, "values", "subject")
     if nan not in ("omit", "propagate"):
@@ -277,14 +324,14 @@ def _check(values, nan):
     return values, x, used if nan == "omit" else used & used.all(axis=0)
 
 
-def check_confidence(confidence):
+def check_confidence(confidence: float) -> None:
     """Raise a ValueError unless ``confidence`` is between 0 and 1."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, expected between 0 and 1, for example 0.95")
 
 
-def mean_interval(x, used, confidence):
-    """Return n, mean, its interval (low, high; Student's t) and standard error over the subjects that count.
+def mean_interval(x: NDArray, used: NDArray, confidence: float) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
+    """Return n, mean, interval (low, high; Student's t) and standard error.
 
     Parameters
     ----------
@@ -301,19 +348,22 @@ def mean_interval(x, used, confidence):
     return count, mean, mean - half, mean + half, error
 
 
-def _signs(n_subjects, n_permutations, seed):
+def _signs(n_subjects: int, n_permutations: int, seed: Seed) -> tuple[NDArray, int]:
     """Return rows of signs, and what to add to both counts: 0 if the rows are all there are, 1 if random."""
     if n_subjects < 63 and 2**n_subjects <= n_permutations:
         return 1.0 - 2 * (np.arange(2**n_subjects)[:, None] >> np.arange(n_subjects) & 1), 0
     return np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_permutations, n_subjects)), 1
 
 
-def _count_flips(unit, signs, tail, together):
+def _count_flips(
+    unit: NDArray, signs: NDArray, tail: Literal["greater", "less", "two-sided"], together: bool
+) -> NDArray:
     """Return how many flips are at least as extreme as each observed sum, by target or by the best one."""
     unit = -unit if tail == "less" else unit
     size = np.abs if tail == "two-sided" else np.positive
     observed = size(unit.sum(axis=0)) - 1e-12  # equal up to rounding is a tie, and counts
-    count, best = np.zeros(unit.shape[1], dtype=int), np.full(len(signs), -np.inf)
+    count = np.zeros(unit.shape[1], dtype=int)
+    best = np.full(len(signs), -np.inf)
     for block in column_blocks(len(signs), unit.shape[1]):
         flipped = size(signs @ unit[:, block])
         best = np.maximum(best, flipped.max(axis=1))
@@ -321,8 +371,11 @@ def _count_flips(unit, signs, tail, together):
     return len(best) - np.searchsorted(np.sort(best), observed) if together else count
 
 
-def _result(values, mean, low, high, statistic, p, n):
+def _result(
+    values: NDArray, mean: NDArray, low: NDArray, high: NDArray, statistic: NDArray, p: NDArray, n: NDArray
+) -> GroupResult:
     """Return a GroupResult in the shape of one subject's values."""
-    shape, dtype = values.shape[1:], float_type(values)
+    shape = values.shape[1:]
+    dtype = float_type(values)
     floats = (x.astype(dtype).reshape(shape)[()] for x in (mean, low, high, statistic))
     return GroupResult(*floats, p.reshape(shape)[()], n.reshape(shape)[()])

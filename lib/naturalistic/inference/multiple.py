@@ -1,19 +1,24 @@
-"""From nulls to p-values, and from many p-values to decisions.
+"""p-values from nulls, and corrections for multiple tests.
 
 p-values are float64 whatever the scores are, so that a threshold means what it says.
 """
 
+from typing import Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from naturalistic.scoring import as_real, column_blocks
+from naturalistic.arrays import as_real, column_blocks
 
 TAILS = ("greater", "less", "two-sided")
 TIE = 64  # scores within this many roundings of each other are ties; ties count against the effect
 
 
-def p_values(observed, null, tail="greater"):
-    """Return permutation p-values, ``(b + 1) / (m + 1)`` for each target from its own null.
+def p_values(
+    observed: ArrayLike, null: ArrayLike, tail: Literal["greater", "less", "two-sided"] = "greater"
+) -> NDArray:
+    """Return permutation p-values, ``(b + 1) / (m + 1)``, target by target.
 
     b of the m scores of the null are at least as extreme as the observed one (Phipson & Smyth 2010); so p is
     never 0, and never below 1 / (m + 1).
@@ -40,7 +45,8 @@ def p_values(observed, null, tail="greater"):
     """
     observed, null, tie = _check_null(observed, null, tail)
     p = np.empty(observed.size)
-    flat, scores = observed.reshape(-1), null.reshape(len(null), -1)
+    flat = observed.reshape(-1)
+    scores = null.reshape(len(null), -1)
     for block in column_blocks(len(null), len(p)):
         slack = tie * np.abs(flat[block])
         above = (np.sum(scores[:, block] >= flat[block] - slack, axis=0) + 1) / (len(null) + 1)
@@ -51,8 +57,10 @@ def p_values(observed, null, tail="greater"):
     return p.reshape(observed.shape)[()]
 
 
-def max_statistic(observed, null, tail="greater"):
-    """Return p-values corrected for all targets: each score against the null of the best target.
+def max_statistic(
+    observed: ArrayLike, null: ArrayLike, tail: Literal["greater", "less", "two-sided"] = "greater"
+) -> NDArray:
+    """Return p-values corrected for all targets by the null of the best one.
 
     Controls the probability of even one false positive (Nichols & Holmes 2002), whatever the correlation
     between targets, as long as one permutation moved all targets alike.
@@ -65,7 +73,7 @@ def max_statistic(observed, null, tail="greater"):
         Scores of the permuted predictions.
     tail : {"greater", "less", "two-sided"}
         Which scores count as extreme; two-sided takes the largest absolute score, so the score's null should
-        be centred on 0.
+        be centered on 0.
 
     Returns
     -------
@@ -88,8 +96,8 @@ def max_statistic(observed, null, tail="greater"):
     return p[()]
 
 
-def fdr(p, q=0.05, method="bh"):
-    """Return which tests pass at false discovery rate ``q``, and the adjusted p-values.
+def fdr(p: ArrayLike, q: float = 0.05, method: Literal["bh", "by"] = "bh") -> tuple[NDArray, NDArray]:
+    """Return the tests that pass at false discovery rate ``q``, and adjusted p.
 
     Benjamini & Hochberg (1995), or Benjamini & Yekutieli (2001), which holds under any dependence. Over all
     of ``p`` at once, whatever its shape, by ``scipy.stats.false_discovery_control``.
@@ -119,11 +127,11 @@ def fdr(p, q=0.05, method="bh"):
         raise ValueError(f"q is {q}, expected between 0 and 1, for example 0.05")
     if method not in ("bh", "by"):
         raise ValueError(f"method is {method!r}, expected 'bh' or 'by'")
-    wrong = (p < 0) | (p > 1)
-    if wrong.any():
+    invalid = (p < 0) | (p > 1)
+    if invalid.any():
         raise ValueError(
-            f"{int(wrong.sum())} of {p.size} p-values are outside [0, 1], the first is "
-            f"{p[wrong][0]}: pass p-values, not scores"
+            f"{int(invalid.sum())} of {p.size} p-values are outside [0, 1], the first is "
+            f"{p[invalid][0]}: pass p-values, not scores"
         )
     used = ~np.isnan(p)
     adjusted = np.full(p.shape, np.nan)
@@ -132,16 +140,19 @@ def fdr(p, q=0.05, method="bh"):
     return adjusted <= q, adjusted
 
 
-def check_tail(tail):
+def check_tail(tail: Literal["greater", "less", "two-sided"]) -> None:
     """Raise a ValueError unless ``tail`` is one of the three names."""
     if tail not in TAILS:
         raise ValueError(f"tail is {tail!r}, expected one of {', '.join(map(repr, TAILS))}")
 
 
-def _check_null(observed, null, tail):
+def _check_null(
+    observed: ArrayLike, null: ArrayLike, tail: Literal["greater", "less", "two-sided"]
+) -> tuple[NDArray, NDArray, float]:
     """Return both as floating arrays and the relative difference of a tie, or raise a ValueError."""
     check_tail(tail)
-    observed, null = as_real(observed, "observed"), as_real(null, "null")
+    observed = as_real(observed, "observed")
+    null = as_real(null, "null")
     if null.ndim != observed.ndim + 1 or null.shape[1:] != observed.shape:
         raise ValueError(
             f"null has shape {null.shape} and observed {observed.shape}, expected "

@@ -1,4 +1,4 @@
-"""Nulls: the scores that chance gives, with the autocorrelation of brain and stimulus kept.
+"""Nulls: chance scores that keep the autocorrelation of brain and stimulus.
 
 Shuffled single TRs are no null for signals that are smooth in time: the shuffled prediction is white,
 scatters less than a smooth one, and far too many voxels pass. Here predictions move as wholes (circular
@@ -27,26 +27,37 @@ with p < 0.05 among 20,000 or more, to about 0.1 %:
 Both are for one model and data that it was not fitted on. Predictions by cross-validation are another case:
 the model of each fold was fitted on the other folds' responses, so the folds' scores go up and down together,
 which a null of fixed predictions does not show (10 to 14 % false positives instead of 5). There, shift first
-and fit again: `naturalistic.encoding.group_accuracy` does.
+and fit again: `naturalistic.encoding.prediction.group_accuracy` does.
 """
 
 import math
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from naturalistic.parameters import check_seed, whole
+from naturalistic.arrays import column_blocks, float_type
+from naturalistic.models.scoring import check_pair, correlation, unit_columns
+from naturalistic.parameters import Seed, check_seed, whole
 from naturalistic.runs import run_slices, shift_inside_runs
-from naturalistic.scoring import check_pair, column_blocks, correlation, float_type, unit_columns
 
 LEFT_WITHOUT_WARNING = 0.8  # share of a run's rotations
 
 
-def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score=correlation):
-    """Return scores of predictions that are shifted circularly by a random amount in each run.
+def circular_shift_null(
+    Y: ArrayLike,
+    Y_hat: ArrayLike,
+    runs: ArrayLike | None,
+    n_permutations: int,
+    min_shift: int,
+    seed: Seed = 0,
+    score: Callable[[NDArray, NDArray], NDArray] = correlation,
+) -> NDArray:
+    """Return circular-shift null scores, shifted by a random amount in each run.
 
     No two permutations are alike and none is the observed alignment. If there are fewer shifts than
     ``n_permutations``, each is used once and a warning says so: the null has that many rows.
@@ -87,15 +98,21 @@ def circular_shift_null(Y, Y_hat, runs, n_permutations, min_shift, seed=0, score
     return null.reshape(-1, *shape)
 
 
-def check_null_input(Y, Y_hat, runs, n_permutations):
-    """Return both arrays in two dimensions, the shape of a score, and the slices of the runs, or raise a ValueError."""
+def check_null_input(
+    Y: ArrayLike, Y_hat: ArrayLike, runs: ArrayLike | None, n_permutations: int
+) -> tuple[NDArray, NDArray, tuple[int, ...], list[slice]]:
+    """Return both arrays in two dimensions, the shape of a score, and run slices."""
     Y, Y_hat, shape = check_pair(Y, Y_hat)
     whole("n_permutations", n_permutations, hint="1000 gives p of 0.001")
     return Y, Y_hat, shape, run_slices(runs, len(Y))
 
 
-def draw_shifts(runs, n_permutations, min_shift=1, seed=0, n_trs=None):
-    """Return circular shifts, one for each run, no two permutations alike and none the observed alignment.
+def draw_shifts(
+    runs: ArrayLike | None, n_permutations: int, min_shift: int = 1, seed: Seed = 0, n_trs: int | None = None
+) -> NDArray:
+    """Return circular shifts, one for each run, no two permutations alike.
+
+    None is the observed alignment.
 
     Parameters
     ----------
@@ -120,7 +137,8 @@ def draw_shifts(runs, n_permutations, min_shift=1, seed=0, n_trs=None):
     UserWarning
         If fewer than 80 % of the rotations of a run are left, or fewer shifts exist than ``n_permutations``.
     """
-    n_permutations, seed = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001"), check_seed(seed)
+    n_permutations = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001")
+    seed = check_seed(seed)
     min_shift = whole("min_shift", min_shift, None)
     lengths = [run.stop - run.start for run in run_slices(runs, n_trs)]
     shortest = min(lengths)
@@ -140,7 +158,7 @@ def draw_shifts(runs, n_permutations, min_shift=1, seed=0, n_trs=None):
     return _draw_shifts([n - 2 * min_shift + 1 for n in lengths], n_permutations, seed) + min_shift
 
 
-def _draw_shifts(counts, n_permutations, seed):
+def _draw_shifts(counts: list[int], n_permutations: int, seed: Seed) -> NDArray:
     """Return different rows, column k from 0 to ``counts[k] - 1``; all rows if there are no more."""
     rng = np.random.default_rng(seed)
     total = math.prod(counts)
@@ -156,14 +174,14 @@ def _draw_shifts(counts, n_permutations, seed):
     return rng.integers(counts, size=(n_permutations, len(counts)))  # a repeat is next to impossible
 
 
-def _shifted_correlations(Y, Y_hat, slices, shifts):
+def _shifted_correlations(Y: NDArray, Y_hat: NDArray, slices: list[slice], shifts: NDArray) -> NDArray:
     """Return (n_permutations, n_targets) of r: the cross-correlation by FFT, summed over runs.
 
     Shifts keep the mean and the length of a column, so only the product of the two unit columns changes.
     """
     null = np.empty((len(shifts), Y.shape[1]), dtype=float_type(Y, Y_hat))
 
-    def fill(columns):
+    def fill(columns: slice) -> None:
         measured, constant = unit_columns(Y[:, columns])
         predicted, also_constant = unit_columns(Y_hat[:, columns])
         # float32 of unit columns: r is off by 2e-8 at most in 60,000 x 7,700, less than its own last digit
@@ -178,7 +196,7 @@ def _shifted_correlations(Y, Y_hat, slices, shifts):
     return null
 
 
-def _add_rotations(r, measured, predicted, shift):
+def _add_rotations(r: NDArray, measured: NDArray, predicted: NDArray, shift: NDArray) -> None:
     """Add the products of ``measured`` with ``predicted`` (n_trs, n) rotated by each of ``shift`` to ``r``."""
     n_trs = len(measured)
     circular = fft.next_fast_len(n_trs, real=True) == n_trs
@@ -193,8 +211,8 @@ def _add_rotations(r, measured, predicted, shift):
         r += lagged[shift - n_trs]
 
 
-def in_threads(work, blocks):
-    """Call ``work(block)`` for each block of columns, side by side in as many threads as BLAS may use."""
+def in_threads(work: Callable[[slice], None], blocks: list[slice]) -> None:
+    """Call ``work(block)`` for each block of columns, in as many threads as BLAS has."""
     n_threads = 1
     if len(blocks) > 1:
         n_threads = max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
@@ -204,3 +222,128 @@ def in_threads(work, blocks):
         return
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(min(n_threads, len(blocks))) as pool:
         list(pool.map(work, blocks))  # raises what a block raised
+
+
+def block_permutation_null(
+    Y: ArrayLike,
+    Y_hat: ArrayLike,
+    runs: ArrayLike | None,
+    block: int,
+    n_permutations: int,
+    seed: Seed = 0,
+    score: Callable[[NDArray, NDArray], NDArray] = correlation,
+) -> NDArray:
+    """Return null scores of predictions with permuted blocks of TRs in each run.
+
+    Every block is used once (no resampling). A run that ``block`` does not divide ends in a shorter block,
+    which moves like the others. No two permutations are alike and none is the observed order.
+
+    Parameters
+    ----------
+    Y, Y_hat, runs, n_permutations, score
+        As for `circular_shift_null`; with `correlation` as score, blocks are multiplied only once.
+    block : int
+        TRs in a block; many times the autocorrelation, as each seam breaks it.
+    seed : int or numpy.random.Generator
+        Draws the orders.
+
+    Returns
+    -------
+    null : array (n_permutations, n_targets) or (n_permutations,)
+        To be compared with ``score(Y, Y_hat)`` by `p_values` or `max_statistic`.
+
+    Raises
+    ------
+    ValueError
+        If shapes or values are not valid, ``n_permutations`` or ``block`` is below 1, a run has fewer than
+        two blocks, or there are fewer orders than ``n_permutations``.
+    """
+    n_permutations = whole("n_permutations", n_permutations, hint="1000 gives p of 0.001")
+    seed = check_seed(seed)
+    Y, Y_hat, shape, slices = check_null_input(Y, Y_hat, runs, n_permutations)
+    lengths = [run.stop - run.start for run in slices]
+    hint = f"the shortest run, of {min(lengths)} TRs, needs two blocks or more; take shorter blocks"
+    block = whole("block", block, 1, min(lengths) - 1, hint=hint)
+    orders = _draw_orders([-(-n // block) for n in lengths], n_permutations, seed)
+    if score is correlation:
+        null = _reordered_correlations(Y, Y_hat, slices, block, orders)
+    else:
+        pieces = [np.split(np.arange(run.start, run.stop), range(block, run.stop - run.start, block)) for run in slices]
+        null = np.stack(
+            [
+                score(Y, Y_hat[np.concatenate([p[i] for p, row in zip(pieces, rows) for i in row])])
+                for rows in zip(*orders)
+            ]
+        )
+    return null.reshape(-1, *shape)
+
+
+def _draw_orders(counts: list[int], n_permutations: int, seed: Seed) -> list[NDArray]:
+    """Return (n_permutations, counts[k]) orders of blocks for each run; no two permutations are alike."""
+    rng = np.random.default_rng(seed)
+    total = math.prod(math.factorial(k) for k in counts) - 1
+    if total < n_permutations:
+        raise ValueError(
+            f"{sum(counts)} blocks in {len(counts)} run(s) have {total} orders other than "
+            f"the observed, expected {n_permutations} or more: take shorter blocks or fewer permutations"
+        )
+    drawn = {np.concatenate([np.arange(k) for k in counts]).tobytes()}
+    orders = []
+    while len(orders) < n_permutations:
+        tiles = [np.tile(np.arange(k), (n_permutations, 1)) for k in counts]
+        for row in np.concatenate([rng.permuted(tile, axis=1) for tile in tiles], axis=1):
+            if row.tobytes() not in drawn:
+                drawn.add(row.tobytes())
+                orders.append(row)
+    return np.split(np.stack(orders[:n_permutations]), np.cumsum(counts)[:-1], axis=1)
+
+
+def _reordered_correlations(
+    Y: NDArray, Y_hat: NDArray, slices: list[slice], block: int, orders: list[NDArray]
+) -> NDArray:
+    """Return (n_permutations, n_targets) of r, summed over products of blocks that are each taken once."""
+    most = max(order.shape[1] for order in orders)
+    null = np.empty((len(orders[0]), Y.shape[1]), dtype=float_type(Y, Y_hat))
+
+    def fill(columns: slice) -> None:
+        """Put the null of some targets in its place."""
+        measured, constant = unit_columns(Y[:, columns])
+        predicted, also_constant = unit_columns(Y_hat[:, columns])
+        r = np.zeros((len(null), measured.shape[1]))
+        for run, order in zip(slices, orders):
+            n_whole, rest = divmod(run.stop - run.start, block)
+            before, after, last = _block_products(measured[run].T, predicted[run].T, block)
+            late = np.cumsum(order == n_whole, axis=1) > 0  # the short block stands before
+            for place in range(order.shape[1]):
+                # where a block lands depends on whether the short one stands before it: three tables in one
+                table = (
+                    before[place]
+                    if not rest
+                    else np.concatenate(
+                        [before[min(place, n_whole - 1)], after[max(place - 1, 0)], last[place : place + 1]]
+                    )
+                )
+                short = order[:, place] == n_whole
+                r += table[np.where(short, 2 * n_whole, order[:, place] + n_whole * late[:, place])]
+        null[:, columns] = np.clip(r, -1, 1)
+        null[:, columns][:, constant | also_constant] = np.nan
+
+    in_threads(fill, column_blocks(max(len(Y), len(null), 2 * most**2), Y.shape[1]))
+    return null
+
+
+def _block_products(measured: NDArray, predicted: NDArray, block: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the products of measured places with predicted blocks, for (n_targets, n_trs) of one run.
+
+    Three arrays: (place, block, n_targets) with places counted from the start of the run; the same with
+    places moved by the length of the short last block; and (place, n_targets) for the short block itself.
+    """
+    n_targets, n_trs = measured.shape
+    n_whole, rest = divmod(n_trs, block)
+    blocks = predicted[:, : n_trs - rest].reshape(n_targets, n_whole, block).swapaxes(1, 2)
+    before, after = (
+        measured[:, start : start + n_whole * block].reshape(n_targets, n_whole, block) @ blocks for start in (0, rest)
+    )
+    ends = np.stack([measured[:, p * block : p * block + rest] for p in range(n_whole + 1)])
+    last = np.einsum("ptr,tr->pt", ends, predicted[:, n_trs - rest :])
+    return (*(np.ascontiguousarray(np.moveaxis(x, 0, 2)) for x in (before, after)), last)

@@ -1,4 +1,4 @@
-r"""Prevalence: in how many people of the population is there an effect, given in how many of the subjects it was found?
+r"""Prevalence of an effect in the population, from the number of significant subjects.
 
 With few subjects who were each measured for long, whether the mean over subjects differs from zero says little; each
 subject is a test of its own, repeated n times (Ince, Paton, Kay & Schyns 2021, eLife 10:e62461). A person with the
@@ -11,17 +11,19 @@ to fit the film is significant in all of them. So the share is of people *who se
 at all is for `inference.shared_stimulus_test` to say.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from naturalistic.arrays import ShapeRepr, as_real
 from naturalistic.inference.group import check_confidence
-from naturalistic.scoring import as_real
 
 
-class Prevalence(NamedTuple):
-    """What is known of the share of people who have an effect, each field of the shape of the counts.
+@dataclass(frozen=True, repr=False)
+class Prevalence(ShapeRepr):
+    """Share of people who have an effect; each field has the shape of the counts.
 
     Attributes
     ----------
@@ -37,8 +39,15 @@ class Prevalence(NamedTuple):
     low: np.ndarray
 
 
-def prevalence(n_significant, n_subjects, alpha=0.05, *, sensitivity=1.0, confidence=0.95):
-    """Return the prevalence of an effect from how many subjects show it, under a uniform prior.
+def prevalence(
+    n_significant: ArrayLike,
+    n_subjects: ArrayLike,
+    alpha: float = 0.05,
+    *,
+    sensitivity: float = 1.0,
+    confidence: float = 0.95,
+) -> Prevalence:
+    """Return the prevalence of an effect, under a uniform prior.
 
     Parameters
     ----------
@@ -76,24 +85,26 @@ def prevalence(n_significant, n_subjects, alpha=0.05, *, sensitivity=1.0, confid
     return Prevalence(estimate[()], np.where(n > 0, low, np.nan)[()])
 
 
-def _mass(k, n, alpha, sensitivity):
+def _mass(k: NDArray, n: NDArray, alpha: float, sensitivity: float) -> NDArray:
     """Return how much of Beta(k + 1, n - k + 1) lies from ``alpha`` to ``sensitivity``."""
-    a, b = k + 1, n - k + 1
+    a = k + 1
+    b = n - k + 1
     below = special.betainc(a, b, sensitivity) - special.betainc(a, b, alpha)
     above = special.betaincc(a, b, alpha) - special.betaincc(a, b, sensitivity)
     return np.where(k > n * (alpha + sensitivity) / 2, below, above)  # from the tail that is small, where it is exact
 
 
-def _quantile(k, n, alpha, sensitivity, q):
+def _quantile(k: NDArray, n: NDArray, alpha: float, sensitivity: float, q: float) -> NDArray:
     """Return the quantile of theta, which is Beta(k + 1, n - k + 1) cut off at ``alpha`` and ``sensitivity``."""
-    a, b = k + 1, n - k + 1
+    a = k + 1
+    b = n - k + 1
     mass = _mass(k, n, alpha, sensitivity)
     from_below = special.betaincinv(a, b, np.clip(special.betainc(a, b, alpha) + q * mass, 0, 1))
     from_above = special.betainccinv(a, b, np.clip(special.betaincc(a, b, alpha) - q * mass, 0, 1))
     return np.where(k > n * (alpha + sensitivity) / 2, from_below, from_above)
 
 
-def _check_counts(n_significant, n_subjects):
+def _check_counts(n_significant: ArrayLike, n_subjects: ArrayLike) -> tuple[NDArray, NDArray]:
     """Return both counts as float arrays of one shape."""
     counts = as_real(n_significant, "n_significant"), as_real(n_subjects, "n_subjects")
     for x, name in zip(counts, ("n_significant", "n_subjects")):
@@ -110,7 +121,7 @@ def _check_counts(n_significant, n_subjects):
     return k.astype(np.float64), n.astype(np.float64)
 
 
-def _check_rates(alpha, sensitivity):
+def _check_rates(alpha: float, sensitivity: float) -> None:
     """Raise a ValueError unless a test with these rates tells people with the effect from those without."""
     if not 0 < alpha < sensitivity <= 1:
         raise ValueError(

@@ -1,21 +1,45 @@
-"""Figures of decoding: delays, scores of every subject, confusion of genres."""
+"""Figures of decoding and of reconstructed music."""
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import HTML
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+from nilearn import plotting as nilearn_plotting
+from numpy.typing import ArrayLike
 
-from naturalistic.plotting.style import COLOURS, space_colour, spread
+from naturalistic.anatomy.surface import meshes, sulcal_depth
+from naturalistic.plotting.music import TOP, audio_player, draw_spectrogram, power_spectrogram
+from naturalistic.plotting.style import COLORS, space_color, spread
+
+if TYPE_CHECKING:
+    from naturalistic.decoding.nulls import DecodingScores, PermutationResult
+
+_RECONSTRUCTION_COLORS = {"retrieved": "#56B4E9", "generated": "#D55E00"}
+_Box = tuple[float, float, float, float]  # left, bottom, width, height in fractions of the figure
+SMALL = 0.95  # of MP3: thirty players have to fit into a page
+# from panel to panel of the pipeline, clockwise, in fractions of the figure
+ARROWS = (((0.45, 0.72), (0.51, 0.72)), ((0.92, 0.515), (0.92, 0.435)), ((0.53, 0.22), (0.47, 0.22)))
 
 
-def delay_curves(delays, scores, chosen, title):
-    """Draw the cross-validated correlation against the delay, one line a subject, with the delay that was chosen.
+def delay_curves(delays: ArrayLike, scores: Mapping[str, ArrayLike], chosen: Mapping[str, float], title: str) -> Figure:
+    """Draw the cross-validated correlation of each delay, one line a subject.
 
     Parameters
     ----------
     delays : array (n_delays,)
-        s.
+        In s.
     scores : dict of str to array (n_delays,)
         By subject.
     chosen : dict of str to float
+        Selected delay of each subject, marked by a dot.
     title : str
 
     Returns
@@ -31,21 +55,30 @@ def delay_curves(delays, scores, chosen, title):
     return fig
 
 
-def subject_scores(scores, title, ylabel, *, chance=None, oracle=None, known=None, colours=None):
-    """Draw a score of every subject (dots), and beside them the mean with its standard deviation, by name.
+def subject_scores(
+    scores: Mapping[str, ArrayLike],
+    title: str,
+    ylabel: str,
+    *,
+    chance: float | None = None,
+    oracle: Mapping[str, float] | None = None,
+    known: Mapping[str, float] | None = None,
+    colors: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw scores of subjects (dots) with mean and standard deviation, by name.
 
     Parameters
     ----------
     scores : dict of str to array (n_subjects,)
     title, ylabel : str
     chance : float, optional
-        Drawn as a broken line.
+        Drawn as a dashed line.
     oracle : dict of str to float, optional
-        What the true vectors would give, drawn as a bar.
+        Scores of the true vectors, drawn as bars.
     known : dict of str to float, optional
         Published values, drawn as crosses.
-    colours : dict of str to colour, optional
-        By name; `space_colour` by default.
+    colors : dict of str to color, optional
+        By name; `space_color` by default.
 
     Returns
     -------
@@ -53,19 +86,16 @@ def subject_scores(scores, title, ylabel, *, chance=None, oracle=None, known=Non
     """
     fig, ax = plt.subplots(figsize=(min(7.4, 1.6 + 1.15 * len(scores)), 3))
     for x, (name, values) in enumerate(scores.items()):
-        colour = (colours or {}).get(name) or space_colour(name)
-        ax.plot(x - 0.08 + spread(len(values), 0.09), values, ".", color=colour, ms=7, alpha=0.6)
+        color = (colors or {}).get(name) or space_color(name)
+        ax.plot(x - 0.08 + spread(len(values), 0.09), values, ".", color=color, ms=7, alpha=0.6)
         error = np.std(values, ddof=1) if len(values) > 1 else 0
-        ax.errorbar([x + 0.16], [np.mean(values)], [error], fmt="o", color=colour, capsize=3)
-    for marks, how, label in ((oracle, "_", "oracle"), (known, "x", "paper")):
-        places = [(x, marks[name]) for x, name in enumerate(scores) if name in (marks or {})]
-        if places:
-            at, values = np.transpose(places)
-            ax.plot(
-                at + 0.34 * (how == "x"), values, how, color=COLOURS["ceiling"], ms=14 if how == "_" else 6, label=label
-            )
+        ax.errorbar([x + 0.16], [np.mean(values)], [error], fmt="o", color=color, capsize=3)
+    for marks, marker, label, offset, size in ((oracle, "_", "oracle", 0, 14), (known, "x", "paper", 0.34, 6)):
+        points = [(x + offset, marks[name]) for x, name in enumerate(scores) if name in (marks or {})]
+        if points:
+            ax.plot(*np.transpose(points), marker, color=COLORS["ceiling"], ms=size, label=label)
     if chance is not None:
-        ax.axhline(chance, color=COLOURS["chance"], ls="--", lw=1, label="chance")
+        ax.axhline(chance, color=COLORS["chance"], ls="--", lw=1, label="chance")
     ax.set_xticks(range(len(scores)), list(scores))
     ax.set(ylabel=ylabel, title=title, xlim=(-0.5, len(scores) - 0.3))
     if ax.get_legend_handles_labels()[0]:
@@ -73,16 +103,16 @@ def subject_scores(scores, title, ylabel, *, chance=None, oracle=None, known=Non
     return fig
 
 
-def genre_confusion(counts, names, by_genre, title):
-    """Draw the genre of the most alike other clip, and beside it the scores by genre of the clip that was heard.
+def genre_confusion(counts: ArrayLike, names: Sequence[str], by_genre: Mapping[str, ArrayLike], title: str) -> Figure:
+    """Draw the confusion of genres and the identification accuracy by genre.
 
     Parameters
     ----------
     counts : array (n_genres, n_genres)
-        Row: genre heard; column: genre of the other clip whose vector is most like the decoded one.
+        Row: genre presented; column: genre of the other clip whose vector is most similar to the decoded one.
     names : sequence of str
     by_genre : dict of str to array (n_subjects, n_genres)
-        Identification accuracy of each kind of decoder.
+        Identification accuracy by decoder.
     title : str
 
     Returns
@@ -96,15 +126,240 @@ def genre_confusion(counts, names, by_genre, title):
     left.set_yticks(range(len(names)), names)
     left.set(xlabel="genre of the most alike other clip", ylabel="genre heard")
     fig.colorbar(image, label="share of clips", shrink=0.7)
-    y, colours = np.arange(len(names)), (COLOURS["ceiling"], COLOURS["highlight"])
-    for k, ((kind, values), colour) in enumerate(zip(by_genre.items(), colours)):
-        place = y + 0.18 * (2 * k - 1)
+    y = np.arange(len(names))
+    colors = (COLORS["ceiling"], COLORS["highlight"])
+    for k, ((decoder, values), color) in enumerate(zip(by_genre.items(), colors)):
+        height = y + 0.18 * (2 * k - 1)
         error = np.std(values, axis=0, ddof=1) if len(values) > 1 else 0
-        right.errorbar(np.mean(values, axis=0), place, xerr=error, fmt="o", color=colour, ms=4, capsize=2, label=kind)
-    right.axvline(0.5, color=COLOURS["chance"], ls="--", lw=1, label="chance")
+        mean = np.mean(values, axis=0)
+        right.errorbar(mean, height, xerr=error, fmt="o", color=color, ms=4, capsize=2, label=decoder)
+    right.axvline(0.5, color=COLORS["chance"], ls="--", lw=1, label="chance")
     right.set_yticks(y, names)
     right.invert_yaxis()
     right.set(xlabel="identification accuracy")
     right.legend(fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, columnspacing=1)
     fig.suptitle(title)
     return fig
+
+
+def reconstruction_scores(
+    scores: Mapping[tuple[str, str], Mapping[str, "DecodingScores"]], subjects: Sequence[str], title: str
+) -> Figure:
+    """Draw the identification accuracy of reconstructions, chance and oracle.
+
+    Parameters
+    ----------
+    scores : dict of (method, embedding) to dict of str to DecodingScores
+        By subject, and ``"true"`` for sound reconstructed from the true vectors.
+    subjects : list of str
+    title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    names = {(method, model): f"{method},\n{model}" for method, model in scores}
+    accuracy = {names[k]: np.array([by[s].identification.score for s in subjects]) for k, by in scores.items()}
+    oracle = {names[k]: by["true"].identification.score for k, by in scores.items()}
+    colors = {name: space_color(model) for (_, model), name in names.items()}
+    return subject_scores(accuracy, title, "identification accuracy", chance=0.5, oracle=oracle, colors=colors)
+
+
+def class_agreement(
+    tested: Mapping[tuple[str, str], Mapping[str, "PermutationResult"]], subjects: Sequence[str], title: str
+) -> Figure:
+    """Draw the class agreement of reconstructions, chance and oracle.
+
+    Parameters
+    ----------
+    tested : dict of (property, method) to dict of str to PermutationResult
+        By subject, and ``"true"`` for sound reconstructed from the true vectors.
+    subjects : list of str
+    title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    properties, methods = (list(dict.fromkeys(part)) for part in zip(*tested))
+    fig, ax = plt.subplots(figsize=(6.6, 3))
+    for k, name in enumerate(properties):
+        for m, method in enumerate(methods):
+            results = tested[name, method]
+            color = _RECONSTRUCTION_COLORS.get(method, COLORS["highlight"])
+            x = k + 0.34 * (m - (len(methods) - 1) / 2)
+            values = np.array([results[s].score for s in subjects])
+            first = k == 0
+            ax.plot(x - 0.05 + spread(len(values), 0.05), values, ".", color=color, ms=7, alpha=0.6)
+            error = np.std(values, ddof=1) if len(values) > 1 else 0
+            label = method if first else None
+            ax.errorbar([x + 0.08], [values.mean()], [error], fmt="o", color=color, capsize=3, label=label)
+            chance = np.mean([results[s].null.mean() for s in subjects])
+            last = first and m == len(methods) - 1
+            ax.plot(x, chance, "x", color=COLORS["ceiling"], ms=6, label="chance" if last else None)
+            ax.plot(x, results["true"].score, "_", color=COLORS["ceiling"], ms=16, label="oracle" if last else None)
+    ax.set_xticks(range(len(properties)), properties)
+    ax.set(ylabel="agreement (share of classes)", ylim=(0, 1.02), title=title)
+    ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
+    return fig
+
+
+def reconstruction_spectrograms(
+    sounds: Mapping[str, Sequence[ArrayLike]],
+    names: Sequence[str],
+    sample_rates: Mapping[str, int],
+    title: str,
+    *,
+    top: float = TOP,
+) -> Figure:
+    """Draw spectrograms of clips (rows), as presented and reconstructed (columns).
+
+    Parameters
+    ----------
+    sounds : dict of str to list of array (n_samples,)
+        By column.
+    names : list of str
+        Of the rows.
+    sample_rates : dict of str to int
+        In Hz, by column.
+    title : str
+    top : float
+        Highest frequency drawn, in Hz.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    fig, axes = plt.subplots(
+        len(names), len(sounds), figsize=(7.4, 1.7 * len(names) + 0.4), sharex=True, sharey=True, squeeze=False
+    )
+    for k, (column, waves) in enumerate(sounds.items()):
+        for ax, wave in zip(axes[:, k], waves):
+            power = power_spectrogram(wave, sample_rates[column], top)
+            image = draw_spectrogram(ax, power, power.max(), len(wave) / sample_rates[column], top)
+        axes[0, k].set_title(column)
+    for ax, name in zip(axes[:, 0], names):
+        ax.set_ylabel(name.replace(", ", ",\n"), fontsize=7.5)
+    fig.supxlabel("time (s)", fontsize="medium")
+    fig.colorbar(image, ax=axes, label="level (dB), frequency in kHz", aspect=30)
+    fig.suptitle(title)
+    return fig
+
+
+def play_table(
+    sounds: Mapping[str, Sequence[ArrayLike]], sample_rates: Mapping[str, int], names: Sequence[str]
+) -> HTML:
+    """Return a table of players, clips in rows, reconstructions in columns.
+
+    Parameters
+    ----------
+    sounds : dict of str to list of array (n_samples,)
+        By column.
+    sample_rates : dict of str to int
+        In Hz, by column.
+    names : list of str
+        Of the rows.
+
+    Returns
+    -------
+    players : IPython.display.HTML
+    """
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in ("", *sounds))
+    rows = []
+    for k, name in enumerate(names):
+        cells = [html.escape(name)]
+        for column, waves in sounds.items():
+            cells.append(audio_player(waves[k], sample_rates[column], f"{name}, {column}", SMALL))
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    return HTML(f'<table class="players wide"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>')
+
+
+def reconstruction_pipeline(
+    response: ArrayLike,
+    read: ArrayLike,
+    true: ArrayLike,
+    sounds: Mapping[str, ArrayLike],
+    sample_rates: Mapping[str, int],
+    accuracy: ArrayLike,
+    title: str,
+) -> Figure:
+    """Draw response, decoded vector, reconstructed sound, and encoding accuracy.
+
+    Parameters
+    ----------
+    response : array (10242,)
+        Response to one clip at the vertices of the left hemisphere, in standard deviations.
+    read, true : array (dim,)
+        Decoded and true vector of the clip.
+    sounds : dict of str to array (n_samples,)
+        Presented and reconstructed sound, from top to bottom.
+    sample_rates : dict of str to int
+        In Hz, by the same names.
+    accuracy : array (10242,)
+        Accuracy of an encoding model at the same vertices; NaN is drawn as the bare surface.
+    title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    fig = plt.figure(figsize=(7.4, 5.8), layout="none")
+    boxes = {"brain": (0.01, 0.52, 0.44, 0.36), "vector": (0.6, 0.59, 0.38, 0.28)}
+    boxes |= {"sound": (0.6, 0.09, 0.38, 0.3), "back": (0.01, 0.055, 0.44, 0.36)}
+    ends = float(np.nanpercentile(np.abs(response), 99))
+    _left_hemisphere(fig, boxes["brain"], response, "RdBu_r", -ends, ends, "response (SD)")
+    _vectors(fig.add_axes(boxes["vector"]), read, true)
+    _spectrograms(fig, boxes["sound"], sounds, sample_rates)
+    top = float(np.nanpercentile(accuracy, 99.5)) if np.isfinite(accuracy).any() else 1.0
+    _left_hemisphere(fig, boxes["back"], accuracy, "viridis", 0, top, "accuracy (r)")
+    heads = ("1  a brain hears a clip", "2  its vector is read", "3  sound is made of it", "4  vectors predict brains")
+    for head, (x, y) in zip(heads, ((0.02, 0.9), (0.55, 0.9), (0.55, 0.415), (0.02, 0.435))):
+        fig.text(x, y, head, fontsize=11, weight="bold")
+    for begin, end in ARROWS:
+        arrow = FancyArrowPatch(
+            begin, end, transform=fig.transFigure, arrowstyle="-|>", mutation_scale=22, lw=2.5, color=COLORS["ceiling"]
+        )
+        fig.add_artist(arrow)
+    fig.suptitle(title)
+    return fig
+
+
+def _left_hemisphere(
+    fig: Figure, box: _Box, values: ArrayLike, cmap: str, vmin: float, vmax: float, label: str
+) -> None:
+    """Draw a lateral map of the left hemisphere, with its color bar below."""
+    x, y, width, height = box
+    ax = fig.add_axes((x - 0.06, y + 0.02, width + 0.12, height + 0.06), projection="3d", zorder=-1)
+    nilearn_plotting.plot_surf_stat_map(
+        meshes("inflated")[0], stat_map=values, hemi="left", view="lateral", bg_map=sulcal_depth("left"), axes=ax,
+        figure=fig, cmap=cmap, vmin=vmin, vmax=vmax, symmetric_cbar=False, colorbar=False, threshold=None,
+        engine="matplotlib",
+    )  # fmt: skip
+    bar = fig.add_axes((x + 0.1, y + 0.035, width - 0.2, 0.015))
+    fig.colorbar(ScalarMappable(Normalize(vmin, vmax), cmap), cax=bar, orientation="horizontal", label=label)
+
+
+def _vectors(ax: Axes, read: ArrayLike, true: ArrayLike) -> None:
+    """Draw a decoded vector beside the true one, sorted by the true values."""
+    order = np.argsort(true)
+    ax.plot(read[order], ".", ms=4, color=COLORS["highlight"], label="read from the brain")
+    ax.plot(true[order], color=COLORS["layers"], lw=2, label="of the music")
+    ax.set(xlabel="dimension, sorted", ylabel="value", xlim=(-1, len(true)))
+    ax.legend(fontsize=7.5, loc="upper left")
+
+
+def _spectrograms(fig: Figure, box: _Box, sounds: Mapping[str, ArrayLike], sample_rates: Mapping[str, int]) -> None:
+    """Draw the spectrogram of each sound, one above the other."""
+    x, y, width, height = box
+    each = height / len(sounds)
+    for k, (name, wave) in enumerate(sounds.items()):
+        ax = fig.add_axes((x, y + height - (k + 1) * each + 0.01, width, each - 0.02))
+        power = power_spectrogram(wave, sample_rates[name])
+        duration = len(wave) / sample_rates[name]
+        draw_spectrogram(ax, power, power.max(), duration)
+        background = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 2}
+        look = {"color": _RECONSTRUCTION_COLORS.get(name, "black"), "va": "top", "fontsize": 8, "bbox": background}
+        ax.text(0.02, 0.9, name, transform=ax.transAxes, **look)
+        ax.set(ylabel="kHz", xticks=np.arange(0, duration + 0.1, 5))
+        ax.tick_params(labelbottom=k == len(sounds) - 1)
+    ax.set_xlabel("time (s)")

@@ -1,4 +1,4 @@
-"""A cortical surface that the reader turns: one page that needs no network, no graphics card and no other library.
+"""Interactive cortical surface in one self-contained page.
 
 nilearn's `view_surf` was the first choice, but with both hemispheres its frame is 3.2 MB, it draws one map on white
 paper alone, asks the network for an icon, and needs plotly. Here the mesh of fsaverage5 is stored once, as 16-bit
@@ -7,23 +7,25 @@ numbers, each map as one byte a vertex, and a short script fills the triangles: 
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import to_rgb
+from matplotlib.colors import Colormap, to_rgb
+from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.plotting.style import space_colour
-from naturalistic.surface import N_VERTICES, SIDES, meshes, relief
+from naturalistic.anatomy.surface import N_VERTICES, SIDES, meshes, sulcal_depth
+from naturalistic.plotting.style import space_color
 
-PAGE = Path(__file__).with_name("interactive.html")
+_PAGE = Path(__file__).with_name("interactive.html")
 NONE = 255  # byte of a vertex that has no value
 UNIT = 100  # 16-bit steps in a mm
 
 
 class SurfacePage:
-    """A page with a surface to turn; a notebook shows it in a frame of its own.
+    """Page with an interactive surface; a notebook shows it in a frame.
 
     Attributes
     ----------
@@ -34,10 +36,12 @@ class SurfacePage:
         Pixels of the frame.
     """
 
-    def __init__(self, html, title, height):
-        self.html, self.title, self.height = html, title, height
+    def __init__(self, html: str, title: str, height: int) -> None:
+        self.html = html
+        self.title = title
+        self.height = height
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         style = "width: 100%; border: 0"
         return (
             f'<iframe title="{escape(self.title)}" style="{style}" height="{self.height}" '
@@ -45,23 +49,33 @@ class SurfacePage:
         )
 
 
-def surface_page(maps, title, label, *, best=None, vmin=0.0, vmax=None, cmap="viridis", height=320):
-    """Return maps on the inflated cortex that the reader chooses from, turns, and reads values off.
+def surface_page(
+    maps: Mapping[str, Mapping[str, ArrayLike]],
+    title: str,
+    label: str,
+    *,
+    best: Mapping[str, ArrayLike] | None = None,
+    vmin: float = 0.0,
+    vmax: float | None = None,
+    cmap: str | Colormap = "viridis",
+    height: int = 320,
+) -> SurfacePage:
+    """Make an interactive page of maps on the inflated cortex.
 
     Parameters
     ----------
     maps : dict of str to dict of str to array (10242,)
         By name, such as a level's; each from `surface.to_surface`. NaN is drawn as the bare surface.
     title, label : str
-        The title must say so if the data are made; ``label`` with the unit.
+        The title names simulated data as such; ``label`` with the unit.
     best : dict of str to array (10242,), optional
-        Index of the best of ``maps`` at each vertex, NaN where nothing is to be drawn: shown first, in the colours of
+        Index of the best of ``maps`` at each vertex, NaN where nothing is drawn; shown first, in the colors of
         the levels.
     vmin, vmax : float
-        Ends of the colour bar of all maps; ``vmax`` is the 99.8th percentile of all by default.
+        Ends of the color bar of all maps; ``vmax`` is the 99.8th percentile of all by default.
     cmap : str or Colormap
     height : int
-        Pixels of the brain; the frame is higher by what stands around it.
+        Pixels of the brain; the frame has 140 more.
 
     Returns
     -------
@@ -72,7 +86,7 @@ def surface_page(maps, title, label, *, best=None, vmin=0.0, vmax=None, cmap="vi
     ------
     ValueError
         If there is no map, a map is not of 10242 vertices a side, no value is finite, ``vmax`` is not above ``vmin``,
-        or ``best`` is no index into ``maps``.
+        or ``best`` holds no index into ``maps``.
     """
     maps = {name: _checked(by_side, f"maps[{name!r}]") for name, by_side in maps.items()}
     if not maps:
@@ -93,38 +107,38 @@ def surface_page(maps, title, label, *, best=None, vmin=0.0, vmax=None, cmap="vi
         **{"label": label, "height": int(height)},
     }
     script = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")  # no text may end the script
-    page = PAGE.read_text(encoding="utf-8").replace("@TITLE@", escape(title)).replace("@DATA@", script)
+    page = _PAGE.read_text(encoding="utf-8").replace("@TITLE@", escape(title)).replace("@DATA@", script)
     return SurfacePage(page, title, int(height) + 140)
 
 
-def _mesh():
-    """Return the inflated mesh: places, folds as grey levels, and triangles, which both hemispheres share."""
+def _mesh() -> dict:
+    """Return coordinates, folds as gray levels, and triangles of the mesh."""
     left, right = meshes("inflated")
     if not np.array_equal(left.faces, right.faces):
         raise ValueError("the hemispheres of fsaverage5 differ in their triangles, expected the same in both")
-    places = [np.rint(mesh.coordinates * UNIT).astype("<i2") for mesh in (left, right)]
-    folds = [np.where(relief(side) > 0, 150, 200).astype(np.uint8) for side in SIDES]
+    coordinates = [np.rint(mesh.coordinates * UNIT).astype("<i2") for mesh in (left, right)]
+    folds = [np.where(sulcal_depth(side) > 0, 150, 200).astype(np.uint8) for side in SIDES]
     return {
         "unit": UNIT,
         "faces": _text(left.faces.astype("<u2")),
-        "places": [_text(x) for x in places],
+        "coordinates": [_text(x) for x in coordinates],
         "folds": [_text(x) for x in folds],
     }
 
 
-def _classes(best, names):
-    """Return the map of which is best."""
+def _classes(best: Mapping[str, NDArray], names: Sequence[str]) -> dict:
+    """Return the map of the best of several maps."""
     both = np.concatenate([best[side] for side in SIDES])
     index = both[np.isfinite(both)]
     if ((index != np.rint(index)) | (index < 0) | (index >= len(names))).any():
         raise ValueError(f"best holds values from {index.min():g} to {index.max():g}, expected 0 to {len(names) - 1}")
-    colours = [to_rgb(space_colour(name)) for name in names]
+    colors = [to_rgb(space_color(name)) for name in names]
     values = [_text(np.where(np.isfinite(best[side]), best[side], NONE).astype(np.uint8)) for side in SIDES]
-    return {"name": "best of all", "values": values, "classes": names, "colours": _rgb(colours)}
+    return {"name": "best of all", "values": values, "classes": names, "colors": _rgb(colors)}
 
 
-def _bytes_of(by_side, vmin, vmax):
-    """Return a map as text, one byte a vertex: steps from ``vmin`` to ``vmax``, which also stand for what is beyond."""
+def _bytes_of(by_side: Mapping[str, NDArray], vmin: float, vmax: float) -> list[str]:
+    """Return a map as text, one byte a vertex, clipped to ``vmin`` and ``vmax``."""
     texts = []
     for side in SIDES:
         x = by_side[side]
@@ -133,16 +147,16 @@ def _bytes_of(by_side, vmin, vmax):
     return texts
 
 
-def _checked(by_side, name):
+def _checked(by_side: Mapping[str, ArrayLike], name: str) -> dict[str, NDArray]:
     shapes = {side: np.shape(by_side.get(side)) for side in SIDES}
     if set(shapes.values()) != {(N_VERTICES,)}:
         raise ValueError(f"{name} has shapes {shapes}, expected ({N_VERTICES},) left and right: use surface.to_surface")
     return {side: np.asarray(by_side[side], dtype=float) for side in SIDES}
 
 
-def _rgb(colours):
-    return np.rint(np.asarray(colours)[:, :3] * 255).astype(int).tolist()
+def _rgb(colors: ArrayLike) -> list[list[int]]:
+    return np.rint(np.asarray(colors)[:, :3] * 255).astype(int).tolist()
 
 
-def _text(array):
+def _text(array: NDArray) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")

@@ -1,22 +1,170 @@
-"""Figures of language models and films: accuracy by layer, by model and level, and over a sweep of one setting."""
+"""Figures of annotated films, stories and language models."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from naturalistic.inference import t_test_over_subjects
-from naturalistic.plotting.style import COLOURS, LEVEL_COLOURS, spread
+from naturalistic.plotting.style import COLORS, LEVEL_COLORS, spread
 
-MARKERS = "osD^vP*X"  # one a model; the last model of a level is drawn filled
+WIDTH = 7.4  # inches of the time line
+_LETTERS = 20  # letters of the small font in an inch
+_MARKERS = "osD^vP*X"  # one a model; the last model of a level is drawn filled
 
 
-def layers_by_level(profiles, chosen, title, ylabel):
-    """Draw accuracy by layer in one panel a level: subjects (thin), their mean (thick), and the layer of each subject.
+def levels_on_time_line(
+    texts: Mapping[str, Sequence[str]],
+    traces: Mapping[str, ArrayLike],
+    title: str,
+    *,
+    start: int = 0,
+    step: float | None = None,
+) -> Figure:
+    """Draw the annotations of each second by level, above traces of sound and picture.
+
+    Parameters
+    ----------
+    texts : dict of str to list of str (n_seconds,)
+        Of one annotator, by level; "" where there is none. A text that does not change is drawn once.
+    traces : dict of str to array (n_seconds,)
+        By name, such as loudness; each is scaled to its own range.
+    title : str
+    start : int
+        Second of the first entry.
+    step : float, optional
+        Seconds between ticks; a sixth of the duration by default.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    n_seconds = len(next(iter(texts.values())))
+    n_rows = len(texts) + len(traces)
+    heights = [1.5] * len(texts) + [0.5] * len(traces)
+    fig, axes = plt.subplots(n_rows, 1, figsize=(WIDTH, 0.95 * len(texts) + 0.45 * len(traces) + 0.8), sharex=True,
+                             height_ratios=heights, squeeze=False)  # fmt: skip
+    for ax, (level, words) in zip(axes[:, 0], texts.items()):
+        for first, last in _constant_spans(words):
+            _block(ax, start + first, start + last, words[first], LEVEL_COLORS.get(level, COLORS["words"]), n_seconds)
+        ax.set(ylim=(0, 1), yticks=[])
+        ax.set_ylabel(level, rotation=0, ha="right", va="center")
+    for ax, (name, values) in zip(axes[len(texts) :, 0], traces.items()):
+        ax.step(start + np.arange(n_seconds), values, where="post", color=COLORS["ceiling"], lw=0.8)
+        ax.set(yticks=[])
+        ax.set_ylabel(name, rotation=0, ha="right", va="center")
+    axes[-1, 0].set(xlabel="time in the run (s)", xlim=(start, start + n_seconds))
+    axes[-1, 0].set_xticks(np.arange(start, start + n_seconds + 1, step or max(n_seconds // 6, 1)))
+    fig.suptitle(title)
+    return fig
+
+
+def _constant_spans(words: Sequence[str]) -> list[tuple[int, int]]:
+    """Return start and end of each constant text, without empty ones."""
+    edges = [0, *(k for k in range(1, len(words)) if words[k] != words[k - 1]), len(words)]
+    return [(a, b) for a, b in pairwise(edges) if words[a]]
+
+
+def _block(ax: Axes, first: float, last: float, text: str, color: str, n_seconds: int) -> None:
+    """Draw a text over its seconds, as much of it as fits."""
+    ax.broken_barh([(first, last - first)], (0.02, 0.96), color=color, alpha=0.25, edgecolor=color, lw=0.6)
+    letters = int((last - first) / n_seconds * (WIDTH - 1.2) * _LETTERS)
+    if letters >= 6:
+        lines = textwrap.wrap(text, letters)
+        shown = lines[:5] if len(lines) <= 5 else [*lines[:4], lines[4][: max(letters - 1, 1)] + "…"]
+        ax.text(first + 0.004 * n_seconds, 0.93, "\n".join(shown), fontsize=5.5, va="top", clip_on=True)
+
+
+def change_curves(lags: ArrayLike, curves: Mapping[str, ArrayLike], title: str, ylabel: str) -> Figure:
+    """Draw the autocorrelation of each level by lag.
+
+    Parameters
+    ----------
+    lags : array (n_lags,)
+        In s.
+    curves : dict of str to array (n_lags,)
+        By level, or by another name, in the order of a color map.
+    title, ylabel : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    fig, ax = plt.subplots(figsize=(5.6, 3))
+    shades = plt.get_cmap("viridis")(np.linspace(0.9, 0, len(curves)))
+    for k, (level, values) in enumerate(curves.items()):
+        dashes = "--" if level == "TimePlace" else "-"  # it may lie on that of Summary
+        ax.plot(lags, values, dashes, color=LEVEL_COLORS.get(level, shades[k]), label=level)
+    ax.axhline(0, color=COLORS["chance"], lw=0.8)
+    ax.set(xlabel="seconds later", ylabel=ylabel, title=title)
+    ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
+    return fig
+
+
+def space_similarity(matrices: Mapping[str, tuple[ArrayLike, Sequence[str]]], title: str, label: str = "CKA") -> Figure:
+    """Draw matrices of the similarity of spaces, with numbers in the cells.
+
+    Parameters
+    ----------
+    matrices : dict of str to (matrix (n, n), names)
+    title, label : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    fig, axes = plt.subplots(1, len(matrices), figsize=(7.4, 7.4 / len(matrices) * 0.95), squeeze=False)
+    for ax, (name, (matrix, names)) in zip(axes[0], matrices.items()):
+        image = ax.imshow(matrix, cmap="viridis", vmin=0, vmax=1)
+        ax.set_xticks(range(len(names)), names, rotation=90)
+        ax.set_yticks(range(len(names)), names)
+        ax.set_title(name)
+        for i, row in enumerate(matrix):
+            for j, value in enumerate(row):
+                ax.text(j, i, f"{value:.2f}".removeprefix("0"), ha="center", va="center", fontsize=6.5,
+                        color="black" if value > 0.6 else "white")  # fmt: skip
+    fig.colorbar(image, ax=axes, label=label, shrink=0.7)
+    fig.suptitle(title)
+    return fig
+
+
+def values_by_layer(curves: Mapping[str, ArrayLike], title: str, ylabel: str, xlabel: str = "layer") -> Figure:
+    """Draw values by layer of a model, one line a level.
+
+    Parameters
+    ----------
+    curves : dict of str to array (n_layers,)
+    title, ylabel, xlabel : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    fig, ax = plt.subplots(figsize=(5.6, 3))
+    for level, values in curves.items():
+        ax.plot(range(len(values)), values, "o-", ms=4, color=LEVEL_COLORS.get(level, COLORS["controls"]), label=level)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xticks=range(len(next(iter(curves.values())))))
+    ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
+    return fig
+
+
+def layers_by_level(
+    profiles: Mapping[str, ArrayLike], chosen: Mapping[str, ArrayLike], title: str, ylabel: str
+) -> Figure:
+    """Draw accuracy by layer, one panel a level, of subjects and their mean.
 
     Parameters
     ----------
     profiles : dict of str to array-like (n_subjects, n_layers)
         By level.
     chosen : dict of str to int array (n_subjects,)
+        Selected layer of each subject, marked by a dot.
     title, ylabel : str
 
     Returns
@@ -26,19 +174,26 @@ def layers_by_level(profiles, chosen, title, ylabel):
     fig, axes = plt.subplots(1, len(profiles), figsize=(7.4, 2.5), sharex=True, sharey=True, squeeze=False)
     for ax, (level, values) in zip(axes[0], profiles.items()):
         values = np.asarray(values)
-        colour, layers = _colour(level), np.arange(values.shape[1])
-        ax.plot(layers, values.T, color=colour, lw=0.6, alpha=0.6)
-        ax.plot(layers, values.mean(axis=0), color=colour, lw=2.2)
-        ax.plot(chosen[level], values[np.arange(len(values)), chosen[level]], "o", color=COLOURS["ceiling"], ms=3.5)
-        ax.axhline(0, color=COLOURS["chance"], lw=0.8)
+        color = _level_color(level)
+        layers = np.arange(values.shape[1])
+        ax.plot(layers, values.T, color=color, lw=0.6, alpha=0.6)
+        ax.plot(layers, values.mean(axis=0), color=color, lw=2.2)
+        ax.plot(chosen[level], values[np.arange(len(values)), chosen[level]], "o", color=COLORS["ceiling"], ms=3.5)
+        ax.axhline(0, color=COLORS["chance"], lw=0.8)
         ax.set(title=level, xlabel="layer", xticks=layers if len(layers) < 10 else layers[:: len(layers) // 5])
     axes[0, 0].set_ylabel(ylabel)
     fig.suptitle(title)
     return fig
 
 
-def models_by_level(scores, title, ylabel, *, ceiling=None):
-    """Draw the accuracy of every model at every level: subjects (small), mean with its 95 % interval.
+def models_by_level(
+    scores: Mapping[str, Mapping[str, ArrayLike]],
+    title: str,
+    ylabel: str,
+    *,
+    ceiling: Mapping[str, ArrayLike] | None = None,
+) -> Figure:
+    """Draw accuracy by level and model, of subjects and their mean.
 
     Parameters
     ----------
@@ -53,39 +208,50 @@ def models_by_level(scores, title, ylabel, *, ceiling=None):
     fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(7.4, 3.2))
-    ax.axhline(0, color=COLOURS["chance"], lw=0.8)
+    ax.axhline(0, color=COLORS["chance"], lw=0.8)
     levels = list(dict.fromkeys(level for by in scores.values() for level in by))
-    asked = {level: [model for model, by in scores.items() if level in by] for level in levels}
-    most = max(map(len, asked.values()))
+    models_of = {level: [model for model, by in scores.items() if level in by] for level in levels}
+    most = max(map(len, models_of.values()))
     for m, (model, by_level) in enumerate(scores.items()):
-        marker = MARKERS[m % len(MARKERS)]
+        marker = _MARKERS[m % len(_MARKERS)]
         for level in by_level:
-            models, values, colour = asked[level], by_level[level], _colour(level)
+            models = models_of[level]
+            values = by_level[level]
+            color = _level_color(level)
             x = levels.index(level) + (models.index(model) - (len(models) - 1) / 2) * 0.7 / most
-            ax.plot(x + spread(len(values), 0.14 / most), values, marker, ms=2.5, color=colour, alpha=0.55)
-            face = colour if model == models[-1] else "white"
-            _mean(ax, x, values, fmt=marker, color=colour, mfc=face, ms=6.5, capsize=2, zorder=3)
-        last = COLOURS["ceiling"] if model in [models[-1] for models in asked.values()] else "white"
-        ax.plot([], [], marker, color=COLOURS["ceiling"], label=model, mfc=last)
+            ax.plot(x + spread(len(values), 0.14 / most), values, marker, ms=2.5, color=color, alpha=0.55)
+            face = color if model == models[-1] else "white"
+            _mean(ax, x, values, fmt=marker, color=color, mfc=face, ms=6.5, capsize=2, zorder=3)
+        last = COLORS["ceiling"] if model in [models[-1] for models in models_of.values()] else "white"
+        ax.plot([], [], marker, color=COLORS["ceiling"], label=model, mfc=last)
     for n, (level, values) in enumerate((ceiling or {}).items()):
         k = levels.index(level)
-        ends, height = [k - 0.42, k + 0.42], [np.nanmean(values)] * 2
-        ax.plot(ends, height, "--", color=COLOURS["ceiling"], lw=1, label=None if n else "ceiling")
+        ends = [k - 0.42, k + 0.42]
+        height = [np.nanmean(values)] * 2
+        ax.plot(ends, height, "--", color=COLORS["ceiling"], lw=1, label=None if n else "ceiling")
     ax.set_xticks(range(len(levels)), levels)
     ax.set(ylabel=ylabel, title=title)
     ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
     return fig
 
 
-def sweep_curves(x, curves, title, xlabel, ylabel, *, ceiling=None):
-    """Draw accuracy against one setting of the analysis: mean over subjects, with its 95 % interval.
+def sweep_curves(
+    x: Sequence,
+    curves: Mapping[str, ArrayLike],
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    *,
+    ceiling: Mapping[str, float] | None = None,
+) -> Figure:
+    """Draw mean accuracy by one setting of the analysis, with its 95 % interval.
 
     Parameters
     ----------
     x : sequence (n_settings,)
         Numbers, or names of settings.
     curves : dict of str to array (n_subjects, n_settings)
-        By level or by another name; ``"<level>: ..."`` is drawn in the level's colour, broken.
+        By level or by another name; ``"<level>: ..."`` is drawn dashed, in the color of the level.
     title, xlabel, ylabel : str
     ceiling : dict of str to float, optional
         By name of a curve.
@@ -95,27 +261,27 @@ def sweep_curves(x, curves, title, xlabel, ylabel, *, ceiling=None):
     fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(6.2, 3))
-    ax.axhline(0, color=COLOURS["chance"], lw=0.8)
-    named = any(isinstance(value, str) for value in x)
-    at = np.arange(len(x)) if named else np.asarray(x, dtype=float)
+    ax.axhline(0, color=COLORS["chance"], lw=0.8)
+    categorical = any(isinstance(value, str) for value in x)
+    positions = np.arange(len(x)) if categorical else np.asarray(x, dtype=float)
     for name, values in curves.items():
         level, *more = name.split(": ", 1)
         mean = np.nanmean(values, axis=0)
-        colour = _colour(level)
-        ax.plot(at, mean, "o--" if more else "o-", ms=4, color=colour, mfc="white" if more else colour, label=name)
+        color = _level_color(level)
+        ax.plot(positions, mean, "o--" if more else "o-", ms=4, color=color, mfc="white" if more else color, label=name)
         if len(values) > 1:
             group = t_test_over_subjects(values)
-            ax.fill_between(at, group.low, group.high, color=colour, alpha=0.15, lw=0)
+            ax.fill_between(positions, group.low, group.high, color=color, alpha=0.15, lw=0)
         if ceiling and name in ceiling:
-            ax.axhline(ceiling[name], color=colour, ls=":", lw=1)
-    if named:
-        ax.set_xticks(at, x)
+            ax.axhline(ceiling[name], color=color, ls=":", lw=1)
+    if categorical:
+        ax.set_xticks(positions, x)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
     return fig
 
 
-def _mean(ax, x, values, **look):
+def _mean(ax: Axes, x: float, values: ArrayLike, **look: Any) -> None:
     """Draw the mean of subjects, with its interval where there are two or more."""
     error = None
     if len(values) > 1:
@@ -124,5 +290,46 @@ def _mean(ax, x, values, **look):
     ax.errorbar([x], [np.nanmean(values)], yerr=error, **look)
 
 
-def _colour(level):
-    return LEVEL_COLOURS.get(level, COLOURS["controls"])
+def _level_color(level: str) -> str:
+    return LEVEL_COLORS.get(level, COLORS["controls"])
+
+
+def words_on_time_line(
+    words: Sequence[str],
+    onsets: ArrayLike,
+    offsets: ArrayLike,
+    tr: float,
+    title: str,
+    *,
+    start: float = 0.0,
+    stop: float = 12.0,
+) -> Figure:
+    """Draw words from onset to offset, above the TRs of the same seconds.
+
+    Parameters
+    ----------
+    words : list of str
+    onsets, offsets : array (n_words,)
+        In s from the first TR.
+    tr : float
+        In s.
+    title : str
+    start, stop : float
+        Part of the story to draw, in s.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    fig, ax = plt.subplots(figsize=(7.4, 2.4))
+    for n, (word, a, b) in enumerate(zip(words, onsets, offsets)):
+        if a < start or b > stop:
+            continue
+        ax.broken_barh([(a, b - a)], (0, 1), color=COLORS["words"], edgecolor="white")
+        ax.text((a + b) / 2, 1.15 + 0.55 * (n % 3), word, ha="center", va="bottom", fontsize=7.5)
+    for t in np.arange(start, stop + tr / 2, tr):
+        ax.axvline(t, color=COLORS["chance"], lw=0.8, zorder=0)
+    ax.set(xlim=(start, stop), ylim=(0, 3.2), yticks=[], xlabel="time from the first TR (s)", title=title)
+    ax.set_xticks(np.arange(start, stop + tr / 2, tr))
+    ax.spines["left"].set_visible(False)
+    return fig

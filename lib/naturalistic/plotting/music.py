@@ -1,34 +1,96 @@
-"""What was played: the time line of a run, spectrograms of clips, and players to hear them."""
+"""Figures of music: time lines, spectrograms, players, embeddings, probes."""
 
 import base64
 import html
 import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 import soundfile
 from IPython.display import HTML
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import ArrayLike, NDArray
+from scipy.signal import ShortTimeFFT
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 
-from naturalistic.plotting.spectrum import TOP, draw_level, power_of
-from naturalistic.plotting.style import COLOURS, GENRE_COLOURS
+from naturalistic.plotting.style import COLORS, GENRE_COLORS, space_color
 
-MP3_LEVEL = 0.75  # 0 best .. 1 smallest: 15 s of mono sound take about 60 kB
+if TYPE_CHECKING:
+    from naturalistic.datasets.events import Clip
+
+TOP = 8000.0  # Hz
+STEP = 0.02  # s
+FLOOR = 1e-8  # of the maximum: -80 dB
+_MP3_LEVEL = 0.75  # 0 best .. 1 smallest: 15 s of mono sound take about 60 kB
 
 
-def run_time_line(clips, duration, title, *, n_dropped=0.0, repeats=1):
-    """Draw the clips of a run one after another, coloured by genre.
+def power_spectrogram(waveform: ArrayLike, sample_rate: int, top: float = TOP) -> NDArray:
+    """Return the power spectrogram of a sound, with Hann windows of 80 ms every 20 ms.
+
+    Parameters
+    ----------
+    waveform : array (n_samples,)
+    sample_rate : int
+        In Hz.
+    top : float
+        Highest frequency returned, in Hz.
+
+    Returns
+    -------
+    power : array (n_frequencies, n_frames)
+        From 0 Hz up; squared units of the waveform.
+    """
+    hop = round(STEP * sample_rate)
+    transform = ShortTimeFFT(np.hanning(4 * hop), hop, sample_rate, fft_mode="onesided")
+    return transform.spectrogram(np.asarray(waveform, float))[transform.f <= top]
+
+
+def draw_spectrogram(ax: Axes, power: ArrayLike, loudest: float, duration: float, top: float = TOP) -> AxesImage:
+    """Draw a power spectrogram in dB relative to ``loudest``, from -70 to 0.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    power : array (n_frequencies, n_frames)
+        From `power_spectrogram`.
+    loudest : float
+        Power of 0 dB.
+    duration : float
+        Of the sound, in s.
+    top : float
+        Highest frequency, in Hz.
+
+    Returns
+    -------
+    image : matplotlib.image.AxesImage
+        For a color bar; time in s, frequency in kHz.
+    """
+    level = 10 * np.log10(power / (loudest or 1) + FLOOR)
+    extent = (0, duration, 0, top / 1000)
+    return ax.imshow(level, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=-70, vmax=0)
+
+
+def run_time_line(
+    clips: "Sequence[Clip]", duration: float, title: str, *, n_dropped: float = 0.0, repeats: int = 1
+) -> Figure:
+    """Draw the clips of a run one after another, colored by genre.
 
     Parameters
     ----------
     clips : list of Clip
-        In order of play.
+        In order of presentation.
     duration : float
-        Of each, s.
+        Of each, in s.
     title : str
     n_dropped : float
-        s at the start that do not count.
+        Seconds at the start that are dropped.
     repeats : int
-        How often the run plays its clips over; each time is a row.
+        Number of presentations of each clip; each is a row.
 
     Returns
     -------
@@ -38,17 +100,17 @@ def run_time_line(clips, duration, title, *, n_dropped=0.0, repeats=1):
     fig, axes = plt.subplots(repeats, 1, figsize=(7.4, 0.9 + 0.55 * repeats), sharex=True, squeeze=False)
     for row, ax in zip(rows, axes[:, 0]):
         for k, i in enumerate(row):
-            colour = GENRE_COLOURS[clips[i].genre]
-            ax.broken_barh([(k * duration, duration)], (0, 1), color=colour, edgecolor="white")
+            color = GENRE_COLORS[clips[i].genre]
+            ax.broken_barh([(k * duration, duration)], (0, 1), color=color, edgecolor="white")
         ax.set(yticks=[], xlim=(-n_dropped, len(rows[0]) * duration))
         ax.spines["left"].set_visible(False)
         if n_dropped and row[0] == 0:
-            ax.add_patch(plt.Rectangle((-n_dropped, 0), n_dropped, 1, fill=False, ec=COLOURS["chance"], hatch="///"))
+            ax.add_patch(plt.Rectangle((-n_dropped, 0), n_dropped, 1, fill=False, ec=COLORS["chance"], hatch="///"))
     axes[-1, 0].set_xlabel("time from the first clip that counts (s)")
-    patches = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in GENRE_COLOURS.values()]
+    patches = [plt.Rectangle((0, 0), 1, 1, color=color) for color in GENRE_COLORS.values()]
     fig.legend(
         patches,
-        list(GENRE_COLOURS),
+        list(GENRE_COLORS),
         ncols=10,
         loc="outside lower center",
         fontsize=7.5,
@@ -59,18 +121,20 @@ def run_time_line(clips, duration, title, *, n_dropped=0.0, repeats=1):
     return fig
 
 
-def spectrograms(waveforms, sample_rate, names, title, *, top=TOP):
-    """Draw the spectrogram of each clip, in dB below the loudest place of all of them.
+def spectrograms(
+    waveforms: Sequence[ArrayLike], sample_rate: int, names: Sequence[str], title: str, *, top: float = TOP
+) -> Figure:
+    """Draw the spectrogram of each clip, in dB relative to the maximum over clips.
 
     Parameters
     ----------
     waveforms : list of array (n_samples,)
     sample_rate : int
-        Hz.
+        In Hz.
     names : list of str
     title : str
     top : float
-        Highest frequency drawn, Hz.
+        Highest frequency drawn, in Hz.
 
     Returns
     -------
@@ -78,10 +142,10 @@ def spectrograms(waveforms, sample_rate, names, title, *, top=TOP):
     """
     n_rows = -(-len(waveforms) // 5)
     fig, axes = plt.subplots(n_rows, 5, figsize=(7.4, 1.75 * n_rows), sharex=True, sharey=True, squeeze=False)
-    powers = [power_of(wave, sample_rate, top) for wave in waveforms]
+    powers = [power_spectrogram(wave, sample_rate, top) for wave in waveforms]
     loudest = max(power.max() for power in powers)
     for wave, power, name, ax in zip(waveforms, powers, names, axes.flat):
-        image = draw_level(ax, power, loudest, len(wave) / sample_rate, top)
+        image = draw_spectrogram(ax, power, loudest, len(wave) / sample_rate, top)
         ax.set_title(name)
     fig.supxlabel("time (s)", fontsize="medium")
     fig.supylabel("frequency (kHz)", fontsize="medium")
@@ -90,14 +154,14 @@ def spectrograms(waveforms, sample_rate, names, title, *, top=TOP):
     return fig
 
 
-def play_list(waveforms, sample_rate, names):
-    """Return a table of players, one a clip, that work with no network: the sound is in the page, as MP3.
+def play_list(waveforms: Sequence[ArrayLike], sample_rate: int, names: Sequence[str]) -> HTML:
+    """Return a table of players, one a clip, with their sound in the page as MP3.
 
     Parameters
     ----------
     waveforms : list of array (n_samples,)
     sample_rate : int
-        Hz.
+        In Hz.
     names : list of str
         Shown beside the players.
 
@@ -105,22 +169,22 @@ def play_list(waveforms, sample_rate, names):
     -------
     players : IPython.display.HTML
     """
-    cells = [(html.escape(name), player(wave, sample_rate, name)) for wave, name in zip(waveforms, names)]
+    cells = [(html.escape(name), audio_player(wave, sample_rate, name)) for wave, name in zip(waveforms, names)]
     rows = [f"<tr><td>{name}</td><td>{audio}</td></tr>" for name, audio in cells]
     return HTML(f'<table class="players">{"".join(rows)}</table>')
 
 
-def player(waveform, sample_rate, name, level=MP3_LEVEL):
-    """Return HTML of one player whose sound, as MP3, is in the page itself.
+def audio_player(waveform: ArrayLike, sample_rate: int, name: str, level: float = _MP3_LEVEL) -> str:
+    """Return the HTML of one player, with its sound in the page as MP3.
 
     Parameters
     ----------
     waveform : array (n_samples,)
-        Brought down where its peaks pass 1: players would clip there.
+        Scaled down where its peaks exceed 1.
     sample_rate : int
-        Hz.
+        In Hz.
     name : str
-        Read out where the page is not seen.
+        Label for screen readers.
     level : float
         Of compression, from 0 (best) to 1 (smallest).
 
@@ -129,11 +193,143 @@ def player(waveform, sample_rate, name, level=MP3_LEVEL):
     html : str
     """
     packed = io.BytesIO()
-    # peaks of a clip may pass 1: players clip there
-    loudest = max(1.0, float(np.abs(waveform).max()))
-    how = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": level}
-    with soundfile.SoundFile(packed, "w", sample_rate, 1, **how) as file:
+    loudest = max(1.0, float(np.abs(waveform).max()))  # players clip above 1
+    options = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": level}
+    with soundfile.SoundFile(packed, "w", sample_rate, 1, **options) as file:
         file.write(waveform / loudest)
     data = base64.b64encode(packed.getvalue()).decode()
     source = f"data:audio/mpeg;base64,{data}"
     return f'<audio controls preload="none" aria-label="{html.escape(name)}" src="{source}"></audio>'
+
+
+def clip_by_model(
+    frames: ArrayLike,
+    step: float,
+    vectors: Mapping[str, ArrayLike],
+    windows: Mapping[str, float],
+    hop: float,
+    title: str,
+) -> Figure:
+    """Draw the log-mel frames of a clip above the embeddings of its windows.
+
+    Parameters
+    ----------
+    frames : array (n_frames, n_mels)
+        In dB.
+    step : float
+        Seconds between frames.
+    vectors : dict of str to array (n_windows, dim)
+    windows : dict of str to float
+        Length of the windows of each model, in s.
+    hop : float
+        Seconds between windows.
+    title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    fig, axes = plt.subplots(len(vectors) + 1, 1, figsize=(7.4, 1.6 * (len(vectors) + 1)), sharex=True)
+    duration = len(frames) * step
+    axes[0].imshow(frames.T, aspect="auto", origin="lower", extent=(0, duration, 0, frames.shape[1]), cmap="magma")
+    axes[0].set(ylabel="mel band", title="what all models are given: power by time and frequency")
+    for ax, (name, rows) in zip(axes[1:], vectors.items()):
+        scaled = rows / np.abs(rows).max()
+        middles = np.arange(len(rows)) * hop + windows[name] / 2
+        edges = np.append(middles - hop / 2, middles[-1] + hop / 2)
+        ax.pcolormesh(edges, np.arange(rows.shape[1] + 1), scaled.T, cmap="RdBu_r", vmin=-1, vmax=1, rasterized=True)
+        plural = "s" if len(rows) > 1 else ""
+        ax.set(
+            ylabel="dimension", title=f"{name}: {len(rows)} window{plural} of {windows[name]:g} s, each at its middle"
+        )
+    axes[-1].set(xlabel="time (s)", xlim=(0, duration))
+    fig.suptitle(title)
+    return fig
+
+
+def clip_maps(vectors: Mapping[str, ArrayLike], genres: Sequence[str], title: str, seed: int = 0) -> Figure:
+    """Draw the t-SNE maps of clips in the space of each model, colored by genre.
+
+    Parameters
+    ----------
+    vectors : dict of str to array (n_clips, dim)
+    genres : sequence of str (n_clips,)
+    title : str
+    seed : int
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    fig, axes = plt.subplots(1, len(vectors), figsize=(7.4, 3.4), squeeze=False)
+    genres = np.asarray(genres)
+    for ax, (name, x) in zip(axes[0], vectors.items()):
+        x = PCA(min(30, *x.shape), random_state=seed).fit_transform(x)
+        positions = TSNE(perplexity=min(30, len(x) / 4), init="pca", random_state=seed).fit_transform(x)
+        for genre, color in GENRE_COLORS.items():
+            of_genre = positions[genres == genre]
+            ax.plot(*of_genre.T, ".", color=color, ms=4, alpha=0.8, label=genre)
+            if len(of_genre):
+                ax.text(*np.median(of_genre, axis=0), genre, fontsize=7, ha="center", weight="bold")
+        ax.set(title=name, xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
+    fig.suptitle(title)
+    return fig
+
+
+def clip_similarity(vectors: Mapping[str, ArrayLike], genres: Sequence[str], title: str) -> Figure:
+    """Draw the correlations of pairs of clips in the space of each model.
+
+    Parameters
+    ----------
+    vectors : dict of str to array (n_clips, dim)
+    genres : sequence of str (n_clips,)
+    title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    fig, axes = plt.subplots(1, len(vectors), figsize=(7.4, 3.1), squeeze=False)
+    order = np.argsort(genres, kind="stable")
+    names, starts = np.unique(np.asarray(genres)[order], return_index=True)
+    middles = (starts + np.append(starts[1:], len(order))) / 2
+    for ax, (name, x) in zip(axes[0], vectors.items()):
+        x = x[order] - x.mean(axis=0)
+        image = ax.imshow(np.corrcoef(x), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+        ax.set_xticks(middles, names, rotation=90, fontsize=6.5)
+        ax.set_yticks(middles, names, fontsize=6.5)
+        ax.tick_params(length=0)
+        ax.set_title(name)
+    fig.colorbar(image, ax=axes, label="correlation (r)", shrink=0.8)
+    fig.suptitle(title)
+    return fig
+
+
+def probe_bars(scores: Mapping[str, Mapping[str, float]], chance: Mapping[str, float], title: str) -> Figure:
+    """Draw the scores of linear probes by property and model, with chance as a line.
+
+    Parameters
+    ----------
+    scores : dict of str to dict of str to float
+        By property, by model.
+    chance : dict of str to float
+        By property.
+    title : str
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    fig, ax = plt.subplots(figsize=(7.4, 2.8))
+    models = list(next(iter(scores.values())))
+    width = 0.8 / len(models)
+    for m, name in enumerate(models):
+        x = np.arange(len(scores)) + (m - (len(models) - 1) / 2) * width
+        ax.bar(x, [row[name] for row in scores.values()], width * 0.9, color=space_color(name), label=name)
+    for k, name in enumerate(scores):
+        label = None if k else "chance"
+        ax.plot([k - 0.45, k + 0.45], [chance[name]] * 2, color=COLORS["ceiling"], lw=1, ls="--", label=label)
+    ax.set_xticks(range(len(scores)), list(scores))
+    ax.set(ylabel="r, or share right", title=title, ylim=(min(0, ax.get_ylim()[0]), 1))
+    ax.legend(ncols=len(models) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    return fig

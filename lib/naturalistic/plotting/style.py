@@ -1,10 +1,13 @@
-"""The book's look: colours that colour-blind readers tell apart, one per thing, and small parts of figures."""
+"""Style of figures, with colors that color-blind readers tell apart."""
+
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from numpy.typing import NDArray
 
-# Okabe & Ito's palette; a thing keeps its colour throughout the book
-COLOURS = {
+# Okabe & Ito's palette; each item keeps its color throughout the book
+COLORS = {
     "controls": "#999999",
     "static": "#E69F00",
     "layers": "#0072B2",
@@ -15,7 +18,7 @@ COLOURS = {
     "highlight": "#D55E00",
 }
 # Tol's muted palette, one a genre; used as labels beside names, never alone
-GENRE_COLOURS = {
+GENRE_COLORS = {
     "blues": "#332288",
     "classical": "#88CCEE",
     "country": "#DDCC77",
@@ -28,7 +31,7 @@ GENRE_COLOURS = {
     "rock": "#882255",
 }
 # by what they stand for: a joint model blue, a model of sound alone orange, a codec red; others as they are
-EMBEDDING_COLOURS = {
+_EMBEDDING_COLORS = {
     **dict.fromkeys(("mini-mulan", "clap", "muq-mulan"), "#0072B2"),
     **dict.fromkeys(("mini-ssl", "w2v-bert"), "#E69F00"),
     "encodec": "#D55E00",
@@ -37,7 +40,7 @@ EMBEDDING_COLOURS = {
     "acoustic": "#999999",
 }
 # of the five levels of meaning in a film
-LEVEL_COLOURS = {
+LEVEL_COLORS = {
     "Speech": "#E69F00",
     "Object": "#0072B2",
     "Story": "#009E73",
@@ -54,8 +57,8 @@ ROI_NAMES = {
 }
 
 
-def style():
-    """Set the book's look for all figures of a notebook."""
+def set_style() -> None:
+    """Set the style of the book for all figures of a notebook."""
     plt.rcParams.update(
         {
             "axes.spines.right": False,
@@ -69,8 +72,8 @@ def style():
     )
 
 
-def colour_of(name, names=()):
-    """Return the colour of a feature space by its name; layers share a hue, deeper is darker among ``names``.
+def feature_color(name: str, names: Sequence[str] = ()) -> str | tuple[float, ...]:
+    """Return the color of a feature space; layers share a hue, darker with depth.
 
     Parameters
     ----------
@@ -80,16 +83,16 @@ def colour_of(name, names=()):
 
     Returns
     -------
-    colour : str or tuple
+    color : str or tuple
     """
     if name.startswith("layer "):
         deepest = max([int(n.split()[1]) for n in [*names, name] if n.startswith("layer ")])
         return plt.get_cmap("Blues")(0.35 + 0.6 * int(name.split()[1]) / max(deepest, 1))
-    return COLOURS.get(name, COLOURS["highlight"])
+    return COLORS.get(name, COLORS["highlight"])
 
 
-def space_colour(name):
-    """Return the colour of a feature space: embedding, level, or what is held against them; black for others.
+def space_color(name: str) -> str:
+    """Return the color of an embedding, a level or a control; black for other names.
 
     Parameters
     ----------
@@ -97,41 +100,22 @@ def space_colour(name):
 
     Returns
     -------
-    colour : str
+    color : str
     """
-    return {**COLOURS, **EMBEDDING_COLOURS, **LEVEL_COLOURS}.get(name, COLOURS["ceiling"])
+    return {**COLORS, **_EMBEDDING_COLORS, **LEVEL_COLORS}.get(name, COLORS["ceiling"])
 
 
-def spread(n, width):
-    """Return sideways offsets that keep dots apart, the same each time.
+def spread(n: int, width: float) -> NDArray:
+    """Return horizontal offsets that keep dots apart, the same in each call.
 
     Parameters
     ----------
     n : int
     width : float
-        Largest offset to either side, in units of the axis.
+        Largest offset, in units of the axis.
 
     Returns
     -------
     offsets : array (n,)
     """
     return np.random.default_rng(0).uniform(-width, width, n)
-
-
-def mean_with_interval(ax, x, group, k, colour, filled):
-    """Draw the mean and the 95 % interval of element ``k`` of a `t_test_over_subjects`; open if not ``filled``.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-    x : float
-        Where it stands.
-    group : GroupResult
-        Of `inference.t_test_over_subjects`, or an `inference.MeanInterval`.
-    k : int
-    colour : str
-    filled : bool
-    """
-    error = [[group.mean[k] - group.low[k]], [group.high[k] - group.mean[k]]]
-    face = colour if filled else "white"
-    ax.errorbar([x], [group.mean[k]], yerr=error, fmt="o", color=colour, mfc=face, ms=5, capsize=2, zorder=3)

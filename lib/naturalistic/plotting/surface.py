@@ -1,16 +1,31 @@
 """Maps on the cortical surface, inflated and flat."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from nilearn import plotting as nilearn_plotting
+from nilearn.surface import SurfaceMesh
+from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.surface import SIDES, meshes, relief
+from naturalistic.anatomy.surface import SIDES, meshes, sulcal_depth
 
 
-def brain_map(values, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
-    """Draw a map on the inflated cortex (outside and inside of both hemispheres) and on the flat one.
+def brain_map(
+    values: Mapping[str, ArrayLike],
+    title: str,
+    label: str,
+    *,
+    vmin: float = 0.0,
+    vmax: float | None = None,
+    cmap: str = "viridis",
+) -> Figure:
+    """Draw a map on the inflated cortex (lateral and medial) and on the flat one.
 
     Parameters
     ----------
@@ -19,7 +34,7 @@ def brain_map(values, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
     title, label : str
         ``label`` with the unit.
     vmin, vmax : float
-        Ends of the colour bar; ``vmax`` is the 99.5th percentile by default.
+        Ends of the color bar; ``vmax`` is the 99.5th percentile by default.
     cmap : str
 
     Returns
@@ -44,7 +59,8 @@ def brain_map(values, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
         ax = fig.add_subplot(grid[0, k], projection="3d")
         mesh = meshes("inflated")[SIDES.index(side)]
         nilearn_plotting.plot_surf_stat_map(
-            mesh, stat_map=values[side], hemi=side, view=view, bg_map=relief(side), axes=ax, figure=fig, **shading,
+            mesh, stat_map=values[side], hemi=side, view=view, bg_map=sulcal_depth(side), axes=ax,
+            figure=fig, **shading,
             symmetric_cbar=False, colorbar=False, threshold=None, engine="matplotlib",
         )  # fmt: skip
         ax.set_title(f"{side}, {view}", fontsize="small", y=-0.1)
@@ -57,50 +73,57 @@ def brain_map(values, title, label, *, vmin=0.0, vmax=None, cmap="viridis"):
     return fig
 
 
-def draw_flat(ax, side, values, shading, classes=False):
-    """Draw one flat hemisphere: folds in grey, values above them where there are any; classes do not blend.
+def draw_flat(
+    ax: Axes, side: Literal["left", "right"], values: ArrayLike, shading: dict, classes: bool = False
+) -> None:
+    """Draw one flat hemisphere, with folds in gray below the values.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
     side : {"left", "right"}
     values : array (10242,)
-        NaN where only the folds are drawn.
+        NaN where folds alone are drawn.
     shading : dict
         ``cmap``, ``vmin`` and ``vmax``.
     classes : bool
-        Values are numbers of classes, and the folds are drawn paler.
+        Values are class codes, which do not blend; folds are drawn paler.
     """
     mesh = meshes("flat")[SIDES.index(side)]
-    x, y, faces = mesh.coordinates[:, 0], mesh.coordinates[:, 1], _inside(mesh)
-    folds, ends = (relief(side) > 0).astype(float), (-0.7, 7.5) if classes else (-1, 2)
+    x = mesh.coordinates[:, 0]
+    y = mesh.coordinates[:, 1]
+    faces = _inside(mesh)
+    folds = (sulcal_depth(side) > 0).astype(float)
+    ends = (-0.7, 7.5) if classes else (-1, 2)
     ax.tripcolor(x, y, faces, folds, cmap="Greys", vmin=ends[0], vmax=ends[1], shading="gouraud", rasterized=True)
     corners = np.isfinite(values[faces]).sum(axis=1)
     seen = faces[corners >= 2] if classes else faces[corners == 3]
     if len(seen) and classes:
-        ax.tripcolor(x, y, seen, facecolors=commonest(values[seen]), **shading, rasterized=True)
+        ax.tripcolor(x, y, seen, facecolors=majority_class(values[seen]), **shading, rasterized=True)
     elif len(seen):
         ax.tripcolor(x, y, seen, np.nan_to_num(values), **shading, shading="gouraud", rasterized=True)
     ax.set_aspect("equal")
     ax.axis("off")
 
 
-def _inside(mesh):
+def _inside(mesh: SurfaceMesh) -> NDArray:
     """Return the triangles of a flat mesh, without those that span its cuts."""
     corners = mesh.coordinates[mesh.faces]
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     return mesh.faces[longest < 8 * np.median(longest)]
 
 
-def commonest(corners):
-    """Return the class that two of three corners (..., 3) agree on, else that of the first; NaN if two are NaN.
+def majority_class(corners: ArrayLike) -> NDArray:
+    """Return the majority class of three corners, NaN if two are NaN.
+
+    Without a majority it is the class of the first corner.
 
     A mean or median of the classes 0 and 2 would be class 1, which is at neither corner.
 
     Parameters
     ----------
     corners : array (..., 3)
-        Numbers of classes at the corners of triangles.
+        Class codes at the corners of triangles.
 
     Returns
     -------

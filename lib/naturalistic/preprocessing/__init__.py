@@ -5,37 +5,10 @@
 :mod:`.store` does all of it for a subject, once.
 """
 
-from naturalistic.preprocessing.filters import cosine, high_pass, running_median
-from naturalistic.preprocessing.masks import brain_mask, cortex_mask
-from naturalistic.preprocessing.motion import (
-    correct_motion,
-    estimate_motion,
-    framewise_displacement,
-    resample,
-)
-from naturalistic.preprocessing.movie_space import Places, movie_places
-from naturalistic.preprocessing.prepared import Prepared, open_prepared
-from naturalistic.preprocessing.registration import to_mni
-from naturalistic.preprocessing.scaling import zscore
-from naturalistic.preprocessing.store import prepare
-from naturalistic.preprocessing.trace import trace
+import lazy_loader
 
-__all__ = [
-    "Places",
-    "Prepared",
-    "brain_mask",
-    "correct_motion",
-    "cortex_mask",
-    "cosine",
-    "estimate_motion",
-    "framewise_displacement",
-    "high_pass",
-    "movie_places",
-    "open_prepared",
-    "prepare",
-    "resample",
-    "running_median",
-    "to_mni",
-    "trace",
-    "zscore",
-]
+from naturalistic.renamed import explain_old_attributes
+
+# what __init__.pyi names is imported when it is first asked for: importing the package alone is quick
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__ = explain_old_attributes(__name__, __getattr__)

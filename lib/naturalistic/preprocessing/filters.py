@@ -1,17 +1,18 @@
-"""Slow drifts of the scanner, taken out inside each run: three filters, one question (what is slow?)."""
+"""Filters that remove slow scanner drift inside each run."""
 
 import numpy as np
 from nilearn.signal import butterworth, create_cosine_drift
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from naturalistic.preprocessing.checks import check_bold, check_positive
+from naturalistic.preprocessing.validation import check_bold, check_positive
 from naturalistic.runs import run_slices
 
 VOXELS = 4096  # filtered at a time: enough to be fast, few enough that copies stay small
 
 
-def high_pass(bold, tr, cutoff, runs=None, order=5):
-    """Remove what changes more slowly than ``cutoff`` with a zero-phase Butterworth filter, per run.
+def high_pass(bold: ArrayLike, tr: float, cutoff: float, runs: ArrayLike | None = None, order: int = 5) -> NDArray:
+    """Remove drift below ``cutoff`` with a zero-phase Butterworth filter, per run.
 
     Parameters
     ----------
@@ -57,12 +58,12 @@ def high_pass(bold, tr, cutoff, runs=None, order=5):
     return filtered
 
 
-def _silence_constant(filtered, bold):
+def _silence_constant(filtered: NDArray, bold: NDArray) -> None:
     """Set to 0 what a filter left of constant voxels: rounding, which a z-score would make as large as a signal."""
     filtered[:, bold.max(axis=0) == bold.min(axis=0)] = 0
 
 
-def running_median(bold, tr, window=240.0, runs=None):
+def running_median(bold: ArrayLike, tr: float, window: float = 240.0, runs: ArrayLike | None = None) -> NDArray:
     """Subtract from each sample the median of the ``window`` around it, per run.
 
     The median follows the drift of the scanner and is not drawn along by a strong response, as a mean would be
@@ -110,8 +111,8 @@ def running_median(bold, tr, window=240.0, runs=None):
     return filtered
 
 
-def cosine(bold, tr, cutoff=1 / 128, runs=None):
-    """Remove what discrete cosines slower than ``cutoff`` explain of each voxel, and its mean, per run.
+def cosine(bold: ArrayLike, tr: float, cutoff: float = 1 / 128, runs: ArrayLike | None = None) -> NDArray:
+    """Remove discrete cosines slower than ``cutoff`` and the mean, per run.
 
     The cosines are those of SPM and nilearn (:func:`nilearn.glm.first_level.make_first_level_design_matrix`).
 
@@ -149,7 +150,7 @@ def cosine(bold, tr, cutoff=1 / 128, runs=None):
         drifts = create_cosine_drift(cutoff, np.arange(n_trs) * tr)
         drifts /= np.linalg.norm(drifts, axis=0)  # orthonormal, so the fit is two products
         # the mean first: float32 has too few digits for a drift on top of a thousand
-        centred = bold[s] - bold[s].mean(axis=0, dtype=np.float64)
-        filtered[s] = centred - drifts @ (drifts.T @ centred)
+        centered = bold[s] - bold[s].mean(axis=0, dtype=np.float64)
+        filtered[s] = centered - drifts @ (drifts.T @ centered)
         _silence_constant(filtered[s], bold[s])
     return filtered

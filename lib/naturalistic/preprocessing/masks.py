@@ -1,4 +1,4 @@
-"""Which voxels are brain, and which are cortex."""
+"""Brain and cortex masks."""
 
 import warnings
 from functools import cache
@@ -8,19 +8,20 @@ import numpy as np
 from nilearn.datasets import fetch_surf_fsaverage, load_mni152_gm_template
 from nilearn.masking import compute_epi_mask
 from nilearn.surface import load_surf_mesh
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from naturalistic.preprocessing.checks import check_affine, check_mask, check_volume, voxel_sizes
-from naturalistic.surface import to_mni152
+from naturalistic.anatomy.surface import to_mni152
+from naturalistic.preprocessing.validation import check_affine, check_mask, check_volume, voxel_sizes
 
 OPENING = 4.0  # mm taken off and put back: it cuts the optic nerves and veins that tie the eyes to the brain
 BRAIN_SIZE = 300, 3000  # cm3; outside of it no adult's brain was found
-GREY = 0.3  # share of grey matter in the template from which on a place is grey
+GRAY = 0.3  # share of gray matter in the template from which on a place is gray
 NEAR = 4.0  # mm; a place of cortex lies no farther from the surface of the mean cortex
 
 
-def brain_mask(mean_volume, affine):
+def brain_mask(mean_volume: ArrayLike, affine: ArrayLike) -> NDArray:
     """Find the brain in a mean echo-planar image.
 
     The threshold is nilearn's (:func:`nilearn.masking.compute_epi_mask`, after T. Nichols: the emptiest place of the
@@ -29,7 +30,7 @@ def brain_mask(mean_volume, affine):
     Parameters
     ----------
     mean_volume : array (x, y, z)
-        Mean over time, or one volume, as it comes from the scanner: not centred, not filtered.
+        Mean over time, or one volume, as it comes from the scanner: not centered, not filtered.
     affine : array (4, 4)
         Voxel indices to mm: the opening is of 4 mm, whatever the voxel; voxels of 8 mm are not opened at all, for
         one voxel would be a good part of the brain.
@@ -43,12 +44,13 @@ def brain_mask(mean_volume, affine):
     ValueError
         If what is found has not the size of a brain (300 to 3000 cm3).
     """
-    volume, affine = check_volume(mean_volume, "mean_volume"), check_affine(affine)
+    volume = check_volume(mean_volume, "mean_volume")
+    affine = check_affine(affine)
     opening = round(OPENING / voxel_sizes(affine).mean())  # Python rounds a half to even: 8 mm gives 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nilearn warns of an empty mask; here it is an error
-        found = compute_epi_mask(nib.Nifti1Image(volume, affine), opening=opening or False)
-    mask = ndimage.binary_fill_holes(np.asarray(found.dataobj) > 0)
+        epi_mask = compute_epi_mask(nib.Nifti1Image(volume, affine), opening=opening or False)
+    mask = ndimage.binary_fill_holes(np.asarray(epi_mask.dataobj) > 0)
     size = mask.sum() * abs(np.linalg.det(affine[:3, :3])) / 1000
     if not BRAIN_SIZE[0] <= size <= BRAIN_SIZE[1]:
         raise ValueError(
@@ -58,10 +60,12 @@ def brain_mask(mean_volume, affine):
     return mask
 
 
-def cortex_mask(shape, affine, to_mni, brain=None, share=0.4):
-    """Mark the voxels that are cortex according to the template, on a subject's own grid.
+def cortex_mask(
+    shape: tuple[int, ...], affine: ArrayLike, to_mni: ArrayLike, brain: ArrayLike | None = None, share: float = 0.4
+) -> NDArray:
+    """Return the mask of the template's cortex on a subject's own grid.
 
-    Cortex is what is grey in the MNI152 template and lies within 4 mm of the mean cortex of 40 people (fsaverage5:
+    Cortex is what is gray in the MNI152 template and lies within 4 mm of the mean cortex of 40 people (fsaverage5:
     white surface, pial surface, and the middle), both of which nilearn ships. That leaves out cerebellum, brain
     stem, thalamus and basal ganglia, and keeps hippocampus and amygdala in part. It is approximate: the fold of a
     single person may lie several mm from the template's. Where a lab has FreeSurfer's ribbon, that is better.
@@ -90,7 +94,8 @@ def cortex_mask(shape, affine, to_mni, brain=None, share=0.4):
     ValueError
         If an affine, the shape, the brain mask or ``share`` is not as described, or no voxel is cortex.
     """
-    affine, to_mni = check_affine(affine), check_affine(to_mni, "to_mni")
+    affine = check_affine(affine)
+    to_mni = check_affine(to_mni, "to_mni")
     if len(shape) != 3:
         raise ValueError(f"shape is {tuple(shape)}, expected three numbers of voxels (x, y, z)")
     if not 0 < share <= 1:
@@ -99,9 +104,9 @@ def cortex_mask(shape, affine, to_mni, brain=None, share=0.4):
     step = to_mni @ affine
     # a voxel sees the mean over itself: smoothing as a box of its size does (variance size^2 / 12)
     wide = np.abs(np.linalg.inv(template_affine)[:3, :3] @ step[:3, :3]).max(axis=1)
-    seen = ndimage.gaussian_filter(cortex, np.sqrt(np.maximum(wide**2 - 1, 0) / 12))
+    smoothed = ndimage.gaussian_filter(cortex, np.sqrt(np.maximum(wide**2 - 1, 0) / 12))
     index = np.linalg.inv(template_affine) @ step
-    part = ndimage.affine_transform(seen, index[:3, :3], index[:3, 3], output_shape=tuple(shape), order=1)
+    part = ndimage.affine_transform(smoothed, index[:3, :3], index[:3, 3], output_shape=tuple(shape), order=1)
     mask = part >= share
     if brain is not None:
         mask &= check_mask(brain, "brain", shape)
@@ -113,20 +118,21 @@ def cortex_mask(shape, affine, to_mni, brain=None, share=0.4):
 
 
 @cache
-def _template_cortex():
+def _template_cortex() -> tuple[NDArray, NDArray]:
     """Return the cortex of the template, 1 or 0, on a grid of 2 mm, and its affine."""
     template = load_mni152_gm_template(resolution=2)
-    grey = np.asarray(template.dataobj) > GREY
-    places = nib.affines.apply_affine(template.affine, np.argwhere(grey))
+    gray = np.asarray(template.dataobj) > GRAY
+    places = nib.affines.apply_affine(template.affine, np.argwhere(gray))
     distance, _ = cKDTree(_mean_cortex()).query(places, distance_upper_bound=NEAR)
-    cortex = np.zeros(grey.shape, dtype=np.float32)
-    cortex[grey] = np.isfinite(distance)  # inf where nothing is that near
+    cortex = np.zeros(gray.shape, dtype=np.float32)
+    cortex[gray] = np.isfinite(distance)  # inf where nothing is that near
     return cortex, template.affine
 
 
-def _mean_cortex():
+def _mean_cortex() -> NDArray:
     """Return points (n_points, 3) in MNI152 mm on fsaverage5's white, middle and pial surfaces."""
-    files, points = fetch_surf_fsaverage("fsaverage5"), []
+    files = fetch_surf_fsaverage("fsaverage5")
+    points = []
     for side in ("left", "right"):
         white, pial = (load_surf_mesh(files[f"{name}_{side}"]).coordinates for name in ("white", "pial"))
         # the cut through callosum, thalamus and midbrain closes the surface, and has no thickness

@@ -1,18 +1,22 @@
-"""Where the voxels of the preprocessed movie data lie."""
+"""Coordinates of the voxels of the preprocessed movie data."""
 
 import shlex
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from naturalistic.arrays import ShapeRepr
 from naturalistic.datasets import movie_bold
 from naturalistic.datasets.images import read_volume
 from naturalistic.intact import read_json
 from naturalistic.preprocessing.registration import to_mni
 
 
-class Places(NamedTuple):
-    """Places of a subject's voxels.
+@dataclass(frozen=True, repr=False)
+class VoxelCoordinates(ShapeRepr):
+    """Coordinates of a subject's voxels in MNI space.
 
     Attributes
     ----------
@@ -26,12 +30,12 @@ class Places(NamedTuple):
     voxel_size: float
 
 
-def movie_places(movie, subject):
-    """Return where each column of ``movie.bold(subject)`` lies.
+def movie_coordinates(movie: Any, subject: str) -> VoxelCoordinates:
+    """Return the MNI coordinates of each column of ``movie.bold(subject)``.
 
-    The voxels are those of the subject's echo-planar images, and so the reference image of the release is registered to
-    the template. Where the sidecar of that image says ``"SpatialReference": "MNI152..."``, the grid lies
-    in MNI152 mm as it is.
+    The voxels are those of the subject's echo-planar images, so the reference image of the release is registered to
+    the template. If the sidecar of that image has ``"SpatialReference": "MNI152..."``, the grid is already in
+    MNI152 mm.
 
     Parameters
     ----------
@@ -40,7 +44,7 @@ def movie_places(movie, subject):
 
     Returns
     -------
-    places : Places
+    voxels : VoxelCoordinates
 
     Raises
     ------
@@ -62,10 +66,10 @@ def movie_places(movie, subject):
         reference, _ = read_volume(path, np.float32)
         matrix = to_mni(reference, affine) @ affine
     coordinates = ijk @ matrix[:3, :3].T + matrix[:3, 3]
-    return Places(coordinates, float(abs(np.linalg.det(affine[:3, :3])) ** (1 / 3)))
+    return VoxelCoordinates(coordinates, float(abs(np.linalg.det(affine[:3, :3])) ** (1 / 3)))
 
 
-def _is_in_mni(path):
+def _is_in_mni(path: Path) -> bool:
     """Return whether the sidecar of an image says that it lies in MNI152 space."""
     sidecar = path.with_name(path.name.partition(".")[0] + ".json")
     return sidecar.is_file() and str(read_json(sidecar).get("SpatialReference", "")).startswith("MNI152")

@@ -1,13 +1,16 @@
-"""One scale for all voxels: what a voxel's number means in a scanner differs from voxel to voxel and run to run."""
+"""Scaling of voxels inside each run."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.preprocessing.checks import check_bold
+from naturalistic.preprocessing.validation import check_bold
 from naturalistic.runs import run_slices
 
 
-def zscore(bold, runs=None):
-    """Scale each voxel to mean 0 and standard deviation 1 inside each run; a constant voxel becomes 0.
+def zscore(bold: ArrayLike, runs: ArrayLike | None = None) -> NDArray:
+    """Scale each voxel to mean 0 and standard deviation 1 inside each run.
+
+    A constant voxel becomes 0.
 
     Parameters
     ----------
@@ -29,9 +32,9 @@ def zscore(bold, runs=None):
         return np.stack([zscore(subject, runs) for subject in bold])
     scaled = np.empty_like(bold)
     for s in run_slices(runs, len(bold)):
-        centred = bold[s] - bold[s].mean(axis=0, dtype=np.float64)
-        sd = np.sqrt((centred**2).mean(axis=0))
+        centered = bold[s] - bold[s].mean(axis=0, dtype=np.float64)
+        sd = np.sqrt((centered**2).mean(axis=0))
         # rounding leaves a constant voxel a tiny spread: relative to its size, that is nothing
         flat = sd <= 8 * np.finfo(bold.dtype).eps * np.abs(bold[s]).max(axis=0)
-        scaled[s] = np.where(flat, 0, centred / np.where(flat, 1, sd))
+        scaled[s] = np.where(flat, 0, centered / np.where(flat, 1, sd))
     return scaled

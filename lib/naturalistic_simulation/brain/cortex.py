@@ -7,7 +7,7 @@ later chapters decode is found through the brain's own mixture, not simulated.
 """
 
 import numpy as np
-from naturalistic.regions import NAMES, nearest
+from naturalistic.anatomy.regions import NAMES, nearest
 from numpy.typing import NDArray
 from scipy.fft import rfft
 from scipy.stats import gamma

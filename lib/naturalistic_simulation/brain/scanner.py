@@ -7,7 +7,7 @@ response, noise that is correlated in space and time, and drift; thermal noise i
 from dataclasses import dataclass
 
 import numpy as np
-from naturalistic.regions import NAMES
+from naturalistic.anatomy.regions import NAMES
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.signal import lfilter

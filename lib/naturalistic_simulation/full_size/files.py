@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from naturalistic.datasets.place import check_room, check_writable
+from naturalistic.cache import check_room, check_writable
 from naturalistic.simulated import MARKS
 
 from naturalistic_simulation.folders import write_file
@@ -27,6 +27,8 @@ def written(path: Path | str, write: Callable[[Path], object]) -> bool:
     if path.is_file():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f".{path.stem}-*{path.suffix}"):  # of a process that was killed: it is large
+        stale.unlink()
     write_file(path, write)
     return True
 

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterable
 
-from naturalistic.datasets.movie_titles import N_OVERLAP, published_runs
+from naturalistic.datasets.movie_runs import N_OVERLAP, published_runs
 
 from naturalistic_simulation.movie.screenplay import DRAMAS, Film, films, joined, read_drama
 

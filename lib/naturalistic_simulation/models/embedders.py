@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from naturalistic.features.checkpoint import digest
-from naturalistic.features.embedder import Embedder
-from naturalistic.features.language_model import MINILM, load_model
-from naturalistic.features.sentences import sentence_vectors
+from naturalistic.features.audio.checkpoint import digest
+from naturalistic.features.audio.embedder import Embedder
+from naturalistic.features.text.language_model import MINILM, load_model
+from naturalistic.features.text.text_encoder import sentence_vectors
 from naturalistic.features.weight_files import read_weights
 from naturalistic.intact import read_json
 

@@ -10,7 +10,7 @@ level's own, through a random mixture of few columns of the region's own; the br
 from collections.abc import Callable
 
 import numpy as np
-from naturalistic.regions import FILM_LANDMARKS, nearest
+from naturalistic.anatomy.regions import FILM_LANDMARKS, nearest
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic_simulation.brain.cortex import SHARED, _field, _waves, hrf

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from naturalistic import regions
+from naturalistic.anatomy import regions
 from naturalistic.parameters import check_jobs, whole
 from numpy.typing import ArrayLike
 

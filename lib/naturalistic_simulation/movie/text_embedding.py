@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from naturalistic.features.language_model import MINILM, LanguageModel, load_model
-from naturalistic.features.passes import Row, run_rows
-from naturalistic.features.spans import check_texts
+from naturalistic.features.text.forward import TokenizedText, mean_states
+from naturalistic.features.text.language_model import MINILM, LanguageModel, load_model
+from naturalistic.features.text.tokens import check_tokenizer
 from numpy.typing import NDArray
 
 from naturalistic_simulation.movie import experiment
@@ -45,15 +45,15 @@ def embed(texts: Sequence[str], layer: int, model: LanguageModel | None = None) 
         raise ValueError(f"layer is {layer}, {model.name} has 0 (the embedding layer) to {model.n_layers - 1}")
     if not len(texts):
         return np.zeros((0, model.dim), np.float32)
-    check_texts(model.tokenizer, texts)
+    check_tokenizer(model.tokenizer, texts)
     tokens = model.tokenizer(list(texts), truncation=True, max_length=model.max_tokens, return_special_tokens_mask=True)
-    rows = []
+    tokenized = []
     for k, (ids, special) in enumerate(zip(tokens["input_ids"], tokens["special_tokens_mask"])):
         own = np.flatnonzero(np.array(special) == 0)
         if not len(own):
             raise ValueError(f"texts[{k}] is {texts[k]!r}, which has no token; expected some words")
-        rows.append(Row(np.array(ids), [(k, own[0], own[-1] + 1)]))
-    return run_rows(model, rows, len(rows), [layer])[0]
+        tokenized.append(TokenizedText(np.array(ids), [(k, int(own[0]), int(own[-1]) + 1)]))
+    return mean_states(model, tokenized, len(tokenized), [layer])[0]
 
 
 def simulate_movie(folder: Path | str, seed: int = 5531, subjects: int = 6, **options: Any) -> Path:

@@ -12,9 +12,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 import soundfile
-from naturalistic import regions, sound
+from naturalistic.anatomy import regions
+from naturalistic.datasets import presentation
+from naturalistic.datasets.presentation import as_played
 from naturalistic.parameters import check_jobs, whole
-from naturalistic.sound import as_played
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -109,7 +110,7 @@ def recipe() -> str:
     """Return a short hash of the code: when it changes, the files may."""
     here = Path(__file__).parent
     sources = [*sorted(here.glob("*.py")), *sorted((here.parent / "brain").glob("*.py"))]
-    return recipe_of([*sources, Path(sound.__file__), Path(regions.__file__)])
+    return recipe_of([*sources, Path(presentation.__file__), Path(regions.__file__)])
 
 
 def plan(seed: int, n_training: int = 12, n_test: int = 6) -> tuple[list[tuple], dict[str, list[int]]]:

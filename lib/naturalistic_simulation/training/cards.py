@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from naturalistic.datasets import gtzan, music_genre
 from naturalistic.datasets.music_genre import MusicGenre
-from naturalistic.features.acoustic import acoustic
+from naturalistic.features.audio.acoustic import acoustic
 from numpy.typing import NDArray
 
 from naturalistic_simulation import truth

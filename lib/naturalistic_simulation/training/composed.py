@@ -7,11 +7,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
-from naturalistic import sound
 from naturalistic.cache import cache_dir
-from naturalistic.features.embedder import Embedder
+from naturalistic.datasets import presentation
+from naturalistic.datasets.presentation import as_played
+from naturalistic.features.audio.embedder import Embedder
 from naturalistic.intact import open_arrays
-from naturalistic.sound import as_played
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -80,7 +80,7 @@ def vector_of(score: Score, embedder: Embedder) -> NDArray:
 
 
 def _path(n_pieces, seed):
-    sources = [Path(__file__), *(Path(module.__file__) for module in (tokens, mel, sound))]
+    sources = [Path(__file__), *(Path(module.__file__) for module in (tokens, mel, presentation))]
     sources += [Path(__file__).parents[1] / "music" / f"{name}.py" for name in PLAYED]
     code = recipe_of(sources, path_of("mini-mulan").read_bytes())
     return cache_dir() / "training" / f"scores-{n_pieces}-{seed}-{code}.npz"

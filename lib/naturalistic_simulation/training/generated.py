@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from naturalistic.scoring import correlation_matrix
-from naturalistic.sound import as_played
+from naturalistic.datasets.presentation import as_played
+from naturalistic.models.scoring import correlation_matrix
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic_simulation.models.embedders import load_mulan, load_ssl

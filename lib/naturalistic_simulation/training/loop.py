@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from naturalistic.datasets.place import check_writable
-from naturalistic.datasets.plan import RequestError
+from naturalistic.cache import RequestError, check_writable
 from naturalistic.intact import check_whole
 from naturalistic.parameters import whole
 from numpy.typing import NDArray

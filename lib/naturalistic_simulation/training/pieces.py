@@ -7,12 +7,12 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
-from naturalistic import sound
 from naturalistic.cache import cache_dir
-from naturalistic.features.sentences import sentence_vectors
+from naturalistic.datasets import presentation
+from naturalistic.datasets.presentation import as_played
+from naturalistic.features.probes import SPOKEN
+from naturalistic.features.text.text_encoder import sentence_vectors
 from naturalistic.intact import open_array
-from naturalistic.probes import SPOKEN
-from naturalistic.sound import as_played
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -71,7 +71,7 @@ def _own_code():
     here = Path(__file__).parents[1]
     unheard = ("clip_facts.py", "experiment.py")
     sources = sorted(path for path in (here / "music").glob("*.py") if path.name not in unheard)
-    return recipe_of([*sources, Path(__file__), Path(mel.__file__), Path(sound.__file__)])
+    return recipe_of([*sources, Path(__file__), Path(mel.__file__), Path(presentation.__file__)])
 
 
 def _compose_all(folder, names, progress):

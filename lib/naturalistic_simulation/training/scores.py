@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from naturalistic.features.embedder import Embedder
-from naturalistic.probes import probe, ranks, unit, zero_shot
+from naturalistic.features.audio.embedder import Embedder
+from naturalistic.features.probes import probe, ranks, unit, zero_shot
 from numpy.typing import ArrayLike, NDArray
 
 GAIN = 0.1  # -20 dB

@@ -1,0 +1,9 @@
+"""Encoding models: fit, held-out prediction, scores, layers, joint models, unique variance, groups."""
+
+import lazy_loader
+
+from naturalistic.renamed import explain_old_attributes
+
+# what __init__.pyi names is imported when it is first asked for: importing the package alone is quick
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__ = explain_old_attributes(__name__, __getattr__)

@@ -1,0 +1,241 @@
+"""Scores from sums over blocks of test TRs, and their bootstrap intervals, for voxels, regions and people at once.
+
+R2 and r of a test set need three sums over TRs: of what was measured squared, of the prediction squared, of their
+product. Kept by block of TRs they are small, and any resample of blocks is one product with a matrix of counts.
+"""
+
+import numpy as np
+
+from naturalistic.arrays import as_real, column_blocks
+from naturalistic.parameters import check_seed, whole
+from naturalistic.runs import run_slices
+
+KINDS = ("r2", "r")
+
+
+class BlockSums:
+    """Sums over contiguous blocks of test TRs, of several models' predictions.
+
+    Everything is centered in each run before it comes here, so means over a resample are taken as 0.
+
+    Parameters
+    ----------
+    runs : array (n_trs,)
+        Run of each test TR.
+    n_voxels : int
+    block : int
+        TRs in a block: several times the time over which noise is alike. A run is cut into blocks of about this
+        length, all within one TR of equal.
+    dtype : dtype
+        Of the sums kept; they are made in float64.
+
+    Attributes
+    ----------
+    runs : array (n_blocks,)
+        Number of the run of each block.
+    measured : array (n_blocks, n_voxels)
+        Sum of squares.
+    products, squares : dict of array (n_blocks, n_voxels)
+        By model: a tuple of the feature spaces in it, or any other name.
+    """
+
+    def __init__(self, runs, n_voxels, block=30, dtype=np.float32):
+        slices = run_slices(runs)
+        shortest = min(s.stop - s.start for s in slices)
+        hint = f"the shortest test run, of {shortest} TRs, needs two blocks or more"
+        block = whole("block", block, 1, shortest // 2, hint=hint)
+        counts = [round((s.stop - s.start) / block) for s in slices]
+        cuts = [s.start + np.arange(n) * (s.stop - s.start) // n for s, n in zip(slices, counts)]
+        self._starts, self.runs = np.concatenate(cuts), np.repeat(np.arange(len(slices)), counts)
+        self._shape, self._dtype = (len(self.runs), n_voxels), dtype
+        self.measured, self.products, self.squares = np.full(self._shape, np.nan, dtype), {}, {}
+
+    def add(self, model, measured, predicted, columns=slice(None)):
+        """Take in a model's predictions.
+
+        Parameters
+        ----------
+        model : tuple of str, or any other name
+        measured, predicted : array (n_trs, n)
+            Centred in each run.
+        columns : slice
+            Voxels that they are of.
+        """
+        measured, predicted = as_real(measured, "measured"), as_real(predicted, "predicted")
+        for sums in (self.products, self.squares):
+            sums.setdefault(model, np.full(self._shape, np.nan, self._dtype))
+        into = [sums[:, columns] for sums in (self.measured, self.products[model], self.squares[model])]
+        for block in column_blocks(*measured.shape):  # in float64, so no more than a block at a time
+            y, p = (x[:, block].astype(np.float64) for x in (measured, predicted))
+            for sums, values in zip(into, (y * y, y * p, p * p)):
+                sums[:, block] = np.add.reduceat(values, self._starts, axis=0)
+
+    def add_fitted(self, model, fitted):
+        """Take in the predictions of a fitted model, of one block of voxels after another.
+
+        Parameters
+        ----------
+        model : tuple of str, or any other name
+        fitted : Fitted
+            Of `encoding.fit`, tested on the TRs of these sums.
+        """
+        for columns in column_blocks(len(fitted.data.test_runs), self._shape[1]):
+            prediction = fitted.predict(columns)
+            self.add(model, prediction.measured, prediction.predicted, columns)
+
+    def join(self, other):
+        """Take in the models of other sums of the same test data.
+
+        Parameters
+        ----------
+        other : BlockSums
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the measured responses or the blocks differ.
+        """
+        if self._shape != other._shape or not np.allclose(self.measured, other.measured, equal_nan=True):
+            raise ValueError("the sums are of other test data or other blocks, expected the same measured responses")
+        self.products.update(other.products)
+        self.squares.update(other.squares)
+        return self
+
+    def score(self, model, kind="r2"):
+        """Return the score of a model on all blocks.
+
+        Parameters
+        ----------
+        model : tuple of str, or any other name
+        kind : {"r2", "r"}
+
+        Returns
+        -------
+        score : array (n_voxels,) of float64
+            NaN where a response (for r: or a prediction) is constant.
+        """
+        return self.resampled([(1, model)], np.ones((1, len(self.runs))), kind)[0]
+
+    def resampled(self, terms, counts, kind="r2", columns=slice(None)):
+        """Return a sum of scores for each resample.
+
+        Parameters
+        ----------
+        terms : list of (float, model)
+            Such as ``[(1, full), (-1, without)]``. The model of no space, ``()``, scores 0.
+        counts : array (n_boot, n_blocks)
+            How often each block is taken.
+        kind : {"r2", "r"}
+        columns : slice
+            Of voxels.
+
+        Returns
+        -------
+        scores : array (n_boot, n) of float64
+
+        Raises
+        ------
+        ValueError
+            If ``kind`` or a model is unknown.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind is {kind!r}, expected one of {KINDS}")
+        unknown = [model for _, model in terms if model != () and model not in self.products]
+        if unknown:
+            raise ValueError(f"no model {unknown[0]} was fitted, expected one of {list(self.products)}")
+        measured = counts @ self.measured[:, columns].astype(np.float64)
+        found = np.where(measured > 0, 0, np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for sign, model in terms:
+                if model == ():
+                    continue
+                product = counts @ self.products[model][:, columns].astype(np.float64)
+                square = counts @ self.squares[model][:, columns].astype(np.float64)
+                score = (2 * product - square) / measured if kind == "r2" else product / np.sqrt(measured * square)
+                found += sign * score
+        return found
+
+
+def draw_counts(runs, n_boot=1000, seed=0):
+    """Return how often each block is taken in each resample, drawn with replacement inside each run.
+
+    Of a run's n blocks n - 1 are drawn, and each counts n / (n - 1): with so few blocks, n of n would give a variance
+    that is too small by (n - 1) / n (Rao & Wu 1988, JASA 83). Right for an interval; for a null see
+    `inference.block_permutation_null`.
+
+    Parameters
+    ----------
+    runs : array (n_blocks,)
+        Run of each block.
+    n_boot : int
+    seed : int
+
+    Returns
+    -------
+    counts : array (n_boot, n_blocks)
+    """
+    n_boot, counts = whole("n_boot", n_boot), []
+    generator = np.random.default_rng(check_seed(seed))
+    for run in run_slices(runs):
+        n = run.stop - run.start
+        counts.append(generator.multinomial(n - 1, np.full(n, 1 / n), n_boot) * (n / (n - 1)))
+    return np.concatenate(counts, axis=1)
+
+
+def score_interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confidence=0.95, n_boot=1000, seed=0):
+    """Return the bootstrap interval (percentiles) of a sum of scores: of each voxel, or of means over sets of voxels.
+
+    It says how far the number would move with other stretches of film of this kind, for the models as fitted: neither
+    other training data nor other people are drawn.
+
+    Parameters
+    ----------
+    sums : BlockSums
+    terms, kind
+        As in `BlockSums.resampled`.
+    labels : int array (n_voxels,), optional
+        Set of each voxel, such as its region or person; -1 is in none. Then the interval is of the mean over a set.
+    n_labels : int, optional
+        Number of sets; one more than the largest label by default.
+    confidence : float
+    n_boot, seed
+        As in `draw_counts`: one seed draws the same blocks for all models and voxels.
+
+    Returns
+    -------
+    bounds : array (2, n_voxels) or (2, n_labels)
+        NaN where there is no score.
+
+    Raises
+    ------
+    ValueError
+        If ``labels`` are not one whole number a voxel; as of `BlockSums.resampled`.
+    """
+    n_boot = whole("n_boot", n_boot)
+    counts = draw_counts(sums.runs, n_boot, seed)
+    n_voxels = sums.measured.shape[1]
+    if labels is not None:
+        labels = np.asarray(labels)
+        if labels.shape != (n_voxels,) or labels.dtype.kind not in "iu":
+            raise ValueError(f"labels is {labels.dtype} of shape {labels.shape}, expected whole numbers ({n_voxels},)")
+        n_labels = int(labels.max()) + 1 if n_labels is None else whole("n_labels", n_labels)
+        added, number = np.zeros((n_boot, n_labels)), np.zeros((n_boot, n_labels))
+    bounds, tails = np.full((2, n_voxels), np.nan), [(1 - confidence) / 2, (1 + confidence) / 2]
+    for block in column_blocks(n_boot, n_voxels):
+        drawn = sums.resampled(terms, counts, kind, block)
+        if labels is None:
+            usable = np.isfinite(drawn).all(axis=0)
+            bounds[:, block][:, usable] = np.quantile(drawn[:, usable], tails, axis=0)
+            continue
+        member = (labels[block, None] == np.arange(n_labels)).astype(np.float64)
+        seen = np.isfinite(drawn)
+        added += np.where(seen, drawn, 0) @ member
+        number += seen @ member
+    if labels is None:
+        return bounds
+    with np.errstate(invalid="ignore"):
+        return np.quantile(added / number, tails, axis=0)

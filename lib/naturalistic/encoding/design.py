@@ -1,0 +1,159 @@
+"""Design matrices: feature spaces scaled by training TRs, delayed inside runs, freed of confounds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from naturalistic.arrays import as_floats, check_finite, column_blocks, mean_and_sd
+from naturalistic.features.delays import delayed
+from naturalistic.runs import run_slices, shift_inside_runs
+
+
+def design(spaces, delays, tr, runs=None, train=slice(None)):
+    """Return all spaces, scaled by their training TRs and delayed, side by side.
+
+    Parameters
+    ----------
+    spaces, delays, tr, runs
+        As in `naturalistic.encoding.prediction.fit_predict`.
+    train : index array or slice
+        TRs from which mean and standard deviation are taken; a feature that is constant there becomes 0.
+
+    Returns
+    -------
+    X : array (n_trs, sum of n_delays * n_features)
+        Space by space, each delay by delay. float32, or float64 if a space came as float64 or as whole numbers.
+
+    Raises
+    ------
+    ValueError
+        As `check_spaces`, and `naturalistic.features.delays.delayed`.
+    """
+    spaces, delays = check_spaces(spaces, delays)
+    blocks = [delayed(_scaled(features, train), delays[name], tr, runs) for name, features in spaces.items()]
+    return np.concatenate(blocks, axis=1)
+
+
+def _scaled(features, train):
+    """Return features z-scored by their training TRs, of the same dtype; sums and differences are in float64."""
+    mean, sd = mean_and_sd(features[train])
+    scaled = np.empty_like(features)
+    for block in column_blocks(*features.shape):
+        flat = sd[block] <= 1e-6 * np.abs(features[train, block]).max(axis=0)
+        part = (features[:, block].astype(np.float64) - mean[block]) / np.where(flat, 1, sd[block])
+        scaled[:, block] = np.where(flat, 0, part)
+    return scaled
+
+
+def residuals(X, confounds, train=slice(None)):
+    """Return what confounds and a constant leave of X, by least squares on the training TRs.
+
+    Parameters
+    ----------
+    X : array (n_trs, n_columns)
+    confounds : array (n_trs, n_confounds)
+    train : index array or slice
+
+    Returns
+    -------
+    left : array (n_trs, n_columns)
+        float32 if X is float32 or float16, else float64.
+
+    Raises
+    ------
+    ValueError
+        As `check_confounds`.
+    """
+    X = as_floats(X, "X")
+    C = np.column_stack([np.ones(len(X)), check_confounds(confounds, len(X), len(np.arange(len(X))[train]))])
+    C[:, 1:] = (C[:, 1:] - C[train, 1:].mean(axis=0)) / np.maximum(C[train, 1:].std(axis=0), 1e-12)
+    weights = np.linalg.lstsq(C[train], X[train].astype(np.float64), rcond=None)[0]
+    return (X - C @ weights).astype(X.dtype)
+
+
+def check_confounds(confounds, n_trs, n_train=None, name="confounds"):
+    """Return confounds as float64 (n_trs, n_confounds), checked before anything is fitted.
+
+    Parameters
+    ----------
+    confounds : array-like (n_trs, n_confounds) or (n_trs,)
+    n_trs : int
+        TRs of what the confounds are regressed out of.
+    n_train : int, optional
+        TRs that the regression is fitted on; all by default.
+    name : str
+        What the caller calls them.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite, the length differs, or there are as many confounds as training TRs: such a
+        regression leaves nothing.
+    """
+    C = as_floats(confounds, name).astype(np.float64)
+    C = C[:, None] if C.ndim == 1 else C
+    if C.ndim != 2 or len(C) != n_trs:
+        raise ValueError(
+            f"{name} has shape {np.shape(confounds)}, expected ({n_trs}, n_confounds): one row for each of the {n_trs} "
+            "TRs of bold and features"
+        )
+    bad = ~np.isfinite(C)
+    if bad.any():
+        row = int(np.flatnonzero(bad.any(axis=1))[0])
+        values = "1 value that is" if bad.sum() == 1 else f"{bad.sum()} values that are"
+        kind = "NaN" if np.isnan(C).sum() == bad.sum() else "NaN or infinite"
+        raise ValueError(f"{name} has {values} {kind}, the first in row {row} (fMRIPrep writes n/a there: put 0)")
+    n_train = n_trs if n_train is None else n_train
+    if C.shape[1] > n_train - 2:
+        raise ValueError(
+            f"{name} has {C.shape[1]} columns for {n_train} TRs to fit on, expected at most {n_train - 2}: that many "
+            "explain any signal; take fewer, or their principal components"
+        )
+    return C
+
+
+def rotated(X):
+    r"""Return features (n_trs, at most n_trs) with the same inner products: ridge predicts the same from them.
+
+    With :math:`X^\top = QR`, :math:`XX^\top = R^\top R`; and ridge depends on X through :math:`XX^\top` alone.
+    """
+    if X.shape[1] <= X.shape[0]:
+        return X
+    return np.linalg.qr(X.T.astype(np.float64), mode="r").T.astype(X.dtype)
+
+
+def shifted(bold, shifts, runs=None):
+    """Return ``bold`` (n_trs, n_voxels) shifted circularly inside each run, by ``shifts`` (n_runs,) TRs, one a run."""
+    bold = as_floats(bold, "bold")
+    return shift_inside_runs(bold, shifts, run_slices(runs, len(bold)))
+
+
+def check_spaces(spaces, delays, n_trs=None):
+    """Return spaces and delays as dicts of arrays and of sequences, checked; see `design`.
+
+    Raises
+    ------
+    ValueError
+        If there is no space, a space is no table of finite numbers, lengths differ, or a space has no delays.
+    """
+    if not isinstance(spaces, Mapping):
+        spaces = {"features": spaces}
+    if not spaces:
+        raise ValueError("spaces is empty, expected at least one feature space")
+    spaces = {name: as_floats(X, f"the space {name!r}") for name, X in spaces.items()}
+    for name, X in spaces.items():
+        if X.ndim != 2 or 0 in X.shape:
+            raise ValueError(
+                f"the space {name!r} has shape {X.shape}, expected (n_trs, n_features); one feature is X[:, None]"
+            )
+        check_finite(X, f"the space {name!r}")
+    lengths = {name: len(X) for name, X in spaces.items()}
+    n_trs = next(iter(lengths.values())) if n_trs is None else n_trs
+    wrong = {name: n for name, n in lengths.items() if n != n_trs}
+    if wrong:
+        raise ValueError(f"spaces have other lengths than the {n_trs} TRs expected: {wrong}")
+    delays = delays if isinstance(delays, Mapping) else dict.fromkeys(spaces, delays)
+    missing = [name for name in spaces if name not in delays]
+    if missing:
+        raise ValueError(f"delays has none for the spaces {missing}; [0] leaves a space as it is")
+    return spaces, delays

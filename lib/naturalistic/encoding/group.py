@@ -1,0 +1,258 @@
+"""From maps of single subjects, brought to one surface, to a map of the group."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from naturalistic.inference import fdr, sign_flip_over_subjects, t_test_over_subjects
+from naturalistic.inference.group import shared_stimulus_p
+from naturalistic.inference.prevalence import prevalence
+from naturalistic.parameters import whole
+
+TO_ONE_SPACE = (
+    "bring each subject's voxels to one surface first: surface.to_surface(values, coordinates, voxel_size) makes a "
+    "dict with 'left' and 'right' of 10,242 vertices"
+)
+
+
+class GroupMap(NamedTuple):
+    """The mean over subjects who share a stimulus, and whether it is more than chance.
+
+    Each field is a dict of sides of arrays (n_vertices,), NaN (False, or 0) where too few subjects count.
+
+    Attributes
+    ----------
+    mean : dict
+        Over subjects.
+    p : dict
+        Against the mean of the same shifts for all subjects, see `inference.shared_stimulus_test`.
+    significant : dict of bool
+        After FDR over the vertices of all sides.
+    p_family : dict
+        Corrected for all vertices by the best of them in each shift.
+    n : dict of int
+        Subjects who count there.
+    """
+
+    mean: dict
+    p: dict
+    significant: dict
+    p_family: dict
+    n: dict
+
+
+def group_map(maps, nulls, *, q=0.05, tail="greater", least=2):
+    """Test the mean over subjects who share a stimulus at each vertex, against the same shifts for all.
+
+    Tests over subjects (`map_over_subjects`) do not answer this: people who watch one film share its response, so that
+    a prediction that happens to fit it fits all of them.
+
+    Parameters
+    ----------
+    maps : list of dict of str to array (n_vertices,)
+        One a subject, from `surface.to_surface`: a score such as r. NaN without a voxel.
+    nulls : iterable of dict of str to array (n_permutations, n_vertices)
+        One a subject, in the same order: the same score under shifts that are alike for all subjects, such as
+        `surface.to_surface(score.null, ...)`. A generator keeps only one in memory.
+    q : float
+        False discovery rate over vertices.
+    tail : {"greater", "less", "two-sided"}
+    least : int
+        Subjects who must count at a vertex.
+
+    Returns
+    -------
+    group : GroupMap
+
+    Raises
+    ------
+    ValueError
+        If subjects differ in sides, vertices or the number of shifts, nulls are of other subjects, or an option is not
+        valid.
+    """
+    values = stacked(maps, "maps")
+    if not 1 <= least <= len(maps):
+        raise ValueError(f"least is {least}, expected from 1 to the {len(maps)} subject(s) of maps")
+    flat = np.concatenate(list(values.values()), axis=1)
+    used = np.isfinite(flat)
+    null_sum, n_nulls = None, 0
+    for k, null in enumerate(nulls):
+        if k == len(flat):
+            raise ValueError(f"nulls are of more than {len(flat)} subjects, expected one for each of maps")
+        own = _flat_null(null, k, values, used[k])
+        if null_sum is None:
+            null_sum = np.zeros(own.shape)
+        if own.shape != null_sum.shape:
+            raise ValueError(
+                f"nulls[{k}] has {len(own)} permutations, expected {len(null_sum)} as of the first subject: shift all "
+                "subjects alike"
+            )
+        null_sum += np.where(used[k], own, 0)
+        n_nulls += 1
+    if n_nulls != len(flat):
+        raise ValueError(f"nulls are of {n_nulls} subjects, expected {len(flat)} as in maps")
+    n = used.sum(axis=0)
+    counted = np.where(n >= least, n, np.nan)
+    mean = np.where(used, flat, 0).sum(axis=0) / counted
+    null_sum /= counted
+    tested = shared_stimulus_p(mean, null_sum, np.where(n >= least, n, 0), tail=tail)
+    rows = [tested.mean, tested.p, fdr(tested.p, q)[0], tested.p_family, tested.n]
+    return GroupMap(*(_by_side(row, values) for row in rows))
+
+
+def _flat_null(null, k, values, used):
+    """Return the null of one subject over the vertices of all sides, or raise a ValueError."""
+    expected = {side: x.shape[1] for side, x in values.items()}
+    found = {side: np.shape(x) for side, x in null.items()} if isinstance(null, Mapping) else np.shape(null)
+    if not isinstance(null, Mapping) or {side: shape[-1:] for side, shape in found.items()} != {
+        side: (n,) for side, n in expected.items()
+    }:
+        raise ValueError(
+            f"nulls[{k}] has shapes {found}, expected (n_permutations, n_vertices) with vertices {expected} as in maps"
+        )
+    flat = np.concatenate([null[side] for side in values], axis=1)
+    if np.isnan(flat[:, used]).any():
+        raise ValueError(f"nulls[{k}] holds NaN at vertices where maps[{k}] has a score: score both alike")
+    return flat
+
+
+class MapOverSubjects(NamedTuple):
+    """What other people would show with the same stimulus, each field a dict of sides.
+
+    NaN (False, or 0) where too few subjects count. Not whether there is an effect at all: see `group_map`.
+
+    Attributes
+    ----------
+    mean, t, p : dict of str to array (n_vertices,)
+        Over subjects; p is that of the t-test.
+    significant : dict of str to bool array (n_vertices,)
+        After FDR over the vertices of all sides.
+    p_family : dict of str to array (n_vertices,)
+        By sign flips, corrected for all vertices by their largest statistic; at least 2^-n with n subjects, so six of
+        them can reach 0.016 and four nothing below 0.05.
+    n : dict of str to int array (n_vertices,)
+        Subjects who count there.
+    n_significant : dict of str to int array (n_vertices,), or None
+        Of those, with p at or below ``alpha``.
+    prevalence, prevalence_low : dict of str to array (n_vertices,), or None
+        Share of people in whom this experiment would find the effect: most probable, and with 95 % at least (see
+        `inference.prevalence`).
+    """
+
+    mean: dict
+    t: dict
+    p: dict
+    significant: dict
+    p_family: dict
+    n: dict
+    n_significant: dict | None
+    prevalence: dict | None
+    prevalence_low: dict | None
+
+
+def map_over_subjects(maps, p_maps=None, *, alpha=0.05, q=0.05, tail="greater", least=2, n_permutations=10_000, seed=0):
+    """Test each vertex over subjects (other people, this stimulus), and count those in whom it is significant.
+
+    Not a test of whether there is an effect where subjects share the stimulus: there, `group_map` is. Measured without
+    an effect on six people who share a response, FDR and the family-wise test find something in 17 to 75 % of maps.
+
+    Parameters
+    ----------
+    maps : list of dict of str to array (n_vertices,)
+        One a subject, from `surface.to_surface`: a score whose mean is 0 by chance, such as r. NaN without a voxel.
+    p_maps : list of dict of str to array (n_vertices,), optional
+        Each subject's own p, not corrected over voxels. Without them there is no prevalence.
+    alpha : float
+        Level at which a subject counts as significant.
+    q : float
+        False discovery rate of the group's t-tests.
+    tail : {"greater", "less", "two-sided"}
+        Of the group's tests.
+    least : int
+        Subjects who must count at a vertex, 2 or more.
+    n_permutations, seed
+        As in `inference.sign_flip_over_subjects`.
+
+    Returns
+    -------
+    result : MapOverSubjects
+
+    Raises
+    ------
+    ValueError
+        If subjects are fewer than two, differ in sides or in the number of vertices, or an option is not valid.
+    """
+    values = stacked(maps, "maps")
+    n_permutations, least = whole("n_permutations", n_permutations), whole("least", least, 2)
+    if len(maps) < 2 or not 2 <= least <= len(maps):
+        raise ValueError(
+            f"maps are of {len(maps)} subject(s) and least is {least}, expected two subjects or more, and least from 2 "
+            "to all of them: a group test needs their spread"
+        )
+    flat = np.concatenate(list(values.values()), axis=1)
+    flat = np.where(np.isfinite(flat).sum(axis=0) >= least, flat, np.nan)
+    tested = t_test_over_subjects(flat, tail=tail)
+    family = sign_flip_over_subjects(flat, n_permutations, tail, seed, max_statistic=True)
+    rows = [tested.mean, tested.statistic, tested.p, fdr(tested.p, q)[0], family.p, tested.n]
+    if p_maps is None:
+        rows += [None] * 3
+    else:
+        rows += _counted(stacked(p_maps, "p_maps", like=values), values, alpha, least)
+    return MapOverSubjects(*(None if row is None else _by_side(row, values) for row in rows))
+
+
+def stacked(maps, name="maps", like=None):
+    """Return one array (n_subjects, n_vertices) a side from the maps of subjects, all of one space.
+
+    Parameters
+    ----------
+    maps : list of dict of str to array (n_vertices,)
+    name : str
+        For the error.
+    like : dict of str to array (n_subjects, n_vertices), optional
+        Stacked maps, of which these must have the shapes.
+
+    Returns
+    -------
+    stacked : dict of str to array (n_subjects, n_vertices)
+
+    Raises
+    ------
+    ValueError
+        If there is no map, or subjects differ in sides or in the number of vertices.
+    """
+    maps = list(maps)
+    if not maps:
+        raise ValueError(f"{name} is empty, expected a map of each subject")
+    if like is not None and len(maps) != len(next(iter(like.values()))):
+        raise ValueError(f"{name} are of {len(maps)} subjects, expected {len(next(iter(like.values())))} as in maps")
+    if k := [k for k, m in enumerate(maps) if not isinstance(m, Mapping)]:
+        raise ValueError(f"{name}[{k[0]}] has shape {np.shape(maps[k[0]])}, expected a dict of sides: {TO_ONE_SPACE}")
+    shapes = [{side: np.shape(x) for side, x in m.items()} for m in maps]
+    expected = shapes[0] if like is None else {side: x.shape[1:] for side, x in like.items()}
+    for k, found in enumerate(shapes):
+        if found != expected or any(len(shape) != 1 for shape in found.values()):
+            raise ValueError(
+                f"{name}[{k}] has shapes {found}, expected {expected} as of the first subject: subjects' own voxels "
+                f"cannot be averaged; {TO_ONE_SPACE}"
+            )
+    return {side: np.stack([np.asarray(m[side], dtype=float) for m in maps]) for side in expected}
+
+
+def _counted(p, values, alpha, least):
+    """Return how many subjects are significant at each vertex, and the two numbers of the prevalence."""
+    flat, scores = (np.concatenate(list(x.values()), axis=1) for x in (p, values))
+    if np.any((flat < 0) | (flat > 1)):
+        raise ValueError("p_maps holds values outside [0, 1], expected p-values, not scores nor marks")
+    counts = np.isfinite(flat) & np.isfinite(scores)
+    n = np.where(counts.sum(axis=0) >= least, counts.sum(axis=0), 0)
+    n_significant = np.where(n > 0, ((flat <= alpha) & counts).sum(axis=0), 0)
+    share = prevalence(n_significant, n, alpha)
+    return [n_significant, share.estimate, share.low]
+
+
+def _by_side(row, values):
+    """Return a row over all vertices as one array a side."""
+    ends = np.cumsum([x.shape[1] for x in values.values()])[:-1]
+    return dict(zip(values, np.split(row, ends)))

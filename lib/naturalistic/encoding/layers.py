@@ -1,0 +1,367 @@
+"""Layers of a model: scores of each, selection inside training runs, accuracy of the selected on test runs.
+
+Which layer and which voxels are looked at is chosen by cross-validation inside the training runs, as in Nakagi et al.
+(2024); the test runs only judge.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from naturalistic.arrays import as_real, as_stored
+from naturalistic.encoding.design import shifted
+from naturalistic.encoding.multi_subject import MultiSubjectBold
+from naturalistic.encoding.prediction import fit, shift_batches
+from naturalistic.encoding.scores import reliable_voxels, shifted_p, shifted_scores
+from naturalistic.encoding.split import FoldSplit, Split, as_responses, check_length, marked_rows
+from naturalistic.inference import noise_ceiling
+from naturalistic.models.folds import GroupGapKFold
+from naturalistic.parameters import whole
+
+_BLOCK = 8192  # voxels tested at once: 0.25 GB of responses for two hours of test film
+
+
+class LayerScores(NamedTuple):
+    """How well each layer predicts each voxel.
+
+    Attributes
+    ----------
+    cv : array (n_layers, n_voxels)
+        Mean score over folds of the training runs, at the best alpha.
+    r : array (n_layers, n_voxels)
+        Pearson correlation on the test runs.
+    p : array (n_layers, n_voxels)
+        Of r, one-sided, from shifted predictions; NaN if no permutations were asked for.
+    p_max : array (n_layers, n_voxels)
+        The same corrected for all voxels of a subject, by the best of them in each shift (family-wise).
+    """
+
+    cv: np.ndarray
+    r: np.ndarray
+    p: np.ndarray
+    p_max: np.ndarray
+
+
+def sweep_layers(
+    features: ArrayLike,
+    bold: Any,
+    model: Any,
+    split: Split,
+    *,
+    n_permutations: int = 0,
+    seed: int = 0,
+    name: str = "layers",
+) -> LayerScores:
+    """Fit and test one model for each layer of a feature space.
+
+    Parameters
+    ----------
+    features : array (n_trs, n_layers, dim) or (n_trs, dim)
+    bold : array (n_trs, n_voxels) or MultiSubjectBold
+    model : RidgeCV
+    split : Split
+    n_permutations : int
+        Circular shifts of the null, see `score`; 0 for none.
+    seed : int
+        The same shifts for every layer, so that layers differ by what they predict alone.
+    name : str
+        Of the progress bar.
+
+    Returns
+    -------
+    layers : LayerScores
+
+    Raises
+    ------
+    ValueError
+        As `fit_predict`; if a layer does not vary.
+    """
+    bold = as_responses(bold)
+    features = as_stored(features, "features")
+    n_permutations = whole("n_permutations", n_permutations, 0)
+    features = features[:, None] if features.ndim == 2 else features
+    if features.ndim != 3:
+        raise ValueError(f"features has shape {features.shape}, expected (n_trs, n_layers, dim) or (n_trs, dim)")
+    subjects = bold.columns.values() if isinstance(bold, MultiSubjectBold) else [slice(0, bold.shape[1])]
+    size = features.shape[1], bold.shape[1]
+    cv, r = np.full((2, *size), np.nan, np.float32)
+    p, p_max = np.full((2, *size), np.nan)  # in float64: rounded up, one at the level itself would not count
+    for k in tqdm(range(features.shape[1]), desc=name, delay=3, leave=False):
+        fitted = fit({f"{name}, layer {k}": features[:, k]}, bold, model, split)
+        cv[k] = fitted.model.cv_scores_.max(axis=0)
+        for own in subjects:  # the best voxel of a shift is that of a subject
+            blocks = (fitted.predict(slice(v, min(v + _BLOCK, own.stop))) for v in range(own.start, own.stop, _BLOCK))
+            if n_permutations:
+                r[k, own], p[k, own], p_max[k, own] = shifted_p(blocks, n_permutations, seed=seed)
+            else:
+                r[k, own] = np.concatenate([block.correlation() for block in blocks])
+    return LayerScores(cv, r, p, p_max)
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Layer and voxels that the training runs selected for one subject.
+
+    Attributes
+    ----------
+    layer : int
+    voxels : int array (n_best,)
+        The best first.
+    cv : array (n_layers,)
+        Mean score of the ``n_best`` voxels of each layer.
+    """
+
+    layer: int
+    voxels: NDArray
+    cv: NDArray
+
+    def __repr__(self) -> str:
+        return f"Selection(layer {self.layer} of {len(self.cv)}, {len(self.voxels)} voxels)"
+
+
+class Selections(Mapping):
+    """Layer and voxels of each subject: a mapping of subjects to `Selection`, that is applied to their values.
+
+    Parameters
+    ----------
+    by_subject : dict of str to Selection
+    """
+
+    def __init__(self, by_subject: Mapping[str, Selection]) -> None:
+        self._by_subject = dict(by_subject)
+
+    def __getitem__(self, subject: str) -> Selection:
+        return self._by_subject[subject]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_subject)
+
+    def __len__(self) -> int:
+        return len(self._by_subject)
+
+    def __repr__(self) -> str:
+        return f"Selections({self._by_subject})"
+
+    def at_layer(self, values: Mapping[str, NDArray]) -> dict[str, NDArray]:
+        """Return values at the selected layer.
+
+        Parameters
+        ----------
+        values : dict of str to array (n_layers, n_voxels)
+            By subject.
+
+        Returns
+        -------
+        values : dict of str to array (n_voxels,)
+        """
+        return {subject: x[self[subject].layer] for subject, x in values.items()}
+
+    def mean_over_voxels(self, values: Mapping[str, NDArray]) -> NDArray:
+        """Return the mean of each subject's values over the selected voxels, NaN left out.
+
+        Parameters
+        ----------
+        values : dict of str to array (n_voxels,)
+            By subject.
+
+        Returns
+        -------
+        means : array (n_subjects,)
+        """
+        return np.array([np.nanmean(x[self[subject].voxels]) for subject, x in values.items()])
+
+
+@overload
+def select_layer_and_voxels(cv: Mapping[str, NDArray], n_best: int) -> Selections: ...
+@overload
+def select_layer_and_voxels(cv: NDArray, n_best: int) -> Selection: ...
+def select_layer_and_voxels(cv: Any, n_best: int) -> Selection | Selections:
+    """Select a layer, and the voxels that it predicts best, by scores from inside the training runs.
+
+    A layer is judged by the mean over its own best voxels (Nakagi et al. 2024: 5,000 of about 70,000).
+
+    Parameters
+    ----------
+    cv : array (n_layers, n_voxels), or dict of such by subject
+        From `sweep_layers`.
+    n_best : int
+        Voxels of a subject.
+
+    Returns
+    -------
+    selection : Selection, or Selections of a dict
+
+    Raises
+    ------
+    ValueError
+        If ``n_best`` is not from 1 to the number of voxels.
+    """
+    if isinstance(cv, Mapping):
+        return Selections({subject: select_layer_and_voxels(x, n_best) for subject, x in cv.items()})
+    cv = as_real(cv, "cv")
+    if cv.ndim != 2:
+        raise ValueError(f"cv has shape {cv.shape}, expected (n_layers, n_voxels)")
+    n_best = whole("n_best", n_best, 1, cv.shape[1], hint=f"cv is of {cv.shape[1]} voxels")
+    best = np.argsort(-cv, axis=1, kind="stable")[:, :n_best]
+    means = np.take_along_axis(cv, best, axis=1).mean(axis=1)
+    layer = int(np.argmax(means))
+    return Selection(layer, best[layer], means)
+
+
+def null_over_voxels(
+    features: ArrayLike,
+    bold: MultiSubjectBold,
+    model: Any,
+    split: Split,
+    selections: "Selections",
+    voxels: dict[str, NDArray],
+    *,
+    n_permutations: int = 1000,
+    seed: int = 0,
+) -> NDArray:
+    """Return the null of a subject's mean r over some voxels at the selected layer: the same shifts for all.
+
+    For a test of subjects who share the stimulus (`inference.shared_stimulus_test`). Layers are selected after
+    `sweep_layers`, and the null of every layer and voxel would not fit into memory; so the selected layer is fitted
+    once more, to these voxels alone.
+
+    Parameters
+    ----------
+    features, bold, model, split
+        As in `sweep_layers`; ``bold`` is a `MultiSubjectBold`.
+    selections : Selections
+        Of which the layer is taken.
+    voxels : dict of str to int array (n,)
+        By subject, chosen without the test runs.
+    n_permutations, seed
+        As in `circular_shift_null`.
+
+    Returns
+    -------
+    null : array (n_permutations, n_subjects)
+    """
+    features = as_real(features, "features")
+    features = features[:, None] if features.ndim == 2 else features
+    subjects = list(bold.bold)
+    null = {}
+    for layer in sorted({selections[s].layer for s in subjects}):
+        members = [s for s in subjects if selections[s].layer == layer]
+        selected = MultiSubjectBold({s: bold.bold[s] for s in members}).select_voxels({s: voxels[s] for s in members})
+        fitted = fit({"layer": features[:, layer]}, selected, model, split)
+        for s, columns in selected.columns.items():
+            shifted = shifted_scores([fitted.predict(columns)], n_permutations, seed=seed)[1]
+            null[s] = np.nanmean(shifted, axis=1, dtype=np.float64)
+    return np.stack([null[s] for s in subjects], axis=1)
+
+
+def noise_ceilings(
+    bold: MultiSubjectBold, split: Split, *, seed: int = 0
+) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+    """Return each subject's noise ceiling in test runs that were shown more than once, and where it is more than noise.
+
+    Parameters
+    ----------
+    bold : MultiSubjectBold
+    split : Split
+    seed : int
+        Of the shifts that say where responses repeat, see `reliable_voxels`.
+
+    Returns
+    -------
+    ceiling : dict of str to array (n_voxels,)
+        By subject: r of a perfect model with the mean of all viewings; empty if ``split.repeats`` is None.
+    reliable : dict of str to bool array (n_voxels,)
+    """
+    ceiling = {}
+    reliable = {}
+    if split.repeats is None:
+        return ceiling, reliable
+    for subject, x in bold.bold.items():
+        repeats, ids = split.repeats(marked_rows(x, split.test), split.runs[split.test])
+        ceiling[subject] = noise_ceiling(repeats, len(repeats), ids)
+        reliable[subject] = reliable_voxels(repeats, ids, seed=seed)
+    return ceiling, reliable
+
+
+class FoldedLayerScores(NamedTuple):
+    """How well blocks are predicted at the layer that was chosen without them.
+
+    Attributes
+    ----------
+    r : array (n_voxels,)
+        Pearson correlation on what was left out: mean over folds; a fold whose prediction is constant counts as 0.
+    layers : int array (n_folds,)
+        Chosen without each fold.
+    null : array (n_permutations, n_voxels)
+        The same of responses that were shifted before everything was fitted, and the layer chosen, again.
+    """
+
+    r: np.ndarray
+    layers: np.ndarray
+    null: np.ndarray
+
+
+def sweep_layers_in_folds(
+    features: ArrayLike, bold: ArrayLike, model: Any, split: FoldSplit, *, n_permutations: int = 0, seed: int = 0
+) -> FoldedLayerScores:
+    """Choose a layer without each fold, and test it on the fold.
+
+    Unlike runs, blocks of one run touch each other: TRs within ``gap`` of a fold are neither trained nor tested on, and
+    no delay reaches from one side of a cut, or of the end of a run, to the other. For the null the responses are
+    shifted circularly inside runs and all is done again, as the models of different folds were fitted on each other's
+    test data (see `encoding.group_accuracy`).
+
+    Parameters
+    ----------
+    features : array (n_trs, n_layers, dim) or (n_trs, dim)
+    bold : array (n_trs, n_voxels)
+        Voxels of all subjects who share the stimulus side by side: a shift moves all alike.
+    model : RidgeCV
+        Its own ``cv`` splits what is left of the training TRs by piece.
+    split : FoldSplit
+        Groups are contiguous blocks; ``cv`` is a number of folds.
+    n_permutations : int
+        Rows of the null; 0 for none.
+    seed : int
+        Draws the shifts.
+
+    Returns
+    -------
+    scores : FoldedLayerScores
+        The layer is the one with the best mean CV score over all voxels.
+
+    Raises
+    ------
+    ValueError
+        As in `sweep_layers` and `models.folds.GroupGapKFold`.
+    """
+    bold = as_responses(bold)
+    n_permutations = whole("n_permutations", n_permutations, 0)
+    check_length(split, len(bold))
+    groups = split.groups
+    runs = split.runs
+    n_folds = whole("cv", split.cv, 2)
+    n_voxels = bold.shape[1]
+    batches = shift_batches(runs, len(bold), n_voxels, n_permutations, seed)
+    folds = GroupGapKFold(n_folds, split.gap, runs).split(bold, groups=groups)
+    jobs = [(fold, batch) for fold in folds for batch in batches]
+    scores = []
+    layers = []
+    for (train, test), batch in tqdm(jobs, desc="blocks", delay=3, leave=False):
+        rows = np.sort(np.concatenate([train, test]))
+        cut = (np.diff(rows) > 1) | (groups[rows[1:]] != groups[rows[:-1]]) | (runs[rows[1:]] != runs[rows[:-1]])
+        pieces = np.concatenate([[0], np.cumsum(cut)])
+        copies = np.concatenate([shifted(bold, row, runs)[rows] for row in batch], axis=1)
+        inner = Split(np.isin(rows, test), pieces, split.tr, split.delays)
+        fold_scores = sweep_layers(features[rows], copies, model, inner)
+        for k in range(len(batch)):
+            own = slice(k * n_voxels, (k + 1) * n_voxels)
+            selection = select_layer_and_voxels(fold_scores.cv[:, own], n_voxels)
+            layers.append(selection.layer)
+            scores.append(fold_scores.r[selection.layer, own])
+    scores = np.nan_to_num(scores).reshape(n_folds, -1, n_voxels).mean(axis=0)
+    return FoldedLayerScores(scores[0], np.array(layers).reshape(n_folds, -1)[:, 0], scores[1:])

@@ -1,0 +1,192 @@
+"""Test runs predicted from less data than there is: models of parts of the training runs, and learning curves."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from naturalistic.encoding.design import check_spaces
+from naturalistic.encoding.multi_subject import MultiSubjectBold
+from naturalistic.encoding.prediction import Prediction, fit_predict
+from naturalistic.encoding.split import Split, as_responses, check_length
+from naturalistic.features.delays import as_delays
+from naturalistic.models.folds import GroupGapKFold, contiguous_groups
+from naturalistic.models.ridge import RidgeCV
+from naturalistic.parameters import is_whole, whole
+from naturalistic.runs import run_slices
+
+LEAST = 10  # TRs that each fold must test and keep
+
+
+class LearningCurve(NamedTuple):
+    """How well test runs are predicted from more and more of the training runs.
+
+    Attributes
+    ----------
+    minutes : array (n_points,)
+        Of film that the model was fitted on.
+    r : array (n_points, n_voxels)
+        Pearson correlation on the test runs.
+    """
+
+    minutes: np.ndarray
+    r: np.ndarray
+
+
+def learning_curve(
+    features: Any,
+    bold: Any,
+    model: RidgeCV,
+    split: Split,
+    *,
+    minutes: Sequence[float] | None = None,
+    order: Sequence | None = None,
+    voxels: Any = None,
+    gap: int = 10,
+) -> LearningCurve:
+    """Predict the test runs from the first minutes of the training runs, for more and more minutes.
+
+    The minutes of one point are among those of the next: one run after another, each from its start, so that more
+    minutes are also more runs, of other films where a run is of a film. Alphas are chosen
+    inside these minutes alone, by folds made in the same way for all points (`blocked_folds`); the test runs stay.
+
+    Parameters
+    ----------
+    features, bold, model, split
+        As in `fit_predict`. Of the model's ``cv`` only the number of folds is kept.
+    minutes : sequence of float, optional
+        An eighth, a quarter, a half and all of the training runs by default.
+    order : sequence, optional
+        Ids of training runs in the order in which they are taken; all, as they come, by default. Runs that are not
+        named are left out.
+    voxels : index array or slice, or dict of str to index array, optional
+        Columns of ``bold``, chosen without the test runs; by subject of a `MultiSubjectBold`.
+    gap : int
+        TRs left out of training on either side of a block that a fold tests.
+
+    Returns
+    -------
+    curve : LearningCurve
+        A piece of a run that is no longer than the longest delay is left out, and not counted in ``minutes``.
+
+    Raises
+    ------
+    ValueError
+        As `fit_predict`; if the minutes are more than there are or too few for the folds, or a run of ``order``
+        is no training run.
+    """
+    bold = as_responses(bold)
+    gap = whole("gap", gap, 0)
+    check_length(split, len(bold))
+    tr = split.tr
+    pieces = _pieces(split.runs, split.test, order)
+    total = sum(len(piece) for piece in pieces)
+    most = total * tr / 60
+    minutes = most / np.array([8, 4, 2, 1]) if minutes is None else np.atleast_1d(np.asarray(minutes, dtype=float))
+    counts = [min(round(m * 60 / tr), total) if 0 < m <= most + 1e-9 else 0 for m in minutes.tolist()]
+    if not counts or min(counts) < 1:
+        raise ValueError(f"minutes are {minutes.tolist()}, expected one or more, above 0 and up to {most:.4g}")
+    if voxels is not None:
+        bold = bold.select_voxels(voxels) if isinstance(bold, MultiSubjectBold) else bold[:, voxels]
+    longest = _longest(features, split.delays, len(bold), tr)
+    took = []
+    r = []
+    for n in counts:
+        keep = _first(pieces, n, longest, len(bold))
+        took.append(keep.sum() * tr / 60)
+        r.append(fit_predict_part(keep, features, bold, model, split, gap=gap).correlation())
+    return LearningCurve(np.array(took), np.stack(r))
+
+
+def fit_predict_part(
+    keep: NDArray, features: Any, bold: Any, model: RidgeCV, split: Split, *, gap: int = 10
+) -> Prediction:
+    """Predict the test runs from some of the training TRs; features are scaled, and alphas chosen, by these alone.
+
+    Parameters
+    ----------
+    keep : bool array (n_trs,)
+        Training TRs to fit on, in one stretch of a run. Features before it count as none, as before a run's start.
+    features, bold, model, split
+        As in `fit_predict`. Of the model's ``cv`` only the number of folds is kept.
+    gap : int
+        As in `blocked_folds`.
+
+    Returns
+    -------
+    prediction : Prediction
+    """
+    bold = as_responses(bold)
+    spaces, _ = check_spaces(features, split.delays, len(bold))
+    check_length(split, len(bold))
+    folds = blocked_folds(split.runs[keep], _n_folds(model.cv), gap)
+    kept = keep | split.test
+    part = {name: x[kept] for name, x in spaces.items()}
+    return fit_predict(part, bold[kept], clone(model).set_params(cv=folds, gap=0), split.select(kept))
+
+
+def blocked_folds(runs, n_folds, gap=10):
+    """Return folds that exist for any length: whole runs where they are many, else contiguous blocks of them.
+
+    Runs are cut into blocks of about equal length, three a fold (one a run, where runs are three times as many as folds
+    or more); a fold tests neighboring blocks, and TRs near to them in the same run are left out of training.
+
+    Parameters
+    ----------
+    runs : array (n_trs,)
+    n_folds : int
+    gap : int
+        TRs left out of training on either side of what is tested.
+
+    Returns
+    -------
+    folds : list of (train, test)
+
+    Raises
+    ------
+    ValueError
+        If a fold would test or train on fewer than 10 TRs.
+    """
+    n_trs, n_folds, gap = len(runs), whole("n_folds", n_folds, 2), whole("gap", gap, 0)
+    if n_trs // n_folds < LEAST or n_trs - math.ceil(n_trs / n_folds) - 2 * gap < LEAST:
+        raise ValueError(
+            f"{n_trs} TRs to train on are too few for {n_folds} folds with gaps of {gap} TRs: expected {LEAST} or more "
+            "in each fold and outside of it; take more minutes, fewer folds or a shorter gap"
+        )
+    groups = contiguous_groups(runs, max(3 * n_folds, len(run_slices(runs))))
+    return list(GroupGapKFold(n_folds, gap, runs).split(groups, None, groups))
+
+
+def _n_folds(cv):
+    """Return how many folds a model's ``cv`` has."""
+    if is_whole(cv):
+        return int(cv)
+    return cv.get_n_splits() if hasattr(cv, "get_n_splits") else len(list(cv))
+
+
+def _pieces(runs, test, order):
+    """Return the rows of each training run, in order."""
+    there = {runs[s.start].item(): np.arange(s.start, s.stop) for s in run_slices(runs) if not test[s].any()}
+    order = list(there) if order is None else list(order)
+    if not order or len(set(order)) != len(order) or not set(order) <= set(there):
+        raise ValueError(f"order is {order}, expected training runs, each once: {list(there)}")
+    return [there[run] for run in order]
+
+
+def _longest(spaces, delays, n_trs, tr):
+    """Return the longest delay of any space in TRs."""
+    listed = check_spaces(spaces, delays, n_trs)[1].values()
+    return math.ceil(max(np.max(group) for delays in listed for group in as_delays(delays)) / tr)
+
+
+def _first(pieces, n, longest, n_trs):
+    """Mark the first n rows of pieces, without a last piece that delays cannot reach into."""
+    keep = np.zeros(n_trs, dtype=bool)
+    for piece in pieces:
+        part = piece[:n]
+        keep[part] = len(part) > longest
+        n -= len(part)
+    return keep

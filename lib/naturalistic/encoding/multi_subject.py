@@ -1,0 +1,103 @@
+"""Voxels of several subjects side by side, read only where they are needed."""
+
+import mmap
+import operator
+
+import numpy as np
+
+from naturalistic.encoding.split import as_responses, marked_rows
+
+
+class MultiSubjectBold:
+    """The responses of subjects who saw the same, as one array (n_trs, n_voxels of all) that is never put together.
+
+    A regression on it makes the inner products of the features once for all subjects, and reads the voxels of each
+    from its own (memory-mapped) array, a batch at a time.
+
+    Parameters
+    ----------
+    bold : dict of str to array or memory map (n_trs, n_voxels)
+        By subject, on the same TRs.
+
+    Attributes
+    ----------
+    columns : dict of str to slice
+        Where each subject's voxels are.
+
+    Raises
+    ------
+    ValueError
+        If there is no subject, or they differ in length or type.
+    """
+
+    def __init__(self, bold):
+        if not bold:
+            raise ValueError("bold has no subject, expected one or more")
+        shapes = {name: np.shape(x) for name, x in bold.items()}
+        if any(len(shape) != 2 for shape in shapes.values()) or len({shape[0] for shape in shapes.values()}) > 1:
+            raise ValueError(f"bold has shapes {shapes}, expected (n_trs, n_voxels) with the same TRs for all subjects")
+        bold = {name: as_responses(x, f"bold of {name}") for name, x in bold.items()}
+        if len({x.dtype for x in bold.values()}) > 1:
+            raise ValueError(f"bold has types { {name: str(x.dtype) for name, x in bold.items()} }, expected one")
+        self.bold = dict(bold)
+        ends = np.cumsum([0, *(shape[1] for shape in shapes.values())]).tolist()
+        self.columns = {name: slice(a, b) for name, a, b in zip(bold, ends[:-1], ends[1:])}
+        self.shape = next(iter(shapes.values()))[0], ends[-1]
+        self.dtype = next(iter(bold.values())).dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        """Return rows (a slice or marks) of all subjects, still apart; or the array of rows and a slice of columns."""
+        if not isinstance(index, tuple):
+            marks = isinstance(index, np.ndarray) and index.dtype == bool  # neighbors stay a view
+            select = marked_rows if marks else operator.getitem
+            return MultiSubjectBold({name: select(x, index) for name, x in self.bold.items()})
+        rows, columns = index
+        first, last, step = columns.indices(self.shape[1])
+        if step != 1:
+            raise IndexError(f"columns are taken every {step}, expected neighbors")
+        parts = [
+            _read(x, (rows, slice(max(first - own.start, 0), last - own.start)))
+            for x, own in zip(self.bold.values(), self.columns.values())
+            if own.start < last and first < own.stop
+        ]
+        return np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
+
+    def split(self, values):
+        """Return values by subject, as views.
+
+        Parameters
+        ----------
+        values : array (..., n_voxels of all)
+
+        Returns
+        -------
+        values : dict of str to array (..., n_voxels)
+        """
+        return {name: values[..., columns] for name, columns in self.columns.items()}
+
+    def select_voxels(self, voxels):
+        """Return some voxels of each subject, read into memory.
+
+        Parameters
+        ----------
+        voxels : dict of str to int array (n,)
+            By subject.
+
+        Returns
+        -------
+        selected : MultiSubjectBold
+        """
+        read = {name: np.ascontiguousarray(_read(x, (..., voxels[name]))) for name, x in self.bold.items()}
+        return MultiSubjectBold(read)
+
+
+def _read(x, index):
+    """Return a part of an array; of a memory map a copy, after which its pages no longer count as this process's."""
+    if getattr(x, "mode", None) != "r" or not hasattr(mmap, "MADV_DONTNEED"):
+        return x[index]
+    part = np.array(x[index])
+    x._mmap.madvise(mmap.MADV_DONTNEED)  # the system still has them: to read them again costs next to nothing
+    return part

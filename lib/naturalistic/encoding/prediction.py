@@ -1,0 +1,331 @@
+"""Held-out prediction: encoding models are fitted on training TRs, and predict TRs that they have not seen."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from tqdm import tqdm
+
+from naturalistic.arrays import as_floats, check_finite
+from naturalistic.encoding.design import check_confounds, check_spaces, design, residuals, rotated, shifted
+from naturalistic.encoding.split import FoldSplit, Split, SplitData, check_length, split_data
+from naturalistic.inference import draw_shifts, p_values
+from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.folds import check_folds
+from naturalistic.models.scoring import correlation, r2
+from naturalistic.parameters import whole
+from naturalistic.preprocessing import zscore
+from naturalistic.runs import run_slices
+
+MAX_TARGETS = 20_000  # shifted copies of the responses that are fitted at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Responses beside the predictions of models that had not seen them.
+
+    Attributes
+    ----------
+    measured : array (n_samples, n_voxels)
+        Responses, less what confounds explain of them. Of a `Split` the mean over repeats, centered in each run.
+    predicted : array (n_samples, n_voxels)
+    runs : array (n_samples,)
+        Inside of which measured and predicted are compared: test runs of a `Split`, groups of a `FoldSplit`.
+    one_model : bool
+        Whether one model predicted all samples, as of a `Split`. Then finished predictions may be shifted for a null;
+        those of several folds may not, see `group_accuracy`.
+    """
+
+    measured: NDArray
+    predicted: NDArray
+    runs: NDArray
+    one_model: bool = True
+
+    def __repr__(self) -> str:
+        n_samples, n_voxels = np.shape(self.measured)
+        return f"Prediction({n_samples} samples, {n_voxels} voxels, {len(run_slices(self.runs))} runs)"
+
+    def correlation(self) -> NDArray:
+        """Return the Pearson correlation of measured and predicted over all samples (n_voxels,)."""
+        return correlation(self.measured, self.predicted)
+
+    def r2(self) -> NDArray:
+        """Return the share of variance that is explained (n_voxels,), below 0 if worse than the mean."""
+        return r2(self.measured, self.predicted)
+
+
+class Accuracy(NamedTuple):
+    """How well the held-out responses of a group were predicted.
+
+    Attributes
+    ----------
+    r : array (n_subjects, n_voxels)
+        Pearson correlation, see `correlation_inside`.
+    null : array (n_permutations, n_voxels)
+        Mean over subjects of the same for models fitted to shifted responses.
+    p : array (n_voxels,)
+        (b + 1) / (m + 1), with b of m values of the null that reach the mean of r over subjects.
+    """
+
+    r: np.ndarray
+    null: np.ndarray
+    p: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A model of the training runs, and the data that it was fitted on and is tested on.
+
+    Attributes
+    ----------
+    model : RidgeCV or BandedRidgeCV
+    data : SplitData
+    """
+
+    model: Any
+    data: SplitData
+
+    def predict(self, columns: slice = slice(None)) -> Prediction:
+        """Return responses and predictions of a slice of voxels in the test runs, centered in each run.
+
+        Parameters
+        ----------
+        columns : slice
+            Of voxels.
+
+        Returns
+        -------
+        prediction : Prediction
+        """
+        ahead = np.concatenate(list(self.data.test.values()), axis=1)
+        predicted = ahead @ self.model.coef_[columns].T
+        return Prediction(self.data.measured(columns), predicted, self.data.test_runs)
+
+
+def fit(features: Any, bold: Any, model: Any, split: Split, *, confounds: ArrayLike | None = None) -> Fitted:
+    """Fit a copy of a model on the training runs, alphas chosen by folds of whole runs.
+
+    Parameters
+    ----------
+    features, bold, model, split, confounds
+        As in `fit_predict`.
+
+    Returns
+    -------
+    fitted : Fitted
+
+    Raises
+    ------
+    ValueError
+        As in `fit_predict`.
+    """
+    data = split_data(features, bold, split, confounds)
+    banded = isinstance(model, BandedRidgeCV)
+    X = data.train if banded else np.concatenate(list(data.train.values()), axis=1)
+    return Fitted(clone(model).fit(X, data.bold, groups=data.train_runs), data)
+
+
+def fit_predict(
+    features: Any,
+    bold: Any,
+    model: Any,
+    split: Split | FoldSplit,
+    *,
+    confounds: ArrayLike | None = None,
+    shifts: ArrayLike | None = None,
+) -> Prediction:
+    """Predict responses from a model that was fitted without them.
+
+    With a `Split` one model is fitted on the training runs and predicts the test runs. With a `FoldSplit` each fold is
+    predicted by a model of the others. Features are scaled by the mean and standard deviation of the training TRs,
+    delayed inside each run, and given to a fresh copy of ``model``, which chooses its alphas inside the training TRs.
+
+    Parameters
+    ----------
+    features : dict of str to array (n_trs, n_features), or one array
+        Feature spaces on the TR grid, not delayed. An array alone is the space "features".
+    bold : array, memory map or MultiSubjectBold (n_trs, n_voxels)
+        Responses, any unit; whole numbers are worked on in float64.
+    model : RidgeCV or BandedRidgeCV
+        Its own ``cv`` splits the training TRs by runs, or by the groups of a `FoldSplit`. A banded one gets each space
+        by itself (of a `Split`).
+    split : Split or FoldSplit
+    confounds : array (n_trs, n_confounds), optional
+        Regressed out of features and BOLD by least squares on the training TRs, so that only what the
+        confounds cannot explain is predicted, and from what they do not share (Frisch & Waugh 1933).
+    shifts : array of int (n_shifts, n_runs), optional
+        For the null of a `FoldSplit`: BOLD (less confounds) is shifted circularly inside each run by each row, and each
+        shifted copy is fitted and predicted like BOLD itself.
+
+    Returns
+    -------
+    prediction : Prediction
+        float32 when ``bold`` is; with ``shifts`` of (n_trs, n_shifts * n_voxels), shift by shift.
+
+    Raises
+    ------
+    ValueError
+        Before anything is fitted: if an argument is not as described, lengths differ, a space has no delays or is
+        constant, or the folds do not test each TR once.
+    """
+    if isinstance(split, FoldSplit):
+        return _fit_predict_folds(features, bold, model, split, confounds, shifts)
+    if not isinstance(split, Split):
+        raise TypeError(f"split is of type {type(split).__name__}, expected Split or FoldSplit")
+    if shifts is not None:
+        raise ValueError("shifts are given with a Split, expected a FoldSplit: pass the prediction to score instead")
+    return fit(features, bold, model, split, confounds=confounds).predict()
+
+
+def _fit_predict_folds(features, bold, model, split, confounds, shifts):
+    """Predict each fold by a model of the others."""
+    bold = as_floats(bold, "bold")
+    if bold.ndim != 2:
+        raise ValueError(f"bold has shape {bold.shape}, expected (n_trs, n_voxels): one voxel is bold[:, None]")
+    check_finite(bold, "bold")
+    spaces, delays = check_spaces(features, split.delays, len(bold))
+    check_length(split, len(bold))
+    runs = split.runs
+    groups = split.groups
+    folds = check_folds(split.cv, len(bold), groups, split.gap, runs, once=True)
+    if confounds is not None:
+        confounds = check_confounds(confounds, len(bold), min(len(train) for train, _ in folds))
+    n_targets = bold.shape[1] * (1 if shifts is None else len(shifts))
+    measured, predicted = np.empty((2, len(bold), n_targets), dtype=bold.dtype)
+    for train, test in folds:
+        X = design(spaces, delays, split.tr, runs, train)
+        Y = bold
+        if confounds is not None:
+            X = residuals(X, confounds, train)
+            Y = residuals(Y, confounds, train)
+        X = rotated(X)
+        if shifts is not None:
+            Y = np.concatenate([shifted(Y, row, runs) for row in shifts], axis=1)
+        fitted = clone(model).fit(X[train], Y[train], groups=groups[train])
+        measured[test] = Y[test]
+        predicted[test] = fitted.predict(X[test])
+    return Prediction(measured, predicted, groups, one_model=False)
+
+
+def correlation_inside(prediction: Prediction) -> NDArray:
+    """Correlate predictions and responses inside each run or group of TRs.
+
+    Each group of a `FoldSplit` was predicted by another model, with its own intercept and shrinkage. Pooled over
+    groups, a correlation would reward or punish those; inside a group only the time course counts.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Its groups, each contiguous.
+
+    Returns
+    -------
+    r : array (n_voxels,)
+        Mean over groups, weighted by their length; a constant response or prediction scores 0.
+
+    Raises
+    ------
+    ValueError
+        If a group is not contiguous.
+    """
+    measured = zscore(prediction.measured, prediction.runs)
+    predicted = zscore(prediction.predicted, prediction.runs)
+    return np.nan_to_num(correlation(measured, predicted))
+
+
+def group_accuracy(
+    features: Any,
+    bold: ArrayLike,
+    model: Any,
+    split: FoldSplit,
+    *,
+    confounds: Any = None,
+    n_permutations: int = 200,
+    seed: int = 0,
+) -> Accuracy:
+    """Score one model for each subject of a group that saw or heard the same, against a null that is fitted too.
+
+    Features are the same for all, so all subjects are targets of one regression; only confounds of their own
+    need one regression each. For the null, BOLD is shifted in time inside each run, all subjects alike because
+    they share the stimulus, and everything is fitted again. (Shifting finished predictions instead would find
+    10 to 14 % false positives at 0.05: the models of different folds were fitted on each other's test data, so
+    their scores rise and fall together, and a null must let them.)
+
+    Parameters
+    ----------
+    features, model
+        As in `fit_predict`.
+    bold : array (n_subjects, n_trs, n_voxels)
+    split : FoldSplit
+    confounds : array (n_subjects, n_trs, n_confounds), optional
+        Of each subject.
+    n_permutations : int
+        Rows of the null; 0 for none (and NaN for p).
+    seed : int
+        Draws the shifts.
+
+    Returns
+    -------
+    accuracy : Accuracy
+
+    Raises
+    ------
+    ValueError
+        As `fit_predict`; if ``bold`` has other axes, or ``confounds`` are of another number of subjects.
+    """
+    bold = as_floats(bold, "bold", "subject")
+    if bold.ndim != 3:
+        raise ValueError(f"bold has shape {bold.shape}, expected (n_subjects, n_trs, n_voxels)")
+    n_subjects, n_trs, n_voxels = bold.shape
+    n_permutations = whole("n_permutations", n_permutations, 0)
+    if confounds is not None:
+        if len(confounds) != n_subjects:
+            raise ValueError(f"confounds are of {len(confounds)} subjects, expected {n_subjects} as in bold")
+        confounds = [check_confounds(own, n_trs, name=f"confounds[{k}]") for k, own in enumerate(confounds)]
+    parts = [(bold.transpose(1, 0, 2).reshape(n_trs, -1), None)] if confounds is None else list(zip(bold, confounds))
+    check_length(split, n_trs)
+    batches = shift_batches(split.runs, n_trs, parts[0][0].shape[1], n_permutations, seed)
+    jobs = [(targets, own, batch) for targets, own in parts for batch in batches]
+    scored = []
+    for targets, own, batch in tqdm(jobs, desc="fits", delay=3, leave=False):
+        prediction = fit_predict(features, targets, model, split, confounds=own, shifts=batch)
+        scored.append(correlation_inside(prediction).reshape(len(batch), -1, n_voxels))
+    return _summarize(scored, sum(map(len, batches)), n_subjects, n_voxels)
+
+
+def shift_batches(
+    runs: ArrayLike | None, n_trs: int, n_targets: int, n_permutations: int, seed: int = 0
+) -> list[NDArray]:
+    """Return the shifts at which responses are fitted and predicted, in batches that fit into memory.
+
+    Parameters
+    ----------
+    runs : array-like (n_trs,) or None
+    n_trs, n_targets : int
+        Of the responses that are shifted.
+    n_permutations : int
+        0 for none.
+    seed : int
+        Draws the shifts.
+
+    Returns
+    -------
+    batches : list of int array (n, n_runs)
+        The first row of the first is no shift, the observed alignment.
+    """
+    shifts = np.zeros((1, len(run_slices(runs, n_trs))), dtype=int)
+    if n_permutations:
+        shifts = np.concatenate([shifts, draw_shifts(runs, n_permutations, seed=seed, n_trs=n_trs)])
+    return np.array_split(shifts, min(len(shifts), -(-len(shifts) * n_targets // MAX_TARGETS)))
+
+
+def _summarize(scored, n_shifts, n_subjects, n_voxels):
+    """Put batches of scores (n_batch, n_subjects or 1, n_voxels) together, subject by subject or all at once."""
+    if scored[0].shape[1] == n_subjects:
+        scores = np.concatenate(scored)
+    else:
+        scores = np.concatenate(scored).reshape(n_subjects, n_shifts, n_voxels).transpose(1, 0, 2)
+    r, null = scores[0], scores[1:].mean(axis=1)
+    return Accuracy(r, null, p_values(r.mean(axis=0), null) if len(null) else np.full(n_voxels, np.nan))

@@ -1,0 +1,241 @@
+"""Would the same be found with other data, or with other annotators: two halves, and how far they agree."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from naturalistic.arrays import as_real, float_type
+from naturalistic.encoding.learning import LEAST, fit_predict_part
+from naturalistic.encoding.prediction import Prediction, fit_predict
+from naturalistic.encoding.split import Split, as_responses, check_length
+from naturalistic.models.ridge import RidgeCV
+from naturalistic.models.scoring import correlation
+from naturalistic.parameters import whole
+from naturalistic.runs import check_runs, run_slices
+
+
+class SplitHalves(NamedTuple):
+    """Two models that predict the same test runs.
+
+    Attributes
+    ----------
+    agreement : array (n_voxels,)
+        Pearson correlation of the two predictions; NaN where one is constant.
+    full_length : array (n_voxels,), or None
+        Agreement to be expected of twice the data, see `spearman_brown`; None where it cannot be told.
+    first, second : array (n_voxels,)
+        Accuracy of each, Pearson correlation with the responses.
+    """
+
+    agreement: np.ndarray
+    full_length: np.ndarray | None
+    first: np.ndarray
+    second: np.ndarray
+
+
+def split_half_data(features: Any, bold: Any, model: RidgeCV, split: Split, *, gap: int = 10) -> SplitHalves:
+    """Fit a model on each half of the training runs, and compare what the two predict in the test runs.
+
+    Two halves share no response, so that their predictions agree by what is in both: a voxel without signal has an
+    agreement of 0 on average. But a single one scatters widely, as predictions from few smooth features are alike or
+    opposite by chance: agreement is no test, and it says nothing about being right (a confound repeats as well).
+
+    Parameters
+    ----------
+    features, bold, model, split
+        As in `fit_predict`. Of the model's ``cv`` only the number of folds is kept: folds are blocks of each half
+        (`learning.blocked_folds`). Responses z-scored by whole runs are taken as they are.
+    gap : int
+        TRs left out between halves of one run, and between the folds of a half.
+
+    Returns
+    -------
+    halves : SplitHalves
+
+    Raises
+    ------
+    ValueError
+        As `fit_predict` and `data_halves`.
+    """
+    bold = as_responses(bold)
+    check_length(split, len(bold))
+    first, second = (
+        fit_predict_part(half, features, bold, model, split, gap=gap)
+        for half in data_halves(split.runs, split.test, gap)
+    )
+    halves = _compared(first, second)
+    return halves._replace(full_length=spearman_brown(halves.agreement))
+
+
+def split_half_annotators(first: Any, second: Any, bold: Any, model: RidgeCV, split: Split) -> SplitHalves:
+    """Compare models of the features from two groups of annotators, fitted on the same responses.
+
+    How accurate each half is, beside all annotators, says what the others were good for. The agreement of the two does
+    not say how much annotators agree: both models err with the noise of the same responses, and where features are
+    alike their errors are, even in a voxel that follows nothing.
+
+    Parameters
+    ----------
+    first, second : dict of str to array (n_trs, n_features), or one array
+        Feature spaces from the texts of two groups, see `annotator_halves`.
+    bold, model, split
+        As in `fit_predict`.
+
+    Returns
+    -------
+    halves : SplitHalves
+    """
+    bold = as_responses(bold)
+    return _compared(fit_predict(first, bold, model, split), fit_predict(second, bold, model, split))
+
+
+def spearman_brown(r):
+    """Return the reliability of twice as much data, ``2 r / (1 + r)``, from the correlation of two halves.
+
+    It is that of the *mean* of both predictions, and holds where the halves are of equal length, and each is the same
+    signal with an error of its own of the same size. A model fitted on all data comes near to that mean, but shrinks
+    less. It does not hold where the halves disagree (NaN at 0 and below; so for the mean of many voxels take the mean
+    of ``r`` first, as the mean of what is left after the NaNs is too high), nor for accuracies: these grow with data
+    by another law, which `learning.learning_curve` measures.
+
+    Parameters
+    ----------
+    r : array
+
+    Returns
+    -------
+    reliability : array
+        Of the shape of ``r``.
+
+    Raises
+    ------
+    ValueError
+        If a value is no correlation.
+    """
+    r = as_real(r, "r")
+    if np.any(np.abs(r) > 1 + 1e-6):
+        raise ValueError(f"r goes up to {np.nanmax(np.abs(r)):.4g} in size, expected correlations in [-1, 1]")
+    above = np.where(r > 0, r, np.nan)
+    return (2 * above / (1 + above)).astype(float_type(r))[()]
+
+
+def data_halves(runs, test, gap=10):
+    """Divide the training TRs in two halves of about equal length.
+
+    With four training runs or more, each half is of whole runs: one after another goes to the half that is shorter so
+    far. With fewer, each run is cut in the middle; first and second parts then take turns, so that neither half is
+    always the later one.
+
+    Parameters
+    ----------
+    runs : array-like (n_trs,)
+    test : bool array (n_trs,)
+        TRs of whole test runs.
+    gap : int
+        TRs left out in the middle of a run that is cut.
+
+    Returns
+    -------
+    first, second : bool array (n_trs,)
+
+    Raises
+    ------
+    ValueError
+        If there is no training run, or one to be cut is too short.
+    """
+    test, gap = np.asarray(test), whole("gap", gap, 0)
+    runs = check_runs(runs, len(test))
+    training = [s for s in run_slices(runs) if not test[s].any()]
+    if not training:
+        raise ValueError("test marks a part of every run, expected whole training runs to divide")
+    halves = np.zeros((2, len(test)), dtype=bool)
+    for k, s in enumerate(training):
+        if len(training) >= 4:
+            halves[halves.sum(axis=1).argmin(), s] = True
+            continue
+        each = (s.stop - s.start - gap) // 2
+        if each < LEAST:
+            raise ValueError(
+                f"run {runs[s.start]} has {s.stop - s.start} TRs, expected {2 * LEAST + gap} or more: two halves of "
+                f"{LEAST} and a gap of {gap} between them"
+            )
+        halves[k % 2, s.start : s.start + each] = True
+        halves[1 - k % 2, s.stop - each : s.stop] = True
+    return halves[0], halves[1]
+
+
+def annotator_halves(annotations):
+    """Return two `Annotations` of every other annotator: of five, the first, third and fifth, and the two between.
+
+    Parameters
+    ----------
+    annotations : Annotations
+        Of a level that was annotated, see `select_annotators`.
+
+    Returns
+    -------
+    first, second : Annotations
+
+    Raises
+    ------
+    ValueError
+        If there is one annotator alone; as of `select_annotators`.
+    """
+    n = _n_annotators(annotations)
+    if n < 2:
+        raise ValueError(f"{annotations.level} has one annotator, expected two or more to divide")
+    return select_annotators(annotations, range(0, n, 2)), select_annotators(annotations, range(1, n, 2))
+
+
+def select_annotators(annotations, which):
+    """Return the texts of some of the annotators.
+
+    Parameters
+    ----------
+    annotations : Annotations
+        Of a level that was annotated: Speech has utterances, as they were said, and no annotators.
+    which : sequence of int
+        Counted from 0, in the order of the texts; the same person may be another number in another run.
+
+    Returns
+    -------
+    annotations : Annotations
+
+    Raises
+    ------
+    ValueError
+        If the level has no annotators, their number changes, or one of ``which`` does not exist or comes twice.
+    """
+    n, which = _n_annotators(annotations), list(which)
+    if not which or len(set(which)) != len(which) or not set(which) <= set(range(n)):
+        raise ValueError(
+            f"which is {which}, expected different numbers from 0 to {n - 1}: {annotations.level} has {n} annotator(s)"
+        )
+    texts = [[second[k] for k in which] if any(second) else [""] * len(which) for second in annotations.texts]
+    return replace(annotations, texts=texts)
+
+
+def _n_annotators(annotations):
+    """Return how many annotators wrote, the same in all seconds with text."""
+    if annotations.speakers is not None:
+        raise ValueError(
+            f"{annotations.level} has no annotators: its texts are utterances, as they were said; compare another level"
+        )
+    counts = {len(second): k for k, second in reversed(list(enumerate(annotations.texts))) if any(second)}
+    if len(counts) != 1:
+        where = ", ".join(f"{n} in second {k}" for n, k in sorted(counts.items(), key=lambda item: item[1]))
+        raise ValueError(
+            f"{annotations.level} has {where or 'no text'}: expected the same number of annotators in all seconds"
+        )
+    return next(iter(counts))
+
+
+def _compared(first: Prediction, second: Prediction) -> SplitHalves:
+    """Return agreement and accuracies of two predictions of the same test runs."""
+    return SplitHalves(
+        correlation(first.predicted, second.predicted),
+        None,
+        first.correlation(),
+        second.correlation(),
+    )

@@ -1,0 +1,329 @@
+"""Splits: which TRs train and which test a model, and how features reach them in time.
+
+`Split` tests whole runs that stay the same; `FoldSplit` leaves out groups of TRs in turn, where there is one run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from naturalistic.arrays import as_floats
+from naturalistic.encoding.design import check_confounds, check_spaces, design, residuals
+from naturalistic.models.engine.validation import check_finite
+from naturalistic.models.folds import check_groups
+from naturalistic.runs import check_runs, run_slices
+
+Delays = Sequence[float] | Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Test runs and training runs of a subject, and the time axis that both share.
+
+    Attributes
+    ----------
+    test : bool array (n_trs,)
+        TRs of whole runs; the others train.
+    runs : array (n_trs,)
+        Run id of each TR.
+    tr : float
+        Repetition time in s.
+    delays : sequence of float, or dict of such by space
+        Delays of the features in s.
+    repeats : callable, optional
+        From values (n_test_trs, n) and their runs to repeats (n_repeats, n_samples, n) and the runs of samples, such as
+        `music_genre.repeats`. The mean over repeats is then predicted: that of the features predicts that of the
+        responses, as the model is linear.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or ``test`` does not mark whole runs and leave some to train on.
+    """
+
+    test: NDArray
+    runs: NDArray
+    tr: float
+    delays: Delays
+    repeats: Callable | None = None
+
+    def __post_init__(self) -> None:
+        test = np.asarray(self.test)
+        runs = check_runs(self.runs, len(np.atleast_1d(self.runs)))
+        object.__setattr__(self, "test", _check_test(test, runs))
+        object.__setattr__(self, "runs", runs)
+
+    def __repr__(self) -> str:
+        n_test = int(self.test.sum())
+        n_runs = len(run_slices(self.runs))
+        return f"Split({len(self.test) - n_test} training and {n_test} test TRs of {self.tr} s in {n_runs} runs)"
+
+    def select(self, trs: NDArray) -> "Split":
+        """Return the split of some TRs.
+
+        Parameters
+        ----------
+        trs : bool array (n_trs,)
+
+        Returns
+        -------
+        split : Split
+        """
+        return Split(self.test[trs], self.runs[trs], self.tr, self.delays, self.repeats)
+
+
+@dataclass(frozen=True, eq=False)
+class FoldSplit:
+    """Groups of TRs that are left out in turn: cross-validation where no run is set aside for testing.
+
+    Attributes
+    ----------
+    groups : array (n_trs,)
+        Runs, titles or contiguous blocks that are left out whole.
+    cv : int, splitter or list of (train, test)
+        Outer folds; together they test each TR once.
+    tr : float
+        Repetition time in s.
+    delays : sequence of float, or dict of such by space
+        Delays of the features in s; ``[0]`` leaves a space as it is.
+    runs : array (n_trs,), optional
+        Run id of each TR; one run by default.
+    gap : int
+        TRs left out of training on either side of a test group, when ``cv`` is a number.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or groups are missing.
+    """
+
+    groups: NDArray
+    cv: Any
+    tr: float
+    delays: Delays
+    runs: NDArray | None = None
+    gap: int = 0
+
+    def __post_init__(self) -> None:
+        if self.groups is None:
+            raise ValueError("groups is None, expected the group of each TR: runs, titles or contiguous blocks")
+        n_trs = len(np.atleast_1d(self.groups))
+        object.__setattr__(self, "groups", check_groups(self.groups, n_trs))
+        object.__setattr__(self, "runs", check_runs(self.runs, n_trs))
+
+    def __repr__(self) -> str:
+        n_groups = len(np.unique(self.groups))
+        return f"FoldSplit({len(self.groups)} TRs of {self.tr} s in {n_groups} groups, cv={self.cv}, gap={self.gap})"
+
+
+@dataclass(frozen=True, eq=False)
+class SplitData:
+    """Delayed features and responses of training and test TRs.
+
+    Attributes
+    ----------
+    train : dict of array (n_train_trs, n_columns)
+        Delayed features of each space, scaled by the training TRs.
+    bold : array, memory map or MultiSubjectBold (n_train_trs, n_voxels)
+        Responses of the training TRs.
+    train_runs : array (n_train_trs,)
+    test : dict of array (n_samples, n_columns)
+        Averaged over repeats and centered in each run: so is what a linear model predicts from them.
+    test_runs : array (n_samples,)
+    measured : callable
+        ``measured(columns)`` gives test responses (n_samples, n) of a slice of voxels, averaged and centered likewise.
+    """
+
+    train: dict[str, NDArray]
+    bold: Any
+    train_runs: NDArray
+    test: dict[str, NDArray]
+    test_runs: NDArray
+    measured: Callable
+
+
+def split_data(features: Any, bold: Any, split: Split, confounds: ArrayLike | None = None) -> SplitData:
+    """Return delayed features and responses of the training and the test TRs.
+
+    A space that is constant over a whole test run (a level that nobody annotated there) stands at its training mean in
+    that run, and predicts nothing there.
+
+    Parameters
+    ----------
+    features, bold, split, confounds
+        As in `naturalistic.encoding.fit_predict`.
+
+    Returns
+    -------
+    data : SplitData
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, ``bold`` is not of numbers, or a space is constant over a whole training run or over all
+        test runs; the space and the runs are named.
+    """
+    bold = as_responses(bold)
+    spaces, delays = check_spaces(features, split.delays, len(bold))
+    check_length(split, len(bold))
+    test = split.test
+    runs = split.runs
+    if confounds is not None:
+        confounds = check_confounds(confounds, len(bold), int((~test).sum()))
+        bold = residuals(_as_array(bold), confounds, ~test)
+    check_finite(marked_rows(bold, test), "bold of the test runs")  # those of training are checked by the fit
+    missing = {name: _missing_runs(name, x, runs, test) for name, x in spaces.items()}
+    train = {}
+    ahead = {}
+    for name, x in spaces.items():
+        X = design({name: x}, delays, split.tr, runs, ~test)
+        if confounds is not None:
+            X = residuals(X, confounds, ~test)
+        for run in missing[name]:
+            X[run] = 0
+        train[name] = marked_rows(X, ~test)
+        averaged, ids = _average_repeats(marked_rows(X, test), runs[test], split.repeats)
+        ahead[name] = centered(averaged, ids)
+
+    first, last = np.flatnonzero(test)[[0, -1]]
+    around = slice(int(first), int(last) + 1)
+    inside = test[around]
+
+    def measured(columns: slice = slice(None)) -> NDArray:
+        # columns first: rows that lie apart are copied, of these voxels alone
+        responses = marked_rows(bold[around, columns], inside)
+        return centered(_average_repeats(responses, runs[test], split.repeats)[0], ids)
+
+    return SplitData(train, marked_rows(bold, ~test), runs[~test], ahead, ids, measured)
+
+
+def check_length(split: Split | FoldSplit, n_trs: int) -> None:
+    """Raise an error unless a split has as many TRs as the responses.
+
+    Raises
+    ------
+    ValueError
+        Naming both lengths.
+    """
+    if len(split.runs) != n_trs:
+        name = "groups" if isinstance(split, FoldSplit) else "test"
+        raise ValueError(f"{name} has shape ({len(split.runs)},), expected ({n_trs},): one value for each TR of bold")
+
+
+def as_responses(bold: Any, name: str = "bold") -> Any:
+    """Return BOLD as floats that can be sliced by rows and columns.
+
+    Parameters
+    ----------
+    bold : array-like, memory map or MultiSubjectBold (n_trs, n_voxels)
+    name : str
+        What the caller calls it.
+
+    Returns
+    -------
+    bold : array, memory map or MultiSubjectBold
+        What is float32 or float64 comes back as it is (a memory map is not read); other formats are converted.
+
+    Raises
+    ------
+    ValueError
+        If it is not of numbers (n_trs, n_voxels).
+    """
+    if getattr(bold, "dtype", None) not in (np.float32, np.float64):
+        bold = as_floats(bold, name)
+    if len(bold.shape) != 2:
+        raise ValueError(f"{name} has shape {bold.shape}, expected (n_trs, n_voxels): one voxel is bold[:, None]")
+    return bold
+
+
+def marked_rows(x: Any, marked: NDArray) -> Any:
+    """Return the marked rows, as a view (nothing is read from a memory map) where they are adjacent.
+
+    Parameters
+    ----------
+    x : array or memory map (n_trs, ...)
+    marked : bool array (n_trs,)
+        One mark or more.
+
+    Returns
+    -------
+    rows : array (n_marked, ...)
+    """
+    first, last = np.flatnonzero(marked)[[0, -1]]
+    if last - first + 1 == marked.sum():
+        return x[first : last + 1]
+    return x[marked]
+
+
+def centered(x: NDArray, runs: NDArray) -> NDArray:
+    """Return values with mean 0 in each run.
+
+    Parameters
+    ----------
+    x : array (n_samples, n)
+    runs : array (n_samples,)
+
+    Returns
+    -------
+    x : array (n_samples, n)
+        Of the same dtype.
+    """
+    return np.concatenate([x[s] - x[s].mean(axis=0, dtype=np.float64).astype(x.dtype) for s in run_slices(runs)])
+
+
+def _as_array(bold):
+    """Return responses as an array, from which confounds can be regressed out."""
+    if not isinstance(bold, np.ndarray):
+        raise ValueError(
+            f"confounds cannot be regressed out of bold of type {type(bold).__name__}, expected an array: each subject "
+            "has confounds of its own, so fit one subject at a time"
+        )
+    return bold
+
+
+def _missing_runs(name, x, runs, test):
+    """Return the test runs (slices) in which no feature of a space varies, or raise if it cannot be used."""
+    slices = run_slices(runs, len(x))
+    constant = [s for s in slices if (x[s] == x[s.start]).all()]
+    in_training = [runs[s.start].item() for s in constant if not test[s.start]]
+    if in_training:
+        raise ValueError(
+            f"the space {name!r} is constant over the whole training run(s) {in_training}: is it missing there? Leave "
+            "out those runs, or the space"
+        )
+    if len(constant) == sum(bool(test[s.start]) for s in slices):
+        raise ValueError(
+            f"the space {name!r} is constant in each test run ({[runs[s.start].item() for s in constant]}): it "
+            "predicts nothing, and what it adds cannot be told; leave it out"
+        )
+    return constant
+
+
+def _check_test(test, runs):
+    """Return the mask of test TRs, which must be of whole runs and leave some to train on."""
+    n_trs = len(runs)
+    if test.dtype != bool or test.shape != (n_trs,):
+        raise ValueError(
+            f"test is {test.dtype} of shape {test.shape} and runs has shape ({n_trs},), expected one True or False and "
+            "one run id for each TR"
+        )
+    if test.all() or not test.any():
+        raise ValueError(
+            f"test marks {test.sum()} of {n_trs} TRs, expected some to test on and others to train on: has the subject "
+            "test runs and training runs?"
+        )
+    parts = [s for s in run_slices(runs, n_trs) if 0 < test[s].sum() < s.stop - s.start]
+    if parts:
+        raise ValueError(f"test marks a part of the run at TRs {parts[0].start} to {parts[0].stop - 1}: mark it whole")
+    return test
+
+
+def _average_repeats(x, runs, lay_repeats):
+    """Return the mean over repeats, of the dtype of ``x``, and the run of each of its samples."""
+    if lay_repeats is None:
+        return x, runs
+    repeats, ids = lay_repeats(x, runs)
+    return repeats.mean(axis=0, dtype=x.dtype), ids

@@ -1,0 +1,15 @@
+from .contexts import context_starts
+from .language_model import LanguageModel, load_model
+from .text_encoder import sentence_vectors, text_vectors
+from .word_encoder import compare, contextual, static
+
+__all__ = [
+    "LanguageModel",
+    "compare",
+    "context_starts",
+    "contextual",
+    "load_model",
+    "sentence_vectors",
+    "static",
+    "text_vectors",
+]

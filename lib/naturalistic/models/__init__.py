@@ -1,0 +1,6 @@
+"""Models: ridge and banded ridge with one alpha per target, folds, scores, and the engine under them."""
+
+import lazy_loader
+
+# what __init__.pyi names is imported when it is first asked for: importing the package alone is quick
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,240 @@
+"""Folds for autocorrelated data: whole groups, with a gap in time between training and test samples.
+
+Neighboring TRs share slow noise and the same hemodynamic response. A shuffled K-fold therefore tests on
+what it was trained on; folds here are made of whole groups (runs, clips, titles, blocks), and the samples
+next to a test group are left out of training.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import BaseCrossValidator
+
+from naturalistic.parameters import is_whole, whole
+from naturalistic.runs import check_runs, run_slices
+
+
+def contiguous_groups(runs: ArrayLike, n_groups: int) -> NDArray:
+    """Cut runs into contiguous groups of about equal length, inside runs.
+
+    Parameters
+    ----------
+    runs : array-like (n_trs,)
+        Run id of each sample.
+    n_groups : int
+        Groups to make; at least one a run. Longer runs get more of them.
+
+    Returns
+    -------
+    groups : array of int (n_trs,)
+        Group ids 0 .. n_groups - 1, in order of time.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer groups than runs, or more than samples.
+    """
+    slices = run_slices(runs)
+    lengths = np.array([s.stop - s.start for s in slices])
+    n_groups = whole("n_groups", n_groups, len(slices), int(lengths.sum()), hint="one a run, up to one a sample")
+    pieces = np.ones(len(slices), dtype=int)
+    for _ in range(n_groups - len(slices)):  # the next cut goes where the pieces are longest
+        pieces[np.argmax(lengths / pieces)] += 1
+    groups = np.empty(lengths.sum(), dtype=int)
+    first = 0
+    for s, n in zip(slices, pieces):
+        groups[s] = first + np.arange(s.stop - s.start) * n // (s.stop - s.start)
+        first += n
+    return groups
+
+
+class GroupGapKFold(BaseCrossValidator):
+    """K-fold over whole groups with a gap between training and test samples.
+
+    Groups are taken in the order in which they first come; each fold tests on neighboring groups, so that
+    few samples are lost to gaps. A gap counts rows inside a run; two runs have no gap between them.
+
+    Parameters
+    ----------
+    n_splits : int
+        Number of folds; at most the number of groups.
+    gap : int
+        Samples (TRs) dropped on either side of each test group.
+    runs : array-like (n_samples,), optional
+        Run id of each sample; by default all samples are of one run.
+    """
+
+    def __init__(self, n_splits: int = 5, gap: int = 0, runs: ArrayLike | None = None) -> None:
+        self.n_splits = n_splits
+        self.gap = gap
+        self.runs = runs
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Return the number of folds."""
+        return whole("n_splits", self.n_splits, 2)
+
+    def split(self, X: Any, y: Any | None = None, groups: ArrayLike | None = None) -> Iterator[tuple[NDArray, NDArray]]:
+        """Yield ``train, test`` row indices of each fold.
+
+        Parameters
+        ----------
+        X : array-like (n_samples, ...)
+            Only its length is used.
+        y : ignored
+        groups : array-like (n_samples,)
+            Group of each sample.
+
+        Raises
+        ------
+        ValueError
+            If groups are missing or of the wrong length, there are fewer groups than folds, or a fold has
+            no training sample left.
+        """
+        n_samples = len(X)
+        n_splits = self.get_n_splits()
+        gap = whole("gap", self.gap, 0, hint="samples left out on either side")
+        fold_of = _fold_of(n_splits, n_samples, groups)
+        runs = check_runs(self.runs, n_samples) if gap else None
+        for fold in range(n_splits):
+            test = fold_of == fold
+            near = _near(test, gap, runs) if gap else test
+            if near.all():
+                raise ValueError(
+                    f"fold {fold} of {n_splits} has no training sample left: {test.sum()} of {n_samples} "
+                    f"samples are tested and the gap of {gap} samples covers the rest; use a shorter gap"
+                )
+            yield np.flatnonzero(~near), np.flatnonzero(test)
+
+
+def _fold_of(n_splits: int, n_samples: int, groups: ArrayLike | None) -> NDArray:
+    """Return the fold of each sample (n_samples,), whole groups and in their order."""
+    if groups is None:
+        raise ValueError("groups is missing: folds are made of whole groups (runs, clips, titles, blocks)")
+    groups = check_groups(groups, n_samples)
+    _, first, inverse, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    if len(first) < n_splits:
+        raise ValueError(f"{len(first)} groups cannot fill {n_splits} folds: use fewer folds or more groups")
+    order = np.argsort(first)
+    # a group goes to the fold in which its middle falls on the line of all samples ...
+    middles = (np.cumsum(sizes[order]) - sizes[order] / 2) / n_samples
+    fold = np.minimum((middles * n_splits).astype(int), n_splits - 1)
+    fold[0] = 0
+    for k in range(1, len(first)):  # ... with no fold skipped, and none left empty at the end
+        fold[k] = min(max(fold[k], fold[k - 1], n_splits - len(first) + k), fold[k - 1] + 1)
+    fold_of_group = np.empty(len(first), dtype=int)
+    fold_of_group[order] = fold
+    return fold_of_group[inverse]
+
+
+def check_groups(groups: ArrayLike | None, n_samples: int, name: str = "groups") -> NDArray | None:
+    """Return groups as an array of one id a sample, or None for none.
+
+    Raises
+    ------
+    ValueError
+        If the length differs, or an id is missing (None or NaN).
+    """
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.shape != (n_samples,):
+        raise ValueError(f"{name} has shape {groups.shape}, expected ({n_samples},): one group a sample")
+    missing = np.array([group is None or group != group for group in groups.tolist()], dtype=bool)
+    if missing.any():
+        raise ValueError(
+            f"{name} has {missing.sum()} of {n_samples} values that are None or NaN, the first in row "
+            f"{int(missing.argmax())}, expected the group of each sample; leave {name} out for blocks in time"
+        )
+    return groups
+
+
+def _near(test: NDArray, gap: int, runs: NDArray) -> NDArray:
+    """Mark the samples that are tested or within ``gap`` samples of one, inside each run."""
+    near = np.zeros_like(test)
+    for s in run_slices(runs):
+        reach = np.convolve(test[s], np.ones(2 * gap + 1))[gap : gap + s.stop - s.start]
+        near[s] = reach > 0.5
+    return near
+
+
+def check_folds(
+    cv: Any,
+    n_samples: int,
+    groups: ArrayLike | None = None,
+    gap: int = 0,
+    runs: ArrayLike | None = None,
+    once: bool = False,
+) -> list[tuple[NDArray, NDArray]]:
+    """Return the folds as a list of checked ``(train, test)`` index arrays.
+
+    Parameters
+    ----------
+    cv : int, splitter or list of (train, test)
+        A number of folds makes a `GroupGapKFold`; a splitter is called with ``groups``.
+    n_samples : int
+    groups : array-like (n_samples,), optional
+        Needed when ``cv`` is a number.
+    gap : int
+        Samples dropped on either side of a test group, when ``cv`` is a number.
+    runs : array-like (n_samples,), optional
+        Run of each sample; a gap does not reach into another run.
+    once : bool
+        Demand that the folds together test each sample exactly once.
+
+    Returns
+    -------
+    folds : list of (train, test)
+        Row indices, int arrays.
+
+    Raises
+    ------
+    ValueError
+        If ``cv`` is none of these, a fold is empty, repeats a sample, or trains on what it tests; or, with ``once``, a
+        sample is tested never or twice.
+    """
+    groups = check_groups(groups, n_samples)
+    if is_whole(cv):
+        cv = GroupGapKFold(int(cv), gap=gap, runs=runs)
+    elif gap:
+        raise ValueError("gap is for a number of folds; give a splitter its own gap")
+    folds = _listed(cv, n_samples, groups)
+    if not folds:
+        raise ValueError("cv has no folds")
+    for k, (train, test) in enumerate(folds):
+        for name, index in (("training", train), ("test", test)):
+            if len(index) == 0:
+                raise ValueError(f"fold {k} has no {name} sample")
+            if len(np.unique(index)) != len(index) or index.min() < 0 or index.max() >= n_samples:
+                raise ValueError(f"fold {k}: its {name} samples repeat, or lie outside 0 .. {n_samples - 1}")
+        if len(np.intersect1d(train, test)):
+            raise ValueError(f"fold {k} trains on {len(np.intersect1d(train, test))} samples that it tests")
+    tested = np.concatenate([test for _, test in folds])
+    if once and (len(tested) != n_samples or len(np.unique(tested)) != n_samples):
+        raise ValueError(f"cv tests {len(np.unique(tested))} of {n_samples} samples, expected each exactly once")
+    return folds
+
+
+def _listed(cv: Any, n_samples: int, groups: NDArray | None) -> list[tuple[NDArray, NDArray]]:
+    """Return the folds of a splitter or of a list as pairs of index arrays."""
+    if hasattr(cv, "split") and not isinstance(cv, str):
+        pairs = cv.split(np.empty((n_samples, 0)), None, groups)
+    else:
+        try:
+            pairs = [(train, test) for train, test in cv]
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"cv is {cv!r}, expected a number of folds, a splitter or a list of (train, test) row indices"
+            ) from error
+    return [(_as_index(train, n_samples), _as_index(test, n_samples)) for train, test in pairs]
+
+
+def _as_index(rows: ArrayLike, n_samples: int) -> NDArray:
+    """Return rows of a fold as an int array; marks (n_samples,) of bool are turned into one."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool and rows.shape == (n_samples,):
+        return np.flatnonzero(rows)
+    if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+        raise ValueError(f"cv has rows of type {rows.dtype} and shape {rows.shape}, expected row indices (n,) or marks")
+    return rows

@@ -1,0 +1,1 @@
+"""Results of chapters as files and tables, and published numbers."""
