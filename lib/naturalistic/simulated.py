@@ -83,7 +83,7 @@ def is_simulated(folder: str | Path, readme: str = "README") -> bool:
     return read_start(Path(folder) / readme).startswith(MARKS)
 
 
-def is_asked_for(dataset: str | Path, parameter: str = "dataset") -> bool:
+def is_requested(dataset: str | Path, parameter: str = "dataset") -> bool:
     """Return whether ``dataset`` is the name of simulated data.
 
     A name of the first edition gets a warning.

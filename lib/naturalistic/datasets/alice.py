@@ -144,7 +144,7 @@ def load(
         raise ValueError(f"radius is {radius!r}, expected 10 or 6 (mm)")
     if fallback not in (None, simulated.NAME):
         raise ValueError(f"fallback is {fallback!r}, expected None or {simulated.NAME!r}")
-    if simulated.is_asked_for(dataset):
+    if simulated.is_requested(dataset):
         folder = simulated.simulate("story")
     else:
         folder = locate(fallback) if str(dataset) == "alice" else Path(dataset).expanduser()

@@ -36,7 +36,7 @@ def dataset_root(dataset: Path | str, accession: str, kind: str) -> Path:
     ModuleNotFoundError
         If simulated data are asked for, and the simulation is not installed.
     """
-    folder = simulated.simulate(kind) if simulated.is_asked_for(dataset) else Path(dataset).expanduser()
+    folder = simulated.simulate(kind) if simulated.is_requested(dataset) else Path(dataset).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not a folder; expected {accession} as downloaded, or 'simulated'")
     inner = folder / accession

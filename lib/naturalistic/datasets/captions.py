@@ -1,6 +1,6 @@
 """Captions of the music experiment's 540 clips: an English sentence or more on genre, instruments, rhythm and mood.
 
-The published ones are a CSV of Kaggle (nishimotolab/music-caption-brain2music, Denk et al. 2023); the miniature has a
+The published ones are a CSV of Kaggle (nishimotolab/music-caption-brain2music, Denk et al. 2023); simulated data have a
 ``captions.csv`` of its own. Either may name its columns as it likes: what is needed is one column with the caption and
 one, or two, with the track (``blues.00098``, ``blues/blues.00098.wav``, or genre and number). No track was played in
 two places, so seconds inside the track (``start``, ``end``) are checked where there are such columns, and not missed

@@ -205,7 +205,7 @@ def first_seconds(path: Path | str, seconds: float = 15.0, sample_rate: float = 
 
 def _locate(folder: Path | str) -> Path:
     """Return the folder that the reader named."""
-    if simulated.is_asked_for(folder, "corpus"):
+    if simulated.is_requested(folder, "corpus"):
         return simulated.simulate("corpus")
     place = Path(folder).expanduser()
     if not place.is_dir():

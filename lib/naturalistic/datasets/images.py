@@ -86,7 +86,7 @@ def read_volume(path: Path | str, dtype: DTypeLike | None = None, placed: bool =
     shape = image.shape
     if len(shape) < 3 or any(n != 1 for n in shape[3:]):
         raise ValueError(f"{path} has shape {shape}, expected one volume (x, y, z)")
-    if placed and not states_place(image):
+    if placed and not states_coordinates(image):
         raise ValueError(f"{path} {NO_PLACE}, expected an affine to mm")
     return read_values(image, dtype).reshape(shape[:3]), image.affine
 
@@ -109,7 +109,7 @@ def header_tr(image: SpatialImage) -> float | None:
     return tr * 1000 if tr < SHORTEST_TR else tr
 
 
-def states_place(image: SpatialImage) -> bool:
+def states_coordinates(image: SpatialImage) -> bool:
     """Return whether the header of an image says where its voxels lie; nibabel centers those that do not."""
     header = image.header
     if abs(np.linalg.det(image.affine[:3, :3])) < _FLAT:
@@ -180,7 +180,7 @@ def mask_on_grid(path: Path, shape: Sequence[int], affine: NDArray, run: Path | 
         raise ValueError(f"{path} is empty: no voxel is above 0, expected the brain mask of {run}")
     if same_grid(mask.shape, stored_affine, shape, affine):
         return mask
-    if not states_place(open_image(path)):
+    if not states_coordinates(open_image(path)):
         raise ValueError(
             f"{path} {NO_PLACE}, so it cannot be laid on {run}: save it with the affine of "
             f"its grid; it has {describe_grid(mask.shape, stored_affine)}, the run has "

@@ -50,7 +50,7 @@ FOLDS = (
     ("gis", "glee", "suits"),
     ("heroes", "mentalist"),
 )
-COLUMNS = ("run", "title", "episode", "n_seconds", "n_overlap", "split", "fold", "repeat_of")  # of a miniature
+COLUMNS = ("run", "title", "episode", "n_seconds", "n_overlap", "split", "fold", "repeat_of")  # of simulated data
 SPLITS = ("Training", "Test")
 _SUBJECTS = ("S01", "S02", "S03", "S04", "S05", "S06")
 
@@ -74,7 +74,7 @@ class MovieRun:
     fold : int
         Titles of one fold are left out together.
     repeat_of : str or None
-        The run that showed the same before (in a miniature; no film of ds005531 was shown twice).
+        The run that showed the same before (in simulated data; no film of ds005531 was shown twice).
     """
 
     name: str
@@ -147,7 +147,7 @@ def read_runs(path: Path | str) -> tuple[MovieRun, ...]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: expected the runs of the miniature; make it again")
+        raise FileNotFoundError(f"{path} is missing: expected the runs of the simulated data; simulate them again")
     rows = read_table(path, COLUMNS, "\t")
     runs = [_row(f"{path}, row {k}", row) for k, row in enumerate(rows, 1)]
     names = [run.name for run in runs]

@@ -25,7 +25,7 @@ from naturalistic.datasets.images import (
     read_values,
     same_grid,
     silence_unseen,
-    states_place,
+    states_coordinates,
 )
 from naturalistic.text_files import number, read_cells
 
@@ -275,7 +275,7 @@ def _problems(scan: Scan, firsts: dict, doubts: list) -> Iterator[str]:
     if len(images) == len(scan.paths):
         yield from _wrong_length(scan, images)
         yield from _wrong_place(scan, images, firsts)
-        if not scan.is_surface and not states_place(images[0]):
+        if not scan.is_surface and not states_coordinates(images[0]):
             doubts.append(f"{scan.paths[0]} {NO_PLACE}: left and right may be confused")
     for problem in (_wrong_tr(scan, images[:1], doubts), _wrong_confounds(scan)):
         if problem:

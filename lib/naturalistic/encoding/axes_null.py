@@ -298,7 +298,7 @@ def _cosines(others, own):
 def shrunken_weights(directions, X, alpha):
     r"""Return what ridge leaves, in expectation, of true weights: :math:`w X^\top X (X^\top X + \alpha)^{-1}`.
 
-    Of directions in which the features hardly vary nothing is left, so planted weights must go through this before
+    Of directions in which the features hardly vary nothing is left, so simulated weights must go through this before
     found axes can be held against them (and against random ones that went through it too).
 
     Parameters

@@ -38,7 +38,7 @@ def locate(name: str | Path, revision: str | None = None, kind: str | None = Non
     FileNotFoundError
         If there is no such folder, no such model, or no network; naming the files and the command to fetch them.
     """
-    instead = "The miniature's generator ('mini') needs no download"
+    instead = "The simulation's generator ('mini') needs no download"
     files = CheckpointFiles(_check, _has_weights, _PICKLED, NEEDED.get(kind, _EITHER), instead)
     return checkpoint_folder(name, revision, files, "ucsd-reach/musicldm")
 
