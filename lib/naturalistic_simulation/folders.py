@@ -6,8 +6,11 @@ import os
 import re
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from naturalistic.cache import whole_or_absent
 
 
 def write_whole(
@@ -79,14 +82,9 @@ def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
         ``write(part)`` writes the file ``part``, whose name ends as ``path`` does.
     """
     path = Path(path)
-    handle, part = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    try:
-        write(Path(part))
-        os.chmod(part, 0o644)  # temporary files are for the owner alone
-        os.replace(part, path)
-    finally:
-        Path(part).unlink(missing_ok=True)
+    part = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:12]}{path.suffix}")  # writers go by the suffix
+    with whole_or_absent(path, part):
+        write(part)
 
 
 def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
