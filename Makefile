@@ -22,6 +22,7 @@ book: .venv/installed
 
 test: .venv/installed
 	$(BIN)/ruff check lib tests book
+	$(BIN)/ruff format --check --quiet lib tests book
 	$(BIN)/mypy
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" $(TESTFLAGS)
 

@@ -26,8 +26,8 @@ from naturalistic.datasets.download import (
     NOTE,
     DownloadError,
     DownloadPlan,
+    DownloadStoppedError,
     RemoteFile,
-    Stopped,
     TransferOptions,
     VerifiedFiles,
     download_files,
@@ -402,11 +402,11 @@ def test_stop_leaves_the_part(server, tmp_path):
             stop.set()
 
     part = tmp_path / "big.part"
-    with pytest.raises(Stopped):
+    with pytest.raises(DownloadStoppedError):
         transfer(FILES[0], f"{server.address}/{BIG}", target, part, TransferOptions(stop=stop, count=count))
     assert contents(tmp_path) == {"big.part": BODIES[BIG][: 2 * CHUNK]}
     server.faults[BIG] = [503]
-    with pytest.raises(Stopped):  # pauses end as well
+    with pytest.raises(DownloadStoppedError):  # pauses end as well
         transfer(FILES[0], f"{server.address}/{BIG}", target, part, TransferOptions(stop=stop, pause=60))
 
 

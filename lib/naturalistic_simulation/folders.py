@@ -137,7 +137,7 @@ class _Bare(ast.NodeTransformer):
         """Take out an import."""
         return None
 
-    visit_ImportFrom = visit_Import
+    visit_ImportFrom = visit_Import  # noqa: N815 (ast.NodeTransformer calls it so)
 
 
 def _readme_of(folder, name):

@@ -100,7 +100,7 @@ def _is_mesh(n_vertices: int, n_coarse: int) -> bool:
 
 
 def _numbered(labels: NDArray, paths: Sequence[Path]) -> NDArray:
-    """Number the labels that occur from 0 on; -1 where the label is 0 or less."""
+    """Return labels that occur, renumbered from 0; -1 where the label is 0 or less."""
     present = np.unique(labels[labels > 0])
     if not len(present):
         raise ValueError(f"{paths[0]} has no label at any voxel of the subject: is it in MNI152 mm?")

@@ -34,19 +34,19 @@ class DownloadError(OSError):
     """A file could not be downloaded; what arrived before it is kept and is not downloaded again."""
 
 
-class FileRefused(DownloadError):
+class FileRefusedError(DownloadError):
     """One file is not available as it was published; others may be."""
 
 
-class Stopped(DownloadError):
+class DownloadStoppedError(DownloadError):
     """The transfer was told to stop."""
 
 
-class _Broken(Exception):  # the connection or the server failed; a later try may go on from here
+class _BrokenTransferError(Exception):  # the connection or the server failed; a later try may go on from here
     pass
 
 
-class _Differs(Exception):  # what came is not the published file
+class _ContentDiffersError(Exception):  # what came is not the published file
     pass
 
 
@@ -107,7 +107,7 @@ class TransferOptions:
     # called with the bytes that came since the last call (negative where some had to be thrown away)
     count: Callable[[int], Any] = lambda n_bytes: None
     report: Callable[[str], Any] = lambda line: None  # called with what went wrong and is tried again
-    # once set, transfers end with `Stopped` and leave their parts
+    # once set, transfers end with `DownloadStoppedError` and leave their parts
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -205,12 +205,12 @@ def transfer(file: RemoteFile, url: str, target: Path, part: Path, options: Tran
 
     Raises
     ------
-    FileRefused
+    FileRefusedError
         If the server refuses the file (404, 403, ...) or twice sends another.
     DownloadError
         If the server cannot be reached or the connection breaks ``n_tries`` times, or the file cannot be written.
         The part is kept.
-    Stopped
+    DownloadStoppedError
     """
     failures = 0
     differences = 0
@@ -228,21 +228,21 @@ def transfer(file: RemoteFile, url: str, target: Path, part: Path, options: Tran
             _complete(file, url, part, options, reach)
             put_in_place(part, target)
             return
-        except _Differs as error:
+        except _ContentDiffersError as error:
             part.unlink(missing_ok=True)
             reach(0)
             differences += 1
             if differences > 1 or options.n_tries == 1:
-                raise FileRefused(f"{url}: {error}") from error
+                raise FileRefusedError(f"{url}: {error}") from error
             options.report(f"{url}: {error}; fetched anew")
-        except _Broken as error:
+        except _BrokenTransferError as error:
             failures = 1 if reached > before + CHUNK else failures + 1
             if failures >= options.n_tries:
                 raise DownloadError(f"{url}: {error}") from error
             wait = min(options.pause * 2 ** (failures - 1), 60)
             options.report(f"{url}: {error}; tried again in {wait:g} s")
             if options.stop.wait(wait):
-                raise Stopped(url) from error
+                raise DownloadStoppedError(url) from error
         except DownloadError:
             raise
         except OSError as error:
@@ -263,12 +263,12 @@ def _complete(file: RemoteFile, url: str, part: Path, options: TransferOptions, 
         except ValueError as error:  # no address at all: requests' complaints about it are ValueErrors
             raise DownloadError(f"{url}: {error}") from error
         except requests.RequestException as error:
-            raise _Broken(_reason(error)) from error
+            raise _BrokenTransferError(_reason(error)) from error
     if file.n_bytes is not None and done < file.n_bytes:
-        raise _Broken(f"the connection broke before the file was whole ({done} of {file.n_bytes} bytes)")
+        raise _BrokenTransferError(f"the connection broke before the file was whole ({done} of {file.n_bytes} bytes)")
     if not is_whole(part, file):
         algorithm = (file.digest or "size").split(":")[0].upper().replace("SHA", "SHA-")
-        raise _Differs(f"what came has another {algorithm} than the published file")
+        raise _ContentDiffersError(f"what came has another {algorithm} than the published file")
 
 
 def _receive(
@@ -288,12 +288,14 @@ def _receive(
         with open(part, "ab" if done else "wb") as out:
             for chunk in response.iter_content(CHUNK):
                 if options.stop.is_set():
-                    raise Stopped(url)
+                    raise DownloadStoppedError(url)
                 out.write(chunk)
                 done += len(chunk)
                 reach(done)
                 if file.n_bytes is not None and done > file.n_bytes:
-                    raise _Differs(f"the server sends more than the {file.n_bytes} bytes that were published")
+                    raise _ContentDiffersError(
+                        f"the server sends more than the {file.n_bytes} bytes that were published"
+                    )
     return done
 
 
@@ -301,20 +303,20 @@ def _continues(response: Any, file: RemoteFile, done: int) -> bool:
     """Return whether the answer goes on from byte ``done`` (or begins at 0); raise if it is no use at all."""
     code = response.status_code
     if code in _LATER or code >= 500:
-        raise _Broken(f"the server answered {code}")
+        raise _BrokenTransferError(f"the server answered {code}")
     if code == 416:
-        raise _Differs("the server answered 416: it has no more bytes of this file")
+        raise _ContentDiffersError("the server answered 416: it has no more bytes of this file")
     if code not in (200, 206):
-        raise FileRefused(f"{response.url}: the server answered {code}")
+        raise FileRefusedError(f"{response.url}: the server answered {code}")
     if code == 206:
         shown = response.headers.get("Content-Range", "").strip()
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", shown)
         if not found or int(found[1]) != done or found[2] not in ("*", str(file.n_bytes)):
-            raise _Differs(f"the server answered with another range ({shown})")
+            raise _ContentDiffersError(f"the server answered with another range ({shown})")
         return True
     length = response.headers.get("Content-Length", "")
     if length.isdigit() and file.n_bytes not in (None, int(length)) and "Content-Encoding" not in response.headers:
-        raise _Differs(f"the server has {length} bytes where {file.n_bytes} were published")
+        raise _ContentDiffersError(f"the server has {length} bytes where {file.n_bytes} were published")
     return False  # all of it, from the start
 
 
@@ -367,7 +369,7 @@ def download_files(
     from naturalistic.parameters import whole
 
     lock = threading.Lock()
-    refused: list[FileRefused] = []
+    refused: list[FileRefusedError] = []
     in_bytes = all(file.n_bytes is not None for file in files)
     units: dict[str, Any] = {"unit": "B", "unit_scale": True} if in_bytes else {"unit": "file"}
     total = sum(file.n_bytes for file in files) if in_bytes else len(files)
@@ -386,7 +388,7 @@ def download_files(
         bar.set_postfix_str(file.path.rpartition("/")[2], refresh=False)
         try:
             _download_one(file, base_url, folder, verified, resume, transfer_options)
-        except FileRefused as error:
+        except FileRefusedError as error:
             refused.append(error)
         else:
             if not in_bytes:

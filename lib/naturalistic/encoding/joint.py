@@ -296,9 +296,7 @@ def commonality(joint: JointModel, first: str, second: str, beyond: bool = False
     return variance_partitioning(*(score - base for score in scores))
 
 
-def commonality_interval(
-    joint: JointModel, first: str, second: str, beyond: bool = False, **options: Any
-) -> NDArray:
+def commonality_interval(joint: JointModel, first: str, second: str, beyond: bool = False, **options: Any) -> NDArray:
     """Return the bootstrap interval of the shared part of `commonality`, where the models that it is made of predict.
 
     Parameters

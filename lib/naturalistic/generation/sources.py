@@ -1,6 +1,5 @@
 """Checkpoints of generators: located on the hub or in a folder, and recognized by their descriptions."""
 
-
 from pathlib import Path
 
 from naturalistic.hub import CheckpointFiles, checkpoint_folder
