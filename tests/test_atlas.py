@@ -13,7 +13,7 @@ N = 20  # vertices a hemisphere
 def person(space="mni", mask=True):
     rng = np.random.default_rng(0)
     places = rng.uniform(-20, 20, (2 * N, 3))
-    return SimpleNamespace(coordinates=places, mask=np.ones(1, bool) if mask else None, space=space)
+    return SimpleNamespace(coordinates=places, grid=np.ones(1, bool) if mask else None, space=space)
 
 
 def annotation(path, labels, names):

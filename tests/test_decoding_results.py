@@ -6,58 +6,57 @@ import numpy as np
 import pytest
 from naturalistic import decoding
 from naturalistic.datasets.captions import mentioned
+from naturalistic.datasets.subject import Subject
 
 N_TRAIN, N_TEST, DIM, N_VOXELS, TRS = 40, 10, 6, 30, 10
 
 
-class Person:
-    """Two training runs and a test run in which each clip is heard twice; half of the voxels follow the vectors."""
+class Recording:
+    """Two training runs and a test run that plays each clip twice; half of the voxels follow the vectors."""
 
     def __init__(self, seed=0, runs=("Training_run-01", "Training_run-02", "Test_run-01"), noise=0.5):
         rng = np.random.default_rng(seed)
-        self.subject, self.run_names = "001", runs
         self.vectors = rng.normal(size=(N_TRAIN + N_TEST, 2, DIM)).astype(np.float32)
         mixing = np.concatenate([rng.normal(size=(DIM, N_VOXELS // 2)), np.zeros((DIM, N_VOXELS // 2))], axis=1)
         test = [*range(N_TRAIN, N_TRAIN + N_TEST)] * 2
         played = {"Training_run-01": range(20), "Training_run-02": range(20, 40), "Test_run-01": test}
-        self.of_run = {name: np.repeat(list(played[name]), TRS) for name in runs}
-        self.bold = {}
-        for name, of_tr in self.of_run.items():
-            drive = self.vectors[of_tr].mean(axis=1) @ mixing
+        self.clip_of_run = {name: np.repeat(list(played[name]), TRS) for name in runs}
+        bold = []
+        for clip_of_tr in self.clip_of_run.values():
+            drive = self.vectors[clip_of_tr].mean(axis=1) @ mixing
             late = np.concatenate([np.zeros((3, N_VOXELS)), drive])[: len(drive)]  # 4.5 s
-            self.bold[name] = (late + noise * rng.normal(size=late.shape)).astype(np.float32)
-
-    def select(self, start):
-        names = tuple(name for name in self.run_names if name.startswith(start))
-        runs = np.concatenate([np.full(len(self.bold[name]), k) for k, name in enumerate(names)])
-        return np.concatenate([self.bold[name] for name in names]), runs, names
+            bold.append((late + noise * rng.normal(size=late.shape)).astype(np.float32))
+        run_of_tr = np.repeat(np.arange(len(runs)), [len(x) for x in bold])
+        self.subject = Subject("001", np.concatenate(bold), run_of_tr, runs, 1.5, "raw")
 
     @property
     def experiment(self):
         clips = list(range(N_TRAIN + N_TEST))
-        return SimpleNamespace(clips=clips, clip_of_tr=lambda names: np.concatenate([self.of_run[n] for n in names]))
+        return SimpleNamespace(
+            clips=clips, clip_of_tr=lambda names: np.concatenate([self.clip_of_run[n] for n in names])
+        )
 
 
-def windowed(person, delay=4.5):
-    return decoding.make_windows(person, person.experiment, person.vectors, 10.0, 5.0, delay)
+def windowed(recording, delay=4.5):
+    return decoding.make_windows(recording.subject, recording.experiment, recording.vectors, 10.0, 5.0, delay)
 
 
 def test_windows_of_both_halves_with_their_vectors():
-    person = Person()
-    data = windowed(person)
+    recording = Recording()
+    data = windowed(recording)
     assert data.train.bold.shape == (2 * N_TRAIN, N_VOXELS) and data.test.bold.shape == (2 * N_TEST, N_VOXELS)
     assert set(data.train.clips) == set(range(N_TRAIN)) and set(data.test.clips) == set(range(N_TRAIN, 50))
     for rows in (data.train, data.test):
-        assert np.array_equal(rows.targets, person.vectors[rows.clips, rows.windows])
+        assert np.array_equal(rows.targets, recording.vectors[rows.clips, rows.windows])
     # a test window is the mean of both hearings
-    bold, runs, names = person.select("Test")
-    once = decoding.window_bold(bold, person.experiment.clip_of_tr(names), runs, 10.0, 5.0, 4.5)
+    test = recording.subject.select("Test")
+    once = decoding.window_bold(test.bold, recording.experiment.clip_of_tr(test.run_names), test.runs, 10.0, 5.0, 4.5)
     both = once.bold.reshape(2, N_TEST, 2, N_VOXELS).mean(axis=0)
     assert np.allclose(data.test.bold.reshape(N_TEST, 2, N_VOXELS), both, atol=1e-6)
 
 
 def test_one_row_a_clip_is_the_mean_of_its_windows():
-    data = windowed(Person())
+    data = windowed(Recording())
     averaged = decoding.average_by_clip(data)
     for rows, short in ((data.train, averaged.train), (data.test, averaged.test)):
         assert len(short.clips) == len(set(rows.clips)) == len(short.bold)
@@ -67,12 +66,14 @@ def test_one_row_a_clip_is_the_mean_of_its_windows():
 
 
 def test_the_planted_delay_is_found_and_the_clips_are_read():
-    person = Person()
-    delay = decoding.select_subject_delay(person, person.experiment, person.vectors, 10.0, 5.0, slice(None))
+    recording = Recording()
+    delay = decoding.select_subject_delay(
+        recording.subject, recording.experiment, recording.vectors, 10.0, 5.0, slice(None)
+    )
     assert abs(delay.best - 4.5) <= 1.5  # windows of 10 s in clips of 15 s: the top is flat
     assert max(delay.scores[[0, -1]]) < delay.scores.max() - 0.05
     parcels = np.repeat(np.arange(6), 5)
-    decoded = decoding.decode(windowed(person), "parcels", parcels=parcels, n_best=3)
+    decoded = decoding.decode(windowed(recording), "parcels", parcels=parcels, n_best=3)
     assert set(decoded.decoder.chosen) == {0, 1, 2}  # the voxels that follow the music
     scores = decoding.score_decoding(decoded.predicted, decoded.target, 99, 0)
     assert scores.identification.score > 0.9 and scores.identification.p == 0.01
@@ -82,8 +83,9 @@ def test_the_planted_delay_is_found_and_the_clips_are_read():
 
 
 def test_test_runs_move_no_fitted_number():
-    one, other = Person(), Person()
-    other.bold["Test_run-01"] = other.bold["Test_run-01"][::-1] + 1
+    one, other = Recording(), Recording()
+    test = other.subject.runs == 2
+    other.subject.bold[test] = other.subject.bold[test][::-1] + 1
     fitted = [decoding.decode(windowed(p), "whole").decoder for p in (one, other)]
     assert np.array_equal(fitted[0].coefs[0], fitted[1].coefs[0])
     again = [decoding.decode_calibrated(windowed(p), f).predicted for p, f in zip((one, other), fitted)]
@@ -93,7 +95,7 @@ def test_test_runs_move_no_fitted_number():
 
 
 def test_recalibrated_vectors_have_the_spread_of_the_targets():
-    data = windowed(Person(noise=3))
+    data = windowed(Recording(noise=3))
     decoded = decoding.decode(data, "whole")
     result = decoding.decode_calibrated(data, decoded.decoder)
     calibrated, target = result.predicted, result.target
@@ -103,8 +105,8 @@ def test_recalibrated_vectors_have_the_spread_of_the_targets():
 
 
 def test_other_genres_are_left_out_of_training():
-    person = Person()
-    data, genres = windowed(person), np.array(["jazz", "rock"])[np.arange(50) % 2]
+    recording = Recording()
+    data, genres = windowed(recording), np.array(["jazz", "rock"])[np.arange(50) % 2]
     result = decoding.decode_left_out_genres(data, genres, "whole")
     for genre in ("jazz", "rock"):
         rows = genres[data.train.clips] != genre
@@ -153,10 +155,10 @@ def test_rows_that_are_alone_with_their_label_tell_nothing():
 
 def test_the_calibration_that_helps_held_out_training_clips_is_taken():
     """Dimensions that the brain does not hold: giving them their full spread would drown the others."""
-    person = Person(noise=0.3)
+    recording = Recording(noise=0.3)
     hidden = np.random.default_rng(3).normal(size=(50, 2, 40)).astype(np.float32)
-    person.vectors = np.concatenate([person.vectors, hidden], axis=2)
-    data = windowed(person)
+    recording.vectors = np.concatenate([recording.vectors, hidden], axis=2)
+    data = windowed(recording)
     decoder = decoding.decode(data, "whole").decoder
     one = {m: decoding.decode_calibrated(data, decoder, m) for m in (None, "variance", "regression")}
     found = {m: decoding.identification(x.predicted, x.target).mean() for m, x in one.items()}
@@ -170,10 +172,10 @@ def test_what_captions_mention():
 
 
 BAD = [
-    (lambda: windowed(Person(runs=("Training_run-01",))), "subject 001 has no Test runs, only Training_run-01"),
-    (lambda: windowed(Person(runs=("Test_run-01",))), "has no Training runs"),
+    (lambda: windowed(Recording(runs=("Training_run-01",))), "subject 001 has no Test runs, only Training_run-01"),
+    (lambda: windowed(Recording(runs=("Test_run-01",))), "has no Training runs"),
     (
-        lambda: decoding.make_windows(Person(), Person().experiment, np.zeros((7, 2, 3)), 10, 5, 0),
+        lambda: decoding.make_windows(Recording().subject, Recording().experiment, np.zeros((7, 2, 3)), 10, 5, 0),
         "vectors are of 7 clips",
     ),
     (lambda: decoding.identification_by_label(np.eye(4), np.eye(4), ["a"]), "labels has shape (1,), expected (4,)"),

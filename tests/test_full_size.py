@@ -19,7 +19,7 @@ scan = scans.find(sys.argv[1], "001", "Training_run-01", space="raw", tr=1.5, n_
 person = preprocessing.prepare([scan], n_dropped=10, folder=sys.argv[1] + "/kept", n_jobs=1)
 kilobytes = dict(line.split(":") for line in open("/proc/self/status"))["VmHWM"].split()[0]
 peak = 1024 * int(kilobytes)
-print(json.dumps({"shape": person.bold.shape, "peak": peak, "motion": person.motion_of(scan.run).tolist()}))
+print(json.dumps({"shape": person.bold.shape, "peak": peak, "motion": person.scan_motion[scan.run].tolist()}))
 """
 
 

@@ -184,8 +184,8 @@ def test_the_loader_takes_it_as_the_real_thing(small_movie):
     assert [run.name for run in movie.select("Training")] == ["lighthouse_run-01", "bakery_run-01"]
     assert movie.repeats == [(f"{title}_run-02", f"{title}_run-03") for title in TITLES]
     assert [run.n_kept for run in movie.runs] == [450] * 6 and len(movie.folds()) == 2
-    bold = movie.bold("S01", progress=False)
-    indices, shape, affine = movie.voxels("S01")
+    subject = movie.open_subject("S01", progress=False)
+    bold, indices, shape, affine = subject.bold, subject.grid.indices, subject.grid.shape, subject.grid.affine
     assert shape == SHAPE and bold.shape == (2700, len(indices)) and not movie.notes
     mni = indices @ affine[:3, :3].T + affine[:3, 3]
     where = np.ravel_multi_index(tuple(indices.T), SHAPE)
@@ -267,12 +267,13 @@ def test_files_are_no_larger_than_the_room_asked_for(small_movie):
 def planted(small_movie, tmp_path_factory):
     """The voxels of S01: all seconds, both showings of the test, planted share and region."""
     movie = narrative_movie.load(small_movie)
-    indices, shape, _ = movie.voxels("S01")
-    known = truth.of_subject(movie.folder, "S01", shape)
+    grid = movie.voxel_grid("S01")
+    known = truth.of_subject(movie.folder, "S01", grid.shape)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NATURALISTIC_CACHE", str(tmp_path_factory.mktemp("cache")))
-        by_run = {run.name: np.array(movie.bold("S01", [run.name], progress=False)) for run in movie.runs}
-    return movie, by_run, known, tuple(indices.T)
+        subject = movie.open_subject("S01", progress=False)
+        by_run = {name: np.array(subject.select([name]).bold) for name in subject.run_names}
+    return movie, by_run, known, tuple(grid.indices.T)
 
 
 def test_repeats_agree_as_much_as_was_planted(planted):

@@ -80,12 +80,12 @@ def test_clips_and_repeats_on_trs(tree):
     assert of_tr.shape == (800,)
     ids = np.repeat([0, 1], 400)
     bold = np.stack([of_tr, np.arange(800)], axis=1).astype(np.float32)
-    repeats, runs = music_genre.repeats(bold, ids)
+    repeats, runs = experiment.stack_repeats(bold, ids)
     assert repeats.shape == (4, 200, 2) and runs.tolist() == [0] * 100 + [1] * 100
     assert (repeats[:, :, 0] == repeats[:1, :, 0]).all(), "repeats are not of the same clips"
     np.testing.assert_array_equal(repeats[:, 100, 1], [400, 500, 600, 700])
     with pytest.raises(ValueError, match="without the dummy"):
-        music_genre.repeats(bold[:790], ids[:790])
+        experiment.stack_repeats(bold[:790], ids[:790])
 
 
 def test_clip_names():

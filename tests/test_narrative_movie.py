@@ -11,10 +11,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 import scipy.io
-from naturalistic.datasets import by_voxel, movie_bold, movie_runs, narrative_movie, openneuro, scans, studyforrest
+from naturalistic.datasets import bold_store, movie_bold, movie_runs, narrative_movie, openneuro, scans, studyforrest
 from naturalistic.datasets.annotations import LEVELS, MARKER, read_annotation
 from naturalistic.datasets.fmriprep import MESHES
-from naturalistic.preprocessing import prepare, zscore
+from naturalistic.preprocessing import open_subjects, prepare, zscore
 
 GRID = (6, 5, 4)
 N_GRID = 120
@@ -224,7 +224,7 @@ def test_a_simulated_experiment(tree, monkeypatch):
     assert movie.levels == LEVELS and movie.repeats == [("tide_run-02", "tide_run-03")]
     assert movie.run_of_tr("Test").tolist() == [0] * 35 + [1] * 28 + [2] * 28
     assert [len(test) for _, test in movie.folds()] == [30, 35]
-    assert movie.kept().sum() == len(movie.run_of_tr()) == 156 and len(movie.kept()) == 171
+    assert movie.n_dropped == (0, 0, 5, 5, 5) and len(movie.run_of_tr()) == 156
     found = narrative_movie.load(tree.parent, subjects=[2], runs=["tide_run-02", "lamp_run-01"])
     assert narrative_movie.load(tree.parent, subjects="[2]").subjects == ("S02",)  # as papermill -p hands it over
     assert found.subjects == ("S02",) and [run.name for run in found.runs] == ["lamp_run-01", "tide_run-02"]
@@ -252,7 +252,7 @@ def test_annotations_lose_what_the_scans_lose(tree):
 
 def test_bold_is_what_is_in_the_files(tree, monkeypatch):
     movie = narrative_movie.load(tree)
-    bold = movie.bold("S02", progress=False)
+    bold = movie.open_subject("S02", progress=False).bold
     assert isinstance(bold, np.memmap) and bold.shape == (156, N_VOXELS) and bold.dtype == np.float32
     expected = []
     for run in movie.runs:
@@ -264,31 +264,33 @@ def test_bold_is_what_is_in_the_files(tree, monkeypatch):
         raise AssertionError("the file was read a second time")
 
     monkeypatch.setattr(h5py, "File", never)
-    np.testing.assert_array_equal(movie.bold("S02"), bold)
-    test = movie.bold("S02", "Test")
+    subject = movie.open_subject("S02")
+    np.testing.assert_array_equal(subject.bold, bold)
+    test = subject.select([run.name for run in movie.select("Test")]).bold
     assert isinstance(test, np.memmap) and len(test) == len(movie.run_of_tr("Test"))
     np.testing.assert_array_equal(test, bold[65:])
     scattered = np.r_[np.arange(30), np.arange(100, 128)]
-    np.testing.assert_array_equal(movie.bold("S02", ["tide_run-02", "lamp_run-01"]), bold[scattered])
-    for voxels in (slice(3, 9), [7, 2]):
-        np.testing.assert_array_equal(
-            movie.bold("S02", ["tide_run-02", "lamp_run-01"], voxels), bold[scattered][:, voxels]
-        )
-        np.testing.assert_array_equal(movie.bold("S02", "Test", voxels), bold[65:][:, voxels])
+    np.testing.assert_array_equal(subject.select(["tide_run-02", "lamp_run-01"]).bold, bold[scattered])
 
 
 def test_repeats_side_by_side(tree):
     """As a noise ceiling takes them: (n_repeats, n_trs, n_voxels)."""
     movie = narrative_movie.load(tree)
-    parts = [np.stack([movie.bold("S01", [name]) for name in names]) for names in movie.repeats]
-    repeats = np.concatenate(parts, axis=1)
+    subject = movie.open_subject("S01")
+    with pytest.raises(ValueError, match="not all shown equally often"):
+        _ = movie.stack_repeats
+    movie = narrative_movie.load(tree, runs=["lamp_run-01", "tide_run-02", "tide_run-03"])
+    test = subject.select([run.name for run in movie.select("Test")])
+    repeats, runs = movie.stack_repeats(test.bold, test.runs)
+    assert runs.tolist() == [0] * 28
     assert repeats.shape == (2, 28, N_VOXELS)
-    np.testing.assert_array_equal(repeats[1], movie.bold("S01", ["tide_run-03"]))
+    np.testing.assert_array_equal(repeats[1], subject.select(["tide_run-03"]).bold)
 
 
 def test_voxels_lie_where_the_volume_has_them(tree):
     movie = narrative_movie.load(tree)
-    indices, shape, affine = movie.voxels("S01")
+    grid = movie.voxel_grid("S01")
+    indices, shape, affine = grid.indices, grid.shape, grid.affine
     assert shape == GRID and affine[0, 0] == 8 and indices.shape == (N_VOXELS, 3)
     _, flat = raw_run(tree, "S01", "lamp_run-01")
     # the authors' own way back: reshape to (z, y, x)
@@ -298,8 +300,8 @@ def test_voxels_lie_where_the_volume_has_them(tree):
 
 @pytest.mark.parametrize("at_once", [1, 3 * 7 * 4, 7 * 7 * 4, 10**9])
 def test_runs_are_written_in_groups_as_one_matrix_of_voxels(tmp_path, monkeypatch, at_once):
-    monkeypatch.setattr(by_voxel, "_AT_ONCE", at_once)
-    monkeypatch.setattr(by_voxel, "_BLOCK", 3)
+    monkeypatch.setattr(bold_store, "_AT_ONCE", at_once)
+    monkeypatch.setattr(bold_store, "_BLOCK", 3)
     rng = np.random.default_rng(0)
     runs = [rng.standard_normal((n, 7)).astype(np.float32) for n in (4, 3, 5, 2)]
     stopped = []
@@ -310,11 +312,11 @@ def test_runs_are_written_in_groups_as_one_matrix_of_voxels(tmp_path, monkeypatc
             raise KeyboardInterrupt
         return runs[k]
 
-    arguments = tmp_path, [len(run) for run in runs], 7, read, "runs", False
+    arguments = tmp_path, [len(run) for run in runs], 7, read, "runs"
     with pytest.raises(KeyboardInterrupt):
-        by_voxel.write_runs(*arguments)
-    by_voxel.write_runs(*arguments)
-    bold = by_voxel.open_matrix(tmp_path)
+        bold_store.write_runs(*arguments, progress=False)
+    bold_store.write_runs(*arguments, progress=False)
+    bold = bold_store.open_matrix(tmp_path)
     np.testing.assert_array_equal(bold, np.concatenate(runs))
     assert bold.flags.f_contiguous and bold.dtype == np.float32
     once = [k for k in range(4) if stopped.count(k) == 1]
@@ -322,7 +324,7 @@ def test_runs_are_written_in_groups_as_one_matrix_of_voxels(tmp_path, monkeypatc
 
 
 def test_an_interrupted_reading_goes_on(broken, monkeypatch):
-    monkeypatch.setattr(by_voxel, "_AT_ONCE", 1)  # each run by itself
+    monkeypatch.setattr(bold_store, "_AT_ONCE", 1)  # each run by itself
     movie = narrative_movie.load(broken)
     read, seen = movie_bold.read_voxels, []
 
@@ -334,24 +336,24 @@ def test_an_interrupted_reading_goes_on(broken, monkeypatch):
 
     monkeypatch.setattr(movie_bold, "read_voxels", stops)
     with pytest.raises(KeyboardInterrupt):
-        movie.bold("S01", progress=False)
+        movie.open_subject("S01", progress=False)
     kept = Path(os.environ["NATURALISTIC_CACHE"]) / "movie"
     assert [path.suffix for path in kept.iterdir()] == [".part"]
-    bold = np.array(movie.bold("S01", progress=False))
+    bold = np.array(movie.open_subject("S01", progress=False).bold)
     assert len(seen) == 3 + 3 and [path.suffix for path in kept.iterdir()] == [""]
     monkeypatch.undo()
     monkeypatch.setenv("NATURALISTIC_CACHE", str(broken / "another"))
-    np.testing.assert_array_equal(movie.bold("S01", progress=False), bold)
+    np.testing.assert_array_equal(movie.open_subject("S01", progress=False).bold, bold)
 
 
 def test_another_rule_or_mask_is_read_anew(broken):
     movie = narrative_movie.load(broken)
-    before = np.array(movie.bold("S01", progress=False))
+    before = np.array(movie.open_subject("S01", progress=False).bold)
     table = broken / "runs.tsv"
     table.write_text(table.read_text().replace("\t5\t", "\t6\t"))
-    assert len(narrative_movie.load(broken).bold("S01", progress=False)) == len(before) - 3
+    assert len(narrative_movie.load(broken).open_subject("S01", progress=False).bold) == len(before) - 3
     scipy.io.savemat(movie_bold.mask_path(broken, "S01"), {"tvoxels": np.arange(1, 11)})
-    assert movie.bold("S01", progress=False).shape == (len(before), 10)
+    assert movie.open_subject("S01", progress=False).bold.shape == (len(before), 10)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -411,18 +413,18 @@ def test_voxels_that_motion_correction_lost(broken):
     values[:, voxels[0]], values[:, voxels[1]] = np.nan, 3.3
     write_mat(path, values)
     movie = narrative_movie.load(broken, runs=["lamp_run-01"])
-    bold = movie.bold("S01", progress=False)
+    bold = movie.open_subject("S01", progress=False).bold
     assert (bold[:, :2] == 0).all() and np.isfinite(bold).all() and (bold[:, 2:].std(axis=0) > 0.99).all()
     values[:, voxels[:5]] = 0
     write_mat(path, values)
     os.utime(path, ns=(1, 1))  # what is kept goes by size and time
     with pytest.raises(ValueError, match=r"5 of the mask's 40 voxels are constant.*mask of another subject"):
-        movie.bold("S01", progress=False)
+        movie.open_subject("S01", progress=False)
     values[3, voxels[9]] = np.inf
     write_mat(path, values)
     os.utime(path, ns=(2, 2))
     with pytest.raises(ValueError, match=r"lamp_run-01.mat: 1 of 40 voxels are not finite"):
-        movie.bold("S01", progress=False)
+        movie.open_subject("S01", progress=False)
 
 
 def test_a_mask_that_was_not_fetched(tmp_path):
@@ -477,7 +479,7 @@ BROKEN_BOLD = {
 def test_broken_volumes(broken, spoil, message):
     spoil(broken)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        narrative_movie.load(broken).bold("S01", progress=False)
+        narrative_movie.load(broken).open_subject("S01", progress=False)
     assert not (Path(os.environ["NATURALISTIC_CACHE"]) / "movie").exists(), "something was made before the checks"
 
 
@@ -613,7 +615,7 @@ def test_places_that_are_not_the_data_set(tmp_path, tree):
     with pytest.raises(ValueError, match="there is no Test run; the runs are lamp_run-01"):
         movie.annotations("Story", "Test")
     with pytest.raises(ValueError, match="expected one of S01, S02"):
-        movie.bold("S05")
+        movie.open_subject("S05")
 
 
 def test_text_without_a_brain(tmp_path, tree):
@@ -671,10 +673,12 @@ def test_scans_are_whole_runs(tree, tmp_path, monkeypatch):
     raw = movie.scans("S01")
     scans.check(raw)
     assert [scan.n_trs for scan in raw] == [30, 40] and scans.volumes(raw[1])[0].shape == (*GRID, 40)
-    prepared = prepare(movie.scans("S01", "fsaverage5"), drift="median", window=narrative_movie.DRIFT_WINDOW, n_jobs=1)
-    assert prepared.bold.shape == (70, 14) and len(movie.kept()) == 70
-    np.testing.assert_array_equal(prepared.runs[movie.kept()], movie.run_of_tr())
-    assert len(movie.annotations("Story")) == movie.kept().sum() == 65
+    subject = open_subjects(movie, "fsaverage5", n_jobs=1)["S01"]
+    assert subject.bold.shape == (65, 14) and movie.n_dropped == (0, 5)
+    np.testing.assert_array_equal(subject.runs, movie.run_of_tr())
+    whole = prepare(movie.scans("S01", "fsaverage5"), window=narrative_movie.DRIFT_WINDOW, n_jobs=1)
+    assert whole.bold.shape == (70, 14)
+    assert len(movie.annotations("Story")) == len(subject.bold)
     with pytest.raises(ValueError, match="expected one of S01, S02"):
         movie.scans("S03")
 

@@ -1,15 +1,16 @@
 """What no chapter ever asks for is refused, in words that say what was expected: one table, from all of the library."""
 
-import dataclasses
 import types
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from made_head import grid, image
 from naturalistic import decoding
 from naturalistic.anatomy.surface import meshes
-from naturalistic.datasets import viewings
+from naturalistic.datasets.repeats import repeated_runs
+from naturalistic.datasets.subject import Subject
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.features.audio import windows
 from naturalistic.generation.generator import check_dim
@@ -18,7 +19,7 @@ from naturalistic.models import ridge
 from naturalistic.models.engine import device
 from naturalistic.plotting import interactive
 from naturalistic.preprocessing import cortex_mask, estimate_motion, registration, to_mni
-from naturalistic.preprocessing.store import Prepared
+from naturalistic.preprocessing.store import _locate
 from naturalistic.reporting import results
 
 A = np.random.default_rng(0).standard_normal((20, 15))
@@ -34,16 +35,16 @@ class OnDisk:
         raise AssertionError("it was read")
 
 
-def prepared_on(mesh):
-    fields = {field.name: None for field in dataclasses.fields(Prepared)}
-    return Prepared(**fields | {"space": mesh})
+def subject_on(mesh):
+    bold = np.zeros((10, 3), np.float32)
+    return Subject("001", bold, np.zeros(10, int), ("a",), 2.0, mesh, locate=partial(_locate, None, mesh))
 
 
-def shown(counts):
-    """A movie of which test run k was shown ``counts[k]`` times."""
-    names = [[f"run{k}-{again}" for again in range(n)] for k, n in enumerate(counts)]
-    runs = [types.SimpleNamespace(name=name, n_kept=10) for group in names for name in group]
-    return types.SimpleNamespace(repeats=[tuple(group) for group in names if len(group) > 1], select=lambda split: runs)
+def repeated(counts):
+    """Stack test runs of which run k was shown ``counts[k]`` times."""
+    names = [[f"run{k}-{repeat}" for repeat in range(n)] for k, n in enumerate(counts)]
+    repeats = [tuple(group) for group in names if len(group) > 1]
+    return repeated_runs([name for group in names for name in group], [10] * sum(counts), repeats)
 
 
 def away(t1w):
@@ -87,7 +88,7 @@ REFUSED = {
         "generator mini takes vectors of 128 dimensions, and clap has 512: mini goes with mini-mulan",
     ),
     "test runs shown unequally often": (
-        lambda: viewings.viewings(shown([2, 1])),
+        lambda: repeated([2, 1]),
         r"the test runs run0-0, run0-1, run1-0 were not all shown equally often .*take some of the runs",
     ),
     "a grid of two axes": (
@@ -95,7 +96,7 @@ REFUSED = {
         r"shape is \(\d+, \d+\), expected three numbers of voxels",
     ),
     "a mesh that is not shipped": (
-        lambda: prepared_on("fsaverage6").coordinates,
+        lambda: subject_on("fsaverage6").coordinates,
         "the mesh of fsaverage6 is not at hand; ask fMRIPrep for fsaverage5",
     ),
     "a mask of a few voxels": (

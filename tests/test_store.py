@@ -6,8 +6,9 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-from naturalistic import inference, preprocessing
+from naturalistic import cache, inference, preprocessing
 from naturalistic.anatomy.surface import N_VERTICES
+from naturalistic.cache import RequestError
 from naturalistic.datasets import gtzan, music_genre, scans
 from naturalistic.preprocessing import store
 from naturalistic_simulation import truth
@@ -34,27 +35,38 @@ def test_it_is_the_steps_in_order(experiment, person):
     reference = np.asarray(first[..., 0], np.float32)
     brain = preprocessing.brain_mask(np.asarray(first, np.float64).mean(axis=3).astype(np.float32), affine)
     bold, motion = preprocessing.correct_motion(data, affine, brain, reference)
-    bold = preprocessing.running_median(bold[:, person.mask[brain]], 1.5, 240.0)[N_DUMMY:]
-    np.testing.assert_allclose(person.select(scan.run)[0], preprocessing.zscore(bold), atol=1e-5)
-    np.testing.assert_allclose(person.motion_of(scan.run), motion)
+    bold = preprocessing.running_median(bold[:, person.grid.mask[brain]], 1.5, 240.0)[N_DUMMY:]
+    np.testing.assert_allclose(person.select(scan.run).bold, preprocessing.zscore(bold), atol=1e-5)
+    np.testing.assert_allclose(person.scan_motion[scan.run], motion)
     np.testing.assert_allclose(person.motion[400:800], motion[N_DUMMY:])
 
 
 def test_shapes_and_names(experiment, person):
     assert person.bold.dtype == np.float32 and isinstance(person.bold, np.memmap)
-    assert person.bold.shape == (1200, person.mask.sum()) and person.runs.tolist() == [0] * 400 + [1] * 400 + [2] * 400
-    assert person.run_names == experiment.runs and person.tr == 1.5
-    bold, runs, names = person.select("Test")
-    assert bold.shape[0] == 800 and set(runs) == {1, 2} and names == ("Test_run-01", "Test_run-02")
+    assert (
+        person.bold.shape == (1200, person.grid.mask.sum())
+        and person.runs.tolist() == [0] * 400 + [1] * 400 + [2] * 400
+    )
+    assert person.run_names == experiment.runs and person.label == "001" and person.tr == 1.5
+    test = person.select("Test")
+    assert isinstance(test.bold, np.memmap) and test.run_names == ("Test_run-01", "Test_run-02")
+    assert test.runs.tolist() == [0] * 400 + [1] * 400 and list(test.scan_motion) == list(test.run_names)
+    np.testing.assert_array_equal(test.motion, person.motion[400:])
+    ends = person.select(["Test_run-02", person.run_names[0]])
+    np.testing.assert_array_equal(ends.bold, np.concatenate([person.bold[:400], person.bold[800:]]))
+    assert ends.run_names == (person.run_names[0], "Test_run-02") and ends.runs.tolist() == [0] * 400 + [1] * 400
+    with pytest.raises(ValueError, match=r"runs are \['Test'\], expected some of Training_run-01"):
+        person.select(["Test"])
     for run in range(3):
         part = person.bold[person.runs == run].astype(float)
         np.testing.assert_allclose(part.mean(axis=0), 0, atol=1e-5)
         assert set(np.round(part.std(axis=0), 4)) <= {0.0, 1.0}
     with pytest.raises(ValueError, match="no run begins with 'Rest'"):
         person.select("Rest")
-    assert person.coordinates.shape == (person.mask.sum(), 3) and person.voxel_size == pytest.approx(8)
-    image = person.image(np.arange(person.mask.sum()))
-    i, j, k = np.argwhere(person.mask)[7]
+    mask = person.grid.mask
+    assert person.coordinates.shape == (mask.sum(), 3) and person.voxel_size == pytest.approx(8)
+    image = person.image(np.arange(mask.sum()))
+    i, j, k = np.argwhere(mask)[7]
     assert image.get_fdata()[i, j, k] == 7
     np.testing.assert_allclose((image.affine @ [i, j, k, 1])[:3], person.coordinates[7])
 
@@ -71,11 +83,11 @@ def test_it_is_opened_the_second_time(experiment, person, monkeypatch):
 def test_an_interrupted_subject_goes_on(experiment, person, tmp_path, monkeypatch):
     whole, done = store._prepare_run, []
 
-    def stop_at_the_third(scan, *rest):
+    def stop_at_the_third(scans, space, options, part, k):
         if len(done) == 2:
             raise KeyboardInterrupt
-        done.append(scan.run)
-        return whole(scan, *rest)
+        done.append(scans[k].run)
+        return whole(scans, space, options, part, k)
 
     monkeypatch.setattr(store, "_prepare_run", stop_at_the_third)
     how = {"n_dropped": N_DUMMY, "folder": tmp_path, "n_jobs": 1}
@@ -106,8 +118,9 @@ def test_cosines_and_the_whole_brain(experiment, person, tmp_path):
     scan = experiment.scans("001")[:1]
     how = {"drift": "cosine", "window": 128.0, "region": "brain", "folder": tmp_path, "n_jobs": 1}
     other = store.prepare(scan, n_dropped=N_DUMMY, **how)
-    assert other.mask.sum() > person.mask.sum() and not (person.mask & ~other.mask).any()
-    same = other.bold[:, person.mask[other.mask]]
+    mask, whole = person.grid.mask, other.grid.mask
+    assert whole.sum() > mask.sum() and not (mask & ~whole).any()
+    same = other.bold[:, mask[whole]]
     r = np.mean(same * person.bold[:400])
     assert 0.8 < r < 1, "another drift removal, the same brain"
 
@@ -134,14 +147,14 @@ def test_fmriprep_spaces(tmp_path):
         return [scans.find(tmp_path, "001", run, space=space, tr=1.5, n_trs=410) for run in volumes]
 
     brain = store.prepare(of("mni"), n_dropped=10, region="brain", folder=tmp_path / "kept", n_jobs=1)
-    assert brain.motion is None and np.array_equal(brain.to_mni, np.eye(4)) and brain.mask.sum() == mask.sum()
+    assert brain.motion is None and np.array_equal(brain.grid.to_mni, np.eye(4)) and brain.grid.mask.sum() == mask.sum()
     by_hand = volumes["Test_run-02"][mask > 0].T
     by_hand = preprocessing.zscore(preprocessing.running_median(by_hand, 1.5, 240.0)[10:])
     np.testing.assert_allclose(brain.bold[400:], by_hand, atol=1e-5)
     cortical = store.prepare(of("mni"), n_dropped=10, folder=tmp_path / "kept", n_jobs=1)
-    assert 800 < cortical.mask.sum() < brain.mask.sum()
+    assert 800 < cortical.grid.mask.sum() < brain.grid.mask.sum()
     sides = store.prepare(of("fsaverage5")[:1], n_dropped=10, folder=tmp_path / "kept", n_jobs=1)
-    assert sides.bold.shape == (400, 2 * N_VERTICES) and sides.mask is None and sides.voxel_size == 3
+    assert sides.bold.shape == (400, 2 * N_VERTICES) and sides.grid is None and sides.voxel_size == 3
     assert sides.coordinates.shape == (2 * N_VERTICES, 3) and sides.coordinates[:N_VERTICES, 0].mean() < 0
     with pytest.raises(ValueError, match="are no volume"):
         sides.image(np.zeros(2 * N_VERTICES))
@@ -176,7 +189,7 @@ def test_one_voxel_step_by_step(experiment, person):
     assert [len(series) for series in steps.values()] == [410, 410, 410, 400]
     np.testing.assert_allclose(list(steps.values())[-1], person.bold[800:, 11], atol=1e-4)
     data, _ = scans.volumes(experiment.scans("001")[2])
-    i, j, k = np.argwhere(person.mask)[11]
+    i, j, k = np.argwhere(person.grid.mask)[11]
     np.testing.assert_array_equal(steps["as scanned"], data[i, j, k])
 
 
@@ -190,6 +203,7 @@ def test_one_voxel_step_by_step(experiment, person):
         ({"n_dropped": -1}, "n_dropped is -1, expected 0 to 409 volumes: a run has 410"),
         ({"n_dropped": 410}, "n_dropped is 410, expected 0 to 409"),
         ({"n_dropped": 1.5}, r"n_dropped is 1\.5"),
+        ({"n_dropped": [1, 2]}, "n_dropped has 2 numbers, expected one, or one for each of 3 runs"),
     ],
 )
 def test_requests_that_make_no_sense(experiment, tmp_path, arguments, message):
@@ -215,15 +229,15 @@ def test_a_run_on_another_grid(experiment, small_music, tmp_path):
 
 
 def test_a_full_disk_is_said_before_the_work(experiment, tmp_path, monkeypatch):
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: type("usage", (), {"free": 1e6}))
-    with pytest.raises(OSError, match=r"0.00 GB free, sub-001 needs 0\.01 GB"):
+    monkeypatch.setattr(cache, "free_bytes", lambda _: 10**6)
+    with pytest.raises(RequestError, match=r"has 1\.00 MB free, but .* are still needed"):
         store.prepare(experiment.scans("001"), folder=tmp_path)
     assert not list(tmp_path.rglob("bold.npy"))
 
 
 def test_the_planted_motion_is_found(experiment, person):
     known = truth.of_subject(experiment.folder, "001", head.SHAPE)
-    wrong = np.abs(np.stack([person.motion_of(run) for run in known.runs]) - known.motion)
+    wrong = np.abs(np.stack([person.scan_motion[run] for run in known.runs]) - known.motion)
     assert wrong[..., :3].max() < 0.2 and np.rad2deg(wrong[..., 3:].max()) < 0.3  # mm, degrees; voxels of 8 mm
     assert np.abs(known.motion[..., :3]).max() > 0.5, "there was motion to be found"
 
@@ -232,14 +246,15 @@ def test_the_planted_pose_is_found(experiment, person):
     known = truth.of_subject(experiment.folder, "001", head.SHAPE)
     inside = np.argwhere(head.brightness(known.pose).reshape(head.SHAPE) > 300)
     mm = np.c_[inside, np.ones(len(inside))] @ head.AFFINE.T
-    error = np.linalg.norm((mm @ (person.to_mni - known.pose).T)[:, :3], axis=1)
+    error = np.linalg.norm((mm @ (person.grid.to_mni - known.pose).T)[:, :3], axis=1)
     assert error.mean() < 3
 
 
 def test_the_planted_ceiling_is_found(experiment, person):
     known = truth.of_subject(experiment.folder, "001", head.SHAPE)
-    planted, region = known.of_voxels(person.mask, "Test")
-    found = inference.explainable_variance(*music_genre.repeats(*person.select("Test")[:2]))
+    planted, region = known.of_voxels(person.grid.mask, "Test")
+    test = person.select("Test")
+    found = inference.explainable_variance(*experiment.stack_repeats(test.bold, test.runs))
     assert np.corrcoef(planted, found)[0, 1] > 0.8
     slope, _ = np.polyfit(planted, found, 1)
     assert 0.8 < slope < 1.15
@@ -261,7 +276,7 @@ def test_the_planted_delays_are_found(experiment, person):
     flat = heard.reshape(-1, heard.shape[2])
     drives = {kind: np.repeat(x[:, None], heard.shape[1], axis=1) for kind, x in drives.items()}
     drives["acoustics"] = cortex.unit_variance(flat / flat.std(axis=0)).reshape(heard.shape)
-    planted, region = known.of_voxels(person.mask, "Test")
+    planted, region = known.of_voxels(person.grid.mask, "Test")
     from naturalistic.anatomy.regions import NAMES
 
     for name, (follows, *_) in cortex.PLAN.items():

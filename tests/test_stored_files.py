@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from naturalistic.datasets import by_voxel
+from naturalistic.datasets import bold_store
 from naturalistic.decoding.retrieval import Index, build_index
 from naturalistic.preprocessing.store import open_prepared
 from naturalistic.reporting import results
@@ -63,7 +63,7 @@ def prepared(folder):
     np.save(folder / "bold.npy", np.zeros((10, 3), np.float32))
     np.save(folder / "000-motion.npy", np.zeros((10, 6)))
     np.savez(folder / "space.npz", n_voxels=3)
-    about = {"subject": "1", "space": "fsaverage5", "tr": 2.0, "n_trs": [10], "run_names": ["a"], "n_dropped": 0}
+    about = {"subject": "1", "space": "fsaverage5", "tr": 2.0, "n_trs": [10], "run_names": ["a"], "n_dropped": [0]}
     (folder / "about.json").write_text(json.dumps(about))
     return folder
 
@@ -76,12 +76,12 @@ def test_a_prepared_subject(tmp_path, file):
         open_prepared(tmp_path)
 
 
-def test_a_matrix_by_voxel(tmp_path):
-    by_voxel.write_runs(tmp_path, [4, 6], 5, lambda k: np.ones(([4, 6][k], 5), np.float32), "runs", progress=False)
-    assert by_voxel.open_matrix(tmp_path).sum() == 50
-    cut(tmp_path / by_voxel.NAME)
+def test_a_matrix_bold_store(tmp_path):
+    bold_store.write_runs(tmp_path, [4, 6], 5, lambda k: np.ones(([4, 6][k], 5), np.float32), "runs", progress=False)
+    assert bold_store.open_matrix(tmp_path).sum() == 50
+    cut(tmp_path / bold_store.NAME)
     with pytest.raises(ValueError, match=r"bold\.npy was cut short: it has .* bytes; delete .*: it is made again"):
-        by_voxel.open_matrix(tmp_path)
+        bold_store.open_matrix(tmp_path)
 
 
 def test_the_checkpoint_of_a_training(tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from naturalistic import plotting
 from naturalistic.anatomy import surface
-from naturalistic.preprocessing import VoxelCoordinates
+from naturalistic.datasets.subject import VoxelCoordinates
 
 
 def grid(step):

@@ -9,7 +9,6 @@ from made_head import grid, image
 from naturalistic import encoding, preprocessing
 from naturalistic.anatomy import regions
 from naturalistic.datasets import narrative_movie
-from naturalistic.datasets.viewings import viewings
 from naturalistic.encoding import FoldSplit, Split, design
 from naturalistic.inference import circular_shift_null, draw_shifts, p_values
 from naturalistic.models.ridge import RidgeCV
@@ -217,7 +216,7 @@ def test_responses_of_whole_numbers(made):
 
 def test_viewings_are_laid_on_each_other(small_movie):
     movie = narrative_movie.load(small_movie)
-    merge, runs = viewings(movie), movie.run_of_tr("Test")
+    merge, runs = movie.stack_repeats, movie.run_of_tr("Test")
     values = np.arange(len(runs), dtype=float)[:, None]
     laid, ids = merge(values, runs)
     names = [run.name for run in movie.select("Test")]
@@ -228,16 +227,16 @@ def test_viewings_are_laid_on_each_other(small_movie):
     with pytest.raises(ValueError, match="expected all test runs"):
         merge(values[:-3], runs[:-3])
     some = [run.name for run in movie.runs if not run.repeat_of]
-    assert viewings(narrative_movie.load(small_movie, runs=some)) is None
+    assert narrative_movie.load(small_movie, runs=some).stack_repeats is None
 
 
 def test_ceiling_is_that_of_the_mean_of_all_viewings(small_movie):
     movie = narrative_movie.load(small_movie)
     runs = movie.run_of_tr()
     test = np.isin(runs, [k for k, run in enumerate(movie.runs) if run.split == "Test"])
-    bold = encoding.MultiSubjectBold({s: movie.bold(s, progress=False) for s in movie.subjects})
+    bold = encoding.MultiSubjectBold({s: movie.open_subject(s, progress=False).bold for s in movie.subjects})
     how = {"test": test, "runs": runs, "tr": movie.tr, "delays": [4.0]}
-    ceiling, reliable = encoding.noise_ceilings(bold, Split(repeats=viewings(movie), **how))
+    ceiling, reliable = encoding.noise_ceilings(bold, Split(repeats=movie.stack_repeats, **how))
     plan = truth.of_movie(movie)
     for s in movie.subjects:
         e = plan.explainable[s]
@@ -254,7 +253,7 @@ def test_truth_of_a_film_stands_at_its_voxels(small_movie):
     plan = truth.of_movie(movie)
     assert plan.names == NAMES and plan.layers == LAYERS and set(plan.shares) == set(PLAN)
     for s in movie.subjects:
-        places = preprocessing.movie_coordinates(movie, s).coordinates
+        places = preprocessing.open_subjects(movie)[s].coordinates
         near = regions.label(places, regions.FILM_LANDMARKS)  # each viewer's are some mm off
         both = (near >= 0) & (plan.region[s] >= 0)
         assert both.sum() > 100 and np.mean(near[both] == plan.region[s][both]) > 0.95
@@ -266,7 +265,7 @@ def test_measured_voxels_are_registered(small_movie, tmp_path):
     shutil.copytree(small_movie / "ds005531" if (small_movie / "ds005531").is_dir() else small_movie, folder)
     movie = narrative_movie.load(folder)
     subject = movie.subjects[0]
-    expected = preprocessing.movie_coordinates(movie, subject)
+    expected = preprocessing.open_subjects(movie)[subject].voxel_size
     path = next(folder.glob(f"derivatives/pycortex_db/sub-{subject}/transforms/*/reference.nii.gz"))
     shape, affine = grid(4.0)
     moved = np.eye(4)
@@ -274,15 +273,15 @@ def test_measured_voxels_are_registered(small_movie, tmp_path):
     nib.save(nib.Nifti1Image(image(shape, affine, to_head=moved), affine), path)
     path.with_suffix("").with_suffix(".json").unlink()  # it says that the grid lies in MNI152 space
     measured = narrative_movie.load(folder)
-    found = preprocessing.movie_coordinates(measured, subject)
-    ijk = movie.voxels(subject)[0]
+    found = preprocessing.open_subjects(measured)[subject]
+    ijk = movie.voxel_grid(subject).indices
     true = ijk @ affine[:3, :3].T + affine[:3, 3] + moved[:3, 3]
     inside = np.linalg.norm(true - [0, -18, 8], axis=1) < 60
     assert np.linalg.norm(found.coordinates - true, axis=1)[inside].mean() < 4
-    assert found.voxel_size == pytest.approx(4) and expected.voxel_size > 4
+    assert found.voxel_size == pytest.approx(4) and expected > 4
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"reference.nii.gz is missing.*--parts pycortex_db"):
-        preprocessing.movie_coordinates(measured, subject)
+        _ = preprocessing.open_subjects(narrative_movie.load(folder))[subject].coordinates
 
 
 def test_correlation_is_what_the_sweep_reports(made):

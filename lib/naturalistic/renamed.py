@@ -18,6 +18,7 @@ RENAMED = {
     "naturalistic.datasets.transfer": "naturalistic.datasets.download",
     "naturalistic.datasets.truth": "naturalistic_simulation.truth",
     "naturalistic.datasets.verified": "naturalistic.datasets.download",
+    "naturalistic.datasets.viewings": "naturalistic.datasets.repeats",
     "naturalistic.decoding.atlas": "naturalistic.anatomy.parcels",
     "naturalistic.decoding.files": "naturalistic.decoding.retrieval",
     "naturalistic.decoding.groups": "naturalistic.decoding.metrics",
@@ -184,8 +185,9 @@ RENAMED_NAMES = {
     "naturalistic.plotting.responses": "naturalistic.plotting.fir_responses",
     "naturalistic.plotting.space_colour": "naturalistic.plotting.space_color",
     "naturalistic.plotting.triples": "naturalistic.plotting.reconstruction_spectrograms",
-    "naturalistic.preprocessing.Places": "naturalistic.preprocessing.VoxelCoordinates",
-    "naturalistic.preprocessing.movie_places": "naturalistic.preprocessing.movie_coordinates",
+    "naturalistic.preprocessing.Places": "naturalistic.datasets.subject.VoxelCoordinates",
+    "naturalistic.preprocessing.Prepared": "naturalistic.datasets.subject.Subject",
+    "naturalistic.preprocessing.movie_places": "naturalistic.preprocessing.open_subjects",
 }
 
 

@@ -140,9 +140,9 @@ def of_movie(movie: NarrativeMovie) -> MoviePlan | None:
     region = {}
     explainable = {}
     for subject in movie.subjects:
-        ijk, shape, _ = movie.voxels(subject)
-        truth = of_subject(movie.folder, subject, shape)
-        at = (..., *ijk.T)
+        grid = movie.voxel_grid(subject)
+        truth = of_subject(movie.folder, subject, grid.shape)
+        at = (..., *grid.indices.T)
         region[subject] = truth.region[at][0]
         explainable[subject] = truth.explainable[at].mean(axis=0)
     shares = {row["region"]: row["shares"] for row in plan["regions"]}

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 from naturalistic import encoding
 from naturalistic.datasets import narrative_movie
-from naturalistic.datasets.viewings import viewings
 from naturalistic.encoding import Split
 from naturalistic.features.text import language_model, levels
 from naturalistic.models import ridge
@@ -36,10 +35,10 @@ def timed(function):
 def simulated():
     """Print and return the time of the whole sweep, and of one layer done in two ways."""
     movie = narrative_movie.load()
-    bold = encoding.MultiSubjectBold({s: movie.bold(s) for s in movie.subjects})
+    bold = encoding.MultiSubjectBold({s: movie.open_subject(s).bold for s in movie.subjects})
     model = ridge.RidgeCV(ALPHAS, cv=movie.folds(), progress=False)
     network = language_model.load_model()
-    how = {"test": movie.is_test(), "runs": movie.run_of_tr(), "tr": movie.tr, "repeats": viewings(movie)}
+    how = {"test": movie.is_test(), "runs": movie.run_of_tr(), "tr": movie.tr, "repeats": movie.stack_repeats}
     how |= {"delays": [(4, 5, 6)], "n_permutations": 1000}
     x, seconds = timed(lambda: {k: levels.level_features(network, movie.annotations(k)) for k in movie.levels})
     print(f"features of {len(x)} levels, {x['Story'].shape}, from text or cache: {seconds:.1f} s")

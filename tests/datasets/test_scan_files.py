@@ -131,7 +131,7 @@ def stored_otherwise(kind):
 def test_a_mask_lies_where_its_affine_says(tmp_path, kind):
     write_run(tmp_path, mask=stored_otherwise(kind)[0], mask_affine=stored_otherwise(kind)[1])
     person = prepare(tmp_path)
-    np.testing.assert_array_equal(person.mask, RIGHT > 0)
+    np.testing.assert_array_equal(person.grid.mask, RIGHT > 0)
     assert (person.coordinates[:, 0].min(), person.coordinates[:, 0].max()) == (16, 52)
 
 
@@ -472,8 +472,8 @@ def test_a_run_without_confounds_among_others_is_said_each_time(tmp_path):
     for _ in range(2):  # prepared, and opened again
         with pytest.warns(UserWarning, match=r"1 of 2 runs have no confounds, .*run-02_desc-confounds_timeseries\.tsv"):
             person = prepare(tmp_path, RUNS)
-        assert person.motion is None and person.motion_of(RUNS[1]) is None
-        np.testing.assert_allclose(person.motion_of(RUNS[0]), expected)
+        assert person.motion is None and RUNS[1] not in person.scan_motion
+        np.testing.assert_allclose(person.scan_motion[RUNS[0]], expected)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def subject_parcels(
 
     Parameters
     ----------
-    subject : Prepared
+    subject : Subject
     atlas : str or Path, or two of them, optional
         A NIfTI image of whole-number labels in MNI152 mm, 0 outside; or, for a subject on fsaverage5, the annotations
         of the left and the right hemisphere (of fsaverage5 or finer, whose first 10,242 vertices are those of
@@ -50,7 +50,7 @@ def subject_parcels(
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not there; expected an atlas: a NIfTI label image or two .annot files")
     if len(paths) == 2:
-        if subject.mask is not None:
+        if subject.grid is not None:
             raise ValueError(
                 f"atlas has two files, annotations of a surface, but the subject is in the volume ({subject.space}): "
                 "give a label image in MNI152"

@@ -85,19 +85,19 @@ def to_surface(values: ArrayLike, coordinates: ArrayLike, voxel_size: float) -> 
     return dict(zip(SIDES, np.split(at_vertices, 2, axis=-1)))
 
 
-def to_surfaces(values: dict[str, ArrayLike], voxels: Mapping[str, Any]) -> list[dict[str, NDArray]]:
+def to_surfaces(values: dict[str, ArrayLike], subjects: Mapping[str, Any]) -> list[dict[str, NDArray]]:
     """Return `to_surface` of the values of each subject, for maps of a group.
 
     Parameters
     ----------
     values : dict of str to array (n_voxels,)
         By subject.
-    voxels : dict of str to VoxelCoordinates
-        By subject: objects with ``coordinates`` and ``voxel_size``, such as `preprocessing.movie_coordinates` gives.
+    subjects : mapping of str to Subject
+        With ``coordinates`` and ``voxel_size``, such as `preprocessing.open_subjects` gives.
 
     Returns
     -------
     maps : list of dict of str to array (10242,)
-        In the order of ``voxels``.
+        In the order of ``subjects``.
     """
-    return [to_surface(values[s], subject.coordinates, subject.voxel_size) for s, subject in voxels.items()]
+    return [to_surface(values[s], subject.coordinates, subject.voxel_size) for s, subject in subjects.items()]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from naturalistic import simulated
 from naturalistic.cache import cache_dir
 from naturalistic.datasets.download import DownloadError, download_manifest
+from naturalistic.datasets.subject import Subject
 from naturalistic.datasets.words import PAUSES, Transcript, read_textgrid
 from naturalistic.parameters import checked
 from naturalistic.simulated import Titled
@@ -88,6 +89,19 @@ class Alice(Titled):
     covered: np.ndarray
     runs: np.ndarray
     notes: list
+
+    def open_subject(self, label: str) -> Subject:
+        """Return one listener: the mean signal of each region, as published.
+
+        Parameters
+        ----------
+        label : str
+            Such as ``"s18"``.
+        """
+        if label not in self.subjects:
+            raise ValueError(f"subject is {label!r}, expected one of {', '.join(self.subjects)}")
+        k = self.subjects.index(label)
+        return Subject(label, self.bold[k], self.runs, ("story",), self.tr, "regions", motion=self.motion[k])
 
     @property
     def tr_times(self) -> NDArray:

@@ -17,7 +17,7 @@ import scipy.io
 from numpy.typing import NDArray
 
 from naturalistic.cache import cache_dir, folder_lock, put_in_place
-from naturalistic.datasets import by_voxel
+from naturalistic.datasets import bold_store
 from naturalistic.datasets.images import open_image, silence_unseen
 from naturalistic.datasets.movie_runs import MovieRun
 
@@ -148,9 +148,9 @@ def open_bold(folder: Path, subject: str, runs: Sequence[MovieRun], progress: bo
                     return _zscored(paths[k], read_voxels(paths[k], voxels)[runs[k].n_overlap :])
 
                 lengths = [run.n_kept for run in runs]
-                by_voxel.write_runs(part, lengths, len(voxels), read, f"read sub-{subject}", progress)
+                bold_store.write_runs(part, lengths, len(voxels), read, f"read sub-{subject}", progress=progress)
                 put_in_place(part, place)
-    return by_voxel.open_matrix(place)
+    return bold_store.open_matrix(place)
 
 
 def _key(paths: Sequence[Path], runs: Sequence[MovieRun]) -> str:

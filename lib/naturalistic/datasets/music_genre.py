@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from naturalistic.datasets import gtzan
 from naturalistic.datasets.bids import dataset_root, select_subjects
 from naturalistic.datasets.events import CLIP, N_REPEATS, Clip, check_repeats, read_events
+from naturalistic.datasets.repeats import stack_repeats_in_runs
 from naturalistic.datasets.scans import Scan, find
 from naturalistic.parameters import some_of
-from naturalistic.runs import run_slices
 from naturalistic.simulated import Titled, is_simulated, name_of
 
 TR = 1.5  # s
 N_TRS = 410  # volumes of a run as scanned
+DRIFT_WINDOW = 240.0  # s of the running median of Denk et al. (2023)
 N_DUMMY = 10  # volumes of the dummy clip, which do not count
 _TRS_PER_CLIP = round(CLIP / TR)
 ATTRIBUTION = "Data: Nakai, Koide-Majima & Nishimoto (2021), OpenNeuro ds003720, CC0. Sound: GTZAN."
@@ -66,6 +67,7 @@ class MusicGenre(Titled):
     played: dict
     notes: list
     tr: float = TR
+    drift_window: float = DRIFT_WINDOW
 
     def clip_indices(self, split: str) -> NDArray:
         """Return the indices of the clips of ``"Training"`` or ``"Test"``, in the order of ``clips``."""
@@ -82,6 +84,32 @@ class MusicGenre(Titled):
             find(self.folder, subject, run, space=space, tr=TR, n_trs=N_TRS, derivatives=derivatives)
             for run in self.runs
         ]
+
+    @property
+    def n_dropped(self) -> tuple[int, ...]:
+        """Return the volumes at the start of each run that do not count: those of the dummy clip."""
+        return (N_DUMMY,) * len(self.runs)
+
+    def stack_repeats(self, values: NDArray, runs: NDArray) -> tuple[NDArray, NDArray]:
+        """Stack the four repeats of each test run.
+
+        Parameters
+        ----------
+        values : array (n_trs, n)
+            Of test runs, 400 TRs each: the dummy's volumes are dropped.
+        runs : array (n_trs,)
+
+        Returns
+        -------
+        repeats : array (4, n_trs / 4, n)
+        runs : array (n_trs / 4,)
+
+        Raises
+        ------
+        ValueError
+            If a run does not divide into four repeats of whole clips.
+        """
+        return stack_repeats_in_runs(values, runs, N_REPEATS, _TRS_PER_CLIP)
 
     def clip_of_tr(self, runs: Sequence[str]) -> NDArray:
         """Return the clip (index into ``clips``) played at each TR of the named runs, dummy left out (n_trs,)."""
@@ -157,40 +185,6 @@ def load(
         played={run: np.array([index[clip] for clip in played[run]]) for run in runs},
         notes=notes,
     )
-
-
-def repeats(bold: NDArray, runs: NDArray) -> NDArray:
-    """Lay the four repeats of each test run side by side.
-
-    Parameters
-    ----------
-    bold : array (n_trs, n_voxels)
-        Test runs only, 400 TRs each: the dummy's volumes are dropped.
-    runs : array (n_trs,)
-
-    Returns
-    -------
-    repeats : array (4, n_trs / 4, n_voxels)
-    runs : array (n_trs / 4,)
-        Run of each sample of a repeat.
-
-    Raises
-    ------
-    ValueError
-        If a run does not divide into four whole repeats of clips.
-    """
-    slices = run_slices(runs, len(bold))
-    parts = []
-    for s in slices:
-        length, rest = divmod(s.stop - s.start, N_REPEATS)
-        if rest or length % _TRS_PER_CLIP:
-            raise ValueError(
-                f"the run at samples {s.start} to {s.stop - 1} has {s.stop - s.start} TRs, expected "
-                f"{N_REPEATS} repeats of whole clips of {_TRS_PER_CLIP} TRs: pass test runs without the dummy"
-            )
-        parts.append(np.asarray(bold[s]).reshape(N_REPEATS, length, -1))
-    ids = np.concatenate([np.full(part.shape[1], np.asarray(runs)[s.start]) for part, s in zip(parts, slices)])
-    return np.concatenate(parts, axis=1), ids
 
 
 def _label(subject: int | str) -> str:

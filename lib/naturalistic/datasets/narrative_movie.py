@@ -27,7 +27,9 @@ from naturalistic.datasets.movie_runs import (
     select_runs,
     subjects_present,
 )
+from naturalistic.datasets.repeats import StackRepeats, repeated_runs
 from naturalistic.datasets.scans import Scan, find
+from naturalistic.datasets.subject import Subject, VoxelGrid
 from naturalistic.simulated import Titled, is_simulated, name_of
 
 TR = 1.0  # s
@@ -64,6 +66,7 @@ class NarrativeMovie(Titled):
     runs: tuple
     notes: list
     tr: float = TR
+    drift_window: float = DRIFT_WINDOW
 
     def select(self, runs: Sequence[str] | str | None = None) -> tuple[MovieRun, ...]:
         """Return some of the runs, as a tuple of `MovieRun`."""
@@ -104,15 +107,30 @@ class NarrativeMovie(Titled):
             raise ValueError(f"{titles} are all of one fold, expected titles of two folds or more")
         return [(np.flatnonzero(of_tr != fold), np.flatnonzero(of_tr == fold)) for fold in folds]
 
-    def kept(self, runs: Sequence[str] | str | None = None) -> NDArray:
-        """Return which seconds of whole runs are left without the overlaps (n_seconds of whole runs,): bool."""
-        return np.concatenate([np.arange(run.n_seconds) >= run.n_overlap for run in self.select(runs)])
+    @property
+    def n_dropped(self) -> tuple[int, ...]:
+        """Return the volumes at the start of each run that do not count: those that overlap with the run before."""
+        return tuple(run.n_overlap for run in self.runs)
 
     @property
     def repeats(self) -> list[tuple[str, ...]]:
         """Return names of runs that showed the same, as tuples; none in ds005531."""
         again = [(run.repeat_of, run.name) for run in self.runs if run.repeat_of]
         return [(first, *(name for of, name in again if of == first)) for first in dict.fromkeys(of for of, _ in again)]
+
+    @property
+    def stack_repeats(self) -> StackRepeats | None:
+        """Return the function that stacks the repeats of all test runs, or None where everything was shown once.
+
+        ``stack_repeats(values, runs)`` gives (n_repeats, n_trs of one repeat, n) and the run of each of these TRs.
+
+        Raises
+        ------
+        ValueError
+            If test runs were shown unequally often.
+        """
+        test = [run for run in self.runs if run.split == "Test"]
+        return repeated_runs([run.name for run in test], [run.n_kept for run in test], self.repeats)
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -151,51 +169,42 @@ class NarrativeMovie(Titled):
             by_run[run.name] = AnnotationTable(*(None if part is None else part[run.n_overlap :] for part in rows))
         return join_annotations(level, by_run)
 
-    def bold(
-        self,
-        subject: str,
-        runs: Sequence[str] | str | None = None,
-        voxels: NDArray | None = None,
-        *,
-        progress: bool = True,
-    ) -> NDArray:
-        """Return preprocessed volumes, z-scored in each run: float32 (n_trs, n_voxels); see `movie_bold.open_bold`.
+    def open_subject(self, label: str, *, progress: bool = True) -> Subject:
+        """Return a subject with the preprocessed volumes of the release, z-scored in each run.
 
-        All runs of this experiment are read at the first call. After it, neighbouring runs without ``voxels`` are a
-        memory map; a block of voxels or scattered runs are copied.
+        All runs of this experiment are read at the first call (`movie_bold.open_bold`); after it they are a memory map.
+        Without ``locate``: `preprocessing.open_subjects` registers the voxels to MNI152.
 
         Parameters
         ----------
-        subject : str
-        runs
-            As above.
-        voxels : slice or int array, optional
-            Columns: indices into `voxels`.
-        """
-        whole = movie_bold.open_bold(self.folder, self._known(subject), self.runs, progress)
-        chosen = self.select(runs)
-        wanted = np.isin(self.run_of_tr(), [self.runs.index(run) for run in chosen])
-        first, last = np.flatnonzero(wanted)[[0, -1]]
-        adjacent = last - first + 1 == wanted.sum()
-        if voxels is None:
-            return whole[first : last + 1] if adjacent else whole[wanted]
-        block = np.array(whole[first : last + 1, voxels])
-        return block if adjacent else block[wanted[first : last + 1]]
+        label : str
+        progress : bool
 
-    def voxels(self, subject: str) -> NDArray:
-        """Return where each column of `bold` lies on the scanner's grid: indices (n_voxels, 3); and shape, affine.
-
-        The affine is None where the reference image (part ``pycortex_db``) was not fetched.
+        Returns
+        -------
+        subject : Subject
         """
-        flat = movie_bold.read_mask(movie_bold.mask_path(self.folder, self._known(subject)))
-        shape, affine = movie_bold.grid(self.folder, subject)
-        return np.stack(np.unravel_index(flat, shape, order="F"), axis=1), shape, affine
+        bold = movie_bold.open_bold(self.folder, self._known(label), self.runs, progress)
+        names = tuple(run.name for run in self.runs)
+        return Subject(label, bold, self.run_of_tr(), names, self.tr, "scanner", grid=self.voxel_grid(label))
+
+    def voxel_grid(self, label: str) -> VoxelGrid:
+        """Return the voxels of a subject on the scanner's grid.
+
+        The affine is None where the reference image (part ``pycortex_db``) was not downloaded.
+
+        Parameters
+        ----------
+        label : str
+        """
+        flat = movie_bold.read_mask(movie_bold.mask_path(self.folder, self._known(label)))
+        shape, affine = movie_bold.grid(self.folder, label)
+        return VoxelGrid(np.stack(np.unravel_index(flat, shape, order="F"), axis=1), shape, affine, to_mni=None)
 
     def scans(self, subject: str, space: str = "raw", derivatives: Path | str | None = None) -> list[Scan]:
         """Return the `Scan` of each run of a subject, whole; see `scans.find` for the spaces.
 
-        For `preprocessing.prepare(scans, drift="median", window=DRIFT_WINDOW)`, after which `kept` says which rows
-        are left without the overlaps.
+        For `preprocessing.prepare(scans, n_dropped=movie.n_dropped, window=movie.drift_window)`.
         """
         more = {"space": space, "tr": TR, "derivatives": derivatives}
         return [find(self.folder, self._known(subject), run.name, n_trs=run.n_seconds, **more) for run in self.runs]

@@ -15,7 +15,7 @@ from naturalistic.runs import check_runs
 
 if TYPE_CHECKING:
     from naturalistic.datasets.music_genre import MusicGenre
-    from naturalistic.preprocessing.prepared import Prepared
+    from naturalistic.datasets.subject import Subject
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,7 +103,7 @@ def select_delay(
 
 
 def select_subject_delay(
-    subject: "Prepared",
+    subject: "Subject",
     experiment: "MusicGenre",
     vectors: NDArray,
     window: float,
@@ -115,7 +115,7 @@ def select_subject_delay(
 
     Parameters
     ----------
-    subject : Prepared
+    subject : Subject
     experiment : MusicGenre
     vectors : array (n_clips, n_windows, dim)
         Embeddings of all clips of the experiment, in its order.
@@ -135,6 +135,6 @@ def select_subject_delay(
     ValueError
         If the subject has no training runs, or BOLD, clips and vectors do not match.
     """
-    bold, runs, names = select_runs(subject, TRAINING)
-    clip_of_tr = experiment.clip_of_tr(names)
-    return select_delay(bold[:, voxels], clip_of_tr, runs, vectors, window, hop, **options)
+    training = select_runs(subject, TRAINING)
+    clip_of_tr = experiment.clip_of_tr(training.run_names)
+    return select_delay(training.bold[:, voxels], clip_of_tr, training.runs, vectors, window, hop, **options)

@@ -1,6 +1,5 @@
 """Windows of BOLD at a delay, paired with the embeddings of the stimulus."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +15,7 @@ from naturalistic.runs import check_runs, run_slices
 
 if TYPE_CHECKING:
     from naturalistic.datasets.music_genre import MusicGenre
-    from naturalistic.preprocessing.prepared import Prepared
+    from naturalistic.datasets.subject import Subject
 
 TRAINING: Literal["Training"] = "Training"
 TEST: Literal["Test"] = "Test"
@@ -91,13 +90,13 @@ class WindowIndex(ShapeRepr):
 
 
 def make_windows(
-    subject: "Prepared", experiment: "MusicGenre", vectors: NDArray, window: float, hop: float, delay: float
+    subject: "Subject", experiment: "MusicGenre", vectors: NDArray, window: float, hop: float, delay: float
 ) -> WindowedData:
     """Make training and test windows of a subject, paired with their embeddings.
 
     Parameters
     ----------
-    subject : Prepared
+    subject : Subject
     experiment : MusicGenre
     vectors : array (n_clips, n_windows, dim)
         Embeddings of all clips of the experiment, in its order.
@@ -120,8 +119,9 @@ def make_windows(
         )
 
     def pairs(split: Literal["Training", "Test"], average: bool) -> WindowPairs:
-        bold, runs, names = select_runs(subject, split)
-        windows = window_bold(bold, experiment.clip_of_tr(names), runs, window, hop, delay, average=average)
+        part = select_runs(subject, split)
+        clip_of_tr = experiment.clip_of_tr(part.run_names)
+        windows = window_bold(part.bold, clip_of_tr, part.runs, window, hop, delay, average=average)
         return pair_windows(windows, vectors)
 
     return WindowedData(train=pairs(TRAINING, average=False), test=pairs(TEST, average=True))
@@ -150,19 +150,17 @@ def _average_pairs(pairs: WindowPairs) -> WindowPairs:
     return WindowPairs(bold, targets, clips, np.zeros(len(clips), dtype=int))
 
 
-def select_runs(subject: "Prepared", split: Literal["Training", "Test"]) -> tuple[NDArray, NDArray, Sequence[str]]:
-    """Return BOLD, run ids and run names of the training or test runs of a subject.
+def select_runs(subject: "Subject", split: Literal["Training", "Test"]) -> "Subject":
+    """Return a subject with the training or test runs alone.
 
     Parameters
     ----------
-    subject : Prepared
+    subject : Subject
     split : {"Training", "Test"}
 
     Returns
     -------
-    bold : array (n_trs, n_voxels)
-    runs : array (n_trs,)
-    names : sequence of str
+    selected : Subject
 
     Raises
     ------
@@ -171,10 +169,9 @@ def select_runs(subject: "Prepared", split: Literal["Training", "Test"]) -> tupl
     """
     if not any(name.startswith(split) for name in subject.run_names):
         available = ", ".join(subject.run_names)
-        command = f"naturalistic fetch ds003720 --subject {subject.subject} --runs {split}_run-01 --to DIR"
+        command = f"naturalistic fetch ds003720 --subject {subject.label} --runs {split}_run-01 --to DIR"
         raise ValueError(
-            f"subject {subject.subject} has no {split} runs, only {available}: download them ({command}), or leave "
-            "it out"
+            f"subject {subject.label} has no {split} runs, only {available}: download them ({command}), or leave it out"
         )
     return subject.select(split)
 

@@ -273,7 +273,7 @@ def noise_ceilings(
     Returns
     -------
     ceiling : dict of str to array (n_voxels,)
-        By subject: r of a perfect model with the mean of all viewings; empty if ``split.repeats`` is None.
+        By subject: r of a perfect model with the mean of all repeats; empty if ``split.repeats`` is None.
     reliable : dict of str to bool array (n_voxels,)
     """
     ceiling = {}

@@ -35,7 +35,7 @@ class Split:
         Delays of the features in s.
     repeats : callable, optional
         From values (n_test_trs, n) and their runs to repeats (n_repeats, n_samples, n) and the runs of samples, such as
-        `music_genre.repeats`. The mean over repeats is then predicted: that of the features predicts that of the
+        ``experiment.stack_repeats``. The mean over repeats is then predicted: that of the features predicts that of the
         responses, as the model is linear.
 
     Raises

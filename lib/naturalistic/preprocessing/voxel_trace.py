@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from naturalistic.datasets.images import describe_grid, same_grid
 from naturalistic.datasets.scans import Scan, volumes
+from naturalistic.datasets.subject import Subject
 from naturalistic.preprocessing.motion import resample
 from naturalistic.preprocessing.scaling import zscore
-from naturalistic.preprocessing.store import DRIFTS, Prepared
+from naturalistic.preprocessing.store import DRIFTS
 
 
 def trace(
-    scan: Scan, subject: Prepared, column: int, *, drift: Literal["median", "cosine"] = "median", window: float = 240.0
+    scan: Scan, subject: Subject, column: int, *, drift: Literal["median", "cosine"] = "median", window: float = 240.0
 ) -> dict[str, NDArray]:
     """Return the course of one voxel of a raw run after each step.
 
@@ -21,7 +22,7 @@ def trace(
     ----------
     scan : Scan
         Raw.
-    subject : Prepared
+    subject : Subject
         The same subject, prepared; its motion and mask are used.
     column : int
         Voxel, as a column of ``subject.bold``.
@@ -42,16 +43,16 @@ def trace(
     if scan.space != "raw":
         raise ValueError(f"the scan is in the space {scan.space!r}, expected raw: fMRIPrep did the first steps itself")
     data, affine = volumes(scan)
-    if not same_grid(data.shape[:3], affine, subject.mask.shape, subject.affine):
+    if not same_grid(data.shape[:3], affine, subject.grid.shape, subject.grid.affine):
         raise ValueError(
             f"{scan.paths[0]} has {describe_grid(data.shape[:3], affine)}, the subject has "
-            f"{describe_grid(subject.mask.shape, subject.affine)}: expected a run of this subject"
+            f"{describe_grid(subject.grid.shape, subject.grid.affine)}: expected a run of this subject"
         )
-    place = tuple(np.argwhere(subject.mask)[column])
-    alone = np.zeros(subject.mask.shape, dtype=bool)
+    place = tuple(subject.grid.indices[column])
+    alone = np.zeros(subject.grid.shape, dtype=bool)
     alone[place] = True
     raw = np.array([data[(*place, t)] for t in range(scan.n_trs)], dtype=np.float32)
-    still = resample(data, subject.motion_of(scan.run), affine, alone)
+    still = resample(data, subject.scan_motion[scan.run], affine, alone)
     flat = DRIFTS[drift](still, scan.tr, window)
     n_dropped = scan.n_trs - int((subject.runs == subject.run_names.index(scan.run)).sum())
     return {

@@ -1,0 +1,95 @@
+"""Subjects of any experiment, opened in one way: published BOLD as it is, scans through preprocessing."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from naturalistic.datasets import movie_bold
+from naturalistic.datasets.images import read_volume
+from naturalistic.datasets.subject import Subject, Subjects, VoxelCoordinates
+from naturalistic.intact import read_json
+from naturalistic.preprocessing.registration import to_mni
+from naturalistic.preprocessing.store import prepare
+
+
+def open_subjects(
+    experiment: Any, space: str | None = None, *, derivatives: Path | str | None = None, **options: Any
+) -> Subjects:
+    """Return the subjects of an experiment, each opened when it is first asked for.
+
+    Parameters
+    ----------
+    experiment : MusicGenre, NarrativeMovie or Alice
+        What a data set's ``load`` returns.
+    space : str, optional
+        ``"raw"`` preprocesses the scans; ``"mni"``, ``"fsaverage5"`` and others take fMRIPrep's output (see
+        `scans.find`). By default the BOLD that was published ready for models, and where there is none, raw scans.
+    derivatives : Path or str, optional
+        fMRIPrep's folder, if it is not the data set's own.
+    **options
+        Of `prepare`, for scans; by default the experiment's dropped volumes and its window of drift removal.
+
+    Returns
+    -------
+    subjects : Subjects
+        Mapping of label to `Subject`. Coordinates of published volumes come from the registration of the subject's
+        reference image to MNI152; without that image, asking for them raises an error with the command to download it.
+
+    Raises
+    ------
+    TypeError
+        If there are options, but nothing to preprocess.
+    """
+    if space is None and hasattr(experiment, "open_subject"):
+        if options or derivatives is not None:
+            raise TypeError(f"{', '.join(options) or 'derivatives'}: the published BOLD of {experiment.name} is ready")
+        return Subjects(experiment.subjects, partial(_open_published, experiment))
+    return Subjects(experiment.subjects, partial(_prepare_scans, experiment, space or "raw", derivatives, options))
+
+
+def _prepare_scans(
+    experiment: Any, space: str, derivatives: Path | str | None, options: dict[str, Any], label: str
+) -> Subject:
+    scans = experiment.scans(label, space, derivatives)
+    return prepare(scans, **{"n_dropped": experiment.n_dropped, "window": experiment.drift_window, **options})
+
+
+def _open_published(experiment: Any, label: str) -> Subject:
+    subject = experiment.open_subject(label)
+    if subject.grid is None or subject.locate is not None:
+        return subject
+    return replace(subject, locate=partial(_register, experiment.folder, subject))
+
+
+def _register(folder: Path, subject: Subject) -> VoxelCoordinates:
+    """Return MNI coordinates of a subject's voxels; approximate, by an affine (see `to_mni`).
+
+    The reference image of the release is registered to the template. If the sidecar of that image has
+    ``"SpatialReference": "MNI152..."``, the grid is already in MNI152 mm.
+    """
+    path = movie_bold.reference_path(folder, subject.label)
+    grid = subject.grid
+    if grid is None or grid.affine is None:
+        raise FileNotFoundError(
+            f"{path} is missing: it says where the voxels lie; download it "
+            f"(naturalistic fetch ds005531 --subject {subject.label} --parts pycortex_db --to "
+            f"{shlex.quote(str(folder))})"
+        )
+    if _is_in_mni(path):
+        matrix = np.eye(4)
+    else:
+        reference, _ = read_volume(path, np.float32)
+        matrix = to_mni(reference, grid.affine)
+    return VoxelCoordinates(replace(grid, to_mni=matrix).coordinates, grid.voxel_size)
+
+
+def _is_in_mni(path: Path) -> bool:
+    """Return whether the sidecar of an image says that it lies in MNI152 space."""
+    sidecar = path.with_name(path.name.partition(".")[0] + ".json")
+    return sidecar.is_file() and str(read_json(sidecar).get("SpatialReference", "")).startswith("MNI152")
