@@ -297,6 +297,9 @@ def test_how_a_track_begins(archive):
     assert wave.dtype == np.float32 and wave.shape == (15 * RATE,)
     assert np.argmax(np.abs(np.fft.rfft(wave))) / 15 == pytest.approx(300, abs=0.2)
     assert fma.first_seconds(archive / "fma_small/000/000022.mp3", 3, 48000).shape == (3 * 48000,)
+    paths = [archive / f"fma_small/000/0000{k}.mp3" for k in ("02", "22")]
+    together = fma.load_beginnings(paths, 3, 48000)
+    np.testing.assert_array_equal(together, [fma.first_seconds(path, 3, 48000) for path in paths])
 
 
 @pytest.mark.parametrize("name", REASONS)

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -154,6 +154,33 @@ def load(folder: Path | str = "simulated", subset: str | None = None) -> Corpus:
     found = tuple(Track(k, path, *known.get(k, ())) for k, path in paths.items())
     recipe = simulated.recipe_of(tracks.parent) if is_simulated else ""
     return Corpus(name, is_simulated, tracks, found, tuple(notes), recipe)
+
+
+def load_beginnings(
+    paths: Sequence[Path | str], seconds: float = 15.0, sample_rate: float = 22050, *, progress: bool = True
+) -> NDArray:
+    """Return how tracks begin; simulated ones are rendered side by side first.
+
+    Parameters
+    ----------
+    paths : list of str or Path
+    seconds : float
+    sample_rate : int
+        Hz of the result.
+    progress : bool
+        Show a bar while tracks are rendered.
+
+    Returns
+    -------
+    waveforms : float32 array (n_tracks, seconds * sample_rate)
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        Of the first file that cannot be read, as `first_seconds`.
+    """
+    simulated.render_tracks([Path(path) for path in paths], n_jobs=None, progress=progress)
+    return np.stack([first_seconds(path, seconds, sample_rate) for path in paths])
 
 
 def first_seconds(path: Path | str, seconds: float = 15.0, sample_rate: float = 22050) -> NDArray:
