@@ -11,7 +11,7 @@ from naturalistic import preprocessing
 from naturalistic.datasets import music_genre
 from naturalistic_simulation import simulate_music, simulate_story
 
-from tests.helpers.once import CHAPTERS, made_once
+from tests.helpers.once import CHAPTERS, write_once
 from tests.helpers.small_movie import write
 
 matplotlib.use("Agg")
@@ -53,14 +53,14 @@ def own_cache(tmp_path_factory, monkeypatch):
 @pytest.fixture
 def chapters_cache(tmp_path_factory, own_cache, monkeypatch):
     """Give all chapters of a run one cache, as those of the book have: what one computed another finds."""
-    folder = made_once(tmp_path_factory, CHAPTERS, lambda folder: folder.mkdir(exist_ok=True) or folder)
+    folder = write_once(tmp_path_factory, CHAPTERS, lambda folder: folder.mkdir(exist_ok=True) or folder)
     monkeypatch.setenv("NATURALISTIC_CACHE", str(folder))
 
 
 @pytest.fixture(scope="session")
-def stand_in(tmp_path_factory):
-    """Folder of the made story in 27 made brains."""
-    return made_once(tmp_path_factory, "alice-stand-in", simulate_story)
+def simulated_story(tmp_path_factory):
+    """Folder of the simulated story in 27 simulated brains."""
+    return write_once(tmp_path_factory, "alice-stand-in", simulate_story)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def real_music():
 def small_music(tmp_path_factory):
     """Folder of a small simulated music experiment: one subject, one training run, two test runs."""
     how = {"seed": 5, "subjects": 1, "n_training": 1, "n_test": 2, "n_jobs": 1, "progress": False}
-    return made_once(tmp_path_factory, "music", functools.partial(simulate_music, **how))
+    return write_once(tmp_path_factory, "music", functools.partial(simulate_music, **how))
 
 
 @pytest.fixture(scope="session")
@@ -114,10 +114,10 @@ def prepared_music(tmp_path_factory, small_music):
     def prepare(folder):
         return preprocessing.prepare(scans, n_dropped=music_genre.N_DUMMY, folder=folder / "prepared", n_jobs=1)
 
-    return made_once(tmp_path_factory, CHAPTERS, prepare)
+    return write_once(tmp_path_factory, CHAPTERS, prepare)
 
 
 @pytest.fixture(scope="session")
 def small_movie(tmp_path_factory):
-    """Folder of a small movie miniature: one subject, two titles."""
-    return made_once(tmp_path_factory, "movie", write)
+    """Folder of a small simulated film experiment: one subject, two titles."""
+    return write_once(tmp_path_factory, "movie", write)

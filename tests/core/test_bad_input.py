@@ -128,7 +128,7 @@ def test_shifts_of_so_many_runs_that_they_cannot_be_counted():
     assert (np.abs(shifts.mean(axis=0) - 50) < 6).all()  # 4.5 standard errors
 
 
-def test_columns_side_by_side_are_neighbours():
+def test_columns_side_by_side_are_neighbors():
     with pytest.raises(IndexError, match="columns are taken every 2, expected neighbors"):
         MultiSubjectBold({"a": A})[:, ::2]
 
@@ -139,7 +139,7 @@ def test_an_anatomy_that_lies_elsewhere():
 
 
 @pytest.mark.parametrize(("overlap", "said"), [(0.95, ""), (0.9, ""), (0.85, "the brains overlap 0.85; look at")])
-def test_a_poor_match_is_told_and_a_good_one_is_not(overlap, said):
+def test_a_poor_match_warns_and_a_good_one_does_not(overlap, said):
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         registration._judge(overlap)

@@ -33,7 +33,7 @@ def test_files_get_their_names_in_one_module():
     assert {name: calls for name, calls in found.items() if calls} == {"cache.py": ["os.replace"]}
 
 
-def test_a_file_comes_whole_in_a_folder_that_is_made(tmp_path):
+def test_a_file_comes_whole_in_a_new_folder(tmp_path):
     target = tmp_path / "a" / "b.txt"
     with cache.whole_or_absent(target) as part:
         assert part.parent == target.parent

@@ -88,13 +88,13 @@ def test_dry_run(capsys, tmp_path):
     assert "46.52 GB" in run(capsys, *command[:3], "all", *command[5:])[1]
 
 
-def test_runs_are_chosen(capsys, tmp_path):
+def test_runs_are_selected(capsys, tmp_path):
     _, out, _ = run(capsys, "fetch", "ds003720", "--subject", "1", "--runs", "Training_run-01", "Test_run-01",
                     "--to", str(tmp_path), "--dry-run")  # fmt: skip
     assert re.search(r"sub-001 func +6 +1.03 GB", out) and re.search("disk needed: 1.08 GB, free: ", out)
 
 
-def test_a_fetch_is_passed_on_and_its_failure_told(capsys, monkeypatch, tmp_path):
+def test_a_fetch_is_passed_on_and_its_failure_reported(capsys, monkeypatch, tmp_path):
     asked = {}
     monkeypatch.setattr(fetching, "fetch", lambda name, to, **how: asked.update(how, name=name, to=to) or to)
     status, out, _ = run(capsys, "fetch", "gtzan", "--to", "there", "--keep", "--connections", "3")

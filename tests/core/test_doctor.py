@@ -215,7 +215,7 @@ def test_films_and_nothing(tmp_path):
     assert (found.state, found.get) == ("not found", "naturalistic fetch ds003720 --subject 001 --to data/ds003720")
 
 
-def test_a_miniature_is_not_taken_for_the_measured_data(tmp_path):
+def test_simulated_data_are_not_taken_for_measured_data(tmp_path):
     sparse(tmp_path / "ds003720", "ds003720", 1)
     (tmp_path / "genres" / "blues").mkdir(parents=True)
     (tmp_path / "captions.csv").touch()
@@ -224,7 +224,7 @@ def test_a_miniature_is_not_taken_for_the_measured_data(tmp_path):
     assert {one["state"] for one in found.values()} == {"not found"}
 
 
-def test_miniatures(tmp_path, monkeypatch):
+def test_simulated_data_sets(tmp_path, monkeypatch):
     monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path))
     assert "naturalistic simulate movie --to " in doctor.find_simulated("movie").get
     (tmp_path / "simulated/movie").mkdir(parents=True)

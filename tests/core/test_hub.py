@@ -63,7 +63,7 @@ def test_what_the_hub_does_not_have(hub, module, error, message):
 
 
 @pytest.mark.parametrize("module", MODULES.values(), ids=MODULES)
-def test_what_the_cache_holds_whole_is_not_asked_for(hub, module, tmp_path):
+def test_what_the_cache_holds_whole_is_not_requested(hub, module, tmp_path):
     there = hub(cached=("config.json", "model.safetensors"))
     assert module.locate("some/one") == tmp_path and there.asked == []
 
@@ -77,7 +77,7 @@ def test_safe_weights_come_first_and_others_only_where_there_are_none(hub, modul
 
 
 @pytest.mark.parametrize("module", MODULES.values(), ids=MODULES)
-def test_older_weights_are_asked_for_by_themselves(hub, module, tmp_path):
+def test_older_weights_are_requested_by_themselves(hub, module, tmp_path):
     there = hub(files=("config.json", "pytorch_model.bin"))
     assert module.locate("some/one") == tmp_path and len(there.asked) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "pytorch_model.bin"]

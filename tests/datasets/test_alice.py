@@ -11,9 +11,9 @@ from naturalistic_simulation import simulate_story
 
 
 @pytest.fixture
-def copy(stand_in, tmp_path):
+def copy(simulated_story, tmp_path):
     """A copy of the stand-in that a test may damage."""
-    return shutil.copytree(stand_in, tmp_path / "alice")
+    return shutil.copytree(simulated_story, tmp_path / "alice")
 
 
 def test_the_real_data_open(real_alice):
@@ -50,35 +50,38 @@ def test_the_real_word_rate_lies_at_20_s(real_alice):
     assert max(by_offset, key=by_offset.get) == 0 and by_offset[0] > 0.9
 
 
-def test_the_stand_in_has_the_same_shape(stand_in):
-    story = alice.load(stand_in)
+def test_the_simulated_story_has_the_same_shape(simulated_story):
+    story = alice.load(simulated_story)
     assert story.is_simulated and story.bold.shape == (27, 362, 6) and story.covered.all()
     assert story.notes == ["s33: left out, every value is zero"]
     assert 1500 < len(story.words) < 2500
     assert (np.diff(story.onsets) > 0).all() and (story.offsets >= story.onsets).all()
 
 
-def test_the_stand_in_is_the_same_for_the_same_seed(stand_in, tmp_path):
+def test_the_simulated_story_is_the_same_for_the_same_seed(simulated_story, tmp_path):
     again = simulate_story(tmp_path / "again")
-    names = sorted(p.relative_to(stand_in) for p in stand_in.rglob("*") if p.is_file())
+    names = sorted(p.relative_to(simulated_story) for p in simulated_story.rglob("*") if p.is_file())
     assert names == sorted(p.relative_to(again) for p in again.rglob("*") if p.is_file())
-    assert all((stand_in / n).read_bytes() == (again / n).read_bytes() for n in names)
+    assert all((simulated_story / n).read_bytes() == (again / n).read_bytes() for n in names)
     assert simulate_story(tmp_path / "again") == again  # there already: left alone
     other = simulate_story(tmp_path / "other", seed=1)
     assert (other / alice.TEXTGRID).read_bytes() != (again / alice.TEXTGRID).read_bytes()
 
 
-def test_the_stand_in_does_not_overwrite(tmp_path):
+def test_the_simulated_story_does_not_overwrite(tmp_path):
     (tmp_path / "mine").mkdir()
     with pytest.raises(FileExistsError, match="is not this simulated story"):
         simulate_story(tmp_path / "mine")
 
 
-def test_subjects_and_radius(stand_in):
-    story = alice.load(stand_in, radius=6, subjects=["s22", "s18"])
+def test_subjects_and_radius(simulated_story):
+    story = alice.load(simulated_story, radius=6, subjects=["s22", "s18"])
     assert story.subjects == ["s22", "s18"] and len(story.bold) == 2
-    assert not np.array_equal(story.bold, alice.load(stand_in, subjects=["s22", "s18"]).bold)
-    assert alice.load(stand_in, subjects="[s22, s18]").subjects == ["s22", "s18"]  # as papermill -p hands it over
+    assert not np.array_equal(story.bold, alice.load(simulated_story, subjects=["s22", "s18"]).bold)
+    assert alice.load(simulated_story, subjects="[s22, s18]").subjects == [
+        "s22",
+        "s18",
+    ]  # as papermill -p hands it over
 
 
 def cut_textgrid(folder):
@@ -143,21 +146,21 @@ def test_damaged_data(copy, damage, error, message):
         alice.load(copy)
 
 
-def test_bad_arguments(stand_in, tmp_path):
+def test_bad_arguments(simulated_story, tmp_path):
     with pytest.raises(ValueError, match=r"subjects is 's18', expected a list"):
-        alice.load(stand_in, subjects="s18")
+        alice.load(simulated_story, subjects="s18")
     with pytest.raises(ValueError, match="radius is 8"):
-        alice.load(stand_in, radius=8)
+        alice.load(simulated_story, radius=8)
     with pytest.raises(ValueError, match=r"subjects \['s99'\] are not in"):
-        alice.load(stand_in, subjects=["s18", "s99"])
+        alice.load(simulated_story, subjects=["s18", "s99"])
     with pytest.raises(ValueError, match="subjects s18, s22, s18: expected each once"):
-        alice.load(stand_in, subjects=["s18", "s22", "s18"])
+        alice.load(simulated_story, subjects=["s18", "s22", "s18"])
     with pytest.raises(ValueError, match=r"no subject of .* has a signal: s33"):
-        alice.load(stand_in, subjects=["s33"])
+        alice.load(simulated_story, subjects=["s33"])
     with pytest.raises(FileNotFoundError, match="expected the Alice data's layout"):
         alice.load(tmp_path)
     with pytest.raises(ValueError, match="fallback is True, expected None or 'simulated'"):
-        alice.load(stand_in, fallback=True)
+        alice.load(simulated_story, fallback=True)
 
 
 def test_own_copy_is_checked(copy, monkeypatch):
@@ -172,7 +175,7 @@ def test_own_copy_is_checked(copy, monkeypatch):
         alice.load()
 
 
-def test_a_folder_without_alice_and_no_network(stand_in, tmp_path, monkeypatch, capsys):
+def test_a_folder_without_alice_and_no_network(simulated_story, tmp_path, monkeypatch, capsys):
     """Each step down is said: from one's own data to the public copy, and from that to made data."""
 
     def unreachable(*_):

@@ -19,14 +19,14 @@ def written(folder, header, rows, encoding="utf-8"):
     return path
 
 
-def test_the_layout_of_the_miniature(tmp_path):
+def test_the_layout_of_the_simulated_captions(tmp_path):
     path = written(tmp_path, HEADER, PLAIN)
     assert load_captions(path) == dict(zip(CLIPS, TEXTS))
     assert list(load_captions(path, CLIPS[::-1])) == CLIPS[::-1]  # in the order that was asked for
     assert load_captions(path, CLIPS[:1]) == {CLIPS[0]: TEXTS[0]}
 
 
-def test_the_miniature_itself(small_music):
+def test_the_simulated_captions_themselves(small_music):
     from naturalistic.datasets.events import read_events
 
     events = sorted((small_music / "ds003720").rglob("*events.tsv"))

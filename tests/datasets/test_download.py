@@ -454,7 +454,7 @@ def test_gtzan_is_unpacked_whole(server, gtzan, tmp_path):
     assert len(server.asked) == n_asked
 
 
-def test_gtzan_keeps_its_archive_when_asked(gtzan, tmp_path):
+def test_gtzan_keeps_its_archive_on_request(gtzan, tmp_path):
     gtzan(WHOLE, tmp_path, keep=True)
     assert (tmp_path / "genres.tar.gz").read_bytes() == WHOLE and (tmp_path / "genres").is_dir()
 

@@ -110,7 +110,7 @@ def test_alice_is_downloaded_into_the_cache(server, monkeypatch):
     assert (folder / "a" / "one.txt").read_bytes() == FILES["a/one.txt"]
 
 
-def test_the_stand_in_takes_over_and_says_so(monkeypatch, capsys):
+def test_the_simulated_story_takes_over_and_says_so(monkeypatch, capsys):
     monkeypatch.delenv("NATURALISTIC_DATA", raising=False)
     monkeypatch.setattr(alice, "ADDRESS", "http://127.0.0.1:9")
     with pytest.raises(DownloadError):

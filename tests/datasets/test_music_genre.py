@@ -143,7 +143,7 @@ def test_subjects_as_papermill_hands_them_over(tree):
         music_genre.load(tree, subjects="[1, 'sub-001']")
 
 
-def test_subjects_that_heard_something_else(tmp_path, tree):
+def test_subjects_with_another_stimulus(tmp_path, tree):
     for subject in ("001", "002"):
         shutil.copytree(tree / f"sub-{subject}", tmp_path / f"sub-{subject}")
     a, b = (tmp_path / f"sub-002/func/sub-002_task-Training_run-0{k}_events.tsv" for k in (1, 2))
@@ -171,7 +171,7 @@ def test_requests_that_make_no_sense(tree, arguments, message):
         music_genre.load(tree, **arguments)
 
 
-def test_places_that_are_not_the_data_set(tmp_path):
+def test_folders_that_are_not_the_data_set(tmp_path):
     with pytest.raises(FileNotFoundError, match="not a folder"):
         music_genre.load(tmp_path / "nothing")
     with pytest.raises(FileNotFoundError, match="expected the layout of ds003720"):

@@ -564,7 +564,7 @@ def test_files_of_rows_that_are_not_whole(tmp_path):
         read_annotation(tmp_path / "b.txt", 12)
 
 
-def test_annotators_may_vary_if_asked(tmp_path):
+def test_annotators_may_vary_on_request(tmp_path):
     lines = [*LINES[:6], "[6]見る/来る", *LINES[7:]]
     assert rows_of(tmp_path, lines, vary=True).texts[6] == ["見る", "来る"]
 
@@ -604,7 +604,7 @@ def test_requests_that_make_no_sense(tree, arguments, message):
         narrative_movie.load(tree, **arguments)
 
 
-def test_places_that_are_not_the_data_set(tmp_path, tree):
+def test_folders_that_are_not_the_data_set(tmp_path, tree):
     with pytest.raises(FileNotFoundError, match="not a folder"):
         narrative_movie.load(tmp_path / "nothing")
     with pytest.raises(FileNotFoundError, match="expected the layout of ds005531"):

@@ -84,7 +84,7 @@ def test_captions_of_clips_in_any_container(tmp_path, container):
         load_captions(path, container([]))
 
 
-def test_runs_of_a_rehearsal_are_looked_up(tmp_path, monkeypatch):
+def test_runs_of_full_size_data_are_looked_up(tmp_path, monkeypatch):
     from naturalistic_simulation.full_size import movie_subject
 
     monkeypatch.setattr(

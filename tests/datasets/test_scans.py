@@ -356,7 +356,7 @@ def test_a_sidecar_that_says_no_time_is_named(tmp_path, content, message):
 @pytest.mark.parametrize(
     ("tr", "unit"), [(1.5, "sec"), (1500, "msec"), (1.5e6, "usec"), (1500, "sec"), (1.5, "msec"), (1.5, "unknown")]
 )
-def test_the_header_is_asked_where_no_sidecar_is(tmp_path, tr, unit):
+def test_the_header_is_read_where_no_sidecar_is(tmp_path, tr, unit):
     write_run(tmp_path, tr=tr, unit=unit)
     scans.check([find(tmp_path)])
     write_run(tmp_path, tr=tr * 2, unit=unit)

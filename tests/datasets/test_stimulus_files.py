@@ -59,7 +59,7 @@ def test_blank_lines_behind_annotations_are_no_seconds(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
-def test_a_readme_says_that_data_are_made_in_any_encoding(tmp_path, encoding):
+def test_a_readme_says_that_data_are_simulated_in_any_encoding(tmp_path, encoding):
     (tmp_path / "README").write_bytes("SIMULATED DATA of näh".encode(encoding))
     assert is_simulated(tmp_path)
 
@@ -162,8 +162,8 @@ def test_a_damaged_track_says_what_to_do(tmp_path, number, hint):
         gtzan.load_clip(tmp_path, Clip("jazz", number, 0, 15))
 
 
-def test_marks_of_an_aligner_are_noted_in_a_story(stand_in, tmp_path):
-    folder = Path(shutil.copytree(stand_in, tmp_path / "story"))
+def test_marks_of_an_aligner_are_noted_in_a_story(simulated_story, tmp_path):
+    folder = Path(shutil.copytree(simulated_story, tmp_path / "story"))
     path = folder / alice.TEXTGRID
     text = path.read_text(encoding="utf-8")
     before = alice.load(folder, subjects=["s18"])
@@ -177,12 +177,12 @@ def test_marks_of_an_aligner_are_noted_in_a_story(stand_in, tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
-def test_tables_of_a_story_in_other_encodings(stand_in, tmp_path, encoding):
-    folder = Path(shutil.copytree(stand_in, tmp_path / "story"))
+def test_tables_of_a_story_in_other_encodings(simulated_story, tmp_path, encoding):
+    folder = Path(shutil.copytree(simulated_story, tmp_path / "story"))
     path = folder / "alice_data_shared" / "s18-rate.txt"
     path.write_bytes(path.read_text().encode(encoding))
     np.testing.assert_array_equal(
-        alice.load(folder, subjects=["s18"]).word_rate, alice.load(stand_in, subjects=["s18"]).word_rate
+        alice.load(folder, subjects=["s18"]).word_rate, alice.load(simulated_story, subjects=["s18"]).word_rate
     )
     path.write_text("")
     with pytest.raises(ValueError, match=r"s18-rate\.txt is empty, expected 362 rows"):

@@ -80,7 +80,7 @@ def test_running_text_loses_bracketed_names_of_marks_alone():
     assert is_named_mark("<UNK>") and not is_named_mark("sp") and not is_named_mark("[the man]")
 
 
-def test_the_tier_of_words_is_chosen(tmp_path):
+def test_the_tier_of_words_is_selected(tmp_path):
     phones, words = tier("phones", ["n", "I"]), tier("words", ["near", "spn"])
     points = tier("events", ["!", "7"], kind="TextTier")
     path = grid_file(tmp_path, long_grid(points, phones, words))

@@ -92,7 +92,7 @@ def test_fma_is_unpacked_whole_and_nothing_else(archives, tmp_path):
         fma.load(tmp_path / "to", "large")
 
 
-def test_fma_keeps_its_archives_when_asked(archives, tmp_path):
+def test_fma_keeps_its_archives_on_request(archives, tmp_path):
     archives(tmp_path, keep=True)
     assert (tmp_path / "fma_small.zip").read_bytes() == WHOLE and (tmp_path / "fma_metadata.zip").is_file()
 
@@ -333,7 +333,7 @@ def test_folders_that_are_no_corpus(tmp_path, prepare, error, message):
         fma.load(prepare(tmp_path))
 
 
-def test_the_corpus_is_simulated_where_it_is_asked_for(archive, monkeypatch):
+def test_the_corpus_is_simulated_on_request(archive, monkeypatch):
     asked = []
     monkeypatch.setattr(simulation, "simulate_corpus", lambda to: asked.append(to) or shutil.copytree(archive, to))
     corpus = fma.load()
@@ -388,7 +388,7 @@ def sounds_in(folder):
     return sorted(path.name for path in folder.rglob("*") if path.suffix in (".mp3", ".part"))
 
 
-def test_a_track_is_rendered_when_it_is_first_heard(small_corpus, tmp_path):
+def test_a_track_is_rendered_when_it_is_first_read(small_corpus, tmp_path):
     corpus = fma.load(simulate_corpus(tmp_path / "c", 5, progress=False))
     assert len(corpus) == 5 and corpus["000003"].title == fma.load(small_corpus)["000003"].title
     assert sounds_in(tmp_path) == []

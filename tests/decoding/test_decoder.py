@@ -22,7 +22,7 @@ OPTIONS = {
 }
 
 
-def person(seed=0, snr=1.0, signal=(2, 5, 6), dtype=np.float32):
+def simulated_subject(seed=0, snr=1.0, signal=(2, 5, 6), dtype=np.float32):
     """Parcels 2, 5 and 6 follow the embedding; windows of one clip are alike."""
     rng = np.random.default_rng(seed)
     clips = rng.standard_normal((N_CLIPS, 1, DIM)) + 0.3 * rng.standard_normal((N_CLIPS, N_WINDOWS, DIM))
@@ -38,21 +38,21 @@ def fit(strategy, bold, targets, clips=CLIPS, **options):
 
 
 @pytest.mark.parametrize("strategy", OPTIONS)
-def test_each_strategy_reads_what_was_planted(strategy):
-    bold, targets = person()
+def test_each_strategy_decodes_the_simulated_signal(strategy):
+    bold, targets = simulated_subject()
     decoder = fit(strategy, bold, targets)
-    test, truth = person(seed=1)
+    test, truth = simulated_subject(seed=1)
     predicted = decoder.predict(test)
     assert predicted.dtype == np.float32 and predicted.shape == truth.shape
     mean_p, mean_t = (decoding.average_clips(x, CLIPS)[0] for x in (predicted, truth))
     assert decoding.identification(mean_p, mean_t).mean() > 0.95
-    noise, truth = person(seed=2, snr=0.0)[0], person(seed=3)[1]
+    noise, truth = simulated_subject(seed=2, snr=0.0)[0], simulated_subject(seed=3)[1]
     assert 0.35 < decoding.identification(decoder.predict(noise), truth, CLIPS).mean() < 0.65
     assert decoder.strategy == strategy and np.isfinite(decoder.scores).all()
 
 
-def test_the_planted_parcels_are_chosen_and_averaged():
-    bold, targets = person()
+def test_the_simulated_parcels_are_selected_and_averaged():
+    bold, targets = simulated_subject()
     decoder = fit("parcels", bold, targets)
     assert set(decoder.chosen) == {2, 5, 6} and decoder.scores.shape == (10,)
     assert decoder.scores[[2, 5, 6]].min() > 0.3 > decoder.scores[[0, 1, 3]].max()
@@ -66,14 +66,14 @@ def test_the_planted_parcels_are_chosen_and_averaged():
 
 
 def test_whole_cortex_is_one_ridge():
-    bold, targets = person(dtype=np.float64)
+    bold, targets = simulated_subject(dtype=np.float64)
     scaled = (bold - bold.mean(axis=0)) / bold.std(axis=0)
     model = RidgeCV(MODEL.alphas, cv=4).fit(scaled, targets, CLIPS)
     np.testing.assert_allclose(fit("whole", bold, targets).predict(bold), model.predict(scaled), atol=1e-10)
 
 
 def test_voxels_are_those_of_the_signal():
-    bold, targets = person(snr=2.0)
+    bold, targets = simulated_subject(snr=2.0)
     decoder = fit("voxels", bold, targets)
     assert decoder.scores.shape == (3,) and len(decoder.columns[0]) == 24
     assert np.isin(PARCELS[decoder.columns[0]], [2, 5, 6]).mean() > 0.95
@@ -83,13 +83,13 @@ def test_voxels_are_those_of_the_signal():
 
 def test_the_number_of_voxels_is_scored_without_having_seen_the_fold():
     """With nothing to find, voxels picked by all rows would look good in cross-validation: these must not."""
-    bold, targets = person(seed=5, snr=0.0)
+    bold, targets = simulated_subject(seed=5, snr=0.0)
     assert np.abs(fit("voxels", bold, targets, n_voxels=(5, 20)).scores).max() < 0.15
 
 
 @pytest.mark.parametrize("per_dimension", [False, True])
 def test_stacking_is_non_negative_least_squares(per_dimension):
-    bold, targets = person(dtype=np.float64)
+    bold, targets = simulated_subject(dtype=np.float64)
     decoder = fit("stack", bold, targets, n_candidates=4, per_dimension=per_dimension)
     scaled = (bold - bold.mean(axis=0)) / bold.std(axis=0)
     held = [cross_val_predict(MODEL, scaled[:, k == PARCELS], targets, CLIPS, 4) for k in decoder.chosen]
@@ -109,7 +109,7 @@ def test_stacking_is_non_negative_least_squares(per_dimension):
 
 
 def test_a_constant_dimension_does_not_move_the_stack():
-    bold, targets = person()
+    bold, targets = simulated_subject()
     constant = np.column_stack([targets, np.full(len(targets), 0.1)])  # in float64 its mean is not quite 0.1
     assert constant.std(axis=0)[-1] > 0
     plain, more = (fit("stack", bold, x) for x in (targets.astype(float), constant))
@@ -129,18 +129,18 @@ def test_stacking_nothing_gives_the_mean():
 
 @pytest.mark.parametrize("strategy", OPTIONS)
 def test_scaling_of_voxels_changes_nothing(strategy):
-    bold, targets = person(dtype=np.float64)
+    bold, targets = simulated_subject(dtype=np.float64)
     other = bold * np.linspace(0.1, 50, N_VOXELS) + np.arange(N_VOXELS)
     a, b = (fit(strategy, x, targets).predict(x) for x in (bold, other))
     np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_a_constant_voxel_counts_for_nothing():
-    bold, targets = person()
+    bold, targets = simulated_subject()
     dead = bold.copy()
     dead[:, 3] = 7
     decoder = fit("whole", dead, targets)
-    test = person(seed=1)[0]
+    test = simulated_subject(seed=1)[0]
     shifted = test.copy()
     shifted[:, 3] += 100
     np.testing.assert_allclose(decoder.predict(test), decoder.predict(shifted), atol=1e-4)
@@ -156,13 +156,13 @@ def test_no_clip_is_in_two_folds(strategy, monkeypatch):
             yield train, test
 
     monkeypatch.setattr(GroupGapKFold, "split", watched)
-    fit(strategy, *person())
+    fit(strategy, *simulated_subject())
     assert len(seen) >= 4 and not any(seen)
 
 
 @pytest.mark.parametrize("strategy", OPTIONS)
 def test_a_fold_that_is_held_out_moves_nothing_that_predicts_it(strategy):
-    bold, targets = person()
+    bold, targets = simulated_subject()
     how = partial(decoding.fit_decoder, strategy=strategy, model=MODEL, **OPTIONS[strategy])
     predicted = decoding.held_out_predictions(how, bold, targets, CLIPS, cv=3)
     first = CLIPS < 20
@@ -174,7 +174,7 @@ def test_a_fold_that_is_held_out_moves_nothing_that_predicts_it(strategy):
     assert correlation(targets, predicted).mean() > 0.5
 
 
-def test_a_window_does_not_predict_its_neighbour():
+def test_a_window_does_not_predict_its_neighbor():
     """Noise that windows of a clip share in brain and target alike must not look like decoding."""
     rng = np.random.default_rng(8)
     bold = np.repeat(rng.standard_normal((N_CLIPS, 40)), 3, axis=0) + 0.1 * rng.standard_normal((180, 40))
@@ -188,7 +188,7 @@ def test_a_genre_that_was_never_trained_on():
     """The map from brain to embedding is one map: it holds for a genre whose centre is somewhere else."""
     rng = np.random.default_rng(0)
     genres = np.repeat(["a", "b", "c"], 20)
-    targets = person()[1] + np.repeat(rng.standard_normal((3, DIM)), 60, axis=0).astype(np.float32)
+    targets = simulated_subject()[1] + np.repeat(rng.standard_normal((3, DIM)), 60, axis=0).astype(np.float32)
     bold = targets @ rng.standard_normal((DIM, N_VOXELS)) + 3 * rng.standard_normal((180, N_VOXELS))
     predicted = np.empty_like(targets)
     for split in decoding.leave_one_group_out(np.repeat(genres, 3)):
@@ -199,7 +199,7 @@ def test_a_genre_that_was_never_trained_on():
     assert decoding.identification(mean_p, mean_t).mean() > 0.8
 
 
-BOLD, TARGETS = person()
+BOLD, TARGETS = simulated_subject()
 NAN = BOLD.copy()
 NAN[2, 1] = np.nan
 DEAD = BOLD.copy()

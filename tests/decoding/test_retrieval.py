@@ -178,7 +178,7 @@ def test_chance_of_agreement():
     assert other.p > 0.01
 
 
-def test_a_tagger_names_what_it_hears():
+def test_a_tagger_names_the_classes_of_a_sound():
     rng = np.random.default_rng(0)
     genre, has = rng.integers(0, 3, 300), rng.integers(0, 2, (300, 4))
     x = np.concatenate([np.eye(3)[genre], has], axis=1) @ rng.standard_normal((7, 12)) * 100

@@ -17,7 +17,7 @@ def mixing(subject):
     return np.random.default_rng(int(subject)).standard_normal((DIM, WIDTHS[subject]))
 
 
-def heard(targets, noise, seed):
+def simulated_bold(targets, noise, seed):
     rng = np.random.default_rng(seed)
     return {
         s: (targets @ mixing(s) + noise * rng.standard_normal((len(targets), w)) + 3).astype(np.float32)
@@ -30,7 +30,7 @@ def experiment(noise=3.0):
     targets, truth = (
         np.repeat(rng.standard_normal((n, DIM)), N_WINDOWS, axis=0).astype(np.float32) for n in (N_CLIPS, 30)
     )
-    return heard(targets, noise, 1), heard(truth, noise, 2), targets, truth
+    return simulated_bold(targets, noise, 1), simulated_bold(truth, noise, 2), targets, truth
 
 
 def accuracy(predicted, truth):
@@ -68,7 +68,7 @@ def test_components_are_those_of_the_svd(shape):
 
 
 @pytest.mark.parametrize("options", [{"method": "ridge"}, {"method": "procrustes"}, {"to_voxels": True}])
-def test_a_person_is_read_by_a_decoder_of_others(options):
+def test_a_subject_is_decoded_by_a_decoder_of_others(options):
     training, test, targets, truth = experiment()
     options = {"n_components": 20, "model": MODEL, **options}
     for subject in WIDTHS:
@@ -78,7 +78,7 @@ def test_a_person_is_read_by_a_decoder_of_others(options):
     assert all(accuracy(p, truth) > 0.9 for p in pooled.values()) and list(pooled) == list(WIDTHS)
 
 
-def test_more_people_help():
+def test_more_subjects_help():
     training, test, targets, truth = experiment(noise=14.0)
     few = np.arange(60)  # of each person's rows
     training = {s: b[few] for s, b in training.items()}
@@ -108,7 +108,7 @@ def test_no_test_row_moves_another():
     assert (before[10:] != after[10:]).any()
 
 
-def test_the_left_out_person_trains_no_decoder():
+def test_the_left_out_subject_trains_no_decoder():
     training, test, targets, _ = experiment()
     seen = []
 

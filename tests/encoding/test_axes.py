@@ -26,16 +26,16 @@ def autoregressive(rng, n, phi):
     return lfilter([np.sqrt(1 - phi**2)], [1, -phi], rng.standard_normal((650, n)), axis=0)[50:]
 
 
-def made_features(rng, n_features=16, decay=0.5):
+def simulated_features(rng, n_features=16, decay=0.5):
     """Return z-scored features with a strong first component, smooth in time."""
     turn = np.linalg.qr(rng.standard_normal((n_features, n_features)))[0]
     X = autoregressive(rng, n_features, 0.6) @ (turn * np.arange(1, n_features + 1)[:, None] ** -decay)
     return (X - X.mean(axis=0)) / X.std(axis=0)
 
 
-def viewers(rng, n_planted=3, sizes=(30, 40, 50, 60), smooth=0.5, decay=0.5):
+def simulated_subjects(rng, n_planted=3, sizes=(30, 40, 50, 60), smooth=0.5, decay=0.5):
     """Return features, planted directions (orthonormal rows) and the responses of each subject."""
-    X = made_features(rng, decay=decay)
+    X = simulated_features(rng, decay=decay)
     planted = np.linalg.qr(rng.standard_normal((X.shape[1], 3)))[0].T[:n_planted]
     bold = []
     for n in sizes:
@@ -55,8 +55,8 @@ def fitted(X, bold):
 
 
 @pytest.fixture(scope="module")
-def made():
-    X, planted, bold = viewers(np.random.default_rng(3))
+def simulated():
+    X, planted, bold = simulated_subjects(np.random.default_rng(3))
     weights, alphas = fitted(X, bold)
     return X, planted, bold, weights, alphas
 
@@ -91,8 +91,8 @@ def test_subjects_weigh_alike_whatever_their_voxels():
     assert np.allclose(sorted(axes.by_subject.ravel()), sorted([*axes.by_subject[0], *(1 - axes.by_subject[0])]))
 
 
-def test_signs_of_voxels_and_their_size_mean_nothing_and_a_rotation_turns_the_axes(made):
-    weights = made[3]
+def test_signs_of_voxels_and_their_size_mean_nothing_and_a_rotation_turns_the_axes(simulated):
+    weights = simulated[3]
     rng = np.random.default_rng(1)
     axes = weight_axes(weights, 3)
     flipped = [w * rng.choice([-3.0, 0.5], len(w))[:, None] for w in weights]
@@ -103,8 +103,8 @@ def test_signs_of_voxels_and_their_size_mean_nothing_and_a_rotation_turns_the_ax
     assert np.allclose(np.abs(np.sum(turned.directions * (axes.directions @ turn), axis=1)), 1)
 
 
-def test_an_unshifted_fit_is_the_fit_that_chose_the_alphas(made):
-    X, _, bold, weights, alphas = made
+def test_an_unshifted_fit_is_the_fit_that_chose_the_alphas(simulated):
+    X, _, bold, weights, alphas = simulated
     for a, b in zip(next(refit_weight_axes(X, bold, alphas, runs=RUNS)), weights):
         assert np.allclose(a, b, atol=2e-5)
 
@@ -122,8 +122,8 @@ def test_a_shifted_fit_is_ridge_on_shifted_responses_and_delays_are_averaged():
             assert np.allclose(fit[0][v], w.reshape(2, 3).mean(axis=0))
 
 
-def test_planted_axes_are_found(made):
-    X, planted, bold, weights, alphas = made
+def test_simulated_axes_are_found(simulated):
+    X, planted, bold, weights, alphas = simulated
     test = weight_axes_null(X, bold, alphas, 5, runs=RUNS, n_permutations=59)
     assert test.n_significant() == 3
     assert (np.cos(subspace_angles(test.axes.directions[:3].T, planted.T)) > 0.9).all()
@@ -134,8 +134,8 @@ def test_planted_axes_are_found(made):
     assert np.allclose(again.explained, test.axes.explained, atol=1e-4)
 
 
-def test_axes_of_others_serve_a_subject_who_was_left_out(made):
-    X, _, bold, weights, alphas = made
+def test_axes_of_others_serve_a_subject_who_was_left_out(simulated):
+    X, _, bold, weights, alphas = simulated
     null = refit_weight_axes(X, bold, alphas, draw_shifts(RUNS, 19), runs=RUNS)
     found = axes_stability(weights, 3, null=null)
     assert (found.others <= found.own + 1e-9).all() and (found.others > 0.85 * found.own).all()
@@ -160,7 +160,7 @@ def test_share_of_weights_in_a_span():
 
 def test_what_ridge_sees_is_what_it_gives_without_noise():
     rng = np.random.default_rng(6)
-    X, w = made_features(rng), rng.standard_normal((2, 16))
+    X, w = simulated_features(rng), rng.standard_normal((2, 16))
     found = next(refit_weight_axes(X, [X @ w.T], [[100.0, 100.0]]))[0]
     assert np.allclose(shrunken_weights(w, X, 100.0), found) and not np.allclose(found, w, rtol=0.05)
 
@@ -170,7 +170,7 @@ def test_noise_has_strong_axes_but_none_significant():
     p, naive = [], []
     for seed in range(60):
         rng = np.random.default_rng([7, seed])
-        X, _, bold = viewers(rng, n_planted=0, sizes=(15, 20), smooth=0.9, decay=1.0)
+        X, _, bold = simulated_subjects(rng, n_planted=0, sizes=(15, 20), smooth=0.9, decay=1.0)
         alphas = [np.full(y.shape[1], 1000.0) for y in bold]
         test = weight_axes_null(X, bold, alphas, 2, runs=RUNS, n_permutations=19, seed=seed)
         p.append(test.p[0])
@@ -187,7 +187,7 @@ def test_the_best_of_many_have_no_axis_if_other_runs_chose_them():
     p = {"same": [], "other": []}
     for seed in range(20):
         rng = np.random.default_rng([9, seed])
-        X, _, bold = viewers(rng, n_planted=0, sizes=(200, 200))
+        X, _, bold = simulated_subjects(rng, n_planted=0, sizes=(200, 200))
         train = RUNS < 2
         kept = [y[train] - y[train].mean(axis=0) for y in bold]
         alphas = [np.full(200, 1000.0)] * 2
@@ -205,7 +205,7 @@ def test_the_best_of_many_have_no_axis_if_other_runs_chose_them():
 def test_what_comes_after_a_true_axis_is_not_significant():
     p = []
     for seed in range(20):
-        X, _, bold = viewers(np.random.default_rng([8, seed]), n_planted=1, sizes=(15, 15))
+        X, _, bold = simulated_subjects(np.random.default_rng([8, seed]), n_planted=1, sizes=(15, 15))
         alphas = [np.full(y.shape[1], 30.0) for y in bold]
         p.append(weight_axes_null(X, bold, alphas, 2, runs=RUNS, n_permutations=19, seed=seed).p)
     p = np.array(p)
@@ -253,7 +253,7 @@ def test_bad_weights(weights, n_axes, message):
         weight_axes(weights, n_axes)
 
 
-def test_constant_weights_have_nothing_left_once_centred():
+def test_constant_weights_have_nothing_left_once_centered():
     with pytest.raises(ValueError, match=r"weights\[1\] leave nothing"):
         weight_axes([W, np.ones((6, 4))], 1, center=True)
 
@@ -293,8 +293,8 @@ def test_bad_calls(call, message):
         call()
 
 
-def test_figures(made):
-    X, _, bold, _, alphas = made
+def test_figures(simulated):
+    X, _, bold, _, alphas = simulated
     test = weight_axes_null(X, bold, alphas, 4, runs=RUNS, n_permutations=19)
     ax = explained_by_axis(test, "made").axes[0]
     marked = [line for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata())]

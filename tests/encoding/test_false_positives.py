@@ -44,7 +44,7 @@ def layers_like_text(rng):
     return np.stack(layers, axis=1).astype(np.float32)
 
 
-def people(rng, correlated):
+def noise_of_subjects(rng, correlated):
     """Return noise of 20 subjects side by side: voxels for themselves, or with a fifth of the variance in common."""
     noise = ar1(rng, 0.6, len(RUNS), N_SUBJECTS, N_VOXELS)
     if correlated:
@@ -76,7 +76,7 @@ def nominal(p):
 
 @pytest.mark.parametrize("correlated", [False, True])
 def test_one_layer(features, correlated):
-    bold = people(np.random.default_rng(1 + correlated), correlated)
+    bold = noise_of_subjects(np.random.default_rng(1 + correlated), correlated)
     held_out = encoding.fit_predict(features[:, 2], bold, MODEL, Split(**HOW))
     p, n_found, family = [], [], []
     for measured, predicted in zip(by_subject(held_out.measured), by_subject(held_out.predicted)):
@@ -96,8 +96,8 @@ def test_one_layer(features, correlated):
     assert not nominal(stats.t.sf(r * np.sqrt(n_free / (1 - r**2)), n_free))
 
 
-def test_the_layer_that_the_training_runs_choose(features):
-    bold = people(np.random.default_rng(5), correlated=True)
+def test_the_layer_that_the_training_runs_select(features):
+    bold = noise_of_subjects(np.random.default_rng(5), correlated=True)
     subjects = encoding.MultiSubjectBold(dict(enumerate(by_subject(bold))))
     layers = encoding.sweep_layers(features, subjects, MODEL, Split(**HOW), n_permutations=1000)
     cv, p, p_max = (subjects.split(x) for x in (layers.cv, layers.p, layers.p_max))

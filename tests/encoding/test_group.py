@@ -21,7 +21,7 @@ def joined(by_side):
 
 
 @pytest.fixture
-def made():
+def group_maps():
     """Six subjects: an effect at the first 20 vertices; some without a voxel here and there."""
     rng = np.random.default_rng(0)
     r = 0.05 * rng.standard_normal((6, 70))
@@ -33,8 +33,8 @@ def made():
     return r, p
 
 
-def test_each_vertex_is_what_scipy_says_of_it_alone(made):
-    r, p = made
+def test_each_vertex_is_what_scipy_says_of_it_alone(group_maps):
+    r, p = group_maps
     group = map_over_subjects(sides(r), sides(p))
     t, p_t, n = (joined(getattr(group, name)) for name in ("t", "p", "n"))
     for k in range(70):
@@ -56,8 +56,8 @@ def test_each_vertex_is_what_scipy_says_of_it_alone(made):
     assert group.mean["left"].shape == (40,) and group.n["right"].shape == (30,)
 
 
-def test_the_family_wise_p_is_the_best_of_all_vertices_in_all_64_flips(made):
-    r = made[0][:, :33]  # without the vertices that only some have
+def test_the_family_wise_p_is_the_best_of_all_vertices_in_all_64_flips(group_maps):
+    r = group_maps[0][:, :33]  # without the vertices that only some have
     group = map_over_subjects([{"left": row} for row in r])
     x = np.nan_to_num(r)
     length = np.sqrt(np.sum(x**2, axis=0))
@@ -69,8 +69,8 @@ def test_the_family_wise_p_is_the_best_of_all_vertices_in_all_64_flips(made):
     assert group.p_family["left"].min() == 1 / 64 and group.prevalence is group.n_significant is None
 
 
-def test_what_was_planted_is_found_and_noise_is_not(made):
-    group = map_over_subjects(*map(sides, made))
+def test_a_simulated_effect_is_found_and_noise_is_not(group_maps):
+    group = map_over_subjects(*map(sides, group_maps))
     found = joined(group.significant)
     assert found[:20].mean() > 0.9 and found[20:].sum() <= 2
     # chance finds one subject of six in a quarter of vertices, and three in one of 500
@@ -86,15 +86,15 @@ def test_over_noise_the_family_wise_error_is_held():
     assert np.mean(any_found) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 300)
 
 
-def test_fewer_subjects_than_least_do_not_count(made):
-    r, p = made
+def test_fewer_subjects_than_least_do_not_count(group_maps):
+    r, p = group_maps
     strict = map_over_subjects(sides(r), sides(p), least=6)
     assert joined(strict.n)[5] == joined(strict.n_significant)[5] == 0 and np.isnan(joined(strict.prevalence)[5])
     np.testing.assert_array_equal(joined(map_over_subjects(sides(r), sides(p)).n)[[5, 33, 34, 35]], [5, 2, 0, 0])
 
 
-def test_a_shared_map_is_the_mean_where_most_are_significant(made):
-    r, p = made
+def test_a_shared_map_is_the_mean_where_most_are_significant(group_maps):
+    r, p = group_maps
     marks = np.where(np.isnan(p), np.nan, p <= 0.05)
     shared = joined(consensus_map(sides(r), sides(marks)))
     wide = [np.mean(marks[:, k][~np.isnan(marks[:, k])]) > 0.5 if k != 35 else False for k in range(70)]

@@ -114,7 +114,7 @@ def test_what_cannot_be_split(split):
 # ---- sums over blocks, and the bootstrap -----------------------------------------------------------------------
 
 
-def made_sums(lengths=(60, 47), n_voxels=5, block=10, seed=0, dtype=np.float64):
+def simulated_sums(lengths=(60, 47), n_voxels=5, block=10, seed=0, dtype=np.float64):
     rng = np.random.default_rng(seed)
     runs = np.repeat(np.arange(len(lengths)), lengths)
     arrays = rng.standard_normal((3, len(runs), n_voxels))
@@ -130,14 +130,14 @@ def made_sums(lengths=(60, 47), n_voxels=5, block=10, seed=0, dtype=np.float64):
 
 
 def test_scores_from_sums_are_the_scores():
-    sums, _, measured, predicted = made_sums()
+    sums, _, measured, predicted = simulated_sums()
     for model, x in zip(("good", "bad"), predicted):
         np.testing.assert_allclose(sums.score(model), scoring.r2(measured, x), atol=1e-12)
         np.testing.assert_allclose(sums.score(model, "r"), scoring.correlation(measured, x), atol=1e-12)
 
 
 def test_a_resample_is_the_score_of_its_rows():
-    sums, runs, measured, (good, bad) = made_sums()
+    sums, runs, measured, (good, bad) = simulated_sums()
     assert np.bincount(sums.runs).tolist() == [6, 5]
     lengths = [10] * 6 + [9, 9, 10, 9, 10]
     assert np.diff([*sums._starts, len(runs)]).tolist() == lengths
@@ -167,7 +167,7 @@ def test_draws_keep_runs_and_have_the_variance_of_a_mean():
 
 
 def test_intervals_of_sets_of_voxels_are_those_of_their_means(monkeypatch):
-    sums = made_sums()[0]
+    sums = simulated_sums()[0]
     labels, terms = np.array([0, 2, 0, -1, 2]), [(1, "good"), (-1, "bad")]
     bounds = score_interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
     drawn = sums.resampled(terms, draw_counts(sums.runs, 200, 1))
@@ -195,7 +195,7 @@ def test_a_constant_voxel_has_no_score_and_does_not_spoil_its_region():
 
 
 def test_sums_that_do_not_fit():
-    sums = made_sums()[0]
+    sums = simulated_sums()[0]
     with pytest.raises(ValueError, match="block is 30, expected a whole number from 1 to 23: the shortest"):
         BlockSums(np.repeat([0, 1], [60, 47]), 5, 30)
     with pytest.raises(ValueError, match="no model other was fitted, expected one of"):
@@ -203,7 +203,7 @@ def test_sums_that_do_not_fit():
     with pytest.raises(ValueError, match="kind is 'R2'"):
         sums.score("good", "R2")
     with pytest.raises(ValueError, match="expected the same measured responses"):
-        sums.join(made_sums(seed=1)[0])
+        sums.join(simulated_sums(seed=1)[0])
     with pytest.raises(ValueError, match="labels is float64"):
         score_interval(sums, [(1, "good")], labels=np.zeros(5))
 
@@ -280,7 +280,7 @@ def test_a_rival_is_taken_in_a_block_of_voxels_at_a_time(film, fitted, monkeypat
     np.testing.assert_allclose(whole.score("plain"), rival.predict().r2(), atol=2e-5)
 
 
-def test_test_runs_that_lie_apart_are_read_of_the_voxels_asked_for_alone(film):
+def test_test_runs_that_lie_apart_are_read_of_the_requested_voxels_alone(film):
     spaces, bold, how = film
     apart = np.isin(how["runs"], [1, 4])
     taken = Taken(bold)
@@ -315,7 +315,7 @@ def test_p_is_that_of_shifted_predictions(film):
     assert joint.p.max() < 0.1
 
 
-def test_test_runs_choose_nothing(film, fitted):
+def test_test_runs_select_nothing(film, fitted):
     spaces, bold, how = film
     rng, test = np.random.default_rng(9), how["test"]
     bold, spaces = bold.copy(), {name: x.copy() for name, x in spaces.items()}
@@ -330,7 +330,7 @@ def test_test_runs_choose_nothing(film, fitted):
     assert (before.sums.score("stacked") != after.sums.score("stacked")).all()
 
 
-def test_planted_shares_are_recovered_and_what_adds_nothing_adds_nothing():
+def test_simulated_shares_are_recovered_and_what_adds_nothing_adds_nothing():
     spaces, bold, how = make_film(shares=(0.3, 0.15, 0.0), n_voxels=80, n_train=8, n_test=4, run=100)
     joint = joint_models.joint_model(spaces, bold, banded(30), Split(**how), pairs=[("s0", "s1")], block=10)
     mean = joint_models.unique_variance(joint).mean(axis=1)
@@ -553,7 +553,7 @@ def test_nested_weights_claim_nothing_of_a_space_that_adds_nothing():
 # ---- stacking --------------------------------------------------------------------------------------------------
 
 
-def made_products(n_voxels=40, n_spaces=4, seed=0):
+def simulated_products(n_voxels=40, n_spaces=4, seed=0):
     """Return products of residuals of predictions, of which some are bad, alike, or twice the same."""
     rng = np.random.default_rng(seed)
     y = rng.standard_normal((n_voxels, 60))
@@ -566,7 +566,7 @@ def made_products(n_voxels=40, n_spaces=4, seed=0):
 def test_stack_weights_are_the_best_on_the_simplex():
     from scipy.optimize import minimize
 
-    products = made_products()
+    products = simulated_products()
     weights = stack_weights(products)
     assert weights.shape == (4, 40) and (weights >= 0).all()
     np.testing.assert_allclose(weights.sum(axis=0), 1, atol=1e-12)
@@ -586,7 +586,7 @@ def test_stack_weights_are_the_best_on_the_simplex():
 
 
 def test_stack_weights_beat_every_point_of_a_grid():
-    products = made_products(30, 3, 5)
+    products = simulated_products(30, 3, 5)
     steps = np.arange(21) / 20
     grid = np.array([(a, b, 1 - a - b) for a, b in itertools.product(steps, steps) if a + b <= 1 + 1e-9])
     errors = np.einsum("gi,vij,gj->vg", grid, products, grid)

@@ -31,7 +31,7 @@ def smooth(rng, *shape):
 
 
 @pytest.fixture(scope="module")
-def made():
+def simulated():
     """Four layers of 12 features; voxels 0 to 9 follow layer 2, 2.5 s later; the others follow nothing."""
     rng = np.random.default_rng(0)
     layers = smooth(rng, len(RUNS), 4, 12)
@@ -41,8 +41,8 @@ def made():
     return layers, bold.astype(np.float32)
 
 
-def test_each_layer_is_fitted_and_judged_as_if_alone(made):
-    layers, bold = made
+def test_each_layer_is_fitted_and_scored_as_if_alone(simulated):
+    layers, bold = simulated
     found = encoding.sweep_layers(layers, bold, MODEL, Split(**HOW), n_permutations=50, seed=3)
     for k in range(4):
         pair = encoding.fit_predict(layers[:, k], bold, MODEL, Split(**HOW))
@@ -58,8 +58,8 @@ def test_each_layer_is_fitted_and_judged_as_if_alone(made):
     assert np.isnan(one.p).all() and np.isnan(one.p_max).all()
 
 
-def test_voxels_are_tested_in_blocks_that_share_their_shifts(made, monkeypatch, tmp_path):
-    layers, bold = made
+def test_voxels_are_tested_in_blocks_that_share_their_shifts(simulated, monkeypatch, tmp_path):
+    layers, bold = simulated
     np.save(tmp_path / "bold.npy", bold)
     mapped = encoding.MultiSubjectBold({"S01": np.load(tmp_path / "bold.npy", mmap_mode="r"), "S02": bold[:, :7]})
     whole = encoding.sweep_layers(layers[:, :2], mapped, MODEL, Split(**HOW), n_permutations=40, seed=3)
@@ -70,8 +70,8 @@ def test_voxels_are_tested_in_blocks_that_share_their_shifts(made, monkeypatch, 
     assert not np.allclose(whole.p_max[:, :7], whole.p_max[:, 40:])  # each subject has a best voxel of his own
 
 
-def test_planted_layer_and_voxels_are_found(made):
-    layers, bold = made
+def test_simulated_layer_and_voxels_are_found(simulated):
+    layers, bold = simulated
     found = encoding.sweep_layers(layers, bold, MODEL, Split(**HOW), n_permutations=200)
     choice = encoding.select_layer_and_voxels(found.cv, 10)
     assert choice.layer == 2 and set(choice.voxels) == set(range(10))
@@ -79,8 +79,8 @@ def test_planted_layer_and_voxels_are_found(made):
     assert np.mean(found.p[:, 10:] <= 0.05) < 0.12
 
 
-def test_subjects_side_by_side_are_fitted_like_alone(made, tmp_path):
-    layers, bold = made
+def test_subjects_side_by_side_are_fitted_like_alone(simulated, tmp_path):
+    layers, bold = simulated
     stored = np.lib.format.open_memmap(tmp_path / "b.npy", "w+", np.float32, (len(RUNS), 25))
     stored[:] = bold[:, 15:]
     both = encoding.MultiSubjectBold({"a": bold[:, :15], "b": stored})
@@ -114,8 +114,8 @@ def test_bad_subjects(bold, message):
         encoding.MultiSubjectBold(bold)
 
 
-def test_nothing_that_is_chosen_sees_the_test_runs(made):
-    layers, bold = made
+def test_no_selection_uses_the_test_runs(simulated):
+    layers, bold = simulated
     before = encoding.sweep_layers(layers, bold, MODEL, Split(**HOW))
     rng = np.random.default_rng(1)
     other, changed = layers.copy(), bold.copy()
@@ -125,7 +125,7 @@ def test_nothing_that_is_chosen_sees_the_test_runs(made):
     assert np.abs(after.r - before.r).max() > 0.1
 
 
-def test_choice_takes_the_best_voxels_of_the_best_layer():
+def test_selection_takes_the_best_voxels_of_the_best_layer():
     cv = np.array([[0.5, 0.1, 0.0, 0.0], [0.3, 0.4, 0.0, -0.2], [0.2, 0.2, 0.2, 0.2]])
     assert encoding.select_layer_and_voxels(cv, 1).layer == 0
     two = encoding.select_layer_and_voxels(cv, 2)
@@ -140,8 +140,8 @@ def test_choice_takes_the_best_voxels_of_the_best_layer():
             encoding.select_layer_and_voxels(cv, n)
 
 
-def test_a_level_that_is_missing_is_named(made):
-    layers, bold = made
+def test_a_level_that_is_missing_is_named(simulated):
+    layers, bold = simulated
     spaces = {"Speech": layers[:, 1], "Story": layers[:, 0].copy()}
     spaces["Story"][RUNS == 1] = 0
     with pytest.raises(ValueError, match=r"'Story' is constant over the whole training run\(s\) \[1\]"):
@@ -156,15 +156,15 @@ def test_a_level_that_is_missing_is_named(made):
     assert not predicted[ids == 3].any() and predicted[ids == 4].any()
 
 
-def test_p_at_the_level_itself_counts(made):
-    found = encoding.sweep_layers(made[0][:, 2], made[1], MODEL, Split(**HOW), n_permutations=19)
+def test_p_at_the_level_itself_counts(simulated):
+    found = encoding.sweep_layers(simulated[0][:, 2], simulated[1], MODEL, Split(**HOW), n_permutations=19)
     level = np.float64(0.05)  # the least p of 19 shifts; rounded to float32 it would lie above
     assert (found.p[0, :10] <= level).sum() > 5 and found.r.dtype == np.float32
 
 
-def test_features_of_too_many_axes(made):
+def test_features_of_too_many_axes(simulated):
     with pytest.raises(ValueError, match=r"expected \(n_trs, n_layers, dim\)"):
-        encoding.sweep_layers(made[0][None], made[1], MODEL, Split(**HOW))
+        encoding.sweep_layers(simulated[0][None], simulated[1], MODEL, Split(**HOW))
 
 
 def test_blocks_are_left_out_with_their_surroundings():
@@ -206,17 +206,17 @@ def test_no_delay_crosses_the_end_of_a_run_inside_a_block(monkeypatch):
     assert all(np.diff(piece)[99] for piece in pieces) and len(pieces) == 3
 
 
-def test_responses_of_whole_numbers(made):
-    whole = np.rint(10 * made[1]).astype(np.int16)  # their means and predictions must not be cut to whole numbers
-    found = encoding.fit_predict({"layer": made[0][:, 0]}, whole, MODEL, Split(**HOW))
-    expected = encoding.fit_predict({"layer": made[0][:, 0]}, whole.astype(float), MODEL, Split(**HOW))
+def test_responses_of_whole_numbers(simulated):
+    whole = np.rint(10 * simulated[1]).astype(np.int16)  # their means and predictions must not be cut to whole numbers
+    found = encoding.fit_predict({"layer": simulated[0][:, 0]}, whole, MODEL, Split(**HOW))
+    expected = encoding.fit_predict({"layer": simulated[0][:, 0]}, whole.astype(float), MODEL, Split(**HOW))
     np.testing.assert_array_equal(found.predicted, expected.predicted)
 
 
 # ---- viewings, ceilings, places ----
 
 
-def test_viewings_are_laid_on_each_other(small_movie):
+def test_repeats_are_stacked(small_movie):
     movie = narrative_movie.load(small_movie)
     merge, runs = viewings(movie), movie.run_of_tr("Test")
     values = np.arange(len(runs), dtype=float)[:, None]
@@ -232,7 +232,7 @@ def test_viewings_are_laid_on_each_other(small_movie):
     assert viewings(narrative_movie.load(small_movie, runs=some)) is None
 
 
-def test_ceiling_is_that_of_the_mean_of_all_viewings(small_movie):
+def test_ceiling_is_that_of_the_mean_of_all_repeats(small_movie):
     movie = narrative_movie.load(small_movie)
     runs = movie.run_of_tr()
     test = np.isin(runs, [k for k, run in enumerate(movie.runs) if run.split == "Test"])
@@ -248,7 +248,7 @@ def test_ceiling_is_that_of_the_mean_of_all_viewings(small_movie):
     assert encoding.noise_ceilings(bold, Split(repeats=None, **how)) == ({}, {})
 
 
-def test_truth_of_a_film_stands_at_its_voxels(small_movie):
+def test_ground_truth_of_a_film_is_at_its_voxels(small_movie):
     from naturalistic_simulation.movie.cortex import LAYERS, NAMES, PLAN
 
     movie = narrative_movie.load(small_movie)
@@ -286,15 +286,15 @@ def test_measured_voxels_are_registered(small_movie, tmp_path):
         preprocessing.movie_coordinates(measured, subject)
 
 
-def test_correlation_is_what_the_sweep_reports(made):
-    layers, bold = made
+def test_correlation_is_what_the_sweep_reports(simulated):
+    layers, bold = simulated
     pair = encoding.fit_predict(layers[:, 2], bold, MODEL, Split(**HOW))
     r = encoding.sweep_layers(layers[:, 2], bold, MODEL, Split(**HOW)).r[0]
     np.testing.assert_allclose(r, pair.correlation(), atol=1e-5)
 
 
-def test_a_score_needs_a_null(made):
-    pair = encoding.fit_predict(made[0][:, 2], made[1], MODEL, Split(**HOW))
+def test_a_score_needs_a_null(simulated):
+    pair = encoding.fit_predict(simulated[0][:, 2], simulated[1], MODEL, Split(**HOW))
     with pytest.raises(ValueError, match="n_permutations is 0, expected a whole number of at least 1"):
         encoding.score(pair, n_permutations=0)
     with pytest.raises(ValueError, match="n_permutations is 0, expected a whole number of at least 1"):
@@ -321,8 +321,8 @@ def test_blocks_against_shifts_that_are_fitted_again():
     np.testing.assert_array_equal(plain.layers, found.layers)
 
 
-def test_the_null_of_chosen_voxels_is_that_of_the_sweep(made):
-    layers, bold, *_ = made
+def test_the_null_of_selected_voxels_is_that_of_the_sweep(simulated):
+    layers, bold, *_ = simulated
     whole = encoding.MultiSubjectBold({"a": bold[:, :30], "b": bold[:, 30:]})
     found = encoding.sweep_layers(layers, whole, MODEL, Split(**HOW))
     choices = encoding.select_layer_and_voxels(whole.split(found.cv), 5)

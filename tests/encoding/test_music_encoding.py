@@ -171,7 +171,7 @@ def test_a_memory_map_gives_the_same(tmp_path):
     np.testing.assert_array_equal(a.predicted, b.predicted)
 
 
-def test_the_planted_space_is_found_and_its_own_variance():
+def test_the_simulated_space_is_found_and_its_unique_variance():
     spaces, bold, how = simulate(n_voxels=30, noise=1.0)
     model = RidgeCV(alphas=np.logspace(0, 4, 5), cv=3)
     weights = [[1, 0], [0.9, 0.1], [0.5, 0.5], [0.1, 0.9], [0, 1]]  # either space alone is among them
@@ -187,7 +187,7 @@ def test_the_planted_space_is_found_and_its_own_variance():
     np.testing.assert_allclose(sum(parts), both.r2, atol=1e-6)
 
 
-def test_repeats_are_told_from_noise():
+def test_repeats_differ_from_noise():
     _, bold, how = simulate(n_voxels=60, noise=1.0)
     test = how["test"]
     repeats, ids = music_genre.repeats(bold[test], how["runs"][test])
@@ -210,7 +210,7 @@ def test_the_null_holds_its_level_with_constant_predictions_of_clips():
     assert abs(np.mean(share) - 0.05) < 0.02
 
 
-def test_score_is_of_the_pieces_it_is_made_of():
+def test_score_is_of_its_own_pieces():
     spaces, bold, how = simulate()
     held_out = encoding.fit_predict(spaces, bold, RidgeCV(cv=3), Split(**how))
     ids = held_out.runs
@@ -337,7 +337,7 @@ def surface_map(value, seed=0):
     return {side: np.where(rng.random(10242) < 0.3, np.nan, value) for side in ("left", "right")}
 
 
-def test_figures_are_drawn_with_places_and_spaces_that_have_nothing():
+def test_figures_are_drawn_with_regions_and_spaces_that_have_nothing():
     nothing = {side: np.full(10242, np.nan) for side in ("left", "right")}
     fig = plotting.space_maps({"mini-mulan": surface_map(0.4), "genre": nothing}, "Simulated", "r")
     assert [t.get_text() for ax in fig.axes for t in ax.texts] == ["mini-mulan", "genre"]

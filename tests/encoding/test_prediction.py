@@ -30,7 +30,7 @@ def simulate(seed=0, n_voxels=4, noise=2.0):
     return spaces, signal / signal[:, :1].std() + noise * smooth(rng, n_voxels) / 1.4
 
 
-def test_the_planted_space_is_found_and_nothing_else():
+def test_the_simulated_space_is_found_and_nothing_else():
     spaces, bold = simulate()
     found = {
         name: encoding.group_accuracy(x, bold[None], RIDGE, FoldSplit(**HOW), n_permutations=149, seed=1)

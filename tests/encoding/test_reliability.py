@@ -33,7 +33,7 @@ def smooth(rng, *shape, phi=0.6):
     return lfilter([1], [1, -phi], rng.standard_normal(shape), axis=0)
 
 
-def made(seed=0, n_voxels=12, n_signal=8, noise=1.0):
+def simulated(seed=0, n_voxels=12, n_signal=8, noise=1.0):
     """Return features and responses that follow them 2 and 4 s later, but for the last voxels."""
     rng = np.random.default_rng(seed)
     X = smooth(rng, len(RUNS), 6)
@@ -46,7 +46,7 @@ def made(seed=0, n_voxels=12, n_signal=8, noise=1.0):
 
 @pytest.fixture(scope="module")
 def data():
-    return made()
+    return simulated()
 
 
 @pytest.mark.parametrize("n_training", range(1, 9))
@@ -116,7 +116,7 @@ def test_what_a_half_did_not_see_does_not_change_it(data, n_runs):
 
 
 def test_voxels_with_signal_agree_and_noise_does_not_on_average():
-    found = [split_half_data(*made(seed, 40, 20), MODEL, Split(**HOW)) for seed in range(6)]
+    found = [split_half_data(*simulated(seed, 40, 20), MODEL, Split(**HOW)) for seed in range(6)]
     agreement = np.array([f.agreement for f in found])
     assert agreement[:, :20].mean() > 0.7
     means = agreement[:, 20:].mean(axis=1)  # of independent data sets
@@ -128,7 +128,7 @@ def test_voxels_with_signal_agree_and_noise_does_not_on_average():
 def test_spearman_brown_tells_the_agreement_of_two_data_sets_that_are_twice_as_long():
     half, told, true, light = [], [], [], RidgeCV([1e-3], cv=3, progress=False)
     for seed in range(3):
-        X, signal = made(seed, 60, 60, noise=0)
+        X, signal = simulated(seed, 60, 60, noise=0)
         rng = np.random.default_rng(200 + seed)
         sets = [signal + 6 * smooth(rng, *signal.shape) for _ in range(2)]
         halves = split_half_data(X, sets[0], light, Split(**HOW))

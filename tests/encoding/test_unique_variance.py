@@ -68,7 +68,7 @@ def test_where_nothing_is_predicted_there_is_no_interval():
     assert np.isfinite(of_labels[..., 0]).all() and np.isnan(of_labels[..., 1:]).all()
 
 
-def test_the_null_of_all_spaces_is_kept_when_asked():
+def test_the_null_of_all_spaces_is_returned_on_request():
     rng = np.random.default_rng(0)
     spaces = {name: rng.standard_normal((len(RUNS), 3)).astype("f4") for name in "ab"}
     bold = rng.standard_normal((len(RUNS), 5)).astype("f4")

@@ -11,7 +11,7 @@ except ImportError:  # Windows has no such lock; there two processes may make th
 CHAPTERS = "cache of chapters"
 
 
-def made_once(tmp_path_factory, name, make):
+def write_once(tmp_path_factory, name, make):
     """Return the folder that ``make(folder)`` makes, once for all processes of a run: a second one waits."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # each process has its own below it

@@ -71,7 +71,7 @@ def test_leave_one_out_leaves_out_what_does_not_vary():
 
 @pytest.mark.parametrize("n", [2, 4, 10])
 @pytest.mark.parametrize("signal", [0, 0.1, 0.5, 0.9])
-def test_explainable_variance_finds_the_planted_share(n, signal):
+def test_explainable_variance_finds_the_simulated_share(n, signal):
     repeats, _ = responses(n, signal, seed=n)
     ev = explainable_variance(repeats, RUNS)
     assert ev.dtype == np.float32 and ev.mean() == pytest.approx(signal, abs=0.006)

@@ -39,7 +39,7 @@ def test_every_permutation_is_new_keeps_each_run_and_moves_all_targets_alike(nul
     np.testing.assert_array_equal(moved, 1)
 
 
-def test_shifts_are_circular_and_no_smaller_than_asked():
+def test_shifts_are_circular_and_no_smaller_than_the_minimum():
     order = orders(circular_shift_null, n_permutations=500, min_shift=4)
     seen = {}
     for run in np.unique(RUNS):
@@ -225,7 +225,7 @@ def test_small_shifts_cost_no_power():
         (block_permutation_null, {"block": 25}),
     ],
 )
-def test_a_planted_effect_is_found(null, arguments):
+def test_a_simulated_effect_is_found(null, arguments):
     rng = np.random.default_rng(4)
     signal = ar1(rng, 0.8, (600, 200))
     Y = signal + 2 * ar1(rng, 0.8, (600, 200))  # r of about .45

@@ -48,7 +48,7 @@ def test_folds_are_a_partition_of_whole_groups(seed):
     assert (tested == 1).all()
 
 
-def test_gap_removes_neighbours_inside_the_run_only():
+def test_gap_removes_neighbors_inside_the_run_only():
     runs = np.repeat([0, 1], 30)
     groups = contiguous_groups(runs, 6)
     for train, test in GroupGapKFold(6, gap=4, runs=runs).split(runs, groups=groups):

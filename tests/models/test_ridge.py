@@ -268,7 +268,7 @@ def test_without_groups_folds_are_contiguous_blocks():
     np.testing.assert_array_equal(RidgeCV(ALPHAS, 4).fit(X, Y).coef_, RidgeCV(ALPHAS, blocks).fit(X, Y).coef_)
 
 
-def test_recovers_a_planted_response():
+def test_recovers_a_simulated_response():
     rng = np.random.default_rng(0)
     hrf = np.array([0, 0.2, 0.8, 1, 0.7, 0.3, 0, -0.1])
     stimulus = rng.standard_normal(2000)

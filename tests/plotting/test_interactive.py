@@ -16,7 +16,7 @@ from tests.helpers.browser import CHROMIUM, opened
 TITLE = 'Simulated data (layout of ds005531): <which> "level"?'
 
 
-def made_maps():
+def simulated_maps():
     rng = np.random.default_rng(0)
     maps = {name: {side: rng.uniform(-0.1, 0.4, 10242) for side in SIDES} for name in LEVEL_COLORS}
     for by_side in maps.values():
@@ -28,7 +28,7 @@ def made_maps():
 
 @pytest.fixture(scope="module")
 def page():
-    maps, best = made_maps()
+    maps, best = simulated_maps()
     return surface_page(maps, TITLE, "r", best=best, vmax=0.4)
 
 
@@ -41,7 +41,7 @@ def decoded(text, dtype):
 
 
 def test_the_page_holds_the_mesh_and_the_maps(page):
-    data, (maps, best) = data_of(page), made_maps()
+    data, (maps, best) = data_of(page), simulated_maps()
     assert [m["name"] for m in data["maps"]] == ["best of all", *maps]
     for k, (side, mesh) in enumerate(zip(SIDES, meshes("inflated"))):
         places = decoded(data["coordinates"][k], "<i2").reshape(-1, 3) / UNIT
@@ -59,7 +59,7 @@ def test_the_page_holds_the_mesh_and_the_maps(page):
     assert len(data["palette"]) == NONE
 
 
-def test_the_page_says_that_it_is_made_is_small_and_asks_nobody(page):
+def test_the_page_says_that_it_is_simulated_is_small_and_loads_nothing(page):
     frame = page._repr_html_()
     assert len(frame) < 0.8e6
     assert frame.startswith("<iframe title=") and frame.endswith("</iframe>") and frame.count("<") == 2
@@ -71,7 +71,7 @@ def test_the_page_says_that_it_is_made_is_small_and_asks_nobody(page):
 
 
 def test_a_name_cannot_end_the_script():
-    maps, _ = made_maps()
+    maps, _ = simulated_maps()
     page = surface_page({"</script><b>": maps["Story"]}, "made", "r")
     assert page.html.count("</script>") == 1 and data_of(page)["maps"][0]["name"] == "</script><b>"
 
@@ -90,7 +90,7 @@ def test_a_name_cannot_end_the_script():
 )
 def test_bad_maps(changed, message):
     with pytest.raises(ValueError, match=message):
-        surface_page(**({"maps": made_maps()[0], "title": "made", "label": "r"} | changed))
+        surface_page(**({"maps": simulated_maps()[0], "title": "made", "label": "r"} | changed))
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")

@@ -16,7 +16,7 @@ FOUND = {5: (0.85, 0.94), 9: (0.55, 0.89)}  # volume: correlation with the refer
 
 
 @pytest.fixture(scope="module")
-def made():
+def simulated_run():
     """Return volumes (x, y, z, n_trs), affine, true motion, reference and brain of a run of equal brightness."""
     motion = drifting(np.random.default_rng(2), 8)
     shape, affine = grid(8.0)
@@ -26,14 +26,14 @@ def made():
 
 
 @pytest.fixture(scope="module")
-def corrected(made):
-    volumes, affine, _, reference, brain = made
+def corrected(simulated_run):
+    volumes, affine, _, reference, brain = simulated_run
     return correct_motion(volumes, affine, brain, reference)
 
 
 @pytest.mark.parametrize("gain", [0.05, 0.4, 0.79, 1.0, 1.26, 2.0, 3.0, 20.0])
-def test_a_run_of_another_brightness_moves_as_much(made, corrected, gain):
-    volumes, affine, motion, reference, brain = made
+def test_a_run_of_another_brightness_moves_as_much(simulated_run, corrected, gain):
+    volumes, affine, motion, reference, brain = simulated_run
     bold, found = correct_motion((gain * volumes).astype(np.float32), affine, brain, reference)
     assert np.abs(found - motion)[:, :3].max() < 0.2 and np.rad2deg(np.abs(found - motion)[:, 3:]).max() < 0.2
     np.testing.assert_allclose(found, corrected[1], atol=0.002)

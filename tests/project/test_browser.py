@@ -111,7 +111,7 @@ def test_every_page_holds_on_a_telephone(seen):
     assert [page for page, each in seen.items() if each["text"] < 200] == []
 
 
-def test_every_figure_is_there_and_is_told_in_words(seen):
+def test_every_figure_is_there_and_described_in_words(seen):
     assert {page: each["broken"] for page, each in seen.items() if each["broken"]} == {}
     assert {page: each["silent"] for page, each in seen.items() if each["silent"]} == {}
 
@@ -253,7 +253,7 @@ def test_fourth_chapter_shows_its_figures_and_measures_what_the_cards_say(addres
         assert numbers["zero_shot_genre_accuracy"] == pytest.approx(card["zero_shot_genre_accuracy"], abs=0.01)
 
 
-def test_the_music_chapters_show_their_figures_and_play_what_was_rebuilt(address, tmp_path):
+def test_the_music_chapters_show_their_figures_and_play_the_reconstructions(address, tmp_path):
     chapters = [("06-music-decoding", 6, 0), ("07-music-reconstruction", 3, 30), ("08-music-encoding", 4, 0)]
     for chapter, n_figures, n_players in chapters:
         document, console = open_page(f"{address}/notebooks/{chapter}.html", tmp_path)

@@ -55,7 +55,7 @@ def test_the_key_follows_parameters_and_data(build, monkeypatch, tmp_path):
     assert keys[0] == keys[1] and len(set(keys)) == 4
 
 
-def test_a_chapter_on_made_data_is_told_from_one_on_real_data(build, tmp_path):
+def test_a_chapter_on_simulated_data_differs_from_one_on_real_data(build, tmp_path):
     (source,) = build.find_chapters(["01"])
     assert not build.is_a_fallback(source)
     (tmp_path / "results").mkdir()
@@ -341,7 +341,7 @@ def test_buttons_open_the_notebooks_of_the_repository(build, tmp_path, monkeypat
     assert not re.search("mybinder|colab", words)
 
 
-def test_the_staged_book_has_buttons_when_it_is_told_where_it_lies(build, tmp_path, monkeypatch):
+def test_the_staged_book_has_buttons_when_its_address_is_given(build, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "STAGE", tmp_path / "stage")
     build.RUNS.mkdir()
     for source in build.find_chapters([]):

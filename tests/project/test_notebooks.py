@@ -26,7 +26,7 @@ def short_minilm(tmp_path_factory):
     return folder
 
 
-def test_first_model_on_simulated_data_finds_what_was_planted(tmp_path, monkeypatch, short_minilm):
+def test_first_model_on_simulated_data_finds_the_ground_truth(tmp_path, monkeypatch, short_minilm):
     printed, n_figures, numbers = run(
         "01-first-model", tmp_path, monkeypatch, dataset="simulated", window=4, n_permutations=60,
         language_model=str(short_minilm),
@@ -64,7 +64,7 @@ def small_movie(tmp_path_factory):
     return simulate_movie(folder, seed=7, subjects=1, dramas=("bakery",), progress=False)
 
 
-def test_movie_experiment_on_a_small_miniature(tmp_path, monkeypatch, small_movie):
+def test_movie_experiment_on_small_simulated_data(tmp_path, monkeypatch, small_movie):
     printed, n_figures, numbers = run("03-movie-experiment", tmp_path, monkeypatch, dataset=str(small_movie), start=30)
     assert "1 subjects x 3 runs" in printed and "Speech, Object, Story, Summary, TimePlace" in printed
     assert n_figures == 3 and numbers["dataset"].startswith("Simulated data")

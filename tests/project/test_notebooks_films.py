@@ -8,23 +8,25 @@ import pytest
 from naturalistic_simulation import simulate_movie
 
 from tests.helpers.chapters import MARKS, run
-from tests.helpers.once import made_once
+from tests.helpers.once import write_once
 
 pytestmark = MARKS
 LEVELS = ("Speech", "Object", "Story")
 
 
 @pytest.fixture(scope="module")
-def two_viewers(tmp_path_factory):
+def two_subjects(tmp_path_factory):
     """Three dramas as in the book, two viewers."""
-    return made_once(tmp_path_factory, "two viewers", lambda folder: simulate_movie(folder, subjects=2, progress=False))
+    return write_once(
+        tmp_path_factory, "two viewers", lambda folder: simulate_movie(folder, subjects=2, progress=False)
+    )
 
 
 @pytest.fixture(scope="module")
-def one_viewer(tmp_path_factory, two_viewers):
+def one_subject(tmp_path_factory, two_subjects):
     """The same as a lab would have it: nothing was shown twice, and nobody knows the truth."""
     folder = tmp_path_factory.mktemp("once") / "movie"
-    shutil.copytree(two_viewers, folder)
+    shutil.copytree(two_subjects, folder)
     shutil.rmtree(folder / "truth")
     root = folder / "ds005531"
     shutil.rmtree(root / "sub-S02", ignore_errors=True)
@@ -35,9 +37,9 @@ def one_viewer(tmp_path_factory, two_viewers):
     return folder
 
 
-def test_levels_and_layers_are_found_in_two_viewers(tmp_path, monkeypatch, two_viewers):
+def test_levels_and_layers_are_found_in_two_subjects(tmp_path, monkeypatch, two_subjects):
     printed, n_figures, numbers = run(
-        "09-language-encoding", tmp_path, monkeypatch, dataset=str(two_viewers), contexts="[1, 8]", story="simulated",
+        "09-language-encoding", tmp_path, monkeypatch, dataset=str(two_subjects), contexts="[1, 8]", story="simulated",
         n_permutations=999, story_permutations=9,
     )  # fmt: skip
     assert printed.startswith("Simulated data") and n_figures == 7 and numbers["n_subjects"] == 2
@@ -54,10 +56,10 @@ def test_levels_and_layers_are_found_in_two_viewers(tmp_path, monkeypatch, two_v
     assert numbers["alice_data"] == "Simulated data (layout of Alice)"
 
 
-def test_unique_variance_is_where_it_was_planted(tmp_path, monkeypatch, two_viewers):
+def test_unique_variance_is_where_it_was_simulated(tmp_path, monkeypatch, two_subjects):
     layers = {"Speech": 5, "Object": 2, "Story": 4, "Summary": 5, "TimePlace": 1}
     _, n_figures, numbers = run(
-        "10-semantic-maps", tmp_path, monkeypatch, dataset=str(two_viewers), layers=layers, n_together=2,
+        "10-semantic-maps", tmp_path, monkeypatch, dataset=str(two_subjects), layers=layers, n_together=2,
         n_permutations=999, delays="[[4, 5, 6]]",
     )  # fmt: skip
     assert n_figures == 6
@@ -82,9 +84,9 @@ def test_unique_variance_is_where_it_was_planted(tmp_path, monkeypatch, two_view
     assert numbers["rivals"]["banded"]["chosen"] > numbers["rivals"]["plain"]["chosen"]
 
 
-def test_one_viewer_without_truth_or_repeats(tmp_path, monkeypatch, one_viewer):
+def test_one_subject_without_ground_truth_or_repeats(tmp_path, monkeypatch, one_subject):
     printed, n_figures, swept = run(
-        "09-language-encoding", tmp_path, monkeypatch, dataset=str(one_viewer), contexts=[1], story="simulated",
+        "09-language-encoding", tmp_path, monkeypatch, dataset=str(one_subject), contexts=[1], story="simulated",
         subjects="[1]", language_models="[minilm]", n_permutations=999, story_permutations=9,
     )  # fmt: skip
     assert "1,350 s of training, 1,350 s of test" in printed and n_figures == 7
@@ -94,7 +96,7 @@ def test_one_viewer_without_truth_or_repeats(tmp_path, monkeypatch, one_viewer):
         "10-semantic-maps",
         tmp_path,
         monkeypatch,
-        dataset=str(one_viewer),
+        dataset=str(one_subject),
         n_together=1,
         subjects=[1],
         n_permutations=999,

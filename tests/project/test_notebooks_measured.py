@@ -25,7 +25,7 @@ def measured_music(tmp_path_factory):
     return {"dataset": str(folder), "n_permutations": 200}, str(corpus)
 
 
-def test_music_of_two_subjects_without_a_truth(tmp_path, monkeypatch, measured_music):
+def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measured_music):
     """All music chapters one after another, as a lab would run them, and the page that reads what they found."""
     asked, corpus = measured_music
     _, n_figures, read = run("06-music-decoding", tmp_path, monkeypatch, **asked)

@@ -19,7 +19,7 @@ def copied(source, folder):
         (folder / path.relative_to(source)).symlink_to(path)
 
 
-def test_music_experiment_on_the_miniature_finds_what_was_planted(tmp_path, monkeypatch, small_music):
+def test_music_experiment_on_simulated_data_finds_the_ground_truth(tmp_path, monkeypatch, small_music):
     printed, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, dataset=str(small_music))
     assert "no brain was measured" in printed and "15 of 18 runs are not there" in printed
     assert n_figures == 7 and numbers["dataset"].startswith("Simulated data") and numbers["n_subjects"] == 1
@@ -28,7 +28,7 @@ def test_music_experiment_on_the_miniature_finds_what_was_planted(tmp_path, monk
     assert ceiling["primary auditory"] > 0.4 > 0.3 > ceiling["early visual"]
 
 
-def test_music_experiment_without_a_truth(tmp_path, monkeypatch, small_music):
+def test_music_experiment_without_ground_truth(tmp_path, monkeypatch, small_music):
     """As with measured data: no label, no truth; halves of the test runs are held against each other."""
     copied(small_music, tmp_path / "data")
     (tmp_path / "data/ds003720/README").write_text("README of a data set that was measured")
@@ -57,7 +57,7 @@ def test_music_experiment_on_fmriprep_output(tmp_path, monkeypatch, small_music)
     assert numbers["ceiling"]["sub-001"]["auditory belt"] > 0.3
 
 
-def test_music_features_on_the_small_miniature(tmp_path, monkeypatch, small_music):
+def test_music_features_on_small_simulated_data(tmp_path, monkeypatch, small_music):
     asked = {"dataset": str(small_music), "models": "[mini-mulan, mini-ssl]"}  # text, as papermill -p hands it over
     printed, n_figures, numbers = run("04-music-features", tmp_path, monkeypatch, **asked)
     assert "(60, 4, 128)" in printed and "(60, 7, 192)" in printed
@@ -67,7 +67,7 @@ def test_music_features_on_the_small_miniature(tmp_path, monkeypatch, small_musi
     assert genre["mini-mulan"] > 0.7 > 3 * numbers["chance"]["genre"] and onsets["mini-ssl"] > 0.4
 
 
-def test_music_is_read_from_the_small_miniature(tmp_path, monkeypatch, small_music):
+def test_music_is_decoded_from_small_simulated_data(tmp_path, monkeypatch, small_music):
     """One subject, 40 clips to train on, 20 to test."""
     asked = {"dataset": str(small_music), "n_permutations": 200, "subjects": "[1]"}
     printed, n_figures, numbers = run("06-music-decoding", tmp_path, monkeypatch, **asked)

@@ -92,7 +92,7 @@ def test_each_chapter_prints_the_command_that_runs_it(source):
 
 
 @pytest.mark.parametrize("source", CHAPTERS, ids=lambda p: p.stem)
-def test_every_figure_title_can_say_that_the_data_are_made(source):
+def test_every_figure_title_can_say_that_the_data_are_simulated(source):
     for cell in jupytext.read(source).cells:
         if cell.cell_type == "code" and re.search(r"plotting\.(?!set_style)", cell.source):
             assert ".title(" in cell.source or "imulated" in cell.source, cell.source

@@ -32,15 +32,19 @@ WRITTEN = re.compile(rf"{NUMBER.pattern}|\b(?:{'|'.join(WORDS.split())})\b", re.
 LABELS = re.compile(r"\b[Cc]hapters? \d+(?: and \d+)?|\b\d\d-[a-z]+(?:-[a-z]+)+|\b95 %(?! of)")
 
 
-def asked(function, name):
+def default_of(function, name):
     """The number that a function takes where nobody gives one."""
     return inspect.signature(function).parameters[name].default
 
 
 def design():
     """What the prose says in numbers that no run finds: phrase, and the same number from the code or the papers."""
-    clip, per_run, n_test = music.CLIP, music.N_CLIPS, asked(simulation.simulate_music, "n_test") * music.N_TEST_CLIPS
-    n_clips = asked(simulation.simulate_music, "n_training") * per_run + n_test
+    clip, per_run, n_test = (
+        music.CLIP,
+        music.N_CLIPS,
+        default_of(simulation.simulate_music, "n_test") * music.N_TEST_CLIPS,
+    )
+    n_clips = default_of(simulation.simulate_music, "n_training") * per_run + n_test
     panels = len(figures.ARROWS) + 1
     denk, films = (results.published(work)["data"] for work in ("denk2023", "nakagi2024"))
     return {
@@ -56,14 +60,14 @@ def design():
         ],
         "91-results": [
             ("five measured brains", "five measured brains" in denk),
-            ("five made brains", asked(simulation.simulate_music, "subjects") == 5),
+            ("five made brains", default_of(simulation.simulate_music, "subjects") == 5),
             ("540 clips of GTZAN", "540 clips of GTZAN" in denk),
             ("540 clips by the project", n_clips == 540),
             ("106,574 tracks", fma.N_TRACKS["large"] == 106_574),
-            ("2,000 made tracks", asked(simulation.simulate_corpus, "n_tracks") == 2000),
-            ("150 parcels of equal", asked(parcels.subject_parcels, "n_parcels") == 150),
+            ("2,000 made tracks", default_of(simulation.simulate_corpus, "n_tracks") == 2000),
+            ("150 parcels of equal", default_of(parcels.subject_parcels, "n_parcels") == 150),
             ("six measured viewers", "six measured brains" in films),
-            ("six made viewers", asked(simulation.simulate_movie, "subjects") == 6),
+            ("six made viewers", default_of(simulation.simulate_movie, "subjects") == 6),
             ("series of nine titles", "films of nine titles" in films),
             ("three short dramas", len(screenplay.DRAMAS) == 3),
             ("Llama 2 | MiniLM, six layers", "Llama 2" in films),

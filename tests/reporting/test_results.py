@@ -81,7 +81,7 @@ def test_objects_among_arrays_are_refused(folder):
         ("ds003720, music genre", "A title"),
     ],
 )
-def test_figure_titles_of_results_say_that_the_data_are_made(dataset, shown):
+def test_figure_titles_of_results_say_that_the_data_are_simulated(dataset, shown):
     numbers = results.save("09-x", {}, dataset=dataset, seed=1)
     assert results.title(numbers, "A title") == shown and results.is_simulated(numbers) == (shown != "A title")
     assert results.has_results("09-x") and not results.has_results("09-y")

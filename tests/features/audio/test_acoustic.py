@@ -62,7 +62,7 @@ def test_a_click_track(per_minute):
 
 
 @pytest.mark.parametrize(("per_minute", "heard"), [(180, 90), (240, 120)])
-def test_a_fast_click_track_is_heard_an_octave_down(per_minute, heard):
+def test_a_fast_click_track_is_estimated_an_octave_down(per_minute, heard):
     """Tempo is known up to a factor of two; the number of onsets is not."""
     found = acoustic(clicks(per_minute), RATE)
     assert abs(found["tempo"][0] - heard) < 3 and abs(found["onset"][2] - per_minute / 60) < 0.1

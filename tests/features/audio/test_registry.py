@@ -13,13 +13,13 @@ from naturalistic.features.audio.embedder import Embedder
 from safetensors.torch import save_file
 
 
-def made(batch_size):
+def simple_embedder(batch_size):
     return Embedder("made", 16000, 1, 0.5, 3, lambda windows: windows[:, :3], batch_size=batch_size)
 
 
 def test_a_model_of_ones_own_is_one_line(monkeypatch):
     module = types.ModuleType("own")
-    module.load = lambda device="cpu", batch_size=4: made(batch_size)
+    module.load = lambda device="cpu", batch_size=4: simple_embedder(batch_size)
     monkeypatch.setitem(sys.modules, "own", module)
     monkeypatch.setitem(audio.MODELS, "own", audio.Entry("own:load"))
     assert audio.load("own").batch_size == 4
@@ -70,7 +70,7 @@ def test_bad_devices_and_number_formats(tmp_path):
         audio.load("clap", layer=2)
 
 
-class StandInMuLan(torch.nn.Module):
+class SubstituteMuLan(torch.nn.Module):
     """Has the interface of ``muq.MuQMuLan`` and nothing else of it."""
 
     sr, clip_secs = 24000, 10
@@ -98,7 +98,7 @@ class StandInMuLan(torch.nn.Module):
 
 
 def test_the_parts_of_muq_mulan_that_are_not_here(tmp_path, monkeypatch):
-    class Offline(StandInMuLan):
+    class Offline(SubstituteMuLan):
         @classmethod
         def from_pretrained(cls, folder):
             raise OSError("no route to the hub")
@@ -120,10 +120,10 @@ def muq_folder(folder, audio_model="OpenMuQ/MuQ-large-msd-iter"):
     return folder
 
 
-def test_muq_mulan_through_a_stand_in_of_its_package(tmp_path, monkeypatch):
+def test_muq_mulan_through_a_substitute_of_its_package(tmp_path, monkeypatch):
     """Of the interface alone: the package is an optional extra, and its weights are not here."""
     package = types.ModuleType("muq")
-    package.MuQMuLan = StandInMuLan
+    package.MuQMuLan = SubstituteMuLan
     monkeypatch.setitem(sys.modules, "muq", package)
     embedder = audio.load(muq_folder(tmp_path))
     assert (embedder.dim, embedder.sample_rate, embedder.window, embedder.has_text) == (16, 24000, 10, True)
@@ -131,7 +131,7 @@ def test_muq_mulan_through_a_stand_in_of_its_package(tmp_path, monkeypatch):
     vectors = embedder.embed(sounds, 24000)
     assert vectors.shape == (2, 4, 16)
     window = torch.from_numpy(sounds[1:, 36000:276000])
-    np.testing.assert_allclose(vectors[1, 1], StandInMuLan()(wavs=window)[0].detach(), atol=1e-6)
+    np.testing.assert_allclose(vectors[1, 1], SubstituteMuLan()(wavs=window)[0].detach(), atol=1e-6)
     assert embedder.embed_text(["a trumpet"]).shape == (1, 16)
     with pytest.raises(ValueError, match="window is 5 s, expected the 10 s"):
         audio.load(tmp_path, window=5)

@@ -117,7 +117,7 @@ def test_bad_waveforms(case):
         check_waveforms(make(), rate)
 
 
-def test_low_rates_are_taken_when_asked_for():
+def test_low_rates_are_accepted_on_request():
     assert len(check_waveforms(noise(8000), 8000, allow_low_rate=True)[0]) == 1
 
 

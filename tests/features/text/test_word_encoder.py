@@ -603,7 +603,7 @@ def test_pickled_weights_are_not_read(tmp_path):
         text.load_model(folder)
 
 
-def test_missing_parameters_are_not_made_up(tmp_path):
+def test_missing_parameters_are_not_invented(tmp_path):
     folder = tiny("bert", tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
@@ -642,7 +642,7 @@ def test_a_model_that_looks_through_the_mask_is_refused(models_by_kind, monkeypa
         extract(model, SAMPLE[:5], sliding(5, 2), method="chunked")
 
 
-def test_a_model_that_takes_no_mask_of_pairs_is_told_what_to_do(models_by_kind, monkeypatch):
+def test_a_model_that_takes_no_mask_of_pairs_names_the_way_out(models_by_kind, monkeypatch):
     model = models_by_kind["bert"]
     forward = model.network.forward
 

@@ -21,7 +21,7 @@ RUNS = film.all_runs()
 
 
 @pytest.fixture
-def rehearsal(monkeypatch, tmp_path):
+def script(monkeypatch, tmp_path):
     """The script, at work in a repository of two short chapters."""
     monkeypatch.syspath_prepend(str(ROOT / "book"))
     spec = importlib.util.spec_from_file_location("rehearsal_script", ROOT / "book" / "rehearsal.py")
@@ -81,7 +81,7 @@ def test_nine_hours_have_many_different_texts_of_as_many_annotators_as_the_real_
     assert different["Object"] > 20_000 and different["Story"] > 10_000
 
 
-def test_a_film_told_for_the_first_time_is_told_as_it_was_written():
+def test_a_film_is_first_annotated_as_it_was_written():
     seconds = [["one two three", "four"], [], ["five six", "four"]]
     assert film.retold(seconds, 0) == seconds
     again = film.retold(seconds, 1)
@@ -132,17 +132,17 @@ def test_a_film_in_a_brain_has_the_grid_of_the_release_and_noise_in_the_head_alo
     np.testing.assert_array_equal(movie_bold.read_voxels(path, voxels[:50]), values[:, voxels[:50]])
 
 
-def test_the_reference_image_lies_where_the_miniature_does(tmp_path):
+def test_the_reference_image_lies_where_the_small_simulation_does(tmp_path):
     path = movie_bold.reference_path(tmp_path, "S01")
     files.written(path, movie_subject._write_reference)
     image = nib.load(path)
     assert image.shape == (96, 96, 72) and movie_bold.grid(tmp_path, "S01")[0] == (96, 96, 72)
     values = np.asarray(image.dataobj, dtype=float)
     small = head.brightness(np.eye(4)).reshape(head.SHAPE)
-    assert np.abs(centre_of(values, image.affine) - centre_of(small, head.AFFINE)).max() < 1
+    assert np.abs(center_of(values, image.affine) - center_of(small, head.AFFINE)).max() < 1
 
 
-def centre_of(values, affine):
+def center_of(values, affine):
     """Return the centre of brightness in mm."""
     weights = values / values.sum()
     ijk = [(weights * index).sum() for index in np.indices(values.shape)]
@@ -174,7 +174,7 @@ def make_little(folder, seed, subjects, **_):
 TWO = ("Training_run-01", "Test_run-01")
 
 
-def test_a_listener_is_opened_as_the_real_data_are(tmp_path, monkeypatch):
+def test_a_music_subject_is_opened_as_the_real_data_are(tmp_path, monkeypatch):
     monkeypatch.setattr(music_subject, "simulate_music", make_little)
     root = music_subject.simulate_music_subject(tmp_path, 3, runs=TWO, n_jobs=1, progress=False)
     experiment = music_genre.load(root, subjects="[1]")
@@ -219,7 +219,7 @@ def test_what_was_interrupted_goes_on_and_ends_with_the_same_bytes(tmp_path, mon
     assert not list(func.glob(".*"))
 
 
-def test_a_full_disk_is_said_before_anything_is_made(tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr("naturalistic.cache.free_bytes", lambda folder: 5_000_000_000)
     with pytest.raises(RequestError, match=r"10\.25 GB are still needed"):
         music_subject.simulate_music_subject(tmp_path)
@@ -280,53 +280,53 @@ def little_parts(module, tmp_path, made):
     return {"ds1": {"make": "little_maker:make", "disk_gb": 1, "chapters": {"02-a": {}, "03-b": {"n": 5}}}}
 
 
-def test_chapters_are_run_by_papermill_alone_and_what_is_done_is_not_done_again(rehearsal, tmp_path, monkeypatch):
+def test_chapters_are_run_by_papermill_alone_and_what_is_done_is_not_done_again(script, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    parts = little_parts(rehearsal, tmp_path, tmp_path / "made.log")
+    parts = little_parts(script, tmp_path, tmp_path / "made.log")
     folder, published = tmp_path / "out", tmp_path / "published.json"
     (tmp_path / "little_maker.py").write_text("raise SystemExit(3)")
     with pytest.raises(SystemExit, match=r"ds1 was not made whole; start again"):
-        rehearsal.rehearse("ds1", parts["ds1"], folder)
-    assert rehearsal.steps_of(folder) == {"ds1, made": {"goes": 1}}
-    parts = little_parts(rehearsal, tmp_path, tmp_path / "made.log")
+        script.rehearse("ds1", parts["ds1"], folder)
+    assert script.steps_of(folder) == {"ds1, made": {"goes": 1}}
+    parts = little_parts(script, tmp_path, tmp_path / "made.log")
     (folder / "ds1" / "ds1").mkdir(parents=True)
     (folder / "ds1" / "ds1" / "broken").touch()
     with pytest.raises(SystemExit, match=r"02-a failed; what ran is in .*02-a\.ipynb\. Start again"):
-        rehearsal.rehearse("ds1", parts["ds1"], folder)
-    steps = rehearsal.steps_of(folder)
+        script.rehearse("ds1", parts["ds1"], folder)
+    steps = script.steps_of(folder)
     assert steps["ds1, made"]["seconds"] >= 0 and steps["ds1, made"]["goes"] == 2
     assert steps["02-a"] == {"goes": 1} and "03-b" not in steps
-    rehearsal.publish(folder, published, parts)
+    script.publish(folder, published, parts)
     assert not published.exists()  # half a rehearsal is no table
     (folder / "ds1" / "ds1" / "broken").unlink()
-    rehearsal.rehearse("ds1", parts["ds1"], folder)
-    steps = rehearsal.steps_of(folder)
+    script.rehearse("ds1", parts["ds1"], folder)
+    steps = script.steps_of(folder)
     assert steps["02-a"]["goes"] == 2 and steps["03-b"]["goes"] == 1 and steps["03-b"]["peak_mb"] > 20
     assert not (folder / "ds1").exists() and (tmp_path / "made.log").read_text() == "xx"
-    rehearsal.rehearse("ds1", parts["ds1"], folder)  # all is done: nothing is made for it
+    script.rehearse("ds1", parts["ds1"], folder)  # all is done: nothing is made for it
     assert not (folder / "ds1").exists() and (tmp_path / "made.log").read_text() == "xx"
-    rehearsal.publish(folder, published, parts)
+    script.publish(folder, published, parts)
     table = json.loads(published.read_text())
     assert list(table["steps"]) == ["ds1, made", "02-a", "03-b"] and table["steps"]["02-a"]["goes"] == 2
     assert table["results"]["03-b"] == {"data": "made", "n": 5, "subjects": "[1]"}
-    assert rehearsal.is_done(folder, "03-b", rehearsal.key_of("03-b", {"n": 5}))
-    assert not rehearsal.is_done(folder, "03-b", rehearsal.key_of("03-b", {"n": 6}))
-    source = rehearsal.ROOT / "notebooks" / "03-b.ipynb"
+    assert script.is_done(folder, "03-b", script.key_of("03-b", {"n": 5}))
+    assert not script.is_done(folder, "03-b", script.key_of("03-b", {"n": 6}))
+    source = script.ROOT / "notebooks" / "03-b.ipynb"
     notebook = json.loads(source.read_text())
     notebook["cells"].append({"cell_type": "markdown", "source": ["a word more"]})
     source.write_text(json.dumps(notebook))
-    assert rehearsal.is_done(folder, "03-b", rehearsal.key_of("03-b", {"n": 5}))  # prose takes no time
+    assert script.is_done(folder, "03-b", script.key_of("03-b", {"n": 5}))  # prose takes no time
     notebook["cells"][-1]["cell_type"] = "code"
     source.write_text(json.dumps(notebook))
-    assert not rehearsal.is_done(folder, "03-b", rehearsal.key_of("03-b", {"n": 5}))
+    assert not script.is_done(folder, "03-b", script.key_of("03-b", {"n": 5}))
 
 
-def test_the_parts_name_chapters_and_parameters_that_exist(rehearsal):
+def test_the_parts_name_chapters_and_parameters_that_exist(script):
     import ast
 
     import jupytext
 
-    for part in rehearsal.PARTS.values():
+    for part in script.PARTS.values():
         module, name = part["make"].split(":")
         assert callable(getattr(importlib.import_module(module), name))
         for chapter, parameters in part["chapters"].items():
@@ -336,8 +336,8 @@ def test_the_parts_name_chapters_and_parameters_that_exist(rehearsal):
             assert {"dataset", "subjects", *parameters} <= known
 
 
-def test_an_unknown_data_set_is_refused(rehearsal, capsys):
+def test_an_unknown_data_set_is_refused(script, capsys):
     with pytest.raises(SystemExit):
-        rehearsal.main(["ds0"])
+        script.main(["ds0"])
     assert "no data set ds0; there are ds003720, ds005531" in capsys.readouterr().err
     assert "rehearsal_script" not in sys.modules

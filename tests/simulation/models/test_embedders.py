@@ -20,7 +20,7 @@ RATE = mel.SAMPLE_RATE
 
 
 @pytest.fixture(scope="module")
-def heard(small_music):
+def played_clips(small_music):
     """Clips of the small miniature (not those of the cards), their sound, captions and facts."""
     experiment = music_genre.load(small_music)
     waves = np.stack([gtzan.load_clip(experiment.audio, clip) for clip in experiment.clips])
@@ -28,8 +28,8 @@ def heard(small_music):
     return waves, sentences, truth.of_clips(experiment.folder, experiment.clips)
 
 
-def test_the_shipped_joint_model_on_clips_that_no_card_saw(heard):
-    waves, sentences, facts = heard
+def test_the_shipped_joint_model_on_clips_that_no_card_saw(played_clips):
+    waves, sentences, facts = played_clips
     model = audio.load("mini-mulan")
     assert (model.window, model.hop, model.dim, model.has_text) == (10.0, 1.5, 128, True)
     windows = model.embed(waves, RATE, cache=False)
@@ -43,8 +43,8 @@ def test_the_shipped_joint_model_on_clips_that_no_card_saw(heard):
         np.testing.assert_allclose(model.embed(gain * waves[:3], RATE, cache=False), windows[:3], atol=1e-4)
 
 
-def test_the_shipped_model_of_sound_alone(heard):
-    waves, _, _ = heard
+def test_the_shipped_model_of_sound_alone(played_clips):
+    waves, _, _ = played_clips
     model = audio.load("mini-ssl")
     windows = model.embed(waves, RATE, cache=False)
     assert windows.shape == (60, 7, 192) and not model.has_text
@@ -59,7 +59,7 @@ def test_the_shipped_model_of_sound_alone(heard):
     assert np.abs(model.embed(shuffled, RATE, cache=False) - windows[:1]).max() > 0.1
 
 
-def test_cards_say_what_was_asked_of_the_models():
+def test_cards_state_the_required_scores():
     joint, alone = mini.card("mini-mulan"), mini.card("mini-ssl")
     assert joint["scores"]["caption_to_clip_median_rank"] <= 5 and joint["scores"]["n_clips"] == 540
     assert joint["scores"]["zero_shot_genre_accuracy"] >= 0.85
@@ -99,7 +99,7 @@ def test_sentence_vectors():
         sentence_vectors("x")
 
 
-def test_training_pieces_are_not_the_miniatures(tmp_path):
+def test_training_pieces_are_not_the_simulated_clips(tmp_path):
     with pytest.raises(
         ValueError, match="expected a whole number from 0 to 999999"
     ):  # its tracks' seeds are its seed x 1000 + track

@@ -245,7 +245,7 @@ def test_no_room_on_the_disk(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_are_no_larger_than_the_room_asked_for(small_movie):
+def test_files_are_no_larger_than_the_room_checked_for(small_movie):
     for path in small_movie.rglob("*.mat"):
         assert path.stat().st_size < experiment.BYTES_PER_RUN
 
@@ -254,7 +254,7 @@ def test_files_are_no_larger_than_the_room_asked_for(small_movie):
 
 
 @pytest.fixture(scope="module")
-def planted(small_movie, tmp_path_factory):
+def true_voxels(small_movie, tmp_path_factory):
     """The voxels of S01: all seconds, both showings of the test, planted share and region."""
     movie = narrative_movie.load(small_movie)
     indices, shape, _ = movie.voxels("S01")
@@ -265,8 +265,8 @@ def planted(small_movie, tmp_path_factory):
     return movie, by_run, known, tuple(indices.T)
 
 
-def test_repeats_agree_as_much_as_was_planted(planted):
-    movie, by_run, known, where = planted
+def test_repeats_agree_as_much_as_was_simulated(true_voxels):
+    movie, by_run, known, where = true_voxels
     region = known.region[0][where]
     shares, repeats = [], []
     for first, again in movie.repeats:
@@ -283,9 +283,9 @@ def test_repeats_agree_as_much_as_was_planted(planted):
     assert np.corrcoef(shares[region >= 0], repeats[region >= 0])[0, 1] > 0.7
 
 
-def test_the_truth_gives_the_response(planted, small_movie):
+def test_the_ground_truth_gives_the_response(true_voxels, small_movie):
     """Drives through the HRF, times the weights: it correlates with the data as the planted share says."""
-    movie, by_run, known, where = planted
+    movie, by_run, known, where = true_voxels
     with np.load(small_movie / "truth" / "sub-S01.npz") as arrays:
         weights = {key: arrays[key] for key in arrays if key.startswith("weights")}
     region = known.region[0].reshape(-1)
@@ -326,8 +326,8 @@ def _z(x):
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
-def test_each_level_is_found_in_its_regions_and_not_elsewhere(planted):
-    movie, by_run, known, where = planted
+def test_each_level_is_found_in_its_regions_and_not_elsewhere(true_voxels):
+    movie, by_run, known, where = true_voxels
     region = known.region[0][where]
     mean = {}
     for level, layer in cortex.LAYERS.items():
@@ -346,8 +346,8 @@ def test_each_level_is_found_in_its_regions_and_not_elsewhere(planted):
                 assert mean[level][name] < min(mean[other][name] for other in followed), (name, level)
 
 
-def test_sound_and_light_add_to_speech_and_picture(planted):
-    movie, by_run, known, where = planted
+def test_sound_and_light_add_to_speech_and_picture(true_voxels):
+    movie, by_run, known, where = true_voxels
     region = known.region[0][where]
     measured = stimulus.stimulus_features(movie)
     for column, own in (("loudness", "primary auditory"), ("luminance", "early visual")):
@@ -405,7 +405,7 @@ def test_noise_is_that_of_the_music_at_another_tr():
 # --- the default embedding ------------------------------------------------------------------------------------
 
 
-def test_planted_text_is_the_mean_over_the_tokens_of_a_text():
+def test_simulated_text_is_the_mean_over_the_tokens_of_a_text():
     model = text_embedding._minilm()
     texts = ["Look at the lamp.", "A woman in a yellow coat steers a boat.", "Look at the lamp."]
     vectors = text_embedding.embed(texts, 4)
@@ -421,7 +421,7 @@ def test_planted_text_is_the_mean_over_the_tokens_of_a_text():
     assert max(cortex.LAYERS.values()) < model.n_layers
 
 
-def test_planted_text_of_bad_texts():
+def test_simulated_text_of_bad_texts():
     with pytest.raises(ValueError, match=r"layer is 7, minilm has 0 \(the embedding layer\) to 6"):
         text_embedding.embed(["a"], 7)
     with pytest.raises(ValueError, match=r"texts\[1\] is '', which has no token"):

@@ -186,7 +186,7 @@ def test_preferences_are_smooth_shared_and_ones_own():
     assert set(labels) <= {-1, *planted} and ((snr > 0) == (labels >= 0)).all()
 
 
-def test_primary_auditory_cortex_hears_sound_alone_and_prefrontal_cortex_genre_and_mood():
+def test_primary_auditory_cortex_follows_sound_alone_and_prefrontal_cortex_genre_and_mood():
     assert cortex.PLAN["primary auditory"][0] == ("acoustics",)
     assert set(cortex.PLAN["lateral prefrontal"][0]) == {"genre", "mood"}
     person = cortex.MusicBrain(1, FULL, seed=1)

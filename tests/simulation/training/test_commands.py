@@ -42,7 +42,7 @@ def train(small_music, cache, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mini-mulan", "mini-ssl"])
-def test_an_embedder_is_trained_measured_and_made_again_by_the_command_on_its_card(train, name):
+def test_an_embedder_is_trained_measured_and_repeated_by_the_command_on_its_card(train, name):
     card, path = train(f"train {name} --to FILE {SIZE}")
     assert card == json.loads(path.with_suffix(".json").read_text())
     assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -61,7 +61,7 @@ def test_makers_check_every_number(tmp_path, make, options, message):
 
 
 @pytest.mark.parametrize("make", [simulate_music_subject, simulate_movie_subject])
-def test_rehearsals_check_the_place(make):
+def test_full_size_data_check_the_folder(make):
     with pytest.raises(ValueError, match="/proc cannot be written to"):
         make(UNWRITABLE)
 
