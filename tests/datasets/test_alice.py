@@ -12,7 +12,7 @@ from naturalistic_simulation import simulate_story
 
 @pytest.fixture
 def copy(simulated_story, tmp_path):
-    """A copy of the stand-in that a test may damage."""
+    """A copy of the simulated story that a test may damage."""
     return shutil.copytree(simulated_story, tmp_path / "alice")
 
 

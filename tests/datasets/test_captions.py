@@ -1,4 +1,4 @@
-"""Captions of clips: the miniature's file, files that name their columns otherwise, and all that can be wrong."""
+"""Captions of clips: the file of simulated data, files that name their columns otherwise, and all that can be wrong."""
 
 import csv
 

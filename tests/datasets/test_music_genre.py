@@ -1,4 +1,4 @@
-"""ds003720 as downloaded: the real tree of 90 runs with small made volumes, and what is wrong in broken copies."""
+"""ds003720 as downloaded: the real tree of 90 runs with small simulated volumes, and what is wrong in broken copies."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""ds005531 as downloaded: the real tree of 43 runs, small made volumes and text, and what is wrong in broken copies."""
+"""ds005531 as downloaded: the real tree of 43 runs, small simulated volumes and text, and broken copies."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Decoders find what is planted, equal their definition, and choose nothing by what they are tested on."""
+"""Decoders find a simulated signal, equal their definition, and select nothing by the test data."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Weight axes: planted ones are found, noise has none, signs and rotations mean nothing, bad input is said."""
+"""Weight axes: simulated ones are found, noise has none, signs and rotations mean nothing, bad input is said."""
 
 import numpy as np
 import pytest

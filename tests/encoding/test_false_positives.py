@@ -1,4 +1,4 @@
-"""Twenty people who follow nothing: how often the whole way from features to p-values finds something in them.
+"""Twenty subjects who follow nothing: how often the whole way from features to p-values finds something in them.
 
 Their responses are first-order autoregressive noise (phi 0.6) as long as the miniature's runs; the features are made
 like those of a language model: texts that stand for some seconds, on slow changes, mixed into layers of 384 numbers.

@@ -1,4 +1,4 @@
-"""Windows on TRs equal a loop; test runs are predicted from training runs alone; what was planted is found."""
+"""Windows on TRs equal a loop; test runs are predicted from training runs alone; a simulated signal is found."""
 
 import matplotlib.pyplot as plt
 import numpy as np

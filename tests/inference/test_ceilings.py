@@ -1,4 +1,4 @@
-"""Ceilings: planted signal and noise are found again, and the edges are NaN rather than nonsense."""
+"""Ceilings: simulated signal and noise are found again, and the edges are NaN rather than nonsense."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""People who share a stimulus: the group test holds its level, tests over subjects do not."""
+"""Subjects who share a stimulus: the group test holds its level, tests over subjects do not."""
 
 import numpy as np
 import pytest

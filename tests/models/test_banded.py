@@ -1,4 +1,4 @@
-"""Banded ridge against himalaya at given band weights, against ridge on scaled features, and on made truth."""
+"""Banded ridge against himalaya at given band weights, against ridge on scaled features, and on simulated data."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Motion does not depend on how bright a run is: made heads, and real ones that turned very far."""
+"""Motion does not depend on how bright a run is: simulated heads, and real ones that turned very far."""
 
 import os
 import warnings

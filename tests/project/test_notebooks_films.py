@@ -1,4 +1,4 @@
-"""Chapters 9 and 10 by papermill: what was planted in two viewers is found; one viewer, no truth, nothing twice."""
+"""Chapters 9 and 10 by papermill: the ground truth of two subjects is found; one subject, neither truth nor repeats."""
 
 import json
 import shutil

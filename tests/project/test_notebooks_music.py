@@ -1,4 +1,4 @@
-"""Chapters on music run by papermill on one small made subject, with other parameters than those of the book."""
+"""Chapters on music run by papermill on one small simulated subject, with other parameters than those of the book."""
 
 import shutil
 

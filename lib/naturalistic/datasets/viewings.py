@@ -10,7 +10,7 @@ from naturalistic.runs import run_slices
 
 
 def viewings(movie: NarrativeMovie) -> Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None:
-    """Return the function that stacks the repeats of the test runs of a film.
+    """Return what lays the viewings of each test run of a movie experiment on each other.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How a model is found: by name, by folder, without a network; and MuQ-MuLan through a stand-in of its package."""
+"""How a model is found: by name, by folder, without a network; and MuQ-MuLan through a substitute of its package."""
 
 import json
 import sys

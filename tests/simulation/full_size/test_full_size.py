@@ -1,4 +1,4 @@
-"""The rehearsal: data at full size in the layout of the real ones, and the steps that measure chapters on them."""
+"""Simulated data at full size, in the layout of the real ones, and the steps that measure chapters on them."""
 
 import importlib.util
 import itertools

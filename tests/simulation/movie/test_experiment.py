@@ -1,4 +1,4 @@
-"""The movie miniature: rows agree with the dramas, the loader takes it, the planted truth is found again."""
+"""The simulated film experiment: rows agree with the dramas, the loader takes it, the ground truth is found again."""
 
 import copy
 import hashlib

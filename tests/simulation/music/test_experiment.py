@@ -1,4 +1,4 @@
-"""The music miniature: the same bytes again, the layout of the real files, and the planted truth found again."""
+"""The simulated music experiment: the same bytes again, the layout of the real files, the ground truth found again."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""`naturalistic train`, from the command to the card: on a few pieces and a small miniature, in a minute."""
+"""`naturalistic train`, from the command to the card: on a few pieces and small simulated data, in a minute."""
 
 import hashlib
 import json
