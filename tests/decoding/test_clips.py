@@ -10,7 +10,7 @@ from naturalistic.datasets.captions import mentioned
 N_TRAIN, N_TEST, DIM, N_VOXELS, TRS = 40, 10, 6, 30, 10
 
 
-class Subject:
+class Person:
     """Two training runs and a test run in which each clip is heard twice; half of the voxels follow the vectors."""
 
     def __init__(self, seed=0, runs=("Training_run-01", "Training_run-02", "Test_run-01"), noise=0.5):
@@ -43,7 +43,7 @@ def windowed(person, delay=4.5):
 
 
 def test_windows_of_both_halves_with_their_vectors():
-    person = Subject()
+    person = Person()
     data = windowed(person)
     assert data.train.bold.shape == (2 * N_TRAIN, N_VOXELS) and data.test.bold.shape == (2 * N_TEST, N_VOXELS)
     assert set(data.train.clips) == set(range(N_TRAIN)) and set(data.test.clips) == set(range(N_TRAIN, 50))
@@ -57,7 +57,7 @@ def test_windows_of_both_halves_with_their_vectors():
 
 
 def test_one_row_a_clip_is_the_mean_of_its_windows():
-    data = windowed(Subject())
+    data = windowed(Person())
     averaged = decoding.average_by_clip(data)
     for rows, short in ((data.train, averaged.train), (data.test, averaged.test)):
         assert len(short.clips) == len(set(rows.clips)) == len(short.bold)
@@ -66,8 +66,8 @@ def test_one_row_a_clip_is_the_mean_of_its_windows():
             assert np.allclose(short.targets[k], rows.targets[rows.clips == clip].mean(axis=0), atol=1e-6)
 
 
-def test_the_simulated_delay_is_found_and_the_clips_are_decoded():
-    person = Subject()
+def test_the_planted_delay_is_found_and_the_clips_are_read():
+    person = Person()
     delay = decoding.select_subject_delay(person, person.experiment, person.vectors, 10.0, 5.0, slice(None))
     assert abs(delay.best - 4.5) <= 1.5  # windows of 10 s in clips of 15 s: the top is flat
     assert max(delay.scores[[0, -1]]) < delay.scores.max() - 0.05
@@ -82,7 +82,7 @@ def test_the_simulated_delay_is_found_and_the_clips_are_decoded():
 
 
 def test_test_runs_move_no_fitted_number():
-    one, other = Subject(), Subject()
+    one, other = Person(), Person()
     other.bold["Test_run-01"] = other.bold["Test_run-01"][::-1] + 1
     fitted = [decoding.decode(windowed(p), "whole").decoder for p in (one, other)]
     assert np.array_equal(fitted[0].coefs[0], fitted[1].coefs[0])
@@ -93,7 +93,7 @@ def test_test_runs_move_no_fitted_number():
 
 
 def test_recalibrated_vectors_have_the_spread_of_the_targets():
-    data = windowed(Subject(noise=3))
+    data = windowed(Person(noise=3))
     decoded = decoding.decode(data, "whole")
     result = decoding.decode_calibrated(data, decoded.decoder)
     calibrated, target = result.predicted, result.target
@@ -103,7 +103,7 @@ def test_recalibrated_vectors_have_the_spread_of_the_targets():
 
 
 def test_other_genres_are_left_out_of_training():
-    person = Subject()
+    person = Person()
     data, genres = windowed(person), np.array(["jazz", "rock"])[np.arange(50) % 2]
     result = decoding.decode_left_out_genres(data, genres, "whole")
     for genre in ("jazz", "rock"):
@@ -153,7 +153,7 @@ def test_rows_that_are_alone_with_their_label_tell_nothing():
 
 def test_the_calibration_that_helps_held_out_training_clips_is_taken():
     """Dimensions that the brain does not hold: giving them their full spread would drown the others."""
-    person = Subject(noise=0.3)
+    person = Person(noise=0.3)
     hidden = np.random.default_rng(3).normal(size=(50, 2, 40)).astype(np.float32)
     person.vectors = np.concatenate([person.vectors, hidden], axis=2)
     data = windowed(person)
@@ -170,10 +170,10 @@ def test_what_captions_mention():
 
 
 BAD = [
-    (lambda: windowed(Subject(runs=("Training_run-01",))), "subject 001 has no Test runs, only Training_run-01"),
-    (lambda: windowed(Subject(runs=("Test_run-01",))), "has no Training runs"),
+    (lambda: windowed(Person(runs=("Training_run-01",))), "subject 001 has no Test runs, only Training_run-01"),
+    (lambda: windowed(Person(runs=("Test_run-01",))), "has no Training runs"),
     (
-        lambda: decoding.make_windows(Subject(), Subject().experiment, np.zeros((7, 2, 3)), 10, 5, 0),
+        lambda: decoding.make_windows(Person(), Person().experiment, np.zeros((7, 2, 3)), 10, 5, 0),
         "vectors are of 7 clips",
     ),
     (lambda: decoding.identification_by_label(np.eye(4), np.eye(4), ["a"]), "labels has shape (1,), expected (4,)"),
