@@ -1,6 +1,5 @@
 """What the tests share: data in the real layout, and a cache folder that no test leaves behind."""
 
-import contextlib
 import functools
 import os
 from pathlib import Path
@@ -12,51 +11,37 @@ from naturalistic import preprocessing
 from naturalistic.datasets import music_genre
 from naturalistic_simulation import simulate_music, simulate_story
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such lock; there two processes may make the same data twice
-    fcntl = None
+from tests.helpers.once import CHAPTERS, write_once
+from tests.helpers.small_movie import write
 
 matplotlib.use("Agg")
-CHAPTERS = "cache of chapters"
+TESTS = Path(__file__).parent
 # of tests that run side by side the longest start first, so that no process is left alone with them at the end; each
 # process is given two files at its start, every other one of these
 LONGEST = (
-    "test_notebooks_measured.py",
-    "test_notebooks_films.py",
-    "test_notebooks_music.py",
-    "test_training.py",
-    "test_notebooks.py",
-    "test_preprocessing_space.py",
-    "test_store.py",
-    "test_mini_models.py",
-    "test_text_features.py",
-    "test_mini_generator.py",
-    "test_encoding.py",
+    "project/test_notebooks_measured.py",
+    "project/test_notebooks_films.py",
+    "project/test_notebooks_music.py",
+    "simulation/training/test_commands.py",
+    "project/test_notebooks.py",
+    "preprocessing/test_registration.py",
+    "preprocessing/test_store.py",
+    "simulation/models/test_embedders.py",
+    "features/text/test_word_encoder.py",
+    "simulation/models/test_generator.py",
+    "encoding/test_prediction.py",
 )
 
 
 def pytest_collection_modifyitems(items):
     """Put the longest files first; the others keep their order."""
     place = {name: k for k, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+    items.sort(key=lambda item: place.get(item.path.relative_to(TESTS).as_posix(), len(LONGEST)))
 
 
 def pytest_runtest_setup():
     """Draw the same numbers in each run, whichever tests this process had before."""
     torch.manual_seed(0)
-
-
-def made_once(tmp_path_factory, name, make):
-    """Return the folder that ``make(folder)`` makes, once for all processes of a run: a second one waits."""
-    base = tmp_path_factory.getbasetemp()
-    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # each process has its own below it
-    folder = base / "made" / name
-    folder.parent.mkdir(exist_ok=True)
-    with open(base / f"{name}.lock", "w") if fcntl else contextlib.nullcontext() as lock:
-        if fcntl:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        return make(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -68,14 +53,14 @@ def own_cache(tmp_path_factory, monkeypatch):
 @pytest.fixture
 def chapters_cache(tmp_path_factory, own_cache, monkeypatch):
     """Give all chapters of a run one cache, as those of the book have: what one computed another finds."""
-    folder = made_once(tmp_path_factory, CHAPTERS, lambda folder: folder.mkdir(exist_ok=True) or folder)
+    folder = write_once(tmp_path_factory, CHAPTERS, lambda folder: folder.mkdir(exist_ok=True) or folder)
     monkeypatch.setenv("NATURALISTIC_CACHE", str(folder))
 
 
 @pytest.fixture(scope="session")
-def stand_in(tmp_path_factory):
-    """Folder of the made story in 27 made brains."""
-    return made_once(tmp_path_factory, "alice-stand-in", simulate_story)
+def simulated_story(tmp_path_factory):
+    """Folder of the simulated story in 27 simulated brains."""
+    return write_once(tmp_path_factory, "alice-stand-in", simulate_story)
 
 
 @pytest.fixture
@@ -118,7 +103,7 @@ def real_music():
 def small_music(tmp_path_factory):
     """Folder of a small simulated music experiment: one subject, one training run, two test runs."""
     how = {"seed": 5, "subjects": 1, "n_training": 1, "n_test": 2, "n_jobs": 1, "progress": False}
-    return made_once(tmp_path_factory, "music", functools.partial(simulate_music, **how))
+    return write_once(tmp_path_factory, "music", functools.partial(simulate_music, **how))
 
 
 @pytest.fixture(scope="session")
@@ -129,12 +114,10 @@ def prepared_music(tmp_path_factory, small_music):
     def prepare(folder):
         return preprocessing.prepare(scans, n_dropped=music_genre.N_DUMMY, folder=folder / "prepared", n_jobs=1)
 
-    return made_once(tmp_path_factory, CHAPTERS, prepare)
+    return write_once(tmp_path_factory, CHAPTERS, prepare)
 
 
 @pytest.fixture(scope="session")
 def small_movie(tmp_path_factory):
-    """Folder of a small movie miniature: one subject, two titles."""
-    from test_movie_miniature import write
-
-    return made_once(tmp_path_factory, "movie", write)
+    """Folder of a small simulated film experiment: one subject, two titles."""
+    return write_once(tmp_path_factory, "movie", write)

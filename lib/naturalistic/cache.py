@@ -43,7 +43,7 @@ def cache_dir() -> Path:
 
 
 def memory(name: str) -> joblib.Memory:
-    """Return the `joblib.Memory` called ``name`` inside `cache_dir` (made when something is first stored)."""
+    """Return the `joblib.Memory` called ``name`` inside `cache_dir`."""
     import joblib
 
     return joblib.Memory(cache_dir() / name, verbose=0)
@@ -167,7 +167,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 def free_bytes(folder: Path | str) -> int:
-    """Return the free bytes of the disk on which ``folder`` is, or would be made."""
+    """Return the free bytes of the disk that holds ``folder``, there or not yet."""
     return shutil.disk_usage(_nearest(folder)).free
 
 
@@ -200,7 +200,7 @@ def check_folder(folder: Path | str) -> None:
 
 
 def check_writable(folder: Path | str) -> None:
-    """Check that files can be written to ``folder``, or to where it would be made; leaves nothing behind.
+    """Check that files can be written to ``folder``, there or not yet; leave nothing.
 
     Raises
     ------

@@ -130,7 +130,7 @@ def run_doctor(parsed: argparse.Namespace) -> int:
 
 
 def _subjects(name: str, labels: list[str] | None) -> list[str] | None:
-    """Return the labels that were asked for, None for all; tens of gigabytes are not fetched unasked."""
+    """Return the requested labels, None for all, which has to be named."""
     if labels == ["all"]:
         return None
     if not labels:

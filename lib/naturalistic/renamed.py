@@ -192,7 +192,7 @@ RENAMED_NAMES = {
 
 
 class Explainer:
-    """Finder that is asked last, and raises an error on an old name."""
+    """Finder that comes last, and raises an error on an old name."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):

@@ -119,7 +119,7 @@ def render_tracks(paths: Iterable[Path | str], *, n_jobs: int | None = 1, progre
 
 
 def path_of(folder: Path | str, track: int) -> Path:
-    """Return where a track lies, or will lie once it was heard."""
+    """Return the path of a track, rendered or not."""
     return Path(folder) / TRACKS / f"{track // 1000:03d}" / f"{track:06d}.mp3"
 
 

@@ -37,7 +37,7 @@ def recipe() -> str:
 
 
 def piece_of(track: int, seed: int = 0) -> Piece:
-    """Return the piece of a track (1 or more): what is to be heard in its file."""
+    """Return the piece of a track (1 or more)."""
     genre, piece_seed = _name_of(track, seed)
     return compose(genre, piece_seed, SECONDS)
 

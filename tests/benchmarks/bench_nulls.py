@@ -22,7 +22,7 @@ LENGTHS = (769, 604, 660, 851, 734, 1271, 607, 808, 732, 680)  # s; test runs of
 BLOCK = 50  # TRs
 
 
-def made(n_trs, n_voxels, seed):
+def smooth_noise(n_trs, n_voxels, seed):
     """Return smooth noise, float32 (n_trs, n_voxels), made without a float64 copy."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n_trs, n_voxels), dtype=np.float32)
@@ -72,7 +72,7 @@ def main():
     n_voxels, n = options.voxels, options.permutations
     runs = np.repeat(np.arange(len(LENGTHS)), LENGTHS)
     load = os.getloadavg()[0]
-    Y, Y_hat = (made(len(runs), n_voxels, seed) for seed in (0, 1))
+    Y, Y_hat = (smooth_noise(len(runs), n_voxels, seed) for seed in (0, 1))
     threads = max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
     print(
         f"{n_voxels:,} voxels x {len(runs):,} s, {len(LENGTHS)} runs, float32; {n:,} permutations, {threads} thread(s)"

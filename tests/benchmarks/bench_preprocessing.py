@@ -18,8 +18,8 @@ from naturalistic.preprocessing import brain_mask, correct_motion, estimate_moti
 from naturalistic.preprocessing.registration import TO_LPS, _image
 from scipy import ndimage
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from made_head import CENTRE, drifting, grid, image, rigid
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.helpers.simulated_head import CENTRE, drifting, grid, image, rigid
 
 N_TRS, N_VOXELS, WINDOW = 400, 60000, 161
 HALF = WINDOW // 2

@@ -18,7 +18,7 @@ from naturalistic.features import text
 from naturalistic.features.text.word_encoder import chunked_texts, exact_texts
 
 
-def made_words(n_words=2109, n_vocabulary=600):
+def random_words(n_words=2109, n_vocabulary=600):
     """Words of the model's own vocabulary, as often as Zipf says (seeded)."""
     rng = np.random.default_rng(0)
     vocabulary = [word for word in text.load_model().tokenizer.get_vocab() if word.isalpha() and word.isascii()]
@@ -31,7 +31,7 @@ def story_words():
     folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "alice"
     grids = sorted(folder.rglob("*.TextGrid"))
     if not grids:
-        return "made words", made_words()
+        return "made words", random_words()
     words = re.findall(r'text = "(.*)"', grids[0].read_text())
     return "Alice", [word for word in words if word not in ("", "sp")]
 

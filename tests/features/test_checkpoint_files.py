@@ -107,7 +107,7 @@ def test_half_a_vocabulary(tmp_path, files):
 
 
 @pytest.mark.parametrize("kept", ["tokenizer.json", "vocab.txt"])
-def test_options_that_are_made_up(tmp_path, kept):
+def test_options_that_are_invented(tmp_path, kept):
     """Without its options, transformers takes a cased BERT for one of lower case."""
     save_bert(tmp_path, do_lower_case=False)
     assert language_model.load_model(tmp_path).tokenizer.tokenize("Paris") == ["Paris"]

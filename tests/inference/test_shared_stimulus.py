@@ -1,4 +1,4 @@
-"""People who share a stimulus: the group test holds its level, tests over subjects do not."""
+"""Subjects who share a stimulus: the group test holds its level, tests over subjects do not."""
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_a_subject_without_a_voxel_is_left_out_of_score_and_null():
     np.testing.assert_allclose(group.mean["left"], found.mean)
 
 
-def test_best_space_over_people_who_share_the_film():
+def test_best_space_over_subjects_who_share_the_film():
     """Of three that know nothing none may beat the others in more than 5 %, whoever shares the film."""
     p = []
     for first, second, third in zip(*(experiments(30, True, 7) for _ in range(3))):

@@ -110,7 +110,7 @@ class Alice(Titled):
 
     @property
     def is_whole(self) -> NDArray:
-        """Whether these are the published data with every listener that has a signal."""
+        """Whether these are the published data with every subject that has a signal."""
         return not self.is_simulated and len(self.subjects) == 27
 
     def __str__(self) -> str:

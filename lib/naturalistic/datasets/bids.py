@@ -46,7 +46,7 @@ def dataset_root(dataset: Path | str, accession: str, kind: str) -> Path:
 def select_subjects(
     subjects: Sequence[int | str] | str | None, there: tuple[str, ...], folder: Path, label: Callable[[int | str], str]
 ) -> tuple[str, ...]:
-    """Return the labels of the subjects that were asked for, all by default.
+    """Return the labels of the requested subjects, all by default.
 
     Parameters
     ----------

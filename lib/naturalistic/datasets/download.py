@@ -39,7 +39,7 @@ class FileRefusedError(DownloadError):
 
 
 class DownloadStoppedError(DownloadError):
-    """The transfer was told to stop."""
+    """The transfer was stopped by its caller."""
 
 
 class _BrokenTransferError(Exception):  # the connection or the server failed; a later try may go on from here

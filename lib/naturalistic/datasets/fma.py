@@ -116,7 +116,7 @@ class Corpus:
 
 
 def load(folder: Path | str = "simulated", subset: str | None = None) -> Corpus:
-    """Open a corpus: ids, places of files and what the table says of them; no sound yet.
+    """Open a corpus: ids, paths of files and their rows of the table; no sound yet.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ def states_coordinates(image: SpatialImage) -> bool:
 
 
 def same_grid(shape: Sequence[int], affine: NDArray, other_shape: Sequence[int], other_affine: NDArray) -> bool:
-    """Return whether two grids have the same voxels at the same places."""
+    """Return whether two grids have the same voxels at the same coordinates."""
     return tuple(shape) == tuple(other_shape) and np.allclose(affine, other_affine, atol=_SAME_AFFINE)
 
 
@@ -152,7 +152,7 @@ def nearest_values(volume: NDArray, affine: NDArray, places: NDArray, outside: f
 
 
 def mask_on_grid(path: Path, shape: Sequence[int], affine: NDArray, run: Path | str) -> NDArray:
-    """Return a mask on the grid of a run, by the places of its voxels and not by their indices.
+    """Return a mask on the grid of a run, by coordinates of voxels and not by indices.
 
     Parameters
     ----------

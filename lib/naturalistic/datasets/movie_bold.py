@@ -99,7 +99,7 @@ def _read_v73(path: Path) -> dict[str, NDArray | None]:
 
 
 def open_bold(folder: Path, subject: str, runs: Sequence[MovieRun], progress: bool = True) -> NDArray:
-    """Return the runs of a subject as one matrix, made if it is not there.
+    """Return the runs of a subject as one matrix, written if it is not there.
 
     Parameters
     ----------

@@ -195,7 +195,7 @@ def subjects_present(folder: Path) -> tuple[str, ...]:
 def select_movie_subjects(
     subjects: Sequence[int | str] | str | None, there: tuple[str, ...], folder: Path
 ) -> tuple[str, ...]:
-    """Return the labels of the subjects that were asked for; see `bids.select_subjects`."""
+    """Return the labels of the requested subjects; see `bids.select_subjects`."""
     return select_subjects(subjects, there, folder, _label)
 
 

@@ -1,4 +1,4 @@
-"""Music in five brains: OpenNeuro ds003720, 540 clips of ten genres, heard in the scanner.
+"""Music in five brains: OpenNeuro ds003720, 540 clips of ten genres, played in the scanner.
 
 Nakai, Koide-Majima & Nishimoto (2021), Brain and Behavior 11:e01936; CC0. 18 runs a subject (12 of training, 6
 of test) of 410 volumes at a TR of 1.5 s. The sound is not in the data set: it is GTZAN's (`datasets.gtzan`).
@@ -137,7 +137,7 @@ def load(
     runs: Sequence[str] | str | None = None,
     audio: Path | str | None = None,
 ) -> MusicGenre:
-    """Open the experiment: events and places of files, no volume yet.
+    """Open the experiment: events and paths of files, no volume yet.
 
     Parameters
     ----------
@@ -207,14 +207,14 @@ def _runs_present(folder: Path, subjects: Sequence[str], notes: list[str]) -> tu
 
 
 def select_runs(runs: Sequence[str] | str | None) -> tuple[str, ...]:
-    """Return the runs that were asked for, training first."""
+    """Return the requested runs, training first."""
     known = TRAINING + TEST
     selected = some_of("runs", runs, known)
     return tuple(run for run in known if run in selected)
 
 
 def _read_clips(folder: Path, subjects: Sequence[str], runs: Sequence[str]) -> dict[str, list[Clip]]:
-    """Return the clips of each run, after a look at every subject's file: all heard the same."""
+    """Return the clips of each run; all subjects' files have to hold the same."""
     missing = [p for s in subjects for r in runs if not (p := _events_path(folder, s, r)).is_file()]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""

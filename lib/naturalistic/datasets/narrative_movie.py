@@ -234,7 +234,7 @@ def load(
     runs: Sequence[str] | str | None = None,
     overlap: str = "authors",
 ) -> NarrativeMovie:
-    """Open the experiment: its runs and places of files, no volume yet.
+    """Open the experiment: its runs and paths of files, no volume yet.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ def _select(
     there: set[str | None],
     same: Callable[[str, str], bool] = str.__eq__,
 ) -> set[str | None]:
-    """Return the labels that were asked for, and None for the files that have no label."""
+    """Return the requested labels, and None for the files that have no label."""
     known = sorted(label for label in there if label is not None)
     if asked is None:
         return {None, *known}
@@ -119,7 +119,7 @@ def _select(
 
 
 def _same_subject(asked: str, known: str) -> bool:
-    """Return whether ``1``, ``01``, ``001``, ``S1`` or ``sub-001`` means the subject labelled ``known``."""
+    """Return whether ``1``, ``01``, ``001``, ``S1`` or ``sub-001`` means the subject ``known``."""
     asked = asked.removeprefix("sub-")
     if asked == known:
         return True

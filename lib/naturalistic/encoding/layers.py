@@ -308,7 +308,7 @@ class FoldedLayerScores(NamedTuple):
 def sweep_layers_in_folds(
     features: ArrayLike, bold: ArrayLike, model: Any, split: FoldSplit, *, n_permutations: int = 0, seed: int = 0
 ) -> FoldedLayerScores:
-    """Choose a layer without each fold, and test it on the fold.
+    """Select a layer without each fold, and test it on the fold.
 
     Unlike runs, blocks of one run touch each other: TRs within ``gap`` of a fold are neither trained nor tested on, and
     no delay reaches from one side of a cut, or of the end of a run, to the other. For the null the responses are

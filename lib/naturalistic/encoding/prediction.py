@@ -245,7 +245,7 @@ def group_accuracy(
     n_permutations: int = 200,
     seed: int = 0,
 ) -> Accuracy:
-    """Score one model for each subject of a group that saw or heard the same, against a null that is fitted too.
+    """Score one model for each subject of a group, against a refitted null.
 
     Features are the same for all, so all subjects are targets of one regression; only confounds of their own
     need one regression each. For the null, BOLD is shifted in time inside each run, all subjects alike because

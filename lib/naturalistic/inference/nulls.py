@@ -333,10 +333,11 @@ def _reordered_correlations(
 
 
 def _block_products(measured: NDArray, predicted: NDArray, block: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Return the products of measured places with predicted blocks, for (n_targets, n_trs) of one run.
+    """Return the products of measured and predicted blocks of one run, by target.
 
-    Three arrays: (place, block, n_targets) with places counted from the start of the run; the same with
-    places moved by the length of the short last block; and (place, n_targets) for the short block itself.
+    Measured and predicted are (n_targets, n_trs). Three arrays: (place, block, n_targets) with places counted from
+    the start of the run; the same with places moved by the length of the short last block; and (place, n_targets) for
+    the short block itself.
     """
     n_targets, n_trs = measured.shape
     n_whole, rest = divmod(n_trs, block)

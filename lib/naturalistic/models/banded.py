@@ -89,7 +89,7 @@ class BandedRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.progress = progress
 
     def fit(self, X: Any, Y: Any, groups: ArrayLike | None = None) -> Self:
-        """Choose weights and an alpha for each target, then fit on all samples.
+        """Select weights and an alpha for each target, then fit on all samples.
 
         Parameters
         ----------

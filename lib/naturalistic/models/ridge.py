@@ -114,7 +114,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.progress = progress
 
     def fit(self, X: ArrayLike, Y: Any, groups: ArrayLike | None = None) -> Self:
-        """Choose an alpha for each target, then fit on all samples.
+        """Select an alpha for each target, then fit on all samples.
 
         Parameters
         ----------

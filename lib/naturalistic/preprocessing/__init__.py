@@ -1,4 +1,4 @@
-"""From the scanner's signal to what a model is asked to predict; each step stays inside a run.
+"""From the scanner's signal to the targets of a model; each step stays inside a run.
 
 :mod:`.filters` takes out drifts, :mod:`.scaling` brings voxels to one scale, :mod:`.motion` puts the head back,
 :mod:`.masks` says where brain and cortex are, :mod:`.registration` where a voxel lies in the MNI space,

@@ -25,14 +25,14 @@ class Spaces(NamedTuple):
     inner: solve.InnerProducts
 
     def select(self, names: Sequence[str]) -> Spaces:
-        """Return the spaces ``names`` alone (in their order here), with the inner products already made."""
+        """Return the spaces ``names`` alone, in their order here, with inner products."""
         numbers = torch.tensor([list(self.bases).index(name) for name in names], device=self.space.device)
         part = self.narrow(torch.isin(self.space, numbers))
         bases = {name: self.bases[name] for name in names}
         return part._replace(bases=bases, space=torch.searchsorted(numbers, part.space))
 
     def narrow(self, keep: torch.Tensor) -> Spaces:
-        """Return the columns ``keep`` (bool tensor (q - 1,)) alone; inner products are cut out where they were made."""
+        """Return the columns ``keep`` (bool tensor (q - 1,)) alone, with inner products."""
         columns = torch.cat([torch.nonzero(keep)[:, 0], torch.tensor([len(keep)], device=keep.device)])
         Q = self.Q[:, columns]
         scale = self.scale[keep]

@@ -1,0 +1,94 @@
+"""Chapters on the story, the films and the engine run by papermill, with other parameters than those of the book.
+
+`make book` runs them with those of the book.
+"""
+
+import numpy as np
+import pytest
+from naturalistic.datasets import alice
+from naturalistic.features import text
+from naturalistic_simulation import simulate_movie
+
+from tests.helpers.chapters import MARKS, ROOT, run
+from tests.helpers.checkpoints import save_tiny
+
+pytestmark = MARKS
+
+
+@pytest.fixture(scope="module")
+def short_minilm(tmp_path_factory):
+    """The lower two layers of MiniLM: they tell the words that were planted, and read three times as fast as six."""
+    folder, model = tmp_path_factory.mktemp("short-minilm"), text.load_model()
+    model.network.encoder.layer = model.network.encoder.layer[:2]
+    model.network.config.num_hidden_layers = 2
+    model.network.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_first_model_on_simulated_data_finds_the_ground_truth(tmp_path, monkeypatch, short_minilm):
+    printed, n_figures, numbers = run(
+        "01-first-model", tmp_path, monkeypatch, dataset="simulated", window=4, n_permutations=60,
+        language_model=str(short_minilm),
+        subjects="[s18, s22, s23, s24, s26, s28, s30, s31, s33, s35, s36, s37]",  # text, as papermill -p hands it over
+    )  # fmt: skip
+    assert printed.startswith("Simulated data (layout of Alice)")
+    assert n_figures == 6 and numbers["n_subjects"] == 11
+    assert numbers["dataset"] == "Simulated data (layout of Alice)"
+    # planted: LPTL follows word rate and kind of scene most; LIPL only what listeners share besides
+    middle = f"layer {numbers['middle']}"
+    assert numbers["p"]["controls"]["LPTL"] < 0.02 and numbers["p"][middle]["LPTL"] < 0.02
+    accuracy = numbers["accuracy"][middle]
+    assert max(accuracy, key=accuracy.get) == "LPTL" and accuracy["LPTL"] > 0.15
+    assert abs(accuracy["LIPL"]) < 0.1 and numbers["p"]["controls"]["LIPL"] > 0.02
+    assert numbers["beyond_p"]["LPTL"] < 0.05 < numbers["beyond_p"]["LIPL"]
+    assert numbers["difference_p"]["LIPL"] > 0.05  # neither model predicts it
+    assert numbers["known_leave_one_out"] is None
+    assert 2 <= numbers["response_peak_s"]["LPTL"] <= 8
+
+
+def test_first_model_on_the_real_data_with_another_model(tmp_path, monkeypatch, real_alice, tiny_gpt2):
+    printed, n_figures, numbers = run(
+        "01-first-model", tmp_path, monkeypatch, language_model=str(tiny_gpt2), window=8, n_permutations=2,
+    )  # fmt: skip
+    assert "CC BY 4.0" in printed and "MADE" not in printed
+    assert n_figures == 6 and numbers["n_subjects"] == 27 and numbers["n_trs"] == 358
+    for roi, known in zip(alice.ROIS, alice.KNOWN_LEAVE_ONE_OUT):
+        assert abs(numbers["leave_one_out_correlation"][roi] - known) < 0.03
+
+
+@pytest.fixture(scope="module")
+def small_movie(tmp_path_factory):
+    """One made viewer of one drama: two runs, the second seen twice."""
+    folder = tmp_path_factory.mktemp("made") / "movie"
+    return simulate_movie(folder, seed=7, subjects=1, dramas=("bakery",), progress=False)
+
+
+def test_movie_experiment_on_small_simulated_data(tmp_path, monkeypatch, small_movie):
+    printed, n_figures, numbers = run("03-movie-experiment", tmp_path, monkeypatch, dataset=str(small_movie), start=30)
+    assert "1 subjects x 3 runs" in printed and "Speech, Object, Story, Summary, TimePlace" in printed
+    assert n_figures == 3 and numbers["dataset"].startswith("Simulated data")
+    assert numbers["n_training"] == 450 and numbers["n_test"] == 450
+    pace = numbers["half_life"]
+    assert pace["Speech"] <= pace["Object"] < pace["Summary"] == pace["TimePlace"]
+    assert 0.5 < numbers["ceiling"]["S01"] < 0.95
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "opt", "llama"])
+def test_language_features_of_each_kind_of_model(tmp_path, monkeypatch, small_movie, kind):
+    """Small random checkpoints from disk, by the chapter's parameter."""
+    asked = {"dataset": str(small_movie), "sweep": [1, 8], "language_model": str(save_tiny(kind, tmp_path / kind))}
+    asked["by_command"] = kind == "gpt2"  # papermill -p sweep "[1, 8]" -p subjects None
+    printed, n_figures, numbers = run("05-language-features", tmp_path, monkeypatch, subjects=None, **asked)
+    assert "(900, 3, 32) (n_seconds, n_layers, dim)" in printed and n_figures == 5
+    assert numbers["n_layers"] == 3 and numbers["model"].endswith(kind)
+    assert all(numbers["cka"][level][level] == pytest.approx(1) for level in numbers["cka"])
+    paces = numbers["context_autocorrelation_9s"]  # of random networks: nothing is known of them but that both differ
+    assert np.isfinite(list(paces.values())).all() and paces["8 s"] != paces["1 s"]
+
+
+def test_ridge_engine(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT / "notebooks")
+    printed, n_figures, numbers = run("90-ridge-engine", tmp_path, monkeypatch, n_features=200, n_voxels=60)
+    assert "equal alphas" in printed and n_figures == 1
+    assert numbers["same_as_loop"] == 1 and numbers["largest_difference"] < 1e-4

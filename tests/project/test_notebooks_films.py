@@ -1,0 +1,105 @@
+"""Chapters 9 and 10 by papermill: the ground truth of two subjects is found; one subject, neither truth nor repeats."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from naturalistic_simulation import simulate_movie
+
+from tests.helpers.chapters import MARKS, run
+from tests.helpers.once import write_once
+
+pytestmark = MARKS
+LEVELS = ("Speech", "Object", "Story")
+
+
+@pytest.fixture(scope="module")
+def two_subjects(tmp_path_factory):
+    """Three dramas as in the book, two viewers."""
+    return write_once(
+        tmp_path_factory, "two viewers", lambda folder: simulate_movie(folder, subjects=2, progress=False)
+    )
+
+
+@pytest.fixture(scope="module")
+def one_subject(tmp_path_factory, two_subjects):
+    """The same as a lab would have it: nothing was shown twice, and nobody knows the truth."""
+    folder = tmp_path_factory.mktemp("once") / "movie"
+    shutil.copytree(two_subjects, folder)
+    shutil.rmtree(folder / "truth")
+    root = folder / "ds005531"
+    shutil.rmtree(root / "sub-S02", ignore_errors=True)
+    lines = (root / "runs.tsv").read_text().splitlines(keepends=True)
+    (root / "runs.tsv").write_text("".join(line for line in lines if "_run-03" not in line))
+    for path in root.rglob("*run-03*"):
+        path.unlink()
+    return folder
+
+
+def test_levels_and_layers_are_found_in_two_subjects(tmp_path, monkeypatch, two_subjects):
+    printed, n_figures, numbers = run(
+        "09-language-encoding", tmp_path, monkeypatch, dataset=str(two_subjects), contexts="[1, 8]", story="simulated",
+        n_permutations=999, story_permutations=9,
+    )  # fmt: skip
+    assert printed.startswith("Simulated data") and n_figures == 7 and numbers["n_subjects"] == 2
+    for level in LEVELS:
+        assert np.abs(numbers["checks"]["layer_steps"][level]).max() <= 1
+        assert min(numbers["gain"][level]["subjects"]) > 0
+        assert numbers["by_delay"][level]["4-6 s"] > numbers["by_delay"][level]["8-10 s"]
+        assert 0.03 < numbers["checks"]["false_share"][level] < 0.08
+        assert 0 < numbers["of_ceiling"]["minilm"][level] < 1
+    found, planted = (numbers["checks"][f"region_level_{k}"] for k in ("found", "planted"))
+    assert found == planted and set(planted.values()) == set(LEVELS)
+    means = {level: np.mean(values) for level, values in numbers["accuracy"]["minilm"].items()}
+    assert min(means[k] for k in LEVELS) > 2 * max(means["Summary"], means["TimePlace"])
+    assert numbers["alice_data"] == "Simulated data (layout of Alice)"
+
+
+def test_unique_variance_is_where_it_was_simulated(tmp_path, monkeypatch, two_subjects):
+    layers = {"Speech": 5, "Object": 2, "Story": 4, "Summary": 5, "TimePlace": 1}
+    _, n_figures, numbers = run(
+        "10-semantic-maps", tmp_path, monkeypatch, dataset=str(two_subjects), layers=layers, n_together=2,
+        n_permutations=999, delays="[[4, 5, 6]]",
+    )  # fmt: skip
+    assert n_figures == 6
+    truth = {name: {k: v[0] for k, v in row.items()} for name, row in numbers["truth"].items() if row}
+    own = {
+        "auditory belt": "Speech",
+        "anterior temporal": "Speech",
+        "precuneus": "Story",
+        "lateral prefrontal": "Story",
+    }
+    for region, level in own.items():
+        assert truth[region][level] > 0.01 and numbers["truth"][region][level][1] > 0
+        assert max(v for k, v in truth[region].items() if k not in (level, "controls")) < 0.004
+    assert truth["early visual"]["controls"] > 0.05 < truth["primary auditory"]["controls"]
+    assert max(truth["elsewhere"].values()) < 0.001
+    for level, region in (("Summary", "precuneus"), ("TimePlace", "primary auditory")):
+        assert truth[region][level] < 0.004
+    inside = numbers["axes"]["in_planted"]
+    for region in ("precuneus", "lateral prefrontal"):
+        assert max(inside[region], key=inside[region].get) == region
+    assert numbers["axes"]["p"][0] <= 0.05
+    assert numbers["rivals"]["banded"]["chosen"] > numbers["rivals"]["plain"]["chosen"]
+
+
+def test_one_subject_without_ground_truth_or_repeats(tmp_path, monkeypatch, one_subject):
+    printed, n_figures, swept = run(
+        "09-language-encoding", tmp_path, monkeypatch, dataset=str(one_subject), contexts=[1], story="simulated",
+        subjects="[1]", language_models="[minilm]", n_permutations=999, story_permutations=9,
+    )  # fmt: skip
+    assert "1,350 s of training, 1,350 s of test" in printed and n_figures == 7
+    assert swept["checks"] == {} and swept["of_ceiling"]["minilm"]["Story"] is None
+    json.dumps(swept, allow_nan=False)
+    _, n_figures, joint = run(
+        "10-semantic-maps",
+        tmp_path,
+        monkeypatch,
+        dataset=str(one_subject),
+        n_together=1,
+        subjects=[1],
+        n_permutations=999,
+    )
+    assert joint["layers"]["Speech"] == int(np.median(swept["layers"]["minilm"]["Speech"]))
+    assert n_figures == 5 and joint["group"] == {} and joint["axes"]["stability"] is None

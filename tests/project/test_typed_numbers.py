@@ -1,0 +1,263 @@
+"""The pages of results type no result: other numbers in the files, other numbers on the page, at every place."""
+
+import ast
+import contextlib
+import inspect
+import io
+import json
+import re
+
+import jupytext
+import naturalistic_simulation as simulation
+import numpy as np
+import pytest
+from naturalistic import plotting
+from naturalistic.anatomy import parcels
+from naturalistic.datasets import fma
+from naturalistic.plotting import ROI_NAMES
+from naturalistic.plotting import decoding as figures
+from naturalistic.reporting import results
+from naturalistic_simulation import story
+from naturalistic_simulation.movie import screenplay
+from naturalistic_simulation.music import experiment as music
+
+from tests.helpers.chapters import ROOT
+
+PAGES = ("00-overview", "91-results", "92-benchmarks")
+WORDS = "three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty seventy eighty"
+WORDS = f"{WORDS} ninety hundred thousand percent half third quarter"
+NUMBER = re.compile(r"(?<![\w.-])-?\d[\d,]*(?:\.\d+)?(?!\w)")  # not the 2 of w2v, nor that of GPT-2
+WRITTEN = re.compile(rf"{NUMBER.pattern}|\b(?:{'|'.join(WORDS.split())})\b", re.IGNORECASE)
+# what a page may always say: where to read on, a chapter's file, and the level of an interval
+LABELS = re.compile(r"\b[Cc]hapters? \d+(?: and \d+)?|\b\d\d-[a-z]+(?:-[a-z]+)+|\b95 %(?! of)")
+
+
+def default_of(function, name):
+    """The number that a function takes where nobody gives one."""
+    return inspect.signature(function).parameters[name].default
+
+
+def design():
+    """What the prose says in numbers that no run finds: phrase, and the same number from the code or the papers."""
+    clip, per_run, n_test = (
+        music.CLIP,
+        music.N_CLIPS,
+        default_of(simulation.simulate_music, "n_test") * music.N_TEST_CLIPS,
+    )
+    n_clips = default_of(simulation.simulate_music, "n_training") * per_run + n_test
+    panels = len(figures.ARROWS) + 1
+    denk, films = (results.published(work)["data"] for work in ("denk2023", "nakagi2024"))
+    return {
+        "00-overview": [
+            ("hears fifteen seconds of music", clip == 15),
+            ("predict 27 brains hearing", len({*story.SUBJECTS} - {story.SILENT}) == 27),
+            ("Four panels joined by arrows", panels == 4),
+            ("Three, two spectrograms", panels == 4),
+            ("Four, the same hemisphere", panels == 4),
+            ("five levels of meaning on one", len(screenplay.LEVELS) == 5),
+            ("five levels of meaning, layer", len(screenplay.LEVELS) == 5),
+            ("needs Python 3.11", 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text()),
+        ],
+        "91-results": [
+            ("five measured brains", "five measured brains" in denk),
+            ("five made brains", default_of(simulation.simulate_music, "subjects") == 5),
+            ("540 clips of GTZAN", "540 clips of GTZAN" in denk),
+            ("540 clips by the project", n_clips == 540),
+            ("106,574 tracks", fma.N_TRACKS["large"] == 106_574),
+            ("2,000 made tracks", default_of(simulation.simulate_corpus, "n_tracks") == 2000),
+            ("150 parcels of equal", default_of(parcels.subject_parcels, "n_parcels") == 150),
+            ("six measured viewers", "six measured brains" in films),
+            ("six made viewers", default_of(simulation.simulate_movie, "subjects") == 6),
+            ("series of nine titles", "films of nine titles" in films),
+            ("three short dramas", len(screenplay.DRAMAS) == 3),
+            ("Llama 2 | MiniLM, six layers", "Llama 2" in films),
+            ("tell sixty clips apart", n_test == 60),
+            ("mean ± SD of five subjects", "five measured brains" in denk),
+            ("large model (Llama 2)", "Llama 2" in films),
+        ],
+        "92-benchmarks": [],
+    }
+
+
+def prose(cells):
+    """What a page says outside its code: text, captions, what stands for a picture."""
+    said = []
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"```.*?```|`[^`]*`", " ", cell.source, flags=re.DOTALL)  # code, and what {ref} leads to
+            said.append(re.sub(r"^\| \d+ \|", "| |", text, flags=re.MULTILINE))  # a chapter's own number
+        else:
+            shown = cell.metadata.get("mystnb", {})
+            said += [shown.get("image", {}).get("alt", ""), re.sub(r"\(\d\)|\(\d;", " ", caption_of(shown))]
+    return " ".join(" ".join(said).split())
+
+
+def caption_of(shown):
+    return shown.get("figure", {}).get("caption", "")
+
+
+def typed_in_prose(cells, phrases=()):
+    """Return the numbers, in figures or words, that stand in a page's prose and not in ``phrases``."""
+    text = prose(cells)
+    for phrase in phrases:
+        assert phrase in text, f"{phrase!r} is not said any more: take it out of the list"
+        text = text.replace(phrase, " ")
+    return [text[max(m.start() - 30, 0) : m.end() + 20] for m in WRITTEN.finditer(LABELS.sub(" ", text))]
+
+
+def shown(cells):
+    """Run a page's cells in this process; return all that they say, as one text."""
+    space, said = {"display": lambda *things: said.extend(getattr(x, "data", str(x)) for x in things)}, []
+    for cell in cells:
+        if cell.cell_type != "code":
+            continue
+        tree = ast.parse(cell.source)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(tree, "cell", "exec"), space)
+            value = eval(compile(ast.Expression(last.value), "cell", "eval"), space) if last else None
+        said.append(printed.getvalue())
+        if value is not None:
+            space["display"](value)
+    return "\n".join(said)
+
+
+def other(value, rng):
+    """Return the same numbers file with every number in it another one, those inside of words too."""
+    if isinstance(value, dict):
+        return {name: other(x, rng) for name, x in value.items()}
+    if isinstance(value, list):
+        return [other(x, rng) for x in value]
+    if isinstance(value, str):
+        return NUMBER.sub(lambda _: str(rng.integers(100, 10_000)), value)
+    if isinstance(value, bool) or value is None:
+        return value
+    return int(rng.integers(100, 10_000)) if isinstance(value, int) else float(rng.uniform(0.1, 100))
+
+
+def write_results(rng):
+    """Write what the pages read of chapters, with numbers that mean nothing."""
+
+    def few(n=5):
+        return rng.uniform(0.1, 0.9, n).tolist()
+
+    def one():
+        return few(1)[0]
+
+    def whole():
+        return int(rng.integers(100, 10_000))
+
+    def scores():
+        names = ("chance", "low", "high", "oracle")
+        return {"identification": few(), "correlation": few(), "p": few(), **{name: one() for name in names}}
+
+    def tests():
+        return {"subjects": few(), "p": few(), "chance": one(), "oracle": one()}
+
+    def of_levels(make):
+        return {level: make() for level in ("Speech", "Object", "Story", "Summary", "TimePlace")}
+
+    def save(chapter, **numbers):
+        results.save(chapter, numbers, dataset=f"Simulated data (layout of ds{whole()})", seed=0)
+
+    models, ours = ("mini-mulan", "mini-ssl", "text"), ("MuLan_music", "w2v-BERT-avg", "MuLan_text")
+    save(
+        "06-music-decoding",
+        **{"joint": "mini-mulan", "n_test_clips": whole(), "n_subjects": whole(), "stood_for": dict(zip(models, ours))},
+        scores={model: scores() for model in models},
+        across={whose: tests() for whose in ("own", "others'", "everybody's")},
+    )
+    ways = ("retrieved", "generated")
+    save(
+        "07-music-reconstruction",
+        **{"sound": "mini-ssl", "sample_rates": dict.fromkeys(("heard", *ways), 100)},
+        played={f"{how}: clip {whole()}": one() for how in ("best", "middle", "worst")},
+        identification={way: {model: scores() for model in models} for way in ways},
+        agreement={kind: {way: tests() for way in ways} for kind in ("genre", "mood")},
+    )
+    regions = {}
+    for region in ("primary auditory", "auditory belt"):
+        regions[region] = {model: {"r": one()} for model in models} | {"ceiling": one(), "best": "text"}
+    save("08-music-encoding", joint="mini-mulan", spaces=dict.fromkeys(models, 1), regions=regions)
+    middle = whole()
+    r, ceiling = (dict(zip(ROI_NAMES, few(len(ROI_NAMES)))) for _ in range(2))
+    accuracy = {f"layer {middle}": r}
+    save("01-first-model", middle=middle, accuracy=accuracy, leave_one_out_correlation=ceiling, n_subjects=whole())
+    language = ("static:minilm", "minilm")
+    found = {"accuracy": {model: of_levels(few) for model in language}, "levels": list(of_levels(one))}
+    found["layers"] = {model: of_levels(lambda: [whole(), whole()]) for model in language}
+    found["gain"] = of_levels(lambda: {"subjects": few(), "p": one(), "low": one(), "high": one()})
+    save("09-language-encoding", models=list(language), n_subjects=whole(), **found)
+    unique = {region: of_levels(one) for region in ("auditory belt", "precuneus")}
+    save("10-semantic-maps", unique_r=unique, axes={"share": few(), "p": few(), "null": few(), "n": whole()})
+    about = {"seconds": whole(), "peak_mb": whole(), "dataset": f"ds{whole()}"}
+    costs = {"machine": f"{whole()} cores, {whole()} GB", "chapters": {"first model": about}}
+    (results.results_dir() / "build.json").write_text(json.dumps(costs))
+    results.save_arrays("07-music-reconstruction", {name: np.zeros((3, 2)) for name in (*SOUNDS, "response")})
+    results.save_arrays("08-music-encoding", {"left": np.zeros(2)})
+
+
+SOUNDS = ("heard", "retrieved", "generated", "read", "true")
+
+
+@pytest.fixture
+def say(tmp_path, monkeypatch):
+    """A function that gives the pages other numbers, runs some cells, and returns all that they say."""
+    published, benchmark = results.published, results.load_benchmark
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(plotting, "reconstruction_pipeline", lambda *given: given[-1])  # its title
+    monkeypatch.setattr(plotting, "play_table", lambda sounds, rates, names: " ".join(names))
+
+    def say_with(cells, seed):
+        monkeypatch.setenv("NATURALISTIC_RESULTS", str(tmp_path / str(seed)))
+        rng = np.random.default_rng(seed)
+        write_results(rng)
+        monkeypatch.setattr(results, "published", lambda work: other(published(work), rng))
+        monkeypatch.setattr(results, "load_benchmark", lambda name: other(benchmark(name), rng))
+        return shown(cells)
+
+    return say_with
+
+
+def typed_in_code(cells, say):
+    """Return the numbers that a page shows whatever the files say."""
+    said = [LABELS.sub(" ", say(cells, seed)) for seed in range(3)]
+    places = [list(NUMBER.finditer(text)) for text in said]
+    assert len({len(found) for found in places}) == 1 and places[0]
+    same = [three[0] for three in zip(*places) if len({m[0] for m in three}) == 1]
+    return [said[0][max(m.start() - 30, 0) : m.end() + 20] for m in same]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_prose_of_a_page_says_no_result(page):
+    """A number that is part of the design is in the list, beside the code that it must agree with."""
+    phrases = design()[page]
+    assert [phrase for phrase, agrees in phrases if not agrees] == []
+    assert typed_in_prose(jupytext.read(ROOT / "notebooks" / f"{page}.md").cells, [x for x, _ in phrases]) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_number_that_a_page_shows_changes_with_the_files(page, say):
+    """Three times other numbers, of this run, of the papers and of the benchmarks: none stays at its place."""
+    assert typed_in_code(jupytext.read(ROOT / "notebooks" / f"{page}.md").cells, say) == []
+
+
+TYPED = {
+    "in words": ("The agreement of this run", "The agreement of this run, ninety percent at best"),
+    "in prose": ("The agreement of this run", "The agreement of this run, 0.59 at best"),
+    "a percentage": ("The agreement of this run", "The agreement, in 95 % of clips"),
+    "of this run": ("f\"{x['chance']:.3f}\"", '"0.213"'),
+    "of a paper": ('"identification": spread(x)', '"identification": "0.901"'),
+    "in a sentence": ("{films['unique_r']['low']}", "0.03"),
+    "in a list": ('joined["axes"]["share"][:3]', "[0.115, 0.071, 0.061]"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), TYPED.values(), ids=TYPED)
+def test_a_typed_number_is_found(old, new, say):
+    """The two tests above can fail: here the page has one number more, typed."""
+    text = (ROOT / "notebooks" / "91-results.md").read_text()
+    assert old in text
+    cells = jupytext.reads(text.replace(old, new), fmt="md:myst").cells
+    found = typed_in_prose(cells, [phrase for phrase, _ in design()["91-results"]]) or typed_in_code(cells, say)
+    assert any(re.search(r"0\.59|ninety|95|0\.213|0\.901|0\.03|11\.5", place) for place in found)
