@@ -71,7 +71,7 @@ def simulate_corpus(
     seed = whole("seed", seed, 0, 999, hint="other seeds are of music to train on")
     readme = README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks)
 
-    def write(part):
+    def write(part: Path) -> None:
         _write_table(part, n_tracks, seed)
         (part / "README").write_text(readme, encoding="utf-8")
 
@@ -142,14 +142,14 @@ def numbers_of(folder: Path | str) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=8)  # the recipe takes a tenth of a second, and is asked for with every track
-def _numbers_in(readme):
+def _numbers_in(readme: str) -> tuple[int, int] | None:
     """Return seed and number of tracks that a README states, None if it is not of this recipe."""
     found = re.search(r"seed (\d+), (\d+) tracks", readme)
     seed, n_tracks = map(int, found.groups()) if found else (0, 0)
     return (seed, n_tracks) if readme == README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks) else None
 
 
-def _write_table(folder, n_tracks, seed):
+def _write_table(folder: Path, n_tracks: int, seed: int) -> None:
     tracks = range(1, n_tracks + 1)
     (folder / "fma_metadata").mkdir()
     for thousand in {track // 1000 for track in tracks}:

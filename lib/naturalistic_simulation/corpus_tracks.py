@@ -57,6 +57,6 @@ def render_track(path: Path, track: int, seed: int = 0) -> None:
     write_file(path, lambda part: soundfile.write(part, sound, SAMPLE_RATE, **PACKING))
 
 
-def _name_of(track, seed):
+def _name_of(track: int, seed: int) -> tuple[str, int]:
     """Return the genre and the seed of the piece of a track."""
     return GENRES[(track - 1) % len(GENRES)], FIRST_SEED + SEEDS * seed + track

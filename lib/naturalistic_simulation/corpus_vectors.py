@@ -96,6 +96,6 @@ def write_vectors(path: Path | str, folder: Path | str, seed: int = 0, n_tracks:
     return path
 
 
-def _description(identity, seed):
+def _description(identity: str, seed: int) -> dict[str, str]:
     """Return what the vectors depend on."""
     return {"recipe": recipe(), "seed": str(seed), "embedder": identity}

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from naturalistic.encoding import Score
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 
@@ -72,5 +72,5 @@ def false_positives(
     )
 
 
-def _share(marks):
+def _share(marks: NDArray) -> float:
     return float(np.mean(marks)) if len(marks) else float("nan")

@@ -140,12 +140,12 @@ class _Bare(ast.NodeTransformer):
     visit_ImportFrom = visit_Import  # noqa: N815 (ast.NodeTransformer calls it so)
 
 
-def _readme_of(folder, name):
+def _readme_of(folder: Path, name: str) -> str:
     path = folder / name
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def _without_recipe(text):
+def _without_recipe(text: str) -> str:
     return re.sub(r"recipe \w+", "", text)
 
 

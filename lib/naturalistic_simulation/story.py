@@ -6,11 +6,13 @@ is saved beside the data.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from naturalistic.parameters import whole
 from nilearn.glm.first_level import spm_hrf
+from numpy.typing import ArrayLike, NDArray
 from scipy.signal import lfilter
 
 from naturalistic_simulation.folders import write_whole
@@ -88,7 +90,7 @@ def simulate_story(folder: Path | str, seed: int = 2016) -> Path:
     seed = whole("seed", seed, 0)
     readme = README.format(seed=seed)
 
-    def write(part):
+    def write(part: Path) -> None:
         _write(part, readme, np.random.default_rng(seed))
 
     return write_whole(folder, readme, N_BYTES, write, "simulated story", "alice_data_shared/README.txt")
@@ -122,7 +124,7 @@ def tell(rng: np.random.Generator, duration: float = N_TRS * TR) -> tuple[list[t
     return intervals, scenes
 
 
-def _write(folder, readme, rng):
+def _write(folder: Path, readme: str, rng: np.random.Generator) -> None:
     data = folder / "alice_data_shared"
     stimulus = folder / "alice_stim_shared"
     for name in (data / "10mm", data / "6mm", stimulus):
@@ -153,7 +155,9 @@ def _write(folder, readme, rng):
     (data / "README.txt").write_text(readme, encoding="utf-8")
 
 
-def _regressors(intervals, scenes, rng):
+def _regressors(
+    intervals: Sequence[tuple[float, float, str]], scenes: Sequence[tuple[float, str]], rng: np.random.Generator
+) -> tuple[NDArray, NDArray, NDArray]:
     """Return word rate, sound power (n_trs,) and scene kinds (n_trs, n_kinds), convolved with an HRF."""
     step = 0.1
     t = np.arange(0, N_TRS * TR, step)
@@ -169,26 +173,26 @@ def _regressors(intervals, scenes, rng):
     hrf = spm_hrf(step, oversampling=1, time_length=32.0)
     every = round(TR / step)
 
-    def respond(x):
+    def respond(x: NDArray) -> NDArray:
         return np.apply_along_axis(lambda column: np.convolve(column, hrf)[: len(t)], 0, x)[::every]
 
     return _unit(respond(rate)), _unit(respond(power)), respond(kinds)
 
 
-def _unit(x):
+def _unit(x: NDArray) -> NDArray:
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
-def _noise(rng, n, phi):
+def _noise(rng: np.random.Generator, n: int, phi: float) -> NDArray:
     """First-order autoregressive noise of sd 1."""
     return lfilter([np.sqrt(1 - phi**2)], [1, -phi], rng.standard_normal(n + 100))[100:]
 
 
-def _save(path, table):
+def _save(path: Path, table: ArrayLike) -> None:
     np.savetxt(path, table, fmt="%.7e")
 
 
-def _write_textgrid(path, intervals):
+def _write_textgrid(path: Path, intervals: Sequence[tuple[float, float, str]]) -> None:
     start = N_DISCARDED * TR  # the scanner ran for 20 s before the story
     rows = [(start - 8.0, start, "sp")] + [(a + start, b + start, word) for a, b, word in intervals]
     head = f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = {rows[0][0]}\nxmax = {rows[-1][1]}\n'

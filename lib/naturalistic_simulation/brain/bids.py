@@ -83,7 +83,7 @@ def write_anatomy(root: Path, label: str, pose: NDArray) -> None:
     (anat / f"sub-{label}_T1w.json").write_text(json.dumps(about, indent="\t"), encoding="utf-8")
 
 
-def _save(array, affine, path, tr=None):
+def _save(array: NDArray, affine: NDArray, path: Path, tr: float | None = None) -> None:
     """Write a NIfTI whose bytes depend on its content alone (nibabel writes no time into the gzip header)."""
     image = nib.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm", "sec")

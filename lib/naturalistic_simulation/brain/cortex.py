@@ -6,6 +6,8 @@ prefrontal cortex its genre and mood alone. All other places follow nothing. No 
 later chapters decode is found through the brain's own mixture, not simulated.
 """
 
+from collections.abc import Callable, Hashable, Sequence
+
 import numpy as np
 from naturalistic.anatomy.regions import NAMES, nearest
 from numpy.typing import NDArray
@@ -68,7 +70,7 @@ def description(facts: list[dict], vocabulary: dict[str, tuple]) -> dict[str, ND
         Centered over clips; each kind has a total variance of 1.
     """
 
-    def hot(name, values):
+    def hot(name: str, values: Callable[[dict], Sequence[str]]) -> NDArray:
         return np.array([[value in values(fact) for value in vocabulary[name]] for fact in facts], dtype=float)
 
     numbers = [[np.log2(f["tempo"]), 3 * f["energy"], float(f["mode"] == "major")] for f in facts]
@@ -144,7 +146,7 @@ class MusicBrain:
         return np.apply_along_axis(lambda column: np.convolve(column, response)[: len(x)], 0, x)
 
 
-def _waves(rng, n_columns):
+def _waves(rng: np.random.Generator, n_columns: dict) -> dict[Hashable, tuple[NDArray, NDArray, NDArray]]:
     """Return random plane waves and their mixture for each column: a smooth random field over space."""
     return {
         kind: (
@@ -156,7 +158,7 @@ def _waves(rng, n_columns):
     }
 
 
-def _field(waves, coordinates):
+def _field(waves: tuple[NDArray, NDArray, NDArray], coordinates: NDArray) -> NDArray:
     """Evaluate random fields, smooth over `LENGTH` mm, at coordinates: (n_columns, n_coordinates), variance 1."""
     frequency, phase, mixture = waves
     return mixture @ np.cos(coordinates @ frequency + phase).T

@@ -72,12 +72,12 @@ def gray_matter(pose: NDArray) -> NDArray:
 
 
 @cache
-def _voxels():
+def _voxels() -> NDArray:
     """Return the indices of all voxels of the grid (3, n_all)."""
     return np.indices(SHAPE).reshape(3, -1).astype(float)
 
 
-def _sample(volume, pose):
+def _sample(volume: NDArray, pose: NDArray) -> NDArray:
     """Interpolate a 2-mm volume linearly at the coordinates of all voxels."""
     from_mni = np.linalg.inv(head()[2])
     index = from_mni[:3, :3] @ coordinates(pose).T + from_mni[:3, 3:]

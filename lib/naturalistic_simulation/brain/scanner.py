@@ -119,7 +119,7 @@ def scan(
     return volumes, Truth(motion, region, explainable, spikes)
 
 
-def _noise(rng):
+def _noise(rng: np.random.Generator) -> NDArray:
     """Return physiological noise in % (n_trs, n_all), smooth in time and space, a part of it global."""
     white = rng.standard_normal((N_TRS + 20, *SHAPE), dtype=np.float32)
     smooth = gaussian_filter(white, (0, SPREAD, SPREAD, SPREAD), truncate=3)
@@ -129,13 +129,13 @@ def _noise(rng):
     return PHYSIOLOGICAL * local + SHARED * everywhere
 
 
-def _autoregressive(white):
+def _autoregressive(white: NDArray) -> NDArray:
     """Return first-order autoregressive noise of the same variance; the first 20 samples settle and are dropped."""
     gain = np.float32(np.sqrt(1 - CORRELATED**2))
     return lfilter(np.array([gain]), np.array([1, -CORRELATED], dtype=np.float32), white, axis=0)[20:]
 
 
-def _drift(rng):
+def _drift(rng: np.random.Generator) -> NDArray:
     """Return slow drift in % (n_trs, n_all): a line and two slow waves, each with a smooth map of its own."""
     t = np.linspace(0, 1, N_TRS, dtype=np.float32)
     courses = np.stack([t - 0.5, np.cos(np.pi * (2 * t + rng.uniform(0, 2))) / 2, np.cos(np.pi * 3 * t) / 3], axis=1)
@@ -144,7 +144,7 @@ def _drift(rng):
     return (DRIFT * courses @ (maps / maps.std(axis=1, keepdims=True))).astype(np.float32)
 
 
-def _add_spikes(images, rng):
+def _add_spikes(images: NDArray, rng: np.random.Generator) -> NDArray:
     """Change the brightness of every fourth slice in a few volumes by some %, as one bad multi-band shot does."""
     spikes = np.sort(rng.choice(N_TRS, rng.poisson(SPIKES), replace=False))
     by_slice = images.reshape(N_TRS, *SHAPE)

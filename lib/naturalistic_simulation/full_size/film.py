@@ -39,7 +39,7 @@ def all_runs() -> tuple:
 
 
 @functools.cache
-def _told(k):
+def _told(k: int) -> Film:
     """Return all dramas one after another, retold for the ``k``-th time."""
     parts = [part for name in DRAMAS for part in _once(read_drama(name))]
     whole = joined(parts)
@@ -47,7 +47,7 @@ def _told(k):
     return Film(texts, whole.speakers, whole.luminance, whole.loudness, whole.cuts, whole.n_words)
 
 
-def _once(drama):
+def _once(drama: dict) -> list[Film]:
     """Return the runs of a drama without their overlaps."""
     first, *others = films(drama)
     return [first, *(film.part(N_OVERLAP, len(film)) for film in others)]
@@ -71,11 +71,11 @@ def retold(seconds: list[list[str]], k: int, n_annotators: int | None = None) ->
     known = list(dict.fromkeys(text for second in seconds for text in second))
     place = {text: j for j, text in enumerate(known)}
 
-    def other(text, step):
+    def other(text: str, step: int) -> str:
         words = known[(place[text] + step) % len(known)].split()[:N_WORDS]
         return f"{text} {' '.join(words)}" if step else text
 
-    def annotated(second):
+    def annotated(second: list[str]) -> list[str]:
         n = len(second) if n_annotators is None or not second else n_annotators
         return [other(second[a % len(second)], k + 31 * (a // len(second))) for a in range(n)]
 

@@ -38,7 +38,7 @@ def enlarge(volumes: NDArray, shape: tuple[int, ...], slices: slice = slice(None
     return np.matmul(np.matmul(y, seen), x.T)
 
 
-def _weights(n, m):
+def _weights(n: int, m: int) -> NDArray:
     """Return the weights (n, m) of the m points of an axis in its n finer ones."""
     at = (np.arange(n) - (n - 1) / 2) * SIZE / VOXEL + (m - 1) / 2
     return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(m))).astype(np.float32)

@@ -24,7 +24,7 @@ from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
 from naturalistic_simulation.movie import scanner
 from naturalistic_simulation.movie.cortex import LAYERS, MovieBrain, drives_of
 from naturalistic_simulation.movie.files import mat_file
-from naturalistic_simulation.movie.screenplay import rows
+from naturalistic_simulation.movie.screenplay import Film, rows
 from naturalistic_simulation.movie.text_embedding import NAME, embed
 from naturalistic_simulation.music.experiment import in_parallel
 
@@ -102,7 +102,7 @@ def simulate_movie_subject(
     return root
 
 
-def _write_texts(folder, shown):
+def _write_texts(folder: Path, shown: dict[str, Film]) -> None:
     """Write the annotations of the levels that were released; Speech under both of its names."""
     for run, film in shown.items():
         for level in RELEASED:
@@ -111,10 +111,10 @@ def _write_texts(folder, shown):
                 write_text(folder / f"{run}_{kind}_each1sec.txt", text)
 
 
-def _drives(path, shown, seed):
+def _drives(path: Path, shown: dict[str, Film], seed: int) -> dict[str, dict[tuple[str, ...], NDArray]]:
     """Return the drives of each run, stored in a file: to embed nine hours of text takes minutes."""
 
-    def write(part):
+    def write(part: Path) -> None:
         drives, _ = drives_of(shown, embed, LAYERS, seed)
         kept = {"\n".join((run, *key)): x for run, of_run in drives.items() for key, x in of_run.items()}
         with open(part, "wb") as file:
@@ -128,7 +128,7 @@ def _drives(path, shown, seed):
     return drives
 
 
-def _write_mask(path):
+def _write_mask(path: Path) -> None:
     """List the voxels with the most gray matter, counted from 1, x fastest."""
     gray = enlarge(gray_matter(np.eye(4)).reshape(1, *SMALL), SHAPE).ravel()
     listed = np.sort(np.argsort(-gray, kind="stable")[:N_VOXELS]) + 1.0
@@ -136,16 +136,18 @@ def _write_mask(path):
         file.create_dataset(VOXELS, data=listed[None], track_times=False).attrs["MATLAB_class"] = np.bytes_("double")
 
 
-def _write_reference(path):
+def _write_reference(path: Path) -> None:
     image = enlarge(brightness(np.eye(4)).reshape(1, *SMALL), SHAPE)[0]
     nib.Nifti1Image(np.rint(image).astype(np.int16).T, affine_of(SHAPE)).to_filename(str(path) + ".nii.gz")
     Path(str(path) + ".nii.gz").rename(path)
 
 
-def _write_run(path, brain, truth, drives, seed):
+def _write_run(
+    path: Path, brain: MovieBrain, truth: scanner.Truth, drives: dict[tuple[str, ...], NDArray], seed: list[int]
+) -> None:
     """Scan a film and write it on the scanner's grid, if it is not there."""
 
-    def write(part):
+    def write(part: Path) -> None:
         rng = np.random.default_rng(seed)
         bold, _ = scanner.scan(brain, truth, drives, rng)
         write_volumes(part, bold.reshape(-1, *SMALL), rng)

@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 from naturalistic.parameters import check_jobs, some_of, whole
 from nilearn.datasets import load_mni152_template
+from numpy.typing import DTypeLike
 from scipy.ndimage import affine_transform
 
 from naturalistic_simulation import simulate_music
@@ -95,16 +96,16 @@ def simulate_music_subject(
     return root
 
 
-def _unpack(path, to):
+def _unpack(path: Path, to: Path) -> None:
     """Write a simulated track in the format of GTZAN."""
 
-    def write(part):
+    def write(part: Path) -> None:
         soundfile.write(part, *soundfile.read(path, dtype="int16"), subtype="PCM_16", format="WAV")
 
     written(to / f"{path.stem}.wav", write)
 
 
-def _write_run(small, run, path, seed):
+def _write_run(small: Path, run: str, path: Path, seed: list[int]) -> None:
     """Write the events, the sidecar and the image of a run."""
     stem = f"sub-001_task-{run}"
     source = small / "ds003720" / "sub-001" / "func"
@@ -136,7 +137,7 @@ def write_image(path: Path | str, source: Path | str, seed: int | list[int]) -> 
         os.fsync(file.fileno())
 
 
-def _header(shape, dtype):
+def _header(shape: tuple[int, ...], dtype: DTypeLike) -> bytes:
     """Return the 352 bytes before the voxels of a NIfTI-1 file."""
     header = nib.Nifti1Header()
     header.set_data_dtype(dtype)
@@ -150,7 +151,7 @@ def _header(shape, dtype):
     return header.binaryblock + bytes(4)
 
 
-def _write_anatomy(path):
+def _write_anatomy(path: Path) -> None:
     """Write the MNI152 template as large as the T1-weighted image of the release is (54,526,304 bytes)."""
     shape = (256, 256, 208)
     template = load_mni152_template(2)

@@ -6,6 +6,7 @@ instruments and genres, and are of no use for other music. Their measured scores
 ``weights/<name>.json``.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,7 @@ from naturalistic.features.text.language_model import MINILM, load_model
 from naturalistic.features.text.text_encoder import sentence_vectors
 from naturalistic.features.weight_files import read_weights
 from naturalistic.intact import read_json
+from numpy.typing import NDArray
 
 from naturalistic_simulation.models.mel import SAMPLE_RATE, log_mel
 from naturalistic_simulation.models.networks import JointSound, JointText, MaskedSound
@@ -128,25 +130,25 @@ def path_of(name: str) -> Path:
     return Path(str(files("naturalistic_simulation.models"))) / "weights" / f"{name}.safetensors"
 
 
-def _check_dtype(dtype):
+def _check_dtype(dtype: str) -> None:
     if dtype not in ("auto", "float32"):
         raise ValueError(f"dtype is {dtype!r}, expected 'auto' or 'float32': the models are small")
 
 
-def _places_of_sound(sound, device, windows):
+def _places_of_sound(sound: JointSound, device: str, windows: NDArray) -> torch.Tensor:
     return sound(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))
 
 
-def _places_of_text(text, device, sentences):
+def _places_of_text(text: JointText, device: str, sentences: Sequence[str]) -> torch.Tensor:
     return text(torch.from_numpy(sentence_vectors(sentences)).to(device))
 
 
-def _mean_states(network, device, layer, windows):
+def _mean_states(network: MaskedSound, device: str, layer: int, windows: NDArray) -> torch.Tensor:
     frames = log_mel(torch.from_numpy(np.asarray(windows)).to(device))
     return network.states(frames, n_layers=layer + 1)[-1].mean(dim=1)  # higher layers would be of no use
 
 
-def _fill(modules, path, model):
+def _fill(modules: dict[str, torch.nn.Module], path: Path | str, model: str) -> None:
     """Load weights (half precision on disk) into modules, by the prefix of their names."""
     weights = {name: weight.float() for name, weight in read_weights(path, model).items()}
     for prefix, module in modules.items():

@@ -116,7 +116,7 @@ def network_of(path: Path | str, device: str = "cpu") -> ScoreModel:
     return network.double().eval().requires_grad_(False).to(device)
 
 
-def _card_beside(path):
+def _card_beside(path: Path) -> dict:
     place = path.with_suffix(".json")
     if not place.is_file():
         raise FileNotFoundError(

@@ -33,7 +33,7 @@ def same_loudness(frames: torch.Tensor) -> torch.Tensor:
     return torch.clamp(frames - mean[:, None, None], min=FLOOR)
 
 
-def _bands(device):
+def _bands(device: torch.device) -> torch.Tensor:
     bands = transformers.audio_utils.mel_filter_bank(
         N_FFT // 2 + 1, N_MELS, 30.0, SAMPLE_RATE / 2, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
     )

@@ -32,7 +32,7 @@ N_PITCHED = len(PITCHED)
 RANGES = np.array([(i.low, i.high) for i in (*PITCHED.values(), *DRUM_VOICES.values())])
 
 
-def _shapes():
+def _shapes() -> tuple[tuple[int, ...], ...]:
     """Return the shapes that `harmony.voicing` and the parts give a chord, as intervals above its lowest tone."""
     shapes = {(0,), (0, 7), (0, 9), (0, 7, 12)}
     for intervals in INTERVALS.values():
@@ -207,7 +207,7 @@ def decode(header: NDArray, events: NDArray, duration: float = 15.0) -> Score:
     return score
 
 
-def _check(score):
+def _check(score: Score) -> None:
     """Check that all of a score can be written as tokens and played."""
     notes = score.notes
     known = {

@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 from naturalistic.anatomy import regions
 from naturalistic.parameters import check_jobs, whole
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic_simulation.folders import recipe_of, write_whole
 from naturalistic_simulation.movie import files, scanner
@@ -91,7 +91,7 @@ def simulate_movie(
     n_runs = sum(len(drama["runs"]) + 1 for drama in stories.values())
     n_bytes = subjects * (n_runs * BYTES_PER_RUN + BYTES_PER_SUBJECT) + BYTES_OF_TEXT
 
-    def write(part):
+    def write(part: Path) -> None:
         with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
             _write(part, readme, stories, seed, subjects, embed, progress)
 
@@ -133,7 +133,7 @@ def run_table(stories: dict[str, dict]) -> list[dict]:
     return table
 
 
-def _read(dramas):
+def _read(dramas: Sequence[Path | str]) -> dict[str, dict]:
     """Return dramas by title, which is a part of file names."""
     if isinstance(dramas, (str, Path)) or not len(dramas):
         raise ValueError(f"dramas is {dramas!r}, expected a list of some of {', '.join(DRAMAS)}, or of JSON files")
@@ -143,7 +143,15 @@ def _read(dramas):
     return stories
 
 
-def _write(folder, readme, stories, seed, subjects, embed, progress):
+def _write(
+    folder: Path,
+    readme: str,
+    stories: dict[str, dict],
+    seed: int,
+    subjects: int,
+    embed: Callable[[list[str], int], ArrayLike],
+    progress: bool,
+) -> None:
     root = folder / "ds005531"
     table = run_table(stories)
     labels = [f"S{number:02d}" for number in range(1, subjects + 1)]
@@ -172,18 +180,26 @@ def _write(folder, readme, stories, seed, subjects, embed, progress):
     (folder / "README").write_text(readme, encoding="utf-8")
 
 
-def _shown(row):
+def _shown(row: dict) -> str:
     """Return the run of which a row's film is."""
     return row["run"] if row["repeat_of"] == "n/a" else row["repeat_of"]
 
 
-def _simulate_run(root, label, run, brain, truth, drives, seed):
+def _simulate_run(
+    root: Path,
+    label: str,
+    run: str,
+    brain: MovieBrain,
+    truth: scanner.Truth,
+    drives: dict[tuple[str, str], NDArray],
+    seed: list[int],
+) -> NDArray:
     bold, spikes = scanner.scan(brain, truth, drives, np.random.default_rng(seed))
     files.write_run(root, label, run, bold)
     return spikes
 
 
-def _write_film_truth(folder, drives, mixtures):
+def _write_film_truth(folder: Path, drives: dict[str, dict], mixtures: dict[str, NDArray]) -> None:
     """Write the plan, the mixtures and the drives: what is the same for all brains."""
     folder.mkdir()
     regions = [
@@ -198,7 +214,7 @@ def _write_film_truth(folder, drives, mixtures):
         np.savez(folder / f"{run}_drives.npz", **arrays)
 
 
-def _write_truth(path, brain, truth, table, spikes):
+def _write_truth(path: Path, brain: MovieBrain, truth: scanner.Truth, table: list[dict], spikes: list[NDArray]) -> None:
     """Write the ground truth of a subject, with the names that those of the music experiment have."""
     n = len(table)
     weights = {f"weights {region} {drive}": x for (region, drive), x in truth.weights.items()}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -114,11 +115,11 @@ def x_fastest(values: NDArray) -> NDArray:
     return grid.transpose(*range(len(lead)), *(len(lead) + axis for axis in (2, 1, 0))).reshape(*lead, -1)
 
 
-def _bold_folder(root, label):
+def _bold_folder(root: Path, label: str) -> Path:
     return root / "derivatives" / "preprocessed_data" / f"sub-{label}"
 
 
-def _write_mat(path, key, array, kind, **packing):
+def _write_mat(path: Path, key: str, array: NDArray, kind: str, **packing: Any) -> None:
     """Write one array as a file of its own."""
     with mat_file(path) as file:
         data = file.create_dataset(key, data=array, track_times=False, **packing)

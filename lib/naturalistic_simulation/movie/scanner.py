@@ -116,7 +116,7 @@ def scan(
     return (np.rint(bold / STEP) * STEP).astype(np.float32), spikes
 
 
-def _noise(n_seconds, rng):
+def _noise(n_seconds: int, rng: np.random.Generator) -> NDArray:
     """Return physiological noise and drift in % (n_seconds, n_all)."""
     white = rng.standard_normal((n_seconds + _SETTLE, *SHAPE), dtype=np.float32)
     smooth = gaussian_filter(white, (0, *[music.SPREAD] * 3), truncate=3, mode="wrap")  # as strong at the edges
@@ -126,13 +126,13 @@ def _noise(n_seconds, rng):
     return music.PHYSIOLOGICAL * local + music.SHARED * everywhere + _drift(n_seconds, rng)
 
 
-def _autoregressive(white):
+def _autoregressive(white: NDArray) -> NDArray:
     """Return first-order autoregressive noise of the same variance; the first samples settle and are dropped."""
     gain = np.float32(np.sqrt(1 - CORRELATED**2))
     return lfilter(np.array([gain]), np.array([1, -CORRELATED], dtype=np.float32), white, axis=0)[_SETTLE:]
 
 
-def _drift(n_seconds, rng):
+def _drift(n_seconds: int, rng: np.random.Generator) -> NDArray:
     """Return slow waves (of 1 to 3 minutes) in % (n_seconds, n_all), each with a smooth map of its own."""
     t = np.arange(n_seconds, dtype=np.float32)
     periods = rng.uniform(60, 180, 4)
@@ -144,5 +144,5 @@ def _drift(n_seconds, rng):
     return (DRIFT_LEFT * courses @ maps).astype(np.float32)
 
 
-def _centered(x):
+def _centered(x: NDArray) -> NDArray:
     return x - x.mean(axis=0)

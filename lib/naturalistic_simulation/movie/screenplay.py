@@ -6,6 +6,7 @@ of a line is spoken has all of the line, and two lines if one ends and the next 
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class Film:
     cuts: np.ndarray
     n_words: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of seconds."""
         return len(self.luminance)
 
@@ -142,11 +143,11 @@ def rows(film: Film, level: str) -> list[str]:
     return [f"[{k}]" + "/".join(second) for k, second in enumerate(film.texts[level])]
 
 
-def _length(scene):
+def _length(scene: dict) -> int:
     return sum(shot["seconds"] for shot in scene["shots"])
 
 
-def _check_scene(scene, people, where):
+def _check_scene(scene: dict, people: Iterable[str], where: str) -> None:
     if missing := _KEYS - set(scene):
         raise ValueError(f"{where} lacks {', '.join(sorted(missing))}")
     shots = scene["shots"]
@@ -174,7 +175,7 @@ def _check_scene(scene, people, where):
     _check_lines(scene["lines"], length, people, where)
 
 
-def _check_lines(lines, length, people, where):
+def _check_lines(lines: list[dict], length: int, people: Iterable[str], where: str) -> None:
     """Check speakers and texts, and that lines lie in the scene one after another."""
     end = 0.0
     for line in lines:
@@ -188,13 +189,13 @@ def _check_lines(lines, length, people, where):
             raise ValueError(f"{where}: the line at {line['at']} s ends at {end:.1f} s, after the scene ({length} s)")
 
 
-def _check_text(text, where):
+def _check_text(text: str, where: str) -> None:
     found = [sign for sign in _FORBIDDEN if sign in text]
     if found or not text.strip(" ."):
         raise ValueError(f"{where}: text is {text!r}, expected some words, and none of {' '.join(_FORBIDDEN).split()}")
 
 
-def _of_scene(scene):
+def _of_scene(scene: dict) -> Film:
     """Return the `Film` of one scene."""
     n = _length(scene)
     of_shot = np.repeat(np.arange(len(scene["shots"])), [shot["seconds"] for shot in scene["shots"]])

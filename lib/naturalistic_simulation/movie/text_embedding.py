@@ -62,5 +62,5 @@ def simulate_movie(folder: Path | str, seed: int = 5531, subjects: int = 6, **op
 
 
 @functools.cache
-def _minilm():
-    return load_model(MINILM)
+def _minilm() -> LanguageModel:
+    return load_model(MINILM)  # type: ignore[return-value]  # this one is a language model

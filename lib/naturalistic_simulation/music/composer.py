@@ -126,11 +126,11 @@ def compose(genre: str, seed: int, duration: float = 30.0) -> Piece:
     )  # fmt: skip
 
 
-def _generator_of(genre, seed):
+def _generator_of(genre: str, seed: int) -> np.random.Generator:
     return np.random.default_rng((seed, GENRES.index(genre)))
 
 
-def _draw_character(rng, style):
+def _draw_character(rng: np.random.Generator, style: Style) -> Character:
     energy = float(rng.uniform(*style.energy))
     valence = float(rng.uniform(*style.valence))
     metre = 3 if rng.random() < style.waltz else 4

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from naturalistic_simulation.brain import bids
 from naturalistic_simulation.brain.cortex import PLAN, STEP, MusicBrain, acoustics, description, unit_variance
 from naturalistic_simulation.brain.head import rigid
-from naturalistic_simulation.brain.scanner import N_TRS, TR, scan
+from naturalistic_simulation.brain.scanner import N_TRS, TR, Truth, scan
 from naturalistic_simulation.folders import recipe_of, write_whole
 from naturalistic_simulation.music.captions import caption
 from naturalistic_simulation.music.clip_facts import clip_facts
@@ -99,7 +99,7 @@ def simulate_music(
     n_clips = n_training * N_CLIPS + n_test * N_TEST_CLIPS
     n_bytes = subjects * (n_training + n_test) * BYTES_PER_RUN + n_clips * BYTES_PER_TRACK
 
-    def write(part):
+    def write(part: Path) -> None:
         with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
             _write(part, readme, seed, subjects, n_training, n_test, progress)
 
@@ -142,7 +142,7 @@ def plan(seed: int, n_training: int = 12, n_test: int = 6) -> tuple[list[tuple],
     return clips, played
 
 
-def _write(folder, readme, seed, subjects, n_training, n_test, progress):
+def _write(folder: Path, readme: str, seed: int, subjects: int, n_training: int, n_test: int, progress: bool) -> None:
     clips, played = plan(seed, n_training, n_test)
     (folder / "truth").mkdir()
     for genre in GENRES:
@@ -167,7 +167,7 @@ def _write(folder, readme, seed, subjects, n_training, n_test, progress):
     (folder / "README").write_text(readme, encoding="utf-8")
 
 
-def _simulate_track(folder, clip, seed):
+def _simulate_track(folder: Path, clip: tuple, seed: int) -> tuple[NDArray, dict, str]:
     """Compose and render a track; return its clip's acoustics, the facts and the caption."""
     genre, track, start, end = clip
     piece = compose(genre, seed * 1000 + track, TRACK)
@@ -178,7 +178,7 @@ def _simulate_track(folder, clip, seed):
     return acoustics(heard, SAMPLE_RATE), facts(piece) | clip_facts(piece, start, end), caption(piece)
 
 
-def _drives(sound, of_clip, played):
+def _drives(sound: NDArray, of_clip: Sequence[dict], played: dict[str, list[int]]) -> dict[str, dict[str, NDArray]]:
     """Return the possible drives of a brain, by run and kind: (n_steps of 41 clips, n_columns)."""
     n_steps = sound.shape[1]
     flat = sound.reshape(-1, sound.shape[2])
@@ -189,7 +189,15 @@ def _drives(sound, of_clip, played):
     return {run: {kind: np.concatenate(list(x[order])) for kind, x in by_kind.items()} for run, order in played.items()}
 
 
-def _simulate_subject(folder, number, clips, played, drives, seed, progress):
+def _simulate_subject(
+    folder: Path,
+    number: int,
+    clips: list[tuple],
+    played: dict[str, list[int]],
+    drives: dict[str, dict[str, NDArray]],
+    seed: int,
+    progress: bool,
+) -> None:
     """Write the anatomy, all runs and the ground truth of one subject."""
     root = folder / "ds003720"
     label = f"{number:03d}"
@@ -224,13 +232,24 @@ def pose_of(number: int, seed: int) -> NDArray:
     return size @ rigid([*rng.normal(0, 2, 3), *rng.normal(0, np.deg2rad(2), 3)])
 
 
-def _simulate_run(root, label, run, clips, brain, pose, responses, covariances, seed, first):
+def _simulate_run(
+    root: Path,
+    label: str,
+    run: str,
+    clips: list[tuple],
+    brain: MusicBrain,
+    pose: NDArray,
+    responses: dict[str, NDArray],
+    covariances: dict[str, NDArray],
+    seed: list[int],
+    first: bool,
+) -> Truth:
     volumes, truth = scan(brain, pose, responses, covariances, np.random.default_rng(seed), first)
     bids.write_run(root, label, run, clips, volumes)
     return truth
 
 
-def _on_trs(x):
+def _on_trs(x: NDArray) -> NDArray:
     """Average a response over each TR: (n_steps, n_columns) to (n_trs, n_columns)."""
     return x.reshape(N_TRS, round(TR / STEP), -1).mean(axis=1)
 

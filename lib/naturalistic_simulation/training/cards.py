@@ -5,7 +5,7 @@ import hashlib
 import inspect
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,7 @@ def train(name: str, path: Path | str, seed: int = 0, progress: bool = True, **s
     return card
 
 
-def _music_for(load):
+def _music_for(load: Callable | None) -> tuple[Callable, Callable[[int, int], float]]:
     """Return functions for the training music of an embedder, or of the generator, and for the time it took."""
     if load is None:
         return composed.training_scores, composed.seconds_to_compose

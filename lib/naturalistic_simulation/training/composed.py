@@ -1,6 +1,7 @@
 """Scores to train the generator on, and the vectors of their sound, from seeds that nothing else uses."""
 
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -79,14 +80,14 @@ def vector_of(score: Score, embedder: Embedder) -> NDArray:
     return mean / np.linalg.norm(mean)
 
 
-def _path(n_pieces, seed):
+def _path(n_pieces: int, seed: int) -> Path:
     sources = [Path(__file__), *(Path(module.__file__) for module in (tokens, mel, presentation))]
     sources += [Path(__file__).parents[1] / "music" / f"{name}.py" for name in PLAYED]
     code = recipe_of(sources, path_of("mini-mulan").read_bytes())
     return cache_dir() / "training" / f"scores-{n_pieces}-{seed}-{code}.npz"
 
 
-def _compose_all(path, names, progress):
+def _compose_all(path: Path, names: Sequence[tuple[str, int]], progress: bool) -> None:
     start = time.perf_counter()
     path.parent.mkdir(parents=True, exist_ok=True)
     with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1):
@@ -105,11 +106,11 @@ def _compose_all(path, names, progress):
 
 
 @lru_cache(maxsize=1)
-def _embedder():
+def _embedder() -> Embedder:
     return load_mulan()
 
 
-def _sample(genre, seed):
+def _sample(genre: str, seed: int) -> tuple[NDArray, NDArray, NDArray]:
     """Return header, events and vector of a clip."""
     torch.set_num_threads(1)
     score = clip_of(genre, seed)

@@ -44,7 +44,7 @@ def train_generator(
     torch.manual_seed(request.seed)
     module = ScoreModel()
 
-    def loss_of(indices, rng):
+    def loss_of(indices: NDArray, rng: np.random.Generator) -> torch.Tensor:
         indices = longest_first(indices, events)
         of_event, of_token = module(noisy(vectors[indices], rng), *packed(headers, known, events, indices))
         return of_event + of_token

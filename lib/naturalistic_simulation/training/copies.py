@@ -106,25 +106,25 @@ def shared_notes(
     return np.array([_best_overlap(_notes_of(*piece), keys, owner, len(notes), reach, transposed) for piece in pieces])
 
 
-def _notes_of(header, events):
+def _notes_of(header: NDArray, events: NDArray) -> NDArray:
     """Return step, voice and pitch of what is played, each once: (n_notes, 3)."""
     del header  # the key is no part of it: copies may be transposed
     return np.unique(np.column_stack([np.cumsum(events[:, 0]), events[:, 1], events[:, 2]]).astype(np.int64), axis=0)
 
 
-def _keys(notes):
+def _keys(notes: NDArray) -> NDArray:
     """Return numbers that sort by voice, pitch and step."""
     return (notes[:, 1] * PITCHES + notes[:, 2] + PITCHES // 4) * STEPS + notes[:, 0] + STEPS // 4
 
 
-def _best_overlap(notes, keys, owner, n_learned, reach, transposed):
+def _best_overlap(notes: NDArray, keys: NDArray, owner: NDArray, n_learned: int, reach: int, transposed: int) -> float:
     """Return the largest share of notes that one learned piece has, over shifts and transpositions."""
     if not len(notes):
         return 0.0
     n_shifts = 2 * reach + 1
     pitched = notes[:, 1] < N_PITCHED
 
-    def counted(part, up):
+    def counted(part: NDArray, up: int) -> NDArray:
         asked = _keys(part + [0, 0, up])
         first = np.searchsorted(keys, asked - reach)
         last = np.searchsorted(keys, asked + reach, side="right")

@@ -77,7 +77,7 @@ def train_joint(
     torch.manual_seed(request.seed)
     module = Joint()
 
-    def loss_of(indices, rng):
+    def loss_of(indices: NDArray, rng: np.random.Generator) -> torch.Tensor:
         length = int(rng.integers(SHORTEST, WINDOW + 1)) * FRAMES_PER_S
         shown = excerpts(frames, indices, length, rng)
         wording = rng.choice(len(SHARES), size=len(indices), p=SHARES)

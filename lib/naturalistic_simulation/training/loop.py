@@ -153,7 +153,7 @@ def check_training(path: Path | str, *, n_pieces: int, epochs: int, seed: int, b
     return request
 
 
-def _check_same(part, asked):
+def _check_same(part: Path, asked: dict[str, float]) -> dict | None:
     """Return the state in a checkpoint, or None without one; raise a ValueError if it is of another training."""
     if not part.is_file():
         return None
@@ -173,7 +173,7 @@ def _check_same(part, asked):
     return state
 
 
-def _resume(part, module, optimizer, asked):
+def _resume(part: Path, module: torch.nn.Module, optimizer: torch.optim.Optimizer, asked: dict[str, float]) -> int:
     """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
     state = _check_same(part, asked)
     if state is None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from naturalistic_simulation.models.mel import FRAMES_PER_S
 from naturalistic_simulation.models.networks import MaskedSound
@@ -43,7 +44,7 @@ def train_masked(
     torch.manual_seed(request.seed)
     module = MaskedSound()
 
-    def loss_of(indices, rng):
+    def loss_of(indices: NDArray, rng: np.random.Generator) -> torch.Tensor:
         return module(excerpts(frames, indices, LENGTH, rng), gaps(len(indices), LENGTH, rng))
 
     return fit(
