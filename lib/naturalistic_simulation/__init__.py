@@ -1,4 +1,4 @@
-"""Simulated data in the layouts of the real data sets, always labeled as simulated.
+"""Simulated data in the layouts of real data sets, labeled as simulated.
 
 Music, films and stories, brains that follow them, a scanner that measures these; small models of such music with their
 weights and training; full-size data; and the ground truth that results are checked against. The package imports

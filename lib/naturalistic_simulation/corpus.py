@@ -1,4 +1,4 @@
-"""Simulated corpus: pieces to retrieve from, in the layout of the Free Music Archive.
+"""Simulated corpus for retrieval, in the layout of the Free Music Archive.
 
 ``<folder>/fma_simulated/000/000001.mp3`` ... and ``<folder>/fma_metadata/tracks.csv``. The table is written at once, a
 track when it is first heard. None of the pieces is played to the simulated brains, and no model was trained on them.
@@ -38,7 +38,9 @@ def simulate_corpus(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write the corpus, or leave it alone if it is there already; one of an older recipe is replaced.
+    """Write the simulated corpus, unless the folder holds it already.
+
+    A corpus of an older recipe is replaced.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ def simulate_corpus(
 
 
 def render_tracks(paths: Iterable[Path | str], *, n_jobs: int | None = 1, progress: bool = False) -> None:
-    """Render those tracks of a corpus that are not there yet, each whole or not at all.
+    """Render the missing tracks of a corpus, each whole or not at all.
 
     Parameters
     ----------
@@ -119,7 +121,7 @@ def render_tracks(paths: Iterable[Path | str], *, n_jobs: int | None = 1, progre
 
 
 def path_of(folder: Path | str, track: int) -> Path:
-    """Return where a track lies, or will lie once it was heard."""
+    """Return the path of a track, rendered or not."""
     return Path(folder) / TRACKS / f"{track // 1000:03d}" / f"{track:06d}.mp3"
 
 
@@ -143,7 +145,7 @@ def numbers_of(folder: Path | str) -> tuple[int, int]:
 
 @functools.lru_cache(maxsize=8)  # the recipe takes a tenth of a second, and is asked for with every track
 def _numbers_in(readme: str) -> tuple[int, int] | None:
-    """Return seed and number of tracks that a README states, None if it is not of this recipe."""
+    """Return seed and number of tracks from a README, or None for another recipe."""
     found = re.search(r"seed (\d+), (\d+) tracks", readme)
     seed, n_tracks = map(int, found.groups()) if found else (0, 0)
     return (seed, n_tracks) if readme == README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks) else None

@@ -1,4 +1,4 @@
-"""Tracks of the simulated corpus: the piece of a track, its row of the table, its file.
+"""Tracks of the simulated corpus: pieces, rows of the table, files.
 
 This module and `music` decide the bytes of the corpus: its recipe is a hash of their code.
 """
@@ -30,20 +30,20 @@ COLUMNS = (("artist", "name"), ("set", "split"), ("set", "subset"), ("track", "d
 
 
 def recipe() -> str:
-    """Return a short hash of the code that writes the corpus: when it changes, the files may."""
+    """Return a short hash of the code that writes the corpus."""
     unheard = ("caption_words.py", "captions.py", "clip_facts.py", "experiment.py")
     sources = sorted(path for path in (Path(__file__).parent / "music").glob("*.py") if path.name not in unheard)
     return recipe_of([*sources, Path(__file__)])
 
 
 def piece_of(track: int, seed: int = 0) -> Piece:
-    """Return the piece of a track (1 or more): what is to be heard in its file."""
+    """Return the piece of a track (1 or more)."""
     genre, piece_seed = _name_of(track, seed)
     return compose(genre, piece_seed, SECONDS)
 
 
 def row_of(track: int, seed: int = 0) -> tuple[int | str, ...]:
-    """Return what the table says of a track, in the order of `COLUMNS`."""
+    """Return the row of the table for a track, in the order of `COLUMNS`."""
     genre, piece_seed = _name_of(track, seed)
     character = draw_character(genre, piece_seed)
     title = f"{character.mood} {genre}, {character.tempo:.0f} beats a minute (simulated)"

@@ -29,7 +29,7 @@ class FalsePositives(NamedTuple):
 def false_positives(
     score: Score, responsive: ArrayLike, coordinates: ArrayLike, reach: float, alpha: float = 0.05
 ) -> FalsePositives:
-    """Return how often a score is significant where there is no response.
+    """Return the shares of false positives of a score.
 
     Parameters
     ----------

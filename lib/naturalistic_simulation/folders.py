@@ -1,4 +1,4 @@
-"""Folders of simulated data: written whole or not at all, and left alone where they are there already."""
+"""Folders of simulated data: whole or absent, and unchanged once written."""
 
 import ast
 import hashlib
@@ -72,7 +72,7 @@ def write_whole(
 
 
 def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
-    """Write a file under another name beside it, and rename it when it is whole.
+    """Write a file whole or not at all.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
 
 
 def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
-    """Return a short hash of the code that writes files: when it changes, the files may.
+    """Return a short hash of the code that writes files.
 
-    Docstrings, imports and annotations do not count: they change no file.
+    The files may differ between two recipes. Docstrings, imports and annotations do not count: they change no file.
 
     Parameters
     ----------
@@ -114,27 +114,27 @@ def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes out of code what changes nothing that it computes."""
+    """Removal of code that changes no result: docstrings, imports, annotations."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Take out docstrings."""
+        """Remove docstrings."""
         documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         if documented and ast.get_docstring(node) is not None:
             del node.body[0]
         return super().generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Take out the annotation of what is returned."""
+        """Remove the annotation of the returned value."""
         node.returns = None
         return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
-        """Take out the annotation of a parameter."""
+        """Remove the annotation of a parameter."""
         node.annotation = None
         return node
 
     def visit_Import(self, node: ast.AST) -> None:
-        """Take out an import."""
+        """Remove an import."""
         return None
 
     visit_ImportFrom = visit_Import  # noqa: N815 (ast.NodeTransformer calls it so)
@@ -150,7 +150,7 @@ def _without_recipe(text: str) -> str:
 
 
 def check_room(folder: Path, n_bytes: int, what: str) -> None:
-    """Create a folder's parent; stop if it cannot be written or has too little room.
+    """Create a folder's parent and check that it has room.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Simulated story in 27 simulated brains, in the layout of the Alice data, where the real data cannot be had.
+"""Simulated story in 27 simulated brains, in the layout of the Alice data.
 
 The words come from a small grammar whose scenes change every half minute. Each region mixes the rate of words, a
 response to the kind of scene, a signal of its own that all subjects share, and noise of its subject. The ground truth
@@ -23,7 +23,7 @@ N_DISCARDED = 10
 SUBJECTS = tuple(f"s{k:02d}" for k in (18, 22, 23, 24, 26, 28, 30, 31, 33, *range(35, 54)))
 N_BYTES = 6_000_000  # at most, measured
 SILENT = "s33"  # zero everywhere, as one of the real subjects is
-# how strongly a region follows word rate, kind of scene, and what its subjects share besides; noise has sd 1
+# weights of word rate, kind of scene and the other shared signal in a region's response; noise has sd 1
 WEIGHTS = {
     "LATL": (0.15, 0.30, 0.15),
     "RATL": (0.15, 0.10, 0.15),
@@ -67,7 +67,7 @@ Written by naturalistic_simulation.story (recipe 1, seed {seed}) in the layout o
 
 
 def simulate_story(folder: Path | str, seed: int = 2016) -> Path:
-    """Write the simulated story, or leave it alone if it exists.
+    """Write the simulated story, unless the folder holds it already.
 
     Parameters
     ----------
@@ -97,7 +97,10 @@ def simulate_story(folder: Path | str, seed: int = 2016) -> Path:
 
 
 def tell(rng: np.random.Generator, duration: float = N_TRS * TR) -> tuple[list[tuple], list[tuple]]:
-    """Return a simulated story as intervals ``(onset, offset, word or "sp")`` and scenes ``(onset, kind)``, in s."""
+    """Return a simulated story as intervals and scenes, in s.
+
+    Intervals are ``(onset, offset, word or "sp")``, scenes ``(onset, kind)``.
+    """
     intervals = []
     scenes = []
     now = 0.0
@@ -158,7 +161,7 @@ def _write(folder: Path, readme: str, rng: np.random.Generator) -> None:
 def _regressors(
     intervals: Sequence[tuple[float, float, str]], scenes: Sequence[tuple[float, str]], rng: np.random.Generator
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return word rate, sound power (n_trs,) and scene kinds (n_trs, n_kinds), convolved with an HRF."""
+    """Return word rate, sound power, scene kinds (n_trs, n_kinds) through an HRF."""
     step = 0.1
     t = np.arange(0, N_TRS * TR, step)
     onsets = np.array([a for a, _, word in intervals if word != "sp"])
@@ -184,7 +187,7 @@ def _unit(x: NDArray) -> NDArray:
 
 
 def _noise(rng: np.random.Generator, n: int, phi: float) -> NDArray:
-    """First-order autoregressive noise of sd 1."""
+    """Return first-order autoregressive noise of sd 1."""
     return lfilter([np.sqrt(1 - phi**2)], [1, -phi], rng.standard_normal(n + 100))[100:]
 
 

@@ -1,4 +1,7 @@
-"""Files that are written whole or not at all, and left alone where they exist: an interrupted run goes on."""
+"""Files at full size, written whole or not at all.
+
+A file that exists is left alone, so that an interrupted run resumes.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,7 +14,7 @@ from naturalistic_simulation.folders import write_file
 
 
 def written(path: Path | str, write: Callable[[Path], object]) -> bool:
-    """Write a file under another name and rename it, unless it is there.
+    """Write a file whole or not at all, unless it exists.
 
     Parameters
     ----------
@@ -34,12 +37,12 @@ def written(path: Path | str, write: Callable[[Path], object]) -> bool:
 
 
 def write_text(path: Path | str, text: str) -> bool:
-    """Write a small text file as `written` does."""
+    """Write a small text file whole or not at all, unless it exists."""
     return written(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def write_top(root: Path, readme: str, name: str, version: str) -> None:
-    """Write the README and description of a data set, which begin with the mark of simulated data.
+    """Write README and description of a data set, marked as simulated data.
 
     Parameters
     ----------
@@ -71,6 +74,6 @@ def check_disk(folder: Path | str, paths: Sequence[Path], n_bytes: Sequence[int]
     RequestError
         With what is needed and what there is.
     """
-    if not all(path.is_file() for path in paths):  # what is whole may be on a disk that can only be read
+    if not all(path.is_file() for path in paths):  # finished files may be on a read-only disk
         check_writable(folder)
     check_room(Path(folder), sum(n for path, n in zip(paths, n_bytes) if not path.is_file()))

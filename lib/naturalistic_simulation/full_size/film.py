@@ -1,4 +1,7 @@
-"""Nine hours of simulated film for ds005531: the three dramas over and over, each time in other words."""
+"""Nine hours of simulated film in the layout of ds005531.
+
+The three dramas repeat, each time in other words.
+"""
 
 import functools
 from collections.abc import Iterable
@@ -12,7 +15,7 @@ N_WORDS = 5  # that a text gets from another one
 
 
 def films_of(runs: Iterable) -> dict[str, Film]:
-    """Return what each run shows, as long as in the data set: dict of str to `Film`.
+    """Return the film of each run, as long as in the data set.
 
     Parameters
     ----------
@@ -54,7 +57,9 @@ def _once(drama: dict) -> list[Film]:
 
 
 def retold(seconds: list[list[str]], k: int, n_annotators: int | None = None) -> list[list[str]]:
-    """Return texts that end in other words: each with the first words of another text of the same level.
+    """Return texts with other endings.
+
+    Each ends with the first words of another text of the same level.
 
     Parameters
     ----------

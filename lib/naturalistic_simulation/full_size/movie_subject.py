@@ -1,7 +1,8 @@
-"""One subject of ds005531 at full size: 43 preprocessed runs of 663,552 voxels, the three released levels of text.
+"""One simulated subject of ds005531 at full size.
 
-The films are those of `full_size.film`, the responses those of the small simulated data; volumes of 8 mm are
-interpolated onto the scanner's 96 x 96 x 72 of 2 mm, with noise of its own in every voxel of the head.
+43 preprocessed runs of 663,552 voxels, and the three released levels of text. The films are those of `full_size.film`,
+the responses those of the small simulated data; volumes of 8 mm are interpolated onto the scanner's 96 x 96 x 72 of 2
+mm, with noise of its own in every voxel of the head.
 """
 
 from collections.abc import Iterable
@@ -49,7 +50,9 @@ def simulate_movie_subject(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write ``sub-S01`` of ds005531 at full size, preprocessed, and what was shown; what is there is left alone.
+    """Write ``sub-S01`` of ds005531 at full size, with its annotations.
+
+    Runs are as preprocessed. Files that exist are left alone.
 
     Parameters
     ----------
@@ -103,7 +106,7 @@ def simulate_movie_subject(
 
 
 def _write_texts(folder: Path, shown: dict[str, Film]) -> None:
-    """Write the annotations of the levels that were released; Speech under both of its names."""
+    """Write the annotations of released levels, Speech under both of its names."""
     for run, film in shown.items():
         for level in RELEASED:
             text = "\n".join(rows(film, level)) + "\n"
@@ -112,7 +115,7 @@ def _write_texts(folder: Path, shown: dict[str, Film]) -> None:
 
 
 def _drives(path: Path, shown: dict[str, Film], seed: int) -> dict[str, dict[tuple[str, ...], NDArray]]:
-    """Return the drives of each run, stored in a file: to embed nine hours of text takes minutes."""
+    """Return the drives of each run, stored in a file: embedding takes minutes."""
 
     def write(part: Path) -> None:
         drives, _ = drives_of(shown, embed, LAYERS, seed)
@@ -156,7 +159,9 @@ def _write_run(
 
 
 def write_volumes(path: Path | str, volumes: NDArray, rng: np.random.Generator) -> None:
-    """Write volumes of the grid of 8 mm on the scanner's, a few slices at a time, with noise in the head.
+    """Write volumes of the grid of 8 mm on the scanner's grid, with noise.
+
+    A few slices are written at a time; noise is added in the head.
 
     Parameters
     ----------

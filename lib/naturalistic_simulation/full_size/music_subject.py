@@ -1,7 +1,8 @@
-"""One subject of ds003720 at full size: 18 runs of 513,884,512 bytes, 540 tracks, captions; 10 GB in all.
+"""One simulated subject of ds003720 at full size.
 
-Music and responses are those of the small simulated data; their volumes of 8 mm are interpolated onto the scanner's
-96 x 96 x 68 of 2 mm, and each of these has noise of its own.
+18 runs of 513,884,512 bytes, 540 tracks and captions: 10 GB in all. Music and responses are those of the small
+simulated data; their volumes of 8 mm are interpolated onto the scanner's 96 x 96 x 68 of 2 mm, and each of these has
+noise of its own.
 """
 
 import json
@@ -46,7 +47,9 @@ def simulate_music_subject(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write ``sub-001`` of ds003720 at full size, sound and captions beside it; what is there is left alone.
+    """Write ``sub-001`` of ds003720 at full size, with sound and captions.
+
+    Files that exist are left alone.
 
     Parameters
     ----------
@@ -152,7 +155,7 @@ def _header(shape: tuple[int, ...], dtype: DTypeLike) -> bytes:
 
 
 def _write_anatomy(path: Path) -> None:
-    """Write the MNI152 template as large as the T1-weighted image of the release is (54,526,304 bytes)."""
+    """Write the MNI152 template as large as the release's image (54,526,304 bytes)."""
     shape = (256, 256, 208)
     template = load_mni152_template(2)
     step = np.linalg.inv(template.affine) @ affine_of(shape) @ np.diag([0.5, 0.5, 0.5, 1])

@@ -1,4 +1,4 @@
-"""Small embedders of simulated music, whose weights come with the package: mini-mulan and mini-ssl.
+"""Small embedders of simulated music with their weights.
 
 mini-mulan is a small MuLan (Huang et al. 2022): windows of 10 s and captions in one space. mini-ssl is a small w2v-BERT
 (Chung et al. 2021): windows of 5 s, no text. Both were trained on simulated music (`training`): they know its
@@ -62,8 +62,8 @@ def load_mulan(
     _fill({"sound": sound, "text": text}, weights or path_of("mini-mulan"), "mini-mulan")
     sound = sound.eval().to(device)
     text = text.eval().to(device)
-    hear = partial(_places_of_sound, sound, device)
-    read = partial(_places_of_text, text, device)
+    hear = partial(_embed_sound, sound, device)
+    read = partial(_embed_text, text, device)
     return Embedder(
         name="mini-mulan", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=128, audio_tower=hear, text_tower=read,
         identity=lambda: digest(sound, digest(text), load_model(MINILM).digest), device=device,
@@ -121,7 +121,7 @@ def load_ssl(
 
 
 def card(name: str) -> dict:
-    """Return what is known of a shipped model: how it was trained, and its measured scores."""
+    """Return the card of a shipped model: its training and its scores."""
     return read_json(files("naturalistic_simulation.models") / "weights" / f"{name}.json", "install the package again")
 
 
@@ -135,11 +135,11 @@ def _check_dtype(dtype: str) -> None:
         raise ValueError(f"dtype is {dtype!r}, expected 'auto' or 'float32': the models are small")
 
 
-def _places_of_sound(sound: JointSound, device: str, windows: NDArray) -> torch.Tensor:
+def _embed_sound(sound: JointSound, device: str, windows: NDArray) -> torch.Tensor:
     return sound(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))
 
 
-def _places_of_text(text: JointText, device: str, sentences: Sequence[str]) -> torch.Tensor:
+def _embed_text(text: JointText, device: str, sentences: Sequence[str]) -> torch.Tensor:
     return text(torch.from_numpy(sentence_vectors(sentences)).to(device))
 
 
@@ -149,7 +149,7 @@ def _mean_states(network: MaskedSound, device: str, layer: int, windows: NDArray
 
 
 def _fill(modules: dict[str, torch.nn.Module], path: Path | str, model: str) -> None:
-    """Load weights (half precision on disk) into modules, by the prefix of their names."""
+    """Load weights (half precision on disk) into modules, by prefixes of names."""
     weights = {name: weight.float() for name, weight in read_weights(path, model).items()}
     for prefix, module in modules.items():
         own = {

@@ -1,7 +1,8 @@
-"""Simulated movie experiment: ``<folder>/ds005531`` in the layout of the data set, ``<folder>/truth`` its ground truth.
+"""Simulated movie experiment in the layout of ds005531.
 
-Each drama is a title of two runs. The second begins with the last 20 s of the first, as in the real data, and is
-shown twice: it tests. The same seed and the same embedding give the same bytes.
+``<folder>/ds005531`` is the data set, ``<folder>/truth`` its ground truth. Each drama is a title of two runs. The
+second begins with the last 20 s of the first, as in the real data, and is shown twice: it tests. The same seed and the
+same embedding give the same bytes.
 """
 
 import json
@@ -49,7 +50,9 @@ def simulate_movie(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write the movie experiment, or leave it alone if it exists; one of an older recipe is replaced.
+    """Write the movie experiment, unless the folder holds it already.
+
+    An experiment of an older recipe is replaced.
 
     Parameters
     ----------
@@ -99,14 +102,16 @@ def simulate_movie(
 
 
 def recipe(stories: dict[str, dict]) -> str:
-    """Return a short hash of the code and the dramas: when it changes, the files may."""
+    """Return a short hash of the code and the dramas."""
     here = Path(__file__).parent
     sources = [*sorted(here.glob("*.py")), *sorted((here.parent / "brain").glob("*.py")), Path(regions.__file__)]
     return recipe_of(sources, json.dumps(stories, sort_keys=True).encode())
 
 
 def run_table(stories: dict[str, dict]) -> list[dict]:
-    """Return the rows of ``runs.tsv``, a run each: the last of a title repeats the one before it.
+    """Return the rows of ``runs.tsv``, one a run.
+
+    The last run of a title repeats the one before it.
 
     Parameters
     ----------
@@ -181,7 +186,7 @@ def _write(
 
 
 def _shown(row: dict) -> str:
-    """Return the run of which a row's film is."""
+    """Return the run whose film a row shows."""
     return row["run"] if row["repeat_of"] == "n/a" else row["repeat_of"]
 
 
@@ -200,7 +205,7 @@ def _simulate_run(
 
 
 def _write_film_truth(folder: Path, drives: dict[str, dict], mixtures: dict[str, NDArray]) -> None:
-    """Write the plan, the mixtures and the drives: what is the same for all brains."""
+    """Write the ground truth that all brains share: plan, mixtures, drives."""
     folder.mkdir()
     regions = [
         {"region": name, "shares": shares, "signal_to_noise": ratio, "hrf_peak": peak}
@@ -215,7 +220,7 @@ def _write_film_truth(folder: Path, drives: dict[str, dict], mixtures: dict[str,
 
 
 def _write_truth(path: Path, brain: MovieBrain, truth: scanner.Truth, table: list[dict], spikes: list[NDArray]) -> None:
-    """Write the ground truth of a subject, with the names that those of the music experiment have."""
+    """Write the ground truth of a subject, named as in the music experiment."""
     n = len(table)
     weights = {f"weights {region} {drive}": x for (region, drive), x in truth.weights.items()}
     np.savez(

@@ -1,4 +1,4 @@
-"""Simulated films and scans as files in the layout of ds005531, with the names, keys and rows of the real ones."""
+"""Simulated films and scans as files in the layout of ds005531."""
 
 import json
 from collections.abc import Iterator
@@ -128,7 +128,7 @@ def _write_mat(path: Path, key: str, array: NDArray, kind: str, **packing: Any) 
 
 @contextmanager
 def mat_file(path: Path | str) -> Iterator[h5py.File]:
-    """Open a file to be written as MATLAB 7.3 does, HDF5 after a header of 512 bytes: yields the `h5py.File`."""
+    """Open a MATLAB 7.3 file for writing: HDF5 after a header of 512 bytes."""
     with h5py.File(path, "w", userblock_size=512) as file:
         yield file
     with open(path, "r+b") as file:

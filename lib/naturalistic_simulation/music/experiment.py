@@ -1,4 +1,4 @@
-"""Simulated music experiment: music and five simulated brains, in the layout of ds003720 and GTZAN.
+"""Simulated music experiment in the layout of ds003720 and GTZAN.
 
 ``<folder>/ds003720`` is the BIDS data set, ``<folder>/genres`` the sound, ``<folder>/captions.csv`` a sentence on
 each clip, ``<folder>/truth`` the ground truth. The same seed gives the same bytes.
@@ -58,7 +58,9 @@ def simulate_music(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write the music experiment, or leave it alone if it exists; one of an older recipe is replaced.
+    """Write the music experiment, unless the folder holds it already.
+
+    An experiment of an older recipe is replaced.
 
     Parameters
     ----------
@@ -107,7 +109,7 @@ def simulate_music(
 
 
 def recipe() -> str:
-    """Return a short hash of the code: when it changes, the files may."""
+    """Return a short hash of the code."""
     here = Path(__file__).parent
     sources = [*sorted(here.glob("*.py")), *sorted((here.parent / "brain").glob("*.py"))]
     return recipe_of([*sources, Path(presentation.__file__), Path(regions.__file__)])
@@ -168,7 +170,7 @@ def _write(folder: Path, readme: str, seed: int, subjects: int, n_training: int,
 
 
 def _simulate_track(folder: Path, clip: tuple, seed: int) -> tuple[NDArray, dict, str]:
-    """Compose and render a track; return its clip's acoustics, the facts and the caption."""
+    """Compose and render a track; return acoustics, facts and caption of its clip."""
     genre, track, start, end = clip
     piece = compose(genre, seed * 1000 + track, TRACK)
     waveform = render(piece, SAMPLE_RATE)
@@ -179,7 +181,7 @@ def _simulate_track(folder: Path, clip: tuple, seed: int) -> tuple[NDArray, dict
 
 
 def _drives(sound: NDArray, of_clip: Sequence[dict], played: dict[str, list[int]]) -> dict[str, dict[str, NDArray]]:
-    """Return the possible drives of a brain, by run and kind: (n_steps of 41 clips, n_columns)."""
+    """Return drives by run and kind: (n_steps of 41 clips, n_columns)."""
     n_steps = sound.shape[1]
     flat = sound.reshape(-1, sound.shape[2])
     by_kind = {"acoustics": unit_variance(flat / flat.std(axis=0)).reshape(sound.shape)}
@@ -226,7 +228,7 @@ def _simulate_subject(
 
 
 def pose_of(number: int, seed: int) -> NDArray:
-    """Return the pose of a subject's head: the affine from scanner mm to MNI mm in the first volume."""
+    """Return the pose of a subject's head: the affine from scanner mm to MNI mm."""
     rng = np.random.default_rng([seed, 4, number])
     size = np.diag([*rng.uniform(0.97, 1.03, 3), 1.0])
     return size @ rigid([*rng.normal(0, 2, 3), *rng.normal(0, np.deg2rad(2), 3)])

@@ -1,4 +1,4 @@
-"""Styles of the ten genres as data: the options of each genre, and their chances."""
+"""Styles of the ten genres as data: their options and chances."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "
 
 @dataclass(frozen=True)
 class Style:
-    """What one genre may choose from; pairs of numbers are ranges, names point into `patterns` and `instruments`."""
+    """Options of a genre: ranges, and names in `patterns` and `instruments`."""
 
     tempo: tuple  # beats a minute
     energy: tuple  # 0 .. 1

@@ -1,4 +1,4 @@
-"""Scores to train the generator on, and the vectors of their sound, from seeds that nothing else uses."""
+"""Training scores of the generator, from seeds that nothing else uses."""
 
 import time
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ LATEST = 14.0
 def training_scores(
     n_pieces: int, seed: int = 0, progress: bool = True
 ) -> tuple[list[NDArray], list[NDArray], NDArray]:
-    """Return tokens and vectors of simulated clips, from the cache where they are in it.
+    """Return tokens and vectors of simulated clips, cached.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def training_scores(
     Returns
     -------
     headers, events : list of int16 array
-        As of `tokens.encode`.
+        Tokens from `tokens.encode`.
     vectors : float32 array (n_pieces, 128)
         Mini-mulan's mean over the windows of the clip as played, brought to length 1.
     """
@@ -68,13 +68,13 @@ def seconds_to_compose(n_pieces: int, seed: int = 0) -> float:
 
 
 def clip_of(genre: str, seed: int) -> Score:
-    """Return the score of a clip of a simulated track, from a bar line that the seed draws."""
+    """Return the score of a clip of a track, from a bar line that the seed draws."""
     start = np.random.default_rng((seed, 1)).uniform(0, LATEST)
     return excerpt(compose(genre, seed), start, CLIP)
 
 
 def vector_of(score: Score, embedder: Embedder) -> NDArray:
-    """Return the vector of a score as played: the mean over windows, of length 1 (dim,)."""
+    """Return the vector of a score as played, of length 1: mean over windows (dim,)."""
     heard = embedder.embed(as_played(render(score, SAMPLE_RATE), SAMPLE_RATE), SAMPLE_RATE, cache=False, progress=False)
     mean = heard.mean(axis=0)
     return mean / np.linalg.norm(mean)

@@ -1,4 +1,4 @@
-"""Scores of the generator on clips that it never saw, and a check for copies: the numbers of its card."""
+"""Scores of the generator on held-out clips, and a check for copies."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,9 @@ HELD_OUT = 2_900_000_000  # seeds of pieces that are neither trained on nor amon
 def generator_scores(
     weights: Path | str, waveforms: Sequence[NDArray], sample_rate: int, n_pieces: int, seed: int = 0
 ) -> dict:
-    """Return identification of sound generated from true vectors, and its overlap with the training pieces.
+    """Return identification of generated sound and overlap with training pieces.
+
+    Sound is generated from the vectors of the clips themselves.
 
     Parameters
     ----------
@@ -61,9 +63,10 @@ def generator_scores(
 
 
 def identified(predicted: ArrayLike, target: ArrayLike) -> NDArray:
-    """Return the share of other targets that each prediction is less correlated with than with its own.
+    """Return the pairwise identification of each prediction.
 
-    Denk et al. (2023, arXiv 2307.11078); a tie counts half.
+    That is the share of other targets with which a prediction is less correlated than with its own. Denk et al. (2023,
+    arXiv 2307.11078); a tie counts half.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One loop for all small models: AdamW, a warm-up and a cosine, a checkpoint after each epoch."""
+"""Training loop of all small models, with a checkpoint after each epoch."""
 
 import math
 import pickle
@@ -32,10 +32,10 @@ def fit(
     decay: float = 0.05,
     progress: bool = True,
 ) -> list[float]:
-    """Train a module and write its weights, whole or not at all; interrupted, it goes on at the last epoch.
+    """Train a module and write its weights, whole or not at all.
 
-    The order of samples depends on ``seed`` and the epoch alone, so that a resumed training sees what an
-    uninterrupted one sees.
+    An interrupted training resumes after the last finished epoch. The order of samples depends on ``seed`` and the
+    epoch alone, so that a resumed training sees what an uninterrupted one sees.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def check_training(path: Path | str, *, n_pieces: int, epochs: int, seed: int, b
 
 
 def _check_same(part: Path, asked: dict[str, float]) -> dict | None:
-    """Return the state in a checkpoint, or None without one; raise a ValueError if it is of another training."""
+    """Return the state of a checkpoint of the same training, or None without one."""
     if not part.is_file():
         return None
     again = "delete it, and train from the beginning"
@@ -174,7 +174,7 @@ def _check_same(part: Path, asked: dict[str, float]) -> dict | None:
 
 
 def _resume(part: Path, module: torch.nn.Module, optimizer: torch.optim.Optimizer, asked: dict[str, float]) -> int:
-    """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
+    """Load the checkpoint of the same training, and return the first epoch."""
     state = _check_same(part, asked)
     if state is None:
         return 0

@@ -1,4 +1,4 @@
-"""Training of mini-ssl: frames of sound are hidden, and predicted from those around them."""
+"""Training of mini-ssl: prediction of hidden frames of sound."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def train_masked(
     Raises
     ------
     ValueError
-        Before the first piece is composed: as of `loop.check_training`.
+        If `loop.check_training` refuses a number or the file, before the first piece is composed.
     """
     request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
     frames, _, _ = training_music(request.n_pieces, request.seed, progress)

@@ -1,4 +1,4 @@
-"""Music to train the embedders on, from seeds that nothing else uses."""
+"""Training music of the embedders, from seeds that nothing else uses."""
 
 import hashlib
 import time
@@ -31,7 +31,7 @@ N_CAPTIONS = 2  # wordings of each piece; two lists of tags stand beside them, a
 
 
 def training_music(n_pieces: int, seed: int = 0, progress: bool = True) -> tuple[NDArray, NDArray, list[dict]]:
-    """Return frames, captions and facts of simulated pieces, from the cache where they are in it.
+    """Return frames, captions and facts of simulated pieces, cached.
 
     Parameters
     ----------
