@@ -183,7 +183,7 @@ def check_room(folder: Path | str, n_bytes: int) -> None:
     if n_bytes and n_bytes + MARGIN > free:
         raise RequestError(
             f"the disk of {folder} has {format_bytes(free)} free, but {format_bytes(n_bytes)} are still needed, "
-            f"and {format_bytes(MARGIN)} to spare; free some space, choose another folder, or download less"
+            f"and {format_bytes(MARGIN)} to spare; free some space, choose another folder, or ask for less"
         )
 
 

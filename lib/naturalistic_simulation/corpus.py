@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import joblib
+from naturalistic.cache import check_room, check_writable
 from naturalistic.parameters import check_jobs, whole
 from tqdm import tqdm
 
 from naturalistic_simulation.corpus_tracks import COLUMNS, SEEDS, recipe, render_track, row_of
-from naturalistic_simulation.folders import check_room, write_whole
+from naturalistic_simulation.folders import write_whole
 
 BYTES_PER_TRACK = 150_000  # at most in the mean, measured: 112,000
 BYTES_PER_ROW = 150  # of the table, at most
@@ -65,7 +66,7 @@ def simulate_corpus(
     ------
     ValueError, FileExistsError
         On a number out of range, or if the folder holds something else.
-    OSError
+    RequestError
         If the folder cannot be written, or the disk has too little room.
     """
     n_tracks = whole("n_tracks", n_tracks, 1, SEEDS - 1)
@@ -101,7 +102,7 @@ def render_tracks(paths: Iterable[Path | str], *, n_jobs: int | None = 1, progre
     ------
     FileNotFoundError
         If the corpus has no such track, or was written by an older recipe, whose tracks were others.
-    OSError
+    RequestError
         If the folder cannot be written, or the disk has too little room.
     """
     missing = sorted(path for path in map(Path, paths) if not path.is_file())
@@ -112,7 +113,8 @@ def render_tracks(paths: Iterable[Path | str], *, n_jobs: int | None = 1, progre
     jobs = [(path, int(path.stem), seed) for path in missing if path.stem.isdecimal()]
     if strange := set(missing) - {path_of(folder, k) for _, k, _ in jobs if 1 <= k <= n_tracks}:
         raise FileNotFoundError(f"{min(strange)} is missing, and none of the {n_tracks} tracks of {folder}")
-    check_room(folder / TRACKS, len(jobs) * BYTES_PER_TRACK, "corpus")
+    check_writable(folder)
+    check_room(folder, len(jobs) * BYTES_PER_TRACK)
     n_jobs = min(n_jobs or joblib.cpu_count(), len(jobs))
     with joblib.parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1 if n_jobs > 1 else None):
         rendered = joblib.Parallel(return_as="generator", batch_size=8)(joblib.delayed(render_track)(*j) for j in jobs)

@@ -83,7 +83,7 @@ def write_vectors(path: Path | str, folder: Path | str, seed: int = 0, n_tracks:
 
     Raises
     ------
-    ValueError, OSError
+    ValueError
         If `corpus.simulate_corpus` refuses a number or the folder.
     """
     path = Path(path)

@@ -2,15 +2,12 @@
 
 import ast
 import hashlib
-import os
 import re
-import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from naturalistic.cache import whole_or_absent
+from naturalistic.cache import check_room, check_writable, put_in_place, remove, whole_or_absent
 
 
 def write_whole(
@@ -46,7 +43,7 @@ def write_whole(
     ------
     FileExistsError
         If the folder holds something else.
-    OSError
+    RequestError
         If it cannot be written, or the disk has too little room.
     """
     folder = Path(folder)
@@ -55,19 +52,21 @@ def write_whole(
         return folder
     if folder.exists() and _without_recipe(there) != _without_recipe(readme):
         raise FileExistsError(f"{folder} exists and is not this {what}; remove it, or name another folder")
-    check_room(folder, n_bytes, what)
-    part = Path(tempfile.mkdtemp(prefix=folder.name + ".part-", dir=folder.parent))
+    check_writable(folder.parent)
+    check_room(folder.parent, n_bytes)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = _beside(folder)
+    part.mkdir()
     try:
         write(part)
-        part.chmod(0o755)
         if _readme_of(folder, readme_name) == readme:  # another process was quicker, and may be read from already
             return folder
         if folder.exists():
             print(f"{folder} was written by an older recipe and is replaced")
-            shutil.rmtree(folder)
-        os.replace(part, folder)
+            remove(folder)
+        put_in_place(part, folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        remove(part)
     return folder
 
 
@@ -82,9 +81,13 @@ def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
         ``write(part)`` writes the file ``part``, whose name ends as ``path`` does.
     """
     path = Path(path)
-    part = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:12]}{path.suffix}")  # writers go by the suffix
-    with whole_or_absent(path, part):
+    with whole_or_absent(path, _beside(path)) as part:
         write(part)
+
+
+def _beside(path: Path) -> Path:
+    """Return a new name beside a path, with its suffix: writers go by that."""
+    return path.with_name(f".{path.stem}-{uuid.uuid4().hex[:12]}{path.suffix}")
 
 
 def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
@@ -147,32 +150,3 @@ def _readme_of(folder: Path, name: str) -> str:
 
 def _without_recipe(text: str) -> str:
     return re.sub(r"recipe \w+", "", text)
-
-
-def check_room(folder: Path, n_bytes: int, what: str) -> None:
-    """Create a folder's parent and check that it has room.
-
-    Parameters
-    ----------
-    folder : Path
-    n_bytes : int
-        Room that is needed.
-    what : str
-        What needs it, for the message.
-
-    Raises
-    ------
-    OSError
-        If the parent cannot be created or written, or the disk has too little room.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"{folder.parent} cannot be created ({error.strerror}); name another folder") from error
-    if not os.access(folder.parent, os.W_OK):
-        raise PermissionError(f"{folder.parent} cannot be written; name another folder")
-    free = shutil.disk_usage(folder.parent).free
-    if free < n_bytes * 1.05:
-        raise OSError(
-            f"{folder.parent} has {free / 1e6:.0f} MB free, the {what} needs {n_bytes / 1e6:.0f} MB; make room"
-        )

@@ -84,7 +84,7 @@ def simulate_story(folder: Path | str, seed: int = 2016) -> Path:
     ------
     FileExistsError
         If the folder holds something else.
-    OSError
+    RequestError
         If the folder cannot be written, or the disk has too little room.
     """
     seed = whole("seed", seed, 0)

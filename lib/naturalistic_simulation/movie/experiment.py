@@ -81,7 +81,7 @@ def simulate_movie(
     ------
     ValueError, FileExistsError, FileNotFoundError
         On a number out of range, a drama that is not as it should be, or if the folder holds something else.
-    OSError
+    RequestError
         If the folder cannot be written, or the disk has too little room.
     """
     seed = whole("seed", seed, 0, 999_999)

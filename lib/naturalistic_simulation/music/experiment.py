@@ -84,7 +84,7 @@ def simulate_music(
     ------
     ValueError, FileExistsError
         On a seed out of range, or if the folder holds something else.
-    OSError
+    RequestError
         If the folder cannot be written, or the disk has too little room.
     """
     seed = whole("seed", seed, 0, 999_999, hint="other seeds are of music to train on")
