@@ -55,7 +55,7 @@ def write_whole(
     check_writable(folder.parent)
     check_room(folder.parent, n_bytes)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = _beside(folder)
+    part = part_of(folder)
     part.mkdir()
     try:
         write(part)
@@ -81,13 +81,23 @@ def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
         ``write(part)`` writes the file ``part``, whose name ends as ``path`` does.
     """
     path = Path(path)
-    with whole_or_absent(path, _beside(path)) as part:
+    with whole_or_absent(path, part_of(path)) as part:
         write(part)
 
 
-def _beside(path: Path) -> Path:
-    """Return a new name beside a path, with its suffix: writers go by that."""
-    return path.with_name(f".{path.stem}-{uuid.uuid4().hex[:12]}{path.suffix}")
+def part_of(path: Path, mark: str | None = None) -> Path:
+    """Return the name of a file or folder while it is written.
+
+    It ends as the path does, since writers go by the suffix.
+
+    Parameters
+    ----------
+    path : Path
+    mark : str, optional
+        Part of the name that tells one process from another; drawn by default, ``"*"`` for all of them.
+    """
+    suffix = "".join(path.suffixes)
+    return path.with_name(f".{path.name.removesuffix(suffix)}-{mark or uuid.uuid4().hex[:12]}{suffix}")
 
 
 def recipe_of(sources: Iterable[Path], *more: bytes) -> str:

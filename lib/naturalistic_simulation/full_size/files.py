@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import joblib
 from naturalistic.cache import check_room, check_writable
 from naturalistic.simulated import MARKS
 
-from naturalistic_simulation.folders import write_file
+from naturalistic_simulation.folders import part_of, write_file
+from naturalistic_simulation.music.experiment import in_parallel
 
 
 def written(path: Path | str, write: Callable[[Path], object]) -> bool:
@@ -30,7 +32,7 @@ def written(path: Path | str, write: Callable[[Path], object]) -> bool:
     if path.is_file():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".{path.stem}-*{path.suffix}"):  # of a process that was killed: it is large
+    for stale in path.parent.glob(part_of(path, "*").name):  # of a process that was killed: it is large
         stale.unlink()
     write_file(path, write)
     return True
@@ -77,3 +79,21 @@ def check_disk(folder: Path | str, paths: Sequence[Path], n_bytes: Sequence[int]
     if not all(path.is_file() for path in paths):  # finished files may be on a read-only disk
         check_writable(folder)
     check_room(Path(folder), sum(n for path, n in zip(paths, n_bytes) if not path.is_file()))
+
+
+def in_processes(function: Callable, jobs: Sequence[tuple], name: str, n_jobs: int | None, progress: bool) -> None:
+    """Call a function for each job, in processes of one thread each.
+
+    Parameters
+    ----------
+    function : callable
+    jobs : list of tuple
+        Arguments of each call.
+    name : str
+        Of the progress bar.
+    n_jobs : int, optional
+        Processes; as many as there are cores if None.
+    progress : bool
+    """
+    with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
+        in_parallel(function, jobs, name, progress)

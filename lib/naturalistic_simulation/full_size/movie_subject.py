@@ -8,7 +8,6 @@ mm, with noise of its own in every voxel of the head.
 from collections.abc import Iterable
 from pathlib import Path
 
-import joblib
 import nibabel as nib
 import numpy as np
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from naturalistic_simulation.brain.head import SHAPE as SMALL
 from naturalistic_simulation.brain.head import brightness, gray_matter
-from naturalistic_simulation.full_size.files import check_disk, write_text, write_top, written
+from naturalistic_simulation.full_size.files import check_disk, in_processes, write_text, write_top, written
 from naturalistic_simulation.full_size.film import all_runs, films_of
 from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
 from naturalistic_simulation.movie import scanner
@@ -27,7 +26,6 @@ from naturalistic_simulation.movie.cortex import LAYERS, MovieBrain, drives_of
 from naturalistic_simulation.movie.files import mat_file
 from naturalistic_simulation.movie.screenplay import Film, rows
 from naturalistic_simulation.movie.text_embedding import NAME, embed
-from naturalistic_simulation.music.experiment import in_parallel
 
 SUBJECT = "S01"
 N_VOXELS = 88_000  # of the mask, about as many as the subjects have
@@ -100,8 +98,7 @@ def simulate_movie_subject(
     brain = MovieBrain(1, seed)
     truth = scanner.ground_truth(brain, drives, {run.name: run.n_overlap for run in table})
     jobs = [(path, brain, truth, drives[run.name], [seed, 7, k]) for k, (path, run) in enumerate(zip(paths, table))]
-    with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
-        in_parallel(_write_run, jobs, "films in a brain at full size", progress)
+    in_processes(_write_run, jobs, "films in a brain at full size", n_jobs, progress)
     return root
 
 
@@ -141,8 +138,7 @@ def _write_mask(path: Path) -> None:
 
 def _write_reference(path: Path) -> None:
     image = enlarge(brightness(np.eye(4)).reshape(1, *SMALL), SHAPE)[0]
-    nib.Nifti1Image(np.rint(image).astype(np.int16).T, affine_of(SHAPE)).to_filename(str(path) + ".nii.gz")
-    Path(str(path) + ".nii.gz").rename(path)
+    nib.Nifti1Image(np.rint(image).astype(np.int16).T, affine_of(SHAPE)).to_filename(path)
 
 
 def _write_run(

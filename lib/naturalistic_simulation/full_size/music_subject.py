@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-import joblib
 import nibabel as nib
 import numpy as np
 import soundfile
@@ -23,9 +22,8 @@ from scipy.ndimage import affine_transform
 from naturalistic_simulation import simulate_music
 from naturalistic_simulation.brain.bids import SIMULATED
 from naturalistic_simulation.brain.scanner import N_TRS, TR
-from naturalistic_simulation.full_size.files import check_disk, write_text, write_top, written
+from naturalistic_simulation.full_size.files import check_disk, in_processes, write_text, write_top, written
 from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
-from naturalistic_simulation.music.experiment import in_parallel
 
 SHAPE = (96, 96, 68)
 FLOOR = 8.0  # brightness of the air
@@ -87,11 +85,10 @@ def simulate_music_subject(
     small = folder / "small"
     if not (folder / "captions.csv").is_file() or not all(path.is_file() for path in images):
         simulate_music(small, seed, subjects=1, n_jobs=n_jobs, progress=progress)
-        with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
-            jobs = [(path, folder / "genres" / path.parent.name) for path in sorted((small / "genres").glob("*/*"))]
-            in_parallel(_unpack, jobs, "tracks", progress)
-            jobs = [(small, run, path, [seed, 7, RUNS.index(run)]) for run, path in zip(runs, images)]
-            in_parallel(_write_run, jobs, "runs at full size", progress)
+        jobs = [(path, folder / "genres" / path.parent.name) for path in sorted((small / "genres").glob("*/*"))]
+        in_processes(_unpack, jobs, "tracks", n_jobs, progress)
+        jobs = [(small, run, path, [seed, 7, RUNS.index(run)]) for run, path in zip(runs, images)]
+        in_processes(_write_run, jobs, "runs at full size", n_jobs, progress)
         written(root / "sub-001" / "anat" / "sub-001_T1w.nii", _write_anatomy)
         (folder / "truth").mkdir(exist_ok=True)
         for name in ("truth/clips.json", "captions.csv"):  # the last says that all of the rest is there

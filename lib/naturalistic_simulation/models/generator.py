@@ -8,7 +8,6 @@ knows its instruments and genres, and is of no use for other music. Its measured
 import hashlib
 import shlex
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +75,12 @@ def load(
 
 def path_of() -> Path:
     """Return the file of the shipped weights."""
-    return Path(str(files("naturalistic_simulation.models"))) / "weights" / "mini.safetensors"
+    return embedders.path_of("mini")
 
 
 def card() -> dict:
     """Return the card of the shipped generator: its training and its scores."""
-    return _card_beside(Path(path_of()))
+    return _card_beside(path_of())
 
 
 def embedder_hash() -> str:
