@@ -49,18 +49,7 @@ def train_generator(
         of_event, of_token = module(noisy(vectors[indices], rng), *packed(headers, known, events, indices))
         return of_event + of_token
 
-    return fit(
-        module,
-        loss_of,
-        request.n_pieces,
-        path=request.path,
-        epochs=request.epochs,
-        batch_size=request.batch_size,
-        rate=3e-3,
-        seed=request.seed,
-        decay=0.01,
-        progress=progress,
-    )
+    return fit(module, loss_of, request, rate=3e-3, decay=0.01, progress=progress)
 
 
 def noisy(vectors: NDArray, rng: np.random.Generator) -> torch.Tensor:

@@ -85,17 +85,7 @@ def train_joint(
         wording = rng.choice(len(SHARES), size=len(indices), p=SHARES)
         return module(shown, torch.from_numpy(sentences[indices, wording]))
 
-    return fit(
-        module,
-        loss_of,
-        request.n_pieces,
-        path=request.path,
-        epochs=request.epochs,
-        batch_size=request.batch_size,
-        rate=2e-3,
-        seed=request.seed,
-        progress=progress,
-    )
+    return fit(module, loss_of, request, rate=2e-3, progress=progress)
 
 
 def excerpts(frames: NDArray, indices: NDArray, length: int, rng: np.random.Generator) -> torch.Tensor:

@@ -47,17 +47,7 @@ def train_masked(
     def loss_of(indices: NDArray, rng: np.random.Generator) -> torch.Tensor:
         return module(excerpts(frames, indices, LENGTH, rng), gaps(len(indices), LENGTH, rng))
 
-    return fit(
-        module,
-        loss_of,
-        request.n_pieces,
-        path=request.path,
-        epochs=request.epochs,
-        batch_size=request.batch_size,
-        rate=1e-3,
-        seed=request.seed,
-        progress=progress,
-    )
+    return fit(module, loss_of, request, rate=1e-3, progress=progress)
 
 
 def gaps(n: int, length: int, rng: np.random.Generator) -> torch.Tensor:
