@@ -43,7 +43,7 @@ def cache_dir() -> Path:
 
 
 def memory(name: str) -> joblib.Memory:
-    """Return the `joblib.Memory` called ``name`` inside `cache_dir`."""
+    """Return the `joblib.Memory` called ``name`` inside `cache_dir` (made when something is first stored)."""
     import joblib
 
     return joblib.Memory(cache_dir() / name, verbose=0)
@@ -167,7 +167,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 def free_bytes(folder: Path | str) -> int:
-    """Return the free bytes of the disk that holds ``folder``, there or not yet."""
+    """Return the free bytes of the disk on which ``folder`` is, or would be made."""
     return shutil.disk_usage(_nearest(folder)).free
 
 
@@ -183,7 +183,7 @@ def check_room(folder: Path | str, n_bytes: int) -> None:
     if n_bytes and n_bytes + MARGIN > free:
         raise RequestError(
             f"the disk of {folder} has {format_bytes(free)} free, but {format_bytes(n_bytes)} are still needed, "
-            f"and {format_bytes(MARGIN)} to spare; free some space, choose another folder, or take less data"
+            f"and {format_bytes(MARGIN)} to spare; free some space, choose another folder, or ask for less"
         )
 
 
@@ -200,7 +200,7 @@ def check_folder(folder: Path | str) -> None:
 
 
 def check_writable(folder: Path | str) -> None:
-    """Check that files can be written to ``folder``, there or not yet; leave nothing.
+    """Check that files can be written to ``folder``, or to where it would be made; leaves nothing behind.
 
     Raises
     ------

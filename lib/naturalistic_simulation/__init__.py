@@ -1,4 +1,4 @@
-"""Simulated data in the layouts of the real data sets, always labeled as simulated.
+"""Simulated data in the layouts of real data sets, labeled as simulated.
 
 Music, films and stories, brains that follow them, a scanner that measures these; small models of such music with their
 weights and training; full-size data; and the ground truth that results are checked against. The package imports
@@ -6,6 +6,8 @@ weights and training; full-size data; and the ground truth that results are chec
 """
 
 import importlib
+from collections.abc import Callable
+from pathlib import Path
 
 # name -> module of this package, imported on demand
 _MODULES = {
@@ -18,7 +20,7 @@ _MODULES = {
 __all__ = ["simulate_corpus", "simulate_movie", "simulate_music", "simulate_story"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Callable[..., Path]:
     """Return a function, whose module is imported now."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

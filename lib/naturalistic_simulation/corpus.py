@@ -1,4 +1,4 @@
-"""Simulated corpus: pieces to retrieve from, in the layout of the Free Music Archive.
+"""Simulated corpus for retrieval, in the layout of the Free Music Archive.
 
 ``<folder>/fma_simulated/000/000001.mp3`` ... and ``<folder>/fma_metadata/tracks.csv``. The table is written at once, a
 track when it is first heard. None of the pieces is played to the simulated brains, and no model was trained on them.
@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import joblib
+from naturalistic.cache import check_room, check_writable
 from naturalistic.parameters import check_jobs, whole
 from tqdm import tqdm
 
 from naturalistic_simulation.corpus_tracks import COLUMNS, SEEDS, recipe, render_track, row_of
-from naturalistic_simulation.folders import check_room, write_whole
+from naturalistic_simulation.folders import write_whole
 
 BYTES_PER_TRACK = 150_000  # at most in the mean, measured: 112,000
 BYTES_PER_ROW = 150  # of the table, at most
@@ -38,7 +39,9 @@ def simulate_corpus(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write the corpus, or leave it alone if it is there already; one of an older recipe is replaced.
+    """Write the simulated corpus, unless the folder holds it already.
+
+    A corpus of an older recipe is replaced.
 
     Parameters
     ----------
@@ -63,7 +66,7 @@ def simulate_corpus(
     ------
     ValueError, FileExistsError
         On a number out of range, or if the folder holds something else.
-    OSError
+    RequestError
         If the folder cannot be written, or the disk has too little room.
     """
     n_tracks = whole("n_tracks", n_tracks, 1, SEEDS - 1)
@@ -71,7 +74,7 @@ def simulate_corpus(
     seed = whole("seed", seed, 0, 999, hint="other seeds are of music to train on")
     readme = README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks)
 
-    def write(part):
+    def write(part: Path) -> None:
         _write_table(part, n_tracks, seed)
         (part / "README").write_text(readme, encoding="utf-8")
 
@@ -84,7 +87,7 @@ def simulate_corpus(
 
 
 def render_tracks(paths: Iterable[Path | str], *, n_jobs: int | None = 1, progress: bool = False) -> None:
-    """Render those tracks of a corpus that are not there yet, each whole or not at all.
+    """Render the missing tracks of a corpus, each whole or not at all.
 
     Parameters
     ----------
@@ -99,7 +102,7 @@ def render_tracks(paths: Iterable[Path | str], *, n_jobs: int | None = 1, progre
     ------
     FileNotFoundError
         If the corpus has no such track, or was written by an older recipe, whose tracks were others.
-    OSError
+    RequestError
         If the folder cannot be written, or the disk has too little room.
     """
     missing = sorted(path for path in map(Path, paths) if not path.is_file())
@@ -110,7 +113,8 @@ def render_tracks(paths: Iterable[Path | str], *, n_jobs: int | None = 1, progre
     jobs = [(path, int(path.stem), seed) for path in missing if path.stem.isdecimal()]
     if strange := set(missing) - {path_of(folder, k) for _, k, _ in jobs if 1 <= k <= n_tracks}:
         raise FileNotFoundError(f"{min(strange)} is missing, and none of the {n_tracks} tracks of {folder}")
-    check_room(folder / TRACKS, len(jobs) * BYTES_PER_TRACK, "corpus")
+    check_writable(folder)
+    check_room(folder, len(jobs) * BYTES_PER_TRACK)
     n_jobs = min(n_jobs or joblib.cpu_count(), len(jobs))
     with joblib.parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1 if n_jobs > 1 else None):
         rendered = joblib.Parallel(return_as="generator", batch_size=8)(joblib.delayed(render_track)(*j) for j in jobs)
@@ -142,14 +146,14 @@ def numbers_of(folder: Path | str) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=8)  # the recipe takes a tenth of a second, and is asked for with every track
-def _numbers_in(readme):
-    """Return seed and number of tracks that a README states, None if it is not of this recipe."""
+def _numbers_in(readme: str) -> tuple[int, int] | None:
+    """Return seed and number of tracks from a README, or None for another recipe."""
     found = re.search(r"seed (\d+), (\d+) tracks", readme)
     seed, n_tracks = map(int, found.groups()) if found else (0, 0)
     return (seed, n_tracks) if readme == README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks) else None
 
 
-def _write_table(folder, n_tracks, seed):
+def _write_table(folder: Path, n_tracks: int, seed: int) -> None:
     tracks = range(1, n_tracks + 1)
     (folder / "fma_metadata").mkdir()
     for thousand in {track // 1000 for track in tracks}:

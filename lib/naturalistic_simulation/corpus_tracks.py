@@ -1,4 +1,4 @@
-"""Tracks of the simulated corpus: the piece of a track, its row of the table, its file.
+"""Tracks of the simulated corpus: pieces, rows of the table, files.
 
 This module and `music` decide the bytes of the corpus: its recipe is a hash of their code.
 """
@@ -30,7 +30,7 @@ COLUMNS = (("artist", "name"), ("set", "split"), ("set", "subset"), ("track", "d
 
 
 def recipe() -> str:
-    """Return a short hash of the code that writes the corpus: when it changes, the files may."""
+    """Return a short hash of the code that writes the corpus."""
     unheard = ("caption_words.py", "captions.py", "clip_facts.py", "experiment.py")
     sources = sorted(path for path in (Path(__file__).parent / "music").glob("*.py") if path.name not in unheard)
     return recipe_of([*sources, Path(__file__)])
@@ -43,7 +43,7 @@ def piece_of(track: int, seed: int = 0) -> Piece:
 
 
 def row_of(track: int, seed: int = 0) -> tuple[int | str, ...]:
-    """Return what the table says of a track, in the order of `COLUMNS`."""
+    """Return the row of the table for a track, in the order of `COLUMNS`."""
     genre, piece_seed = _name_of(track, seed)
     character = draw_character(genre, piece_seed)
     title = f"{character.mood} {genre}, {character.tempo:.0f} beats a minute (simulated)"
@@ -57,6 +57,6 @@ def render_track(path: Path, track: int, seed: int = 0) -> None:
     write_file(path, lambda part: soundfile.write(part, sound, SAMPLE_RATE, **PACKING))
 
 
-def _name_of(track, seed):
+def _name_of(track: int, seed: int) -> tuple[str, int]:
     """Return the genre and the seed of the piece of a track."""
     return GENRES[(track - 1) % len(GENRES)], FIRST_SEED + SEEDS * seed + track

@@ -1,4 +1,4 @@
-"""Vectors of the simulated corpus that come with the package, so that its index needs no sound.
+"""Shipped vectors of the simulated corpus, for an index without rendering.
 
 They are of the default corpus by mini-mulan, computed by ``naturalistic train corpus-vectors --to FILE``. They hold for
 one recipe of the corpus, one seed, and one embedder with its weights; for others, tracks are rendered and embedded.
@@ -33,7 +33,7 @@ def path_of() -> Path:
 def known_vectors(
     folder: Path | str, ids: Sequence[str], identity: str, path: Path | str | None = None
 ) -> NDArray[np.float32] | None:
-    """Return the vectors of tracks, if they come with the package.
+    """Return the shipped vectors of tracks, or None if there are none.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def known_vectors(
     ids : sequence of str
         Such as ``"000001"``.
     identity : str
-        As of `naturalistic.decoding.corpus.index_identity`.
+        From `naturalistic.decoding.corpus.index_identity`.
     path : str or Path, optional
         Of other vectors, from ``naturalistic train corpus-vectors --to FILE``.
 
@@ -83,8 +83,8 @@ def write_vectors(path: Path | str, folder: Path | str, seed: int = 0, n_tracks:
 
     Raises
     ------
-    ValueError, OSError
-        As of `corpus.simulate_corpus`.
+    ValueError
+        If `corpus.simulate_corpus` refuses a number or the folder.
     """
     path = Path(path)
     seed = whole("seed", seed, 0)
@@ -96,6 +96,6 @@ def write_vectors(path: Path | str, folder: Path | str, seed: int = 0, n_tracks:
     return path
 
 
-def _description(identity, seed):
-    """Return what the vectors depend on."""
+def _description(identity: str, seed: int) -> dict[str, str]:
+    """Return the metadata of vectors: recipe, seed and embedder."""
     return {"recipe": recipe(), "seed": str(seed), "embedder": identity}

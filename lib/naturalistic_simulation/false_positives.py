@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from naturalistic.encoding import Score
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 
@@ -29,7 +29,7 @@ class FalsePositives(NamedTuple):
 def false_positives(
     score: Score, responsive: ArrayLike, coordinates: ArrayLike, reach: float, alpha: float = 0.05
 ) -> FalsePositives:
-    """Return how often a score is significant where there is no response.
+    """Return the shares of false positives of a score.
 
     Parameters
     ----------
@@ -72,5 +72,5 @@ def false_positives(
     )
 
 
-def _share(marks):
+def _share(marks: NDArray) -> float:
     return float(np.mean(marks)) if len(marks) else float("nan")

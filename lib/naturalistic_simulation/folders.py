@@ -1,16 +1,13 @@
-"""Folders of simulated data: written whole or not at all, and left alone where they are there already."""
+"""Folders of simulated data: whole or absent, and unchanged once written."""
 
 import ast
 import hashlib
-import os
 import re
-import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from naturalistic.cache import whole_or_absent
+from naturalistic.cache import check_room, check_writable, put_in_place, remove, whole_or_absent
 
 
 def write_whole(
@@ -46,7 +43,7 @@ def write_whole(
     ------
     FileExistsError
         If the folder holds something else.
-    OSError
+    RequestError
         If it cannot be written, or the disk has too little room.
     """
     folder = Path(folder)
@@ -55,24 +52,26 @@ def write_whole(
         return folder
     if folder.exists() and _without_recipe(there) != _without_recipe(readme):
         raise FileExistsError(f"{folder} exists and is not this {what}; remove it, or name another folder")
-    check_room(folder, n_bytes, what)
-    part = Path(tempfile.mkdtemp(prefix=folder.name + ".part-", dir=folder.parent))
+    check_writable(folder.parent)
+    check_room(folder.parent, n_bytes)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = part_of(folder)
+    part.mkdir()
     try:
         write(part)
-        part.chmod(0o755)
         if _readme_of(folder, readme_name) == readme:  # another process was quicker, and may be read from already
             return folder
         if folder.exists():
             print(f"{folder} was written by an older recipe and is replaced")
-            shutil.rmtree(folder)
-        os.replace(part, folder)
+            remove(folder)
+        put_in_place(part, folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        remove(part)
     return folder
 
 
 def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
-    """Write a file under another name beside it, and rename it when it is whole.
+    """Write a file whole or not at all.
 
     Parameters
     ----------
@@ -82,15 +81,29 @@ def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
         ``write(part)`` writes the file ``part``, whose name ends as ``path`` does.
     """
     path = Path(path)
-    part = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:12]}{path.suffix}")  # writers go by the suffix
-    with whole_or_absent(path, part):
+    with whole_or_absent(path, part_of(path)) as part:
         write(part)
 
 
-def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
-    """Return a short hash of the code that writes files: when it changes, the files may.
+def part_of(path: Path, mark: str | None = None) -> Path:
+    """Return the name of a file or folder while it is written.
 
-    Docstrings, imports and annotations do not count: they change no file.
+    It ends as the path does, since writers go by the suffix.
+
+    Parameters
+    ----------
+    path : Path
+    mark : str, optional
+        Part of the name that tells one process from another; drawn by default, ``"*"`` for all of them.
+    """
+    suffix = "".join(path.suffixes)
+    return path.with_name(f".{path.name.removesuffix(suffix)}-{mark or uuid.uuid4().hex[:12]}{suffix}")
+
+
+def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
+    """Return a short hash of the code that writes files.
+
+    The files may differ between two recipes. Docstrings, imports and annotations do not count: they change no file.
 
     Parameters
     ----------
@@ -114,65 +127,36 @@ def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes out of code what changes nothing that it computes."""
+    """Removal of code that changes no result: docstrings, imports, annotations."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Take out docstrings."""
+        """Remove docstrings."""
         documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         if documented and ast.get_docstring(node) is not None:
             del node.body[0]
         return super().generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Take out the annotation of what is returned."""
+        """Remove the annotation of the returned value."""
         node.returns = None
         return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
-        """Take out the annotation of a parameter."""
+        """Remove the annotation of a parameter."""
         node.annotation = None
         return node
 
     def visit_Import(self, node: ast.AST) -> None:
-        """Take out an import."""
+        """Remove an import."""
         return None
 
     visit_ImportFrom = visit_Import  # noqa: N815 (ast.NodeTransformer calls it so)
 
 
-def _readme_of(folder, name):
+def _readme_of(folder: Path, name: str) -> str:
     path = folder / name
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def _without_recipe(text):
+def _without_recipe(text: str) -> str:
     return re.sub(r"recipe \w+", "", text)
-
-
-def check_room(folder: Path, n_bytes: int, what: str) -> None:
-    """Create a folder's parent; stop if it cannot be written or has too little room.
-
-    Parameters
-    ----------
-    folder : Path
-    n_bytes : int
-        Room that is needed.
-    what : str
-        What needs it, for the message.
-
-    Raises
-    ------
-    OSError
-        If the parent cannot be created or written, or the disk has too little room.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"{folder.parent} cannot be created ({error.strerror}); name another folder") from error
-    if not os.access(folder.parent, os.W_OK):
-        raise PermissionError(f"{folder.parent} cannot be written; name another folder")
-    free = shutil.disk_usage(folder.parent).free
-    if free < n_bytes * 1.05:
-        raise OSError(
-            f"{folder.parent} has {free / 1e6:.0f} MB free, the {what} needs {n_bytes / 1e6:.0f} MB; make room"
-        )

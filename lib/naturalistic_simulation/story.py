@@ -1,4 +1,4 @@
-"""Simulated story in 27 simulated brains, in the layout of the Alice data, where the real data cannot be had.
+"""Simulated story in 27 simulated brains, in the layout of the Alice data.
 
 The words come from a small grammar whose scenes change every half minute. Each region mixes the rate of words, a
 response to the kind of scene, a signal of its own that all subjects share, and noise of its subject. The ground truth
@@ -6,11 +6,13 @@ is saved beside the data.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from naturalistic.parameters import whole
 from nilearn.glm.first_level import spm_hrf
+from numpy.typing import ArrayLike, NDArray
 from scipy.signal import lfilter
 
 from naturalistic_simulation.folders import write_whole
@@ -21,7 +23,7 @@ N_DISCARDED = 10
 SUBJECTS = tuple(f"s{k:02d}" for k in (18, 22, 23, 24, 26, 28, 30, 31, 33, *range(35, 54)))
 N_BYTES = 6_000_000  # at most, measured
 SILENT = "s33"  # zero everywhere, as one of the real subjects is
-# how strongly a region follows word rate, kind of scene, and what its subjects share besides; noise has sd 1
+# weights of word rate, kind of scene and the other shared signal in a region's response; noise has sd 1
 WEIGHTS = {
     "LATL": (0.15, 0.30, 0.15),
     "RATL": (0.15, 0.10, 0.15),
@@ -65,7 +67,7 @@ Written by naturalistic_simulation.story (recipe 1, seed {seed}) in the layout o
 
 
 def simulate_story(folder: Path | str, seed: int = 2016) -> Path:
-    """Write the simulated story, or leave it alone if it exists.
+    """Write the simulated story, unless the folder holds it already.
 
     Parameters
     ----------
@@ -82,20 +84,23 @@ def simulate_story(folder: Path | str, seed: int = 2016) -> Path:
     ------
     FileExistsError
         If the folder holds something else.
-    OSError
+    RequestError
         If the folder cannot be written, or the disk has too little room.
     """
     seed = whole("seed", seed, 0)
     readme = README.format(seed=seed)
 
-    def write(part):
+    def write(part: Path) -> None:
         _write(part, readme, np.random.default_rng(seed))
 
     return write_whole(folder, readme, N_BYTES, write, "simulated story", "alice_data_shared/README.txt")
 
 
 def tell(rng: np.random.Generator, duration: float = N_TRS * TR) -> tuple[list[tuple], list[tuple]]:
-    """Return a simulated story as intervals ``(onset, offset, word or "sp")`` and scenes ``(onset, kind)``, in s."""
+    """Return a simulated story as intervals and scenes, in s.
+
+    Intervals are ``(onset, offset, word or "sp")``, scenes ``(onset, kind)``.
+    """
     intervals = []
     scenes = []
     now = 0.0
@@ -122,7 +127,7 @@ def tell(rng: np.random.Generator, duration: float = N_TRS * TR) -> tuple[list[t
     return intervals, scenes
 
 
-def _write(folder, readme, rng):
+def _write(folder: Path, readme: str, rng: np.random.Generator) -> None:
     data = folder / "alice_data_shared"
     stimulus = folder / "alice_stim_shared"
     for name in (data / "10mm", data / "6mm", stimulus):
@@ -153,8 +158,10 @@ def _write(folder, readme, rng):
     (data / "README.txt").write_text(readme, encoding="utf-8")
 
 
-def _regressors(intervals, scenes, rng):
-    """Return word rate, sound power (n_trs,) and scene kinds (n_trs, n_kinds), convolved with an HRF."""
+def _regressors(
+    intervals: Sequence[tuple[float, float, str]], scenes: Sequence[tuple[float, str]], rng: np.random.Generator
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return word rate, sound power, scene kinds (n_trs, n_kinds) through an HRF."""
     step = 0.1
     t = np.arange(0, N_TRS * TR, step)
     onsets = np.array([a for a, _, word in intervals if word != "sp"])
@@ -169,26 +176,26 @@ def _regressors(intervals, scenes, rng):
     hrf = spm_hrf(step, oversampling=1, time_length=32.0)
     every = round(TR / step)
 
-    def respond(x):
+    def respond(x: NDArray) -> NDArray:
         return np.apply_along_axis(lambda column: np.convolve(column, hrf)[: len(t)], 0, x)[::every]
 
     return _unit(respond(rate)), _unit(respond(power)), respond(kinds)
 
 
-def _unit(x):
+def _unit(x: NDArray) -> NDArray:
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
-def _noise(rng, n, phi):
-    """First-order autoregressive noise of sd 1."""
+def _noise(rng: np.random.Generator, n: int, phi: float) -> NDArray:
+    """Return first-order autoregressive noise of sd 1."""
     return lfilter([np.sqrt(1 - phi**2)], [1, -phi], rng.standard_normal(n + 100))[100:]
 
 
-def _save(path, table):
+def _save(path: Path, table: ArrayLike) -> None:
     np.savetxt(path, table, fmt="%.7e")
 
 
-def _write_textgrid(path, intervals):
+def _write_textgrid(path: Path, intervals: Sequence[tuple[float, float, str]]) -> None:
     start = N_DISCARDED * TR  # the scanner ran for 20 s before the story
     rows = [(start - 8.0, start, "sp")] + [(a + start, b + start, word) for a, b, word in intervals]
     head = f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = {rows[0][0]}\nxmax = {rows[-1][1]}\n'

@@ -1,4 +1,4 @@
-"""Ground truth of simulated data, to check results against; None for real data, which have none."""
+"""Ground truth of simulated data, to check results against."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Truth:
     hrf_peaks: dict
 
     def of_voxels(self, mask: NDArray, start: str) -> tuple[NDArray, NDArray]:
-        """Return explainable share and region of the voxels of a mask, in the runs that begin with ``start``.
+        """Return explainable share and region of the voxels of a mask.
 
         Parameters
         ----------
@@ -59,7 +59,9 @@ class Truth:
 
 
 def of_clips(folder: Path | str, clips: Sequence) -> dict[str, NDArray]:
-    """Return the composer's facts of simulated clips, by name: arrays (n_clips,), in the order of ``clips``.
+    """Return the composer's facts of simulated clips, by name.
+
+    Arrays (n_clips,), in the order of ``clips``.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ class MoviePlan:
 
 
 def of_movie(movie: NarrativeMovie) -> MoviePlan | None:
-    """Return the ground truth of the subjects of a movie experiment, or None for measured data.
+    """Return the ground truth of a movie experiment, or None for measured data.
 
     Parameters
     ----------
@@ -150,7 +152,9 @@ def of_movie(movie: NarrativeMovie) -> MoviePlan | None:
 
 
 def mixtures_of(movie: NarrativeMovie, level: str) -> dict[str, NDArray]:
-    """Return the directions in feature space that regions follow of a level: (n_columns, n_features) by region.
+    """Return the feature directions of a level that regions follow.
+
+    Arrays (n_columns, n_features), by region.
 
     Parameters
     ----------

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import naturalistic
+import naturalistic_simulation
 import numpy as np
 import pytest
 from naturalistic import cache
 
-LIBRARY = Path(naturalistic.__file__).parent
+PACKAGES = [Path(package.__file__).parent for package in (naturalistic, naturalistic_simulation)]
 # what gives a file its name in one step, or makes a file to be given one
 OWN = {"replace", "rename", "renames", "link", "move", "mkstemp", "mkdtemp", "NamedTemporaryFile", "TemporaryDirectory"}
 MODULES = {"os", "shutil", "tempfile"}
@@ -29,8 +30,12 @@ def calls_of(path):
 
 
 def test_files_get_their_names_in_one_module():
-    found = {path.relative_to(LIBRARY).as_posix(): list(calls_of(path)) for path in LIBRARY.rglob("*.py")}
-    assert {name: calls for name, calls in found.items() if calls} == {"cache.py": ["os.replace"]}
+    found = {
+        path.relative_to(package.parent).as_posix(): list(calls_of(path))
+        for package in PACKAGES
+        for path in package.rglob("*.py")
+    }
+    assert {name: calls for name, calls in found.items() if calls} == {"naturalistic/cache.py": ["os.replace"]}
 
 
 def test_a_file_comes_whole_in_a_new_folder(tmp_path):
@@ -99,7 +104,7 @@ def test_two_processes_write_one_array_at_once(tmp_path, monkeypatch):
         "    cache.write_array('a', 'ab', np.full(100_000, {value}))\n"
         "    assert len(set(cache.read_array('a', 'ab', (100_000,)))) == 1"
     )
-    environment = os.environ | {"PYTHONPATH": str(LIBRARY.parent)}
+    environment = os.environ | {"PYTHONPATH": str(PACKAGES[0].parent)}
     writers = [subprocess.Popen([sys.executable, "-c", code.format(value=v)], env=environment) for v in (1.0, 2.0)]
     assert [writer.wait() for writer in writers] == [0, 0]
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["ab.npy"]
@@ -112,7 +117,7 @@ def test_a_killed_process_leaves_nothing_under_the_name(tmp_path):
         "    part.write_text('half')\n"
         "    os.kill(os.getpid(), 9)"
     )
-    environment = os.environ | {"PYTHONPATH": str(LIBRARY.parent)}
+    environment = os.environ | {"PYTHONPATH": str(PACKAGES[0].parent)}
     command = [sys.executable, "-c", code, str(tmp_path / "file")]
     assert subprocess.run(command, env=environment, check=False).returncode == -9
     assert not (tmp_path / "file").exists()

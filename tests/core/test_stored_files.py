@@ -86,7 +86,7 @@ def test_a_matrix_bold_store(tmp_path):
 
 def test_the_checkpoint_of_a_training(tmp_path):
     module = torch.nn.Linear(3, 1)
-    options = {"epochs": 2, "batch_size": 4, "rate": 0.1, "seed": 0, "progress": False}
+    request = loop.TrainingRequest(tmp_path / "x.safetensors", n_pieces=4, epochs=2, seed=0, batch_size=4)
 
     def stops(indices, rng):
         if (tmp_path / "x.safetensors.part").is_file():
@@ -94,12 +94,12 @@ def test_the_checkpoint_of_a_training(tmp_path):
         return module(torch.ones(len(indices), 3)).square().mean()
 
     with pytest.raises(KeyboardInterrupt):
-        loop.fit(module, stops, 4, path=tmp_path / "x.safetensors", **options)
+        loop.fit(module, stops, request, rate=0.1, progress=False)
     cut(tmp_path / "x.safetensors.part")
     with pytest.raises(
         ValueError, match=r"x\.safetensors\.part .*cut short.*; delete it, and train from the beginning"
     ):
-        loop.fit(module, stops, 4, path=tmp_path / "x.safetensors", **options)
+        loop.fit(module, stops, request, rate=0.1, progress=False)
 
 
 def test_music_to_train_on(tmp_path, monkeypatch):

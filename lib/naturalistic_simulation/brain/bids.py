@@ -1,4 +1,4 @@
-"""Simulated runs as files in the layout of ds003720, with the names, columns and quirks of the real ones."""
+"""Simulated runs as files in the layout of ds003720."""
 
 import json
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ def events(clips: Sequence[tuple], run: str) -> str:
 
 
 def write_anatomy(root: Path, label: str, pose: NDArray) -> None:
-    """Write a T1-weighted image: the MNI152 template on a 4-mm grid, lying as the subject does."""
+    """Write a T1-weighted image: the MNI152 template (4 mm) in a subject's pose."""
     template = load_mni152_template(2)
     shape = (40, 48, 40)
     affine = np.array([[-4.0, 0, 0, 78], [0, 4, 0, -112], [0, 0, 4, -66], [0, 0, 0, 1]])
@@ -83,8 +83,8 @@ def write_anatomy(root: Path, label: str, pose: NDArray) -> None:
     (anat / f"sub-{label}_T1w.json").write_text(json.dumps(about, indent="\t"), encoding="utf-8")
 
 
-def _save(array, affine, path, tr=None):
-    """Write a NIfTI whose bytes depend on its content alone (nibabel writes no time into the gzip header)."""
+def _save(array: NDArray, affine: NDArray, path: Path, tr: float | None = None) -> None:
+    """Write a NIfTI; its bytes depend on its content alone (gzip without time)."""
     image = nib.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm", "sec")
     image.header["descrip"] = "simulated by naturalistic_simulation"

@@ -1,10 +1,12 @@
-"""Simulated responses to music: drives of each region, their strength and their delay.
+"""Simulated responses to music: drives, strengths and delays of regions.
 
 Primary auditory cortex follows the sound (loudness in twelve bands, onsets). The auditory belt and anterior
 temporal cortex follow the composer's description (genre, instruments, tempo, energy, mode, mood), lateral
 prefrontal cortex its genre and mood alone. All other places follow nothing. No embedding model is involved: what
 later chapters decode is found through the brain's own mixture, not simulated.
 """
+
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from naturalistic.anatomy.regions import NAMES, nearest
@@ -27,7 +29,9 @@ N_WAVES = 128
 
 
 def acoustics(waveform: NDArray, sample_rate: int) -> NDArray:
-    """Return loudness in twelve bands and onset strength, every `STEP` s: (n_steps, 13).
+    """Return loudness in twelve bands and onset strength of a waveform.
+
+    Shape (n_steps, 13), a row every `STEP` s.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ def description(facts: list[dict], vocabulary: dict[str, tuple]) -> dict[str, ND
         Centered over clips; each kind has a total variance of 1.
     """
 
-    def hot(name, values):
+    def hot(name: str, values: Callable[[dict], Sequence[str]]) -> NDArray:
         return np.array([[value in values(fact) for value in vocabulary[name]] for fact in facts], dtype=float)
 
     numbers = [[np.log2(f["tempo"]), 3 * f["energy"], float(f["mode"] == "major")] for f in facts]
@@ -88,7 +92,7 @@ def unit_variance(x: NDArray) -> NDArray:
 
 
 def hrf(peak: float, step: float = STEP, duration: float = 32.0) -> NDArray:
-    """Return a hemodynamic response (n_steps,) of area 1 that peaks at ``peak`` s: a double gamma (Glover 1999)."""
+    """Return an HRF of area 1 that peaks at ``peak`` s: a double gamma (Glover 1999)."""
     t = np.arange(0, duration, step)
     rise = gamma.pdf(t, peak + 1)
     fall = gamma.pdf(t, peak + 11)
@@ -120,7 +124,7 @@ class MusicBrain:
         self._own = _waves(rng, n_columns)
 
     def strength(self, coordinates: NDArray) -> tuple[NDArray, NDArray]:
-        """Return the region (index into `regions.NAMES`, -1 for none) and the signal-to-noise ratio at coordinates."""
+        """Return regions (index into `NAMES`, -1 for none) and signal-to-noise ratios."""
         labels, distance = nearest(coordinates, self.shift)
         snr = np.zeros(len(coordinates))
         for name, (_, peak, _) in PLAN.items():
@@ -129,7 +133,7 @@ class MusicBrain:
         return np.where(snr > 0, labels, -1), snr
 
     def weights(self, name: str, coordinates: NDArray) -> NDArray:
-        """Return preferences for the columns of a region's drives at coordinates: (n_columns, n_coordinates)."""
+        """Return preferences for a region's drives: (n_columns, n_coordinates)."""
         own = np.sqrt(1 - SHARED**2)
         fields = [
             SHARED * _field(self._shared[kind], coordinates) + own * _field(self._own[kind], coordinates)
@@ -138,14 +142,14 @@ class MusicBrain:
         return np.concatenate(fields)
 
     def drive(self, name: str, drives: dict[str, NDArray]) -> NDArray:
-        """Return the drives of a region in one run, through its HRF: (n_steps, n_columns)."""
+        """Return a region's drives of a run through its HRF: (n_steps, n_columns)."""
         x = np.concatenate([drives[kind] for kind in PLAN[name][0]], axis=1)
         response = hrf(self.peaks[name])
         return np.apply_along_axis(lambda column: np.convolve(column, response)[: len(x)], 0, x)
 
 
-def _waves(rng, n_columns):
-    """Return random plane waves and their mixture for each column: a smooth random field over space."""
+def _waves(rng: np.random.Generator, n_columns: dict) -> dict[Hashable, tuple[NDArray, NDArray, NDArray]]:
+    """Return random plane waves and mixtures of columns: a smooth field over space."""
     return {
         kind: (
             rng.normal(0, 1 / LENGTH, (3, N_WAVES)),
@@ -156,7 +160,7 @@ def _waves(rng, n_columns):
     }
 
 
-def _field(waves, coordinates):
-    """Evaluate random fields, smooth over `LENGTH` mm, at coordinates: (n_columns, n_coordinates), variance 1."""
+def _field(waves: tuple[NDArray, NDArray, NDArray], coordinates: NDArray) -> NDArray:
+    """Return random fields of variance 1 at coordinates: (n_columns, n_coordinates)."""
     frequency, phase, mixture = waves
     return mixture @ np.cos(coordinates @ frequency + phase).T

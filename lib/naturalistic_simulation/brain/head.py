@@ -24,7 +24,7 @@ FLUID = 1150.0
 
 @cache
 def head() -> tuple[NDArray, NDArray, NDArray]:
-    """Return brightness and gray-matter share of the head on a 2-mm grid, blurred to 8-mm voxels, and its affine."""
+    """Return brightness, gray-matter share (2 mm, blurred to 8) and their affine."""
     gray = load_mni152_gm_template(2)
     white = load_mni152_wm_template(2)
     brain = load_mni152_brain_mask(2)
@@ -38,9 +38,10 @@ def head() -> tuple[NDArray, NDArray, NDArray]:
 
 
 def rigid(parameters: ArrayLike) -> NDArray:
-    """Return the 4 x 4 motion of three shifts (mm) and three rotations (rad) about x, y and z, in that order.
+    """Return the rigid motion of six parameters as a matrix (4, 4).
 
-    Rotations are about the center of the grid.
+    Three shifts (mm), then three rotations (rad) about x, y and z, in that order. Rotations are about the center of
+    the grid.
     """
     tx, ty, tz, *angles = parameters
     matrix = np.eye(4)
@@ -56,7 +57,7 @@ def rigid(parameters: ArrayLike) -> NDArray:
 
 
 def coordinates(pose: NDArray) -> NDArray:
-    """Return the MNI mm of all voxels of the grid under a pose, scanner mm to MNI mm: (n_all, 3)."""
+    """Return MNI coordinates (mm) of all voxels under a pose: (n_all, 3)."""
     to_mni = pose @ AFFINE
     return (to_mni[:3, :3] @ _voxels() + to_mni[:3, 3:]).T
 
@@ -72,12 +73,12 @@ def gray_matter(pose: NDArray) -> NDArray:
 
 
 @cache
-def _voxels():
+def _voxels() -> NDArray:
     """Return the indices of all voxels of the grid (3, n_all)."""
     return np.indices(SHAPE).reshape(3, -1).astype(float)
 
 
-def _sample(volume, pose):
+def _sample(volume: NDArray, pose: NDArray) -> NDArray:
     """Interpolate a 2-mm volume linearly at the coordinates of all voxels."""
     from_mni = np.linalg.inv(head()[2])
     index = from_mni[:3, :3] @ coordinates(pose).T + from_mni[:3, 3:]

@@ -1,4 +1,4 @@
-"""Simulated scanner: motion, physiological and thermal noise, drift and spikes around a response.
+"""Simulated scanner: motion, noise, drift and spikes around a response.
 
 An image is ``|brightness(pose) * (1 + percent / 100) + thermal|``: the head moves in it, the percentages are the
 response, noise that is correlated in space and time, and drift; thermal noise is complex (Gudbjartsson & Patz 1995).
@@ -51,9 +51,9 @@ class Truth:
 
 
 def motion_of_run(rng: np.random.Generator, first: bool) -> NDArray:
-    """Return simulated motion (n_trs, 6), mm and rad: an offset, slow drift, jitter and rare jumps.
+    """Return simulated head motion of a run (n_trs, 6), in mm and rad.
 
-    The first volume of a subject's ``first`` run is the origin.
+    It has an offset, slow drift, jitter and rare jumps. The first volume of a subject's ``first`` run is the origin.
     """
     lie = rng.normal(0, 0.5, 6) * (not first)
     slide = np.cumsum(rng.normal(0, 0.012, (N_TRS, 6)), axis=0) + np.linspace(0, 1, N_TRS)[:, None] * rng.normal(
@@ -119,8 +119,8 @@ def scan(
     return volumes, Truth(motion, region, explainable, spikes)
 
 
-def _noise(rng):
-    """Return physiological noise in % (n_trs, n_all), smooth in time and space, a part of it global."""
+def _noise(rng: np.random.Generator) -> NDArray:
+    """Return physiological noise in % (n_trs, n_all), smooth, a part of it global."""
     white = rng.standard_normal((N_TRS + 20, *SHAPE), dtype=np.float32)
     smooth = gaussian_filter(white, (0, SPREAD, SPREAD, SPREAD), truncate=3)
     smooth /= smooth.std(axis=0).mean()
@@ -129,14 +129,14 @@ def _noise(rng):
     return PHYSIOLOGICAL * local + SHARED * everywhere
 
 
-def _autoregressive(white):
-    """Return first-order autoregressive noise of the same variance; the first 20 samples settle and are dropped."""
+def _autoregressive(white: NDArray) -> NDArray:
+    """Return autoregressive noise of the same variance, 20 settling samples less."""
     gain = np.float32(np.sqrt(1 - CORRELATED**2))
     return lfilter(np.array([gain]), np.array([1, -CORRELATED], dtype=np.float32), white, axis=0)[20:]
 
 
-def _drift(rng):
-    """Return slow drift in % (n_trs, n_all): a line and two slow waves, each with a smooth map of its own."""
+def _drift(rng: np.random.Generator) -> NDArray:
+    """Return slow drift in % (n_trs, n_all): a line and two waves, each with its map."""
     t = np.linspace(0, 1, N_TRS, dtype=np.float32)
     courses = np.stack([t - 0.5, np.cos(np.pi * (2 * t + rng.uniform(0, 2))) / 2, np.cos(np.pi * 3 * t) / 3], axis=1)
     maps = np.stack([gaussian_filter(rng.standard_normal(SHAPE), 4, mode="nearest") for _ in range(3)])
@@ -144,8 +144,8 @@ def _drift(rng):
     return (DRIFT * courses @ (maps / maps.std(axis=1, keepdims=True))).astype(np.float32)
 
 
-def _add_spikes(images, rng):
-    """Change the brightness of every fourth slice in a few volumes by some %, as one bad multi-band shot does."""
+def _add_spikes(images: NDArray, rng: np.random.Generator) -> NDArray:
+    """Add spikes of some % to every fourth slice, and return their volumes."""
     spikes = np.sort(rng.choice(N_TRS, rng.poisson(SPIKES), replace=False))
     by_slice = images.reshape(N_TRS, *SHAPE)
     for spike in spikes:

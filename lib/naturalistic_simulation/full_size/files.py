@@ -1,17 +1,22 @@
-"""Files that are written whole or not at all, and left alone where they exist: an interrupted run goes on."""
+"""Files at full size, written whole or not at all.
+
+A file that exists is left alone, so that an interrupted run resumes.
+"""
 
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import joblib
 from naturalistic.cache import check_room, check_writable
 from naturalistic.simulated import MARKS
 
-from naturalistic_simulation.folders import write_file
+from naturalistic_simulation.folders import part_of, write_file
+from naturalistic_simulation.music.experiment import in_parallel
 
 
 def written(path: Path | str, write: Callable[[Path], object]) -> bool:
-    """Write a file under another name and rename it, unless it is there.
+    """Write a file whole or not at all, unless it exists.
 
     Parameters
     ----------
@@ -27,19 +32,19 @@ def written(path: Path | str, write: Callable[[Path], object]) -> bool:
     if path.is_file():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".{path.stem}-*{path.suffix}"):  # of a process that was killed: it is large
+    for stale in path.parent.glob(part_of(path, "*").name):  # of a process that was killed: it is large
         stale.unlink()
     write_file(path, write)
     return True
 
 
 def write_text(path: Path | str, text: str) -> bool:
-    """Write a small text file as `written` does."""
+    """Write a small text file whole or not at all, unless it exists."""
     return written(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def write_top(root: Path, readme: str, name: str, version: str) -> None:
-    """Write the README and description of a data set, which begin with the mark of simulated data.
+    """Write README and description of a data set, marked as simulated data.
 
     Parameters
     ----------
@@ -71,6 +76,24 @@ def check_disk(folder: Path | str, paths: Sequence[Path], n_bytes: Sequence[int]
     RequestError
         With what is needed and what there is.
     """
-    if not all(path.is_file() for path in paths):  # what is whole may be on a disk that can only be read
+    if not all(path.is_file() for path in paths):  # finished files may be on a read-only disk
         check_writable(folder)
     check_room(Path(folder), sum(n for path, n in zip(paths, n_bytes) if not path.is_file()))
+
+
+def in_processes(function: Callable, jobs: Sequence[tuple], name: str, n_jobs: int | None, progress: bool) -> None:
+    """Call a function for each job, in processes of one thread each.
+
+    Parameters
+    ----------
+    function : callable
+    jobs : list of tuple
+        Arguments of each call.
+    name : str
+        Of the progress bar.
+    n_jobs : int, optional
+        Processes; as many as there are cores if None.
+    progress : bool
+    """
+    with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
+        in_parallel(function, jobs, name, progress)

@@ -1,4 +1,7 @@
-"""Nine hours of simulated film for ds005531: the three dramas over and over, each time in other words."""
+"""Nine hours of simulated film in the layout of ds005531.
+
+The three dramas repeat, each time in other words.
+"""
 
 import functools
 from collections.abc import Iterable
@@ -12,7 +15,7 @@ N_WORDS = 5  # that a text gets from another one
 
 
 def films_of(runs: Iterable) -> dict[str, Film]:
-    """Return what each run shows, as long as in the data set: dict of str to `Film`.
+    """Return the film of each run, as long as in the data set.
 
     Parameters
     ----------
@@ -39,7 +42,7 @@ def all_runs() -> tuple:
 
 
 @functools.cache
-def _told(k):
+def _told(k: int) -> Film:
     """Return all dramas one after another, retold for the ``k``-th time."""
     parts = [part for name in DRAMAS for part in _once(read_drama(name))]
     whole = joined(parts)
@@ -47,14 +50,16 @@ def _told(k):
     return Film(texts, whole.speakers, whole.luminance, whole.loudness, whole.cuts, whole.n_words)
 
 
-def _once(drama):
+def _once(drama: dict) -> list[Film]:
     """Return the runs of a drama without their overlaps."""
     first, *others = films(drama)
     return [first, *(film.part(N_OVERLAP, len(film)) for film in others)]
 
 
 def retold(seconds: list[list[str]], k: int, n_annotators: int | None = None) -> list[list[str]]:
-    """Return texts that end in other words: each with the first words of another text of the same level.
+    """Return texts with other endings.
+
+    Each ends with the first words of another text of the same level.
 
     Parameters
     ----------
@@ -71,11 +76,11 @@ def retold(seconds: list[list[str]], k: int, n_annotators: int | None = None) ->
     known = list(dict.fromkeys(text for second in seconds for text in second))
     place = {text: j for j, text in enumerate(known)}
 
-    def other(text, step):
+    def other(text: str, step: int) -> str:
         words = known[(place[text] + step) % len(known)].split()[:N_WORDS]
         return f"{text} {' '.join(words)}" if step else text
 
-    def annotated(second):
+    def annotated(second: list[str]) -> list[str]:
         n = len(second) if n_annotators is None or not second else n_annotators
         return [other(second[a % len(second)], k + 31 * (a // len(second))) for a in range(n)]
 

@@ -1,4 +1,7 @@
-"""Interpolation from the simulated grid of 8 mm to the scanner's of 2 mm, about the same center."""
+"""Interpolation from the simulated grid (8 mm) to the scanner's (2 mm).
+
+Both grids have the same center.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +13,16 @@ NOISE = 12.0  # sd of what is added in each voxel, where the brightest tissue is
 
 
 def affine_of(shape: tuple[int, ...]) -> NDArray:
-    """Return the affine (4, 4) of a grid of `SIZE` mm, x to the left, with the center of the simulated grid."""
+    """Return the affine (4, 4) of a grid of `SIZE` mm about the same center."""
     affine = np.diag([-SIZE, SIZE, SIZE, 1.0])
     affine[:3, 3] = CENTER - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     return affine
 
 
 def enlarge(volumes: NDArray, shape: tuple[int, ...], slices: slice = slice(None)) -> NDArray:
-    """Return volumes on a grid of `SIZE` mm, interpolated linearly; 0 outside of the grid of 8 mm.
+    """Return volumes interpolated linearly on a grid of `SIZE` mm.
+
+    Values are 0 outside of the grid of 8 mm.
 
     Parameters
     ----------
@@ -38,7 +43,7 @@ def enlarge(volumes: NDArray, shape: tuple[int, ...], slices: slice = slice(None
     return np.matmul(np.matmul(y, seen), x.T)
 
 
-def _weights(n, m):
+def _weights(n: int, m: int) -> NDArray:
     """Return the weights (n, m) of the m points of an axis in its n finer ones."""
     at = (np.arange(n) - (n - 1) / 2) * SIZE / VOXEL + (m - 1) / 2
     return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(m))).astype(np.float32)

@@ -1,13 +1,13 @@
-"""One subject of ds005531 at full size: 43 preprocessed runs of 663,552 voxels, the three released levels of text.
+"""One simulated subject of ds005531 at full size.
 
-The films are those of `full_size.film`, the responses those of the small simulated data; volumes of 8 mm are
-interpolated onto the scanner's 96 x 96 x 72 of 2 mm, with noise of its own in every voxel of the head.
+43 preprocessed runs of 663,552 voxels, and the three released levels of text. The films are those of `full_size.film`,
+the responses those of the small simulated data; volumes of 8 mm are interpolated onto the scanner's 96 x 96 x 72 of 2
+mm, with noise of its own in every voxel of the head.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
-import joblib
 import nibabel as nib
 import numpy as np
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
@@ -18,15 +18,14 @@ from numpy.typing import NDArray
 
 from naturalistic_simulation.brain.head import SHAPE as SMALL
 from naturalistic_simulation.brain.head import brightness, gray_matter
-from naturalistic_simulation.full_size.files import check_disk, write_text, write_top, written
+from naturalistic_simulation.full_size.files import check_disk, in_processes, write_text, write_top, written
 from naturalistic_simulation.full_size.film import all_runs, films_of
 from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
 from naturalistic_simulation.movie import scanner
 from naturalistic_simulation.movie.cortex import LAYERS, MovieBrain, drives_of
 from naturalistic_simulation.movie.files import mat_file
-from naturalistic_simulation.movie.screenplay import rows
+from naturalistic_simulation.movie.screenplay import Film, rows
 from naturalistic_simulation.movie.text_embedding import NAME, embed
-from naturalistic_simulation.music.experiment import in_parallel
 
 SUBJECT = "S01"
 N_VOXELS = 88_000  # of the mask, about as many as the subjects have
@@ -49,7 +48,9 @@ def simulate_movie_subject(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write ``sub-S01`` of ds005531 at full size, preprocessed, and what was shown; what is there is left alone.
+    """Write ``sub-S01`` of ds005531 at full size, with its annotations.
+
+    Runs are as preprocessed. Files that exist are left alone.
 
     Parameters
     ----------
@@ -97,13 +98,12 @@ def simulate_movie_subject(
     brain = MovieBrain(1, seed)
     truth = scanner.ground_truth(brain, drives, {run.name: run.n_overlap for run in table})
     jobs = [(path, brain, truth, drives[run.name], [seed, 7, k]) for k, (path, run) in enumerate(zip(paths, table))]
-    with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
-        in_parallel(_write_run, jobs, "films in a brain at full size", progress)
+    in_processes(_write_run, jobs, "films in a brain at full size", n_jobs, progress)
     return root
 
 
-def _write_texts(folder, shown):
-    """Write the annotations of the levels that were released; Speech under both of its names."""
+def _write_texts(folder: Path, shown: dict[str, Film]) -> None:
+    """Write the annotations of released levels, Speech under both of its names."""
     for run, film in shown.items():
         for level in RELEASED:
             text = "\n".join(rows(film, level)) + "\n"
@@ -111,10 +111,10 @@ def _write_texts(folder, shown):
                 write_text(folder / f"{run}_{kind}_each1sec.txt", text)
 
 
-def _drives(path, shown, seed):
-    """Return the drives of each run, stored in a file: to embed nine hours of text takes minutes."""
+def _drives(path: Path, shown: dict[str, Film], seed: int) -> dict[str, dict[tuple[str, ...], NDArray]]:
+    """Return the drives of each run, stored in a file: embedding takes minutes."""
 
-    def write(part):
+    def write(part: Path) -> None:
         drives, _ = drives_of(shown, embed, LAYERS, seed)
         kept = {"\n".join((run, *key)): x for run, of_run in drives.items() for key, x in of_run.items()}
         with open(part, "wb") as file:
@@ -128,7 +128,7 @@ def _drives(path, shown, seed):
     return drives
 
 
-def _write_mask(path):
+def _write_mask(path: Path) -> None:
     """List the voxels with the most gray matter, counted from 1, x fastest."""
     gray = enlarge(gray_matter(np.eye(4)).reshape(1, *SMALL), SHAPE).ravel()
     listed = np.sort(np.argsort(-gray, kind="stable")[:N_VOXELS]) + 1.0
@@ -136,16 +136,17 @@ def _write_mask(path):
         file.create_dataset(VOXELS, data=listed[None], track_times=False).attrs["MATLAB_class"] = np.bytes_("double")
 
 
-def _write_reference(path):
+def _write_reference(path: Path) -> None:
     image = enlarge(brightness(np.eye(4)).reshape(1, *SMALL), SHAPE)[0]
-    nib.Nifti1Image(np.rint(image).astype(np.int16).T, affine_of(SHAPE)).to_filename(str(path) + ".nii.gz")
-    Path(str(path) + ".nii.gz").rename(path)
+    nib.Nifti1Image(np.rint(image).astype(np.int16).T, affine_of(SHAPE)).to_filename(path)
 
 
-def _write_run(path, brain, truth, drives, seed):
+def _write_run(
+    path: Path, brain: MovieBrain, truth: scanner.Truth, drives: dict[tuple[str, ...], NDArray], seed: list[int]
+) -> None:
     """Scan a film and write it on the scanner's grid, if it is not there."""
 
-    def write(part):
+    def write(part: Path) -> None:
         rng = np.random.default_rng(seed)
         bold, _ = scanner.scan(brain, truth, drives, rng)
         write_volumes(part, bold.reshape(-1, *SMALL), rng)
@@ -154,7 +155,9 @@ def _write_run(path, brain, truth, drives, seed):
 
 
 def write_volumes(path: Path | str, volumes: NDArray, rng: np.random.Generator) -> None:
-    """Write volumes of the grid of 8 mm on the scanner's, a few slices at a time, with noise in the head.
+    """Write volumes of the grid of 8 mm on the scanner's grid, with noise.
+
+    A few slices are written at a time; noise is added in the head.
 
     Parameters
     ----------

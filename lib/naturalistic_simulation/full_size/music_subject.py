@@ -1,7 +1,8 @@
-"""One subject of ds003720 at full size: 18 runs of 513,884,512 bytes, 540 tracks, captions; 10 GB in all.
+"""One simulated subject of ds003720 at full size.
 
-Music and responses are those of the small simulated data; their volumes of 8 mm are interpolated onto the scanner's
-96 x 96 x 68 of 2 mm, and each of these has noise of its own.
+18 runs of 513,884,512 bytes, 540 tracks and captions: 10 GB in all. Music and responses are those of the small
+simulated data; their volumes of 8 mm are interpolated onto the scanner's 96 x 96 x 68 of 2 mm, and each of these has
+noise of its own.
 """
 
 import json
@@ -10,20 +11,19 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-import joblib
 import nibabel as nib
 import numpy as np
 import soundfile
 from naturalistic.parameters import check_jobs, some_of, whole
 from nilearn.datasets import load_mni152_template
+from numpy.typing import DTypeLike
 from scipy.ndimage import affine_transform
 
 from naturalistic_simulation import simulate_music
 from naturalistic_simulation.brain.bids import SIMULATED
 from naturalistic_simulation.brain.scanner import N_TRS, TR
-from naturalistic_simulation.full_size.files import check_disk, write_text, write_top, written
+from naturalistic_simulation.full_size.files import check_disk, in_processes, write_text, write_top, written
 from naturalistic_simulation.full_size.grid import NOISE, affine_of, enlarge
-from naturalistic_simulation.music.experiment import in_parallel
 
 SHAPE = (96, 96, 68)
 FLOOR = 8.0  # brightness of the air
@@ -45,7 +45,9 @@ def simulate_music_subject(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write ``sub-001`` of ds003720 at full size, sound and captions beside it; what is there is left alone.
+    """Write ``sub-001`` of ds003720 at full size, with sound and captions.
+
+    Files that exist are left alone.
 
     Parameters
     ----------
@@ -83,11 +85,10 @@ def simulate_music_subject(
     small = folder / "small"
     if not (folder / "captions.csv").is_file() or not all(path.is_file() for path in images):
         simulate_music(small, seed, subjects=1, n_jobs=n_jobs, progress=progress)
-        with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
-            jobs = [(path, folder / "genres" / path.parent.name) for path in sorted((small / "genres").glob("*/*"))]
-            in_parallel(_unpack, jobs, "tracks", progress)
-            jobs = [(small, run, path, [seed, 7, RUNS.index(run)]) for run, path in zip(runs, images)]
-            in_parallel(_write_run, jobs, "runs at full size", progress)
+        jobs = [(path, folder / "genres" / path.parent.name) for path in sorted((small / "genres").glob("*/*"))]
+        in_processes(_unpack, jobs, "tracks", n_jobs, progress)
+        jobs = [(small, run, path, [seed, 7, RUNS.index(run)]) for run, path in zip(runs, images)]
+        in_processes(_write_run, jobs, "runs at full size", n_jobs, progress)
         written(root / "sub-001" / "anat" / "sub-001_T1w.nii", _write_anatomy)
         (folder / "truth").mkdir(exist_ok=True)
         for name in ("truth/clips.json", "captions.csv"):  # the last says that all of the rest is there
@@ -95,16 +96,16 @@ def simulate_music_subject(
     return root
 
 
-def _unpack(path, to):
+def _unpack(path: Path, to: Path) -> None:
     """Write a simulated track in the format of GTZAN."""
 
-    def write(part):
+    def write(part: Path) -> None:
         soundfile.write(part, *soundfile.read(path, dtype="int16"), subtype="PCM_16", format="WAV")
 
     written(to / f"{path.stem}.wav", write)
 
 
-def _write_run(small, run, path, seed):
+def _write_run(small: Path, run: str, path: Path, seed: list[int]) -> None:
     """Write the events, the sidecar and the image of a run."""
     stem = f"sub-001_task-{run}"
     source = small / "ds003720" / "sub-001" / "func"
@@ -136,7 +137,7 @@ def write_image(path: Path | str, source: Path | str, seed: int | list[int]) -> 
         os.fsync(file.fileno())
 
 
-def _header(shape, dtype):
+def _header(shape: tuple[int, ...], dtype: DTypeLike) -> bytes:
     """Return the 352 bytes before the voxels of a NIfTI-1 file."""
     header = nib.Nifti1Header()
     header.set_data_dtype(dtype)
@@ -150,8 +151,8 @@ def _header(shape, dtype):
     return header.binaryblock + bytes(4)
 
 
-def _write_anatomy(path):
-    """Write the MNI152 template as large as the T1-weighted image of the release is (54,526,304 bytes)."""
+def _write_anatomy(path: Path) -> None:
+    """Write the MNI152 template as large as the release's image (54,526,304 bytes)."""
     shape = (256, 256, 208)
     template = load_mni152_template(2)
     step = np.linalg.inv(template.affine) @ affine_of(shape) @ np.diag([0.5, 0.5, 0.5, 1])

@@ -1,1 +1,1 @@
-"""Small models of simulated music whose weights come with the package: two embedders and a generator."""
+"""Small models of simulated music with their weights: embedders, generator."""

@@ -1,4 +1,4 @@
-"""Small embedders of simulated music, whose weights come with the package: mini-mulan and mini-ssl.
+"""Small embedders of simulated music with their weights.
 
 mini-mulan is a small MuLan (Huang et al. 2022): windows of 10 s and captions in one space. mini-ssl is a small w2v-BERT
 (Chung et al. 2021): windows of 5 s, no text. Both were trained on simulated music (`training`): they know its
@@ -6,6 +6,7 @@ instruments and genres, and are of no use for other music. Their measured scores
 ``weights/<name>.json``.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,7 @@ from naturalistic.features.text.language_model import MINILM, load_model
 from naturalistic.features.text.text_encoder import sentence_vectors
 from naturalistic.features.weight_files import read_weights
 from naturalistic.intact import read_json
+from numpy.typing import NDArray
 
 from naturalistic_simulation.models.mel import SAMPLE_RATE, log_mel
 from naturalistic_simulation.models.networks import JointSound, JointText, MaskedSound
@@ -60,8 +62,8 @@ def load_mulan(
     _fill({"sound": sound, "text": text}, weights or path_of("mini-mulan"), "mini-mulan")
     sound = sound.eval().to(device)
     text = text.eval().to(device)
-    hear = partial(_places_of_sound, sound, device)
-    read = partial(_places_of_text, text, device)
+    hear = partial(_embed_sound, sound, device)
+    read = partial(_embed_text, text, device)
     return Embedder(
         name="mini-mulan", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=128, audio_tower=hear, text_tower=read,
         identity=lambda: digest(sound, digest(text), load_model(MINILM).digest), device=device,
@@ -119,7 +121,7 @@ def load_ssl(
 
 
 def card(name: str) -> dict:
-    """Return what is known of a shipped model: how it was trained, and its measured scores."""
+    """Return the card of a shipped model: its training and its scores."""
     return read_json(files("naturalistic_simulation.models") / "weights" / f"{name}.json", "install the package again")
 
 
@@ -128,26 +130,26 @@ def path_of(name: str) -> Path:
     return Path(str(files("naturalistic_simulation.models"))) / "weights" / f"{name}.safetensors"
 
 
-def _check_dtype(dtype):
+def _check_dtype(dtype: str) -> None:
     if dtype not in ("auto", "float32"):
         raise ValueError(f"dtype is {dtype!r}, expected 'auto' or 'float32': the models are small")
 
 
-def _places_of_sound(sound, device, windows):
+def _embed_sound(sound: JointSound, device: str, windows: NDArray) -> torch.Tensor:
     return sound(log_mel(torch.from_numpy(np.asarray(windows)).to(device)))
 
 
-def _places_of_text(text, device, sentences):
+def _embed_text(text: JointText, device: str, sentences: Sequence[str]) -> torch.Tensor:
     return text(torch.from_numpy(sentence_vectors(sentences)).to(device))
 
 
-def _mean_states(network, device, layer, windows):
+def _mean_states(network: MaskedSound, device: str, layer: int, windows: NDArray) -> torch.Tensor:
     frames = log_mel(torch.from_numpy(np.asarray(windows)).to(device))
     return network.states(frames, n_layers=layer + 1)[-1].mean(dim=1)  # higher layers would be of no use
 
 
-def _fill(modules, path, model):
-    """Load weights (half precision on disk) into modules, by the prefix of their names."""
+def _fill(modules: dict[str, torch.nn.Module], path: Path | str, model: str) -> None:
+    """Load weights (half precision on disk) into modules, by prefixes of names."""
     weights = {name: weight.float() for name, weight in read_weights(path, model).items()}
     for prefix, module in modules.items():
         own = {

@@ -1,14 +1,13 @@
-"""Small generator of simulated music, whose weights come with the package; a small MusicLM (Agostinelli et al. 2023).
+"""Small generator of simulated music with its weights.
 
-A vector of mini-mulan becomes the tokens of a score (`score_model`, `sampling`), and the simulation's synthesizer plays
-them. It was trained on simulated music (`training.composing`): it knows its instruments and genres, and is of no use
-for other music. Its measured scores are in ``weights/mini.json``.
+It is a small MusicLM (Agostinelli et al. 2023). A vector of mini-mulan becomes the tokens of a score (`score_model`,
+`sampling`), and the simulation's synthesizer plays them. It was trained on simulated music (`training.composing`): it
+knows its instruments and genres, and is of no use for other music. Its measured scores are in ``weights/mini.json``.
 """
 
 import hashlib
 import shlex
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +75,12 @@ def load(
 
 def path_of() -> Path:
     """Return the file of the shipped weights."""
-    return Path(str(files("naturalistic_simulation.models"))) / "weights" / "mini.safetensors"
+    return embedders.path_of("mini")
 
 
 def card() -> dict:
-    """Return what is known of the shipped generator: how it was trained, and its measured scores."""
-    return _card_beside(Path(path_of()))
+    """Return the card of the shipped generator: its training and its scores."""
+    return _card_beside(path_of())
 
 
 def embedder_hash() -> str:
@@ -90,7 +89,9 @@ def embedder_hash() -> str:
 
 
 def network_of(path: Path | str, device: str = "cpu") -> ScoreModel:
-    """Return the network with weights from a file (half precision on disk), in double precision.
+    """Return the network with the weights of a file, in double precision.
+
+    The file has half precision.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def network_of(path: Path | str, device: str = "cpu") -> ScoreModel:
     return network.double().eval().requires_grad_(False).to(device)
 
 
-def _card_beside(path):
+def _card_beside(path: Path) -> dict:
     place = path.with_suffix(".json")
     if not place.is_file():
         raise FileNotFoundError(
@@ -126,7 +127,9 @@ def _card_beside(path):
 
 
 class MiniGenerator:
-    """Writes scores from vectors of mini-mulan and plays them; see `generator.Generator`.
+    """Generator that writes scores from vectors of mini-mulan and plays them.
+
+    See `generator.Generator`.
 
     Parameters
     ----------
@@ -148,13 +151,16 @@ class MiniGenerator:
 
         Parameters
         ----------
-        embeddings, seeds, duration
-            As of `generate_all`.
+        embeddings : array (n, 128)
+        seeds : list of int
+            Not negative, one a row.
+        duration : float
+            s.
 
         Raises
         ------
         ValueError
-            As of `generate_all`.
+            If the vectors, the seeds or the duration are not as expected.
         """
         vectors, seeds = check_embeddings(embeddings, self.dim, seeds, duration)
         if negative := [seed for seed in seeds if seed < 0]:
@@ -183,7 +189,7 @@ class MiniGenerator:
         Raises
         ------
         ValueError
-            As of `generate_all`.
+            If the vectors, the seeds or the duration are not as expected.
         """
         waveforms, rate = self.generate_all(np.asarray(embedding)[None], [seed], duration, progress=False)
         return waveforms[0], rate
@@ -191,7 +197,9 @@ class MiniGenerator:
     def generate_all(
         self, embeddings: ArrayLike, seeds: Sequence[int], duration: float = 15.0, progress: bool = True
     ) -> tuple[list[NDArray], int]:
-        """Return many pieces, list of waveforms and the sample rate; piece i depends on row i and seed i alone.
+        """Return many pieces of music and the sample rate.
+
+        Piece i depends on row i and seed i alone.
 
         Parameters
         ----------
@@ -213,7 +221,7 @@ class MiniGenerator:
         Raises
         ------
         ValueError
-            As of `generator.check_embeddings`, and on a negative seed.
+            If the vectors, the seeds or the duration are not as expected.
         """
         scores = self.write(embeddings, seeds, duration)
         bar = tqdm(scores, total=np.size(seeds), desc=self.name, unit="piece", delay=3, disable=not progress)

@@ -1,4 +1,4 @@
-"""Two small networks of music: a joint one of sound and text, and one of sound alone.
+"""Two small networks of music: one of sound and text, one of sound alone.
 
 Both read the same log-mel frames (64 bands, one every 20 ms), brought to one loudness within what they are shown.
 `JointSound` and `JointText` are trained to agree on a clip and its caption, as MuLan is (Huang et al. 2022, ISMIR);
@@ -13,7 +13,7 @@ from naturalistic_simulation.models.mel import N_MELS, same_loudness
 
 
 class Block(nn.Module):
-    """A convolution over time, normalized over channels, with a rectifying nonlinearity."""
+    """Convolution over time, normalization over channels, and nonlinearity."""
 
     def __init__(self, n_in: int, n_out: int, width: int, stride: int = 1) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Block(nn.Module):
 
 
 class JointSound(nn.Module):
-    """Log-mel frames to a vector of length 1 in the joint space: convolutions, mean and spread over time."""
+    """Network from log-mel frames to a vector of length 1 in the joint space."""
 
     def __init__(self, dim: int = 128, widths: tuple[int, int, int] = (128, 192, 256)) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class JointSound(nn.Module):
 
 
 class JointText(nn.Module):
-    """A sentence vector of MiniLM (384) to a vector of length 1 in the joint space."""
+    """Network from a sentence vector (384) to a unit vector in the joint space."""
 
     def __init__(self, dim: int = 128) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class JointText(nn.Module):
 
 
 class MaskedSound(nn.Module):
-    """Log-mel frames with gaps to one state a frame, from which power and its rise are predicted, in gaps above all."""
+    """Network from log-mel frames with gaps to one state a frame."""
 
     def __init__(self, dim: int = 192, n_blocks: int = 5) -> None:
         super().__init__()
@@ -70,9 +70,10 @@ class MaskedSound(nn.Module):
     def states(
         self, frames: torch.Tensor, hidden: torch.Tensor | None = None, n_layers: int | None = None
     ) -> list[torch.Tensor]:
-        """Map (n, n_frames, 64) to the states of the first layers, all seven by default, each (n, n_frames, dim).
+        """Return the states of the first layers, all seven by default.
 
-        Frames that are ``hidden`` (n, n_frames) are replaced by a learned one.
+        (n, n_frames, 64) becomes one (n, n_frames, dim) for each layer. Frames that are ``hidden`` (n, n_frames) are
+        replaced by a learned one.
         """
         n_layers = len(self.blocks) + 2 if n_layers is None else n_layers
         x = same_loudness(frames) / 4
@@ -88,7 +89,7 @@ class MaskedSound(nn.Module):
         return [layer.transpose(1, 2) for layer in layers[:n_layers]]
 
     def forward(self, frames: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-        """Return the squared error (natural logarithm of power) of hidden frames and a third of that of others."""
+        """Return the squared error of hidden frames and a third of that of others."""
         power = same_loudness(frames)
         rise = torch.diff(power, dim=1, prepend=power[:, :1]).clamp(min=0)
         told = self.fill(self.states(frames, hidden)[-1].transpose(1, 2)).transpose(1, 2)

@@ -1,8 +1,9 @@
-"""Sampling of scores from the network, token by token; every score that is drawn can be played.
+"""Sampling of scores from the network, token by token.
 
-Tokens that the grammar does not allow have no chance: voices that the header does not name, events out of order,
-pitches that an instrument does not have. All is computed in double precision, because single-precision sums depend on
-how many rows stand beside each other: a piece depends on its vector and its seed alone.
+Every sampled score can be played. Tokens that the grammar does not allow have no chance: voices that the header does
+not name, events out of order, pitches that an instrument does not have. All is computed in double precision, because
+single-precision sums depend on how many rows stand beside each other: a piece depends on its vector and its seed
+alone.
 """
 
 from collections.abc import Sequence
@@ -135,7 +136,9 @@ def write_headers(
 
 
 def draw(logits: NDArray, allowed: NDArray, luck: NDArray) -> NDArray:
-    """Return a token of each row: nucleus sampling from what is allowed, by a number of 0 to 1 of the row's own.
+    """Return a token of each row by nucleus sampling from allowed ones.
+
+    Each row has a number from 0 to 1 of its own.
 
     Parameters
     ----------
@@ -187,7 +190,7 @@ class Writing:
         self.step, self.voice, self.pitch = (np.zeros(n, dtype=int) for _ in range(3))
 
     def known(self, rows: NDArray) -> NDArray:
-        """Return the input of the next event of rows, as of `score_model.known_before` (n, 26)."""
+        """Return the input of the next event of rows (n, 26): see `known_before`."""
         known = np.zeros((len(rows), 2 + N_FIELDS * (1 + len(LAGS))), dtype=np.int64)
         step = self.step[rows]
         bar_steps = self.bar_steps[rows]
@@ -249,7 +252,7 @@ class Writing:
         return allowed
 
     def pitches(self, rows: NDArray, voice: NDArray, tokens: NDArray) -> NDArray:
-        """Return the MIDI pitches of tokens, (n, n_tokens) or (n_tokens,), for the voice of each row."""
+        """Return MIDI pitches of tokens (n, n_tokens) for the voice of each row."""
         return tokens + LOWEST + np.where(voice < N_PITCHED, self.key[rows], 0)[:, None]
 
     def add(self, rows: NDArray, drawn: NDArray) -> NDArray:

@@ -1,9 +1,10 @@
-"""Network that writes scores: two recurrent networks, for the header and for the events, conditioned on the embedding.
+"""Network that writes scores from an embedding.
 
-An event is predicted from the one before it, the place in the bar, and the event that came next at the same place one,
-two and four bars ago: music repeats itself, and so a small network need not remember whole bars. Its six fields are
-predicted one after another, each from those before it (Hsiao et al. 2021, AAAI). The condition is given at each step,
-as MusicLM is conditioned on MuLan (Agostinelli et al. 2023, arXiv 2301.11325).
+Two recurrent networks, for the header and for the events, are conditioned on it. An event is predicted from the one
+before it, the place in the bar, and the event that came next at the same place one, two and four bars ago: music
+repeats itself, and so a small network need not remember whole bars. Its six fields are predicted one after another,
+each from those before it (Hsiao et al. 2021, AAAI). The condition is given at each step, as MusicLM is conditioned on
+MuLan (Agostinelli et al. 2023, arXiv 2301.11325).
 """
 
 import numpy as np
@@ -25,11 +26,11 @@ PLACE = 2
 BAR = 2 + LONGEST_BAR
 NOW = 2 + LONGEST_BAR + N_BARS
 N_KNOWN = NOW + (1 + len(LAGS)) * int(STARTS[-1])
-BEGIN = HEADER_STARTS[-1]  # what a header's first token is predicted from
+BEGIN = HEADER_STARTS[-1]  # the token from which a header's first one is predicted
 
 
 def keys_of(events: NDArray) -> NDArray:
-    """Return where events are in order: step, voice, and rank among those of the voice at once, as one number (n,)."""
+    """Return the order of events: step, voice and rank as one number each (n,)."""
     steps = np.cumsum(events[:, 0].astype(np.int64))
     voices = events[:, 1].astype(np.int64)
     place = steps * SIZES[1] + voices
@@ -38,7 +39,7 @@ def keys_of(events: NDArray) -> NDArray:
 
 
 def known_before(events: NDArray, bar_steps: int) -> NDArray:
-    """Return what is known before each event, as rows of the network's table.
+    """Return the known tokens before each event, as rows of the network's table.
 
     Parameters
     ----------
@@ -70,14 +71,14 @@ def known_before(events: NDArray, bar_steps: int) -> NDArray:
 
 
 def recalled(events: NDArray, advance: NDArray, k: int) -> NDArray:
-    """Return rows of the table for events of the ``k``-th lag, their advance counted from the present place."""
+    """Return rows of the table for events of the ``k``-th lag."""
     events = np.array(events, dtype=np.int64)
     events[:, 0] = np.minimum(advance, SIZES[0] - 1)
     return NOW + k * STARTS[-1] + STARTS[:-1] + events
 
 
 class ScoreModel(nn.Module):
-    """An embedding to the probabilities of a header's tokens, and of the fields of events.
+    """Network from an embedding to the probabilities of tokens of a score.
 
     Parameters
     ----------
@@ -119,7 +120,10 @@ class ScoreModel(nn.Module):
     def read_header(
         self, tokens: torch.Tensor, condition: torch.Tensor, state: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Map header tokens (n, n_tokens), the first `BEGIN`, to logits of the next (n, n_tokens, 119) and a state."""
+        """Return logits of the next header tokens (n, n_tokens, 119) and a state.
+
+        Header tokens are (n, n_tokens), the first `BEGIN`.
+        """
         if state is None:
             state = torch.tanh(self.header_start(condition))[None]
         states, last = self.header(self.token(tokens) + self.tell(condition)[:, None], state)
@@ -127,15 +131,15 @@ class ScoreModel(nn.Module):
         return self.header_out(torch.cat([states, around], dim=2)), states, last
 
     def plans(self, states: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        """Map the states after whole headers (n, header_width) to the plan given at each event (n, width)."""
+        """Map states after headers (n, header_width) to plans of events (n, width)."""
         return self.plan(torch.cat([states, condition], dim=1))
 
     def heard(self, known: torch.Tensor, plan: torch.Tensor) -> torch.Tensor:
-        """Map rows of the table (n, 26) and plans (n, width) to the inputs of the events' network (n, width)."""
+        """Map known rows (n, 26) and plans (n, width) to inputs of events (n, width)."""
         return nn.functional.gelu(self.known(known) + plan)
 
     def next_state(self, gates: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
-        """Return the next state of a gated recurrent unit (Cho et al. 2014, EMNLP), all of width (n, width)."""
+        """Return the next state (n, width) of a gated unit (Cho et al. 2014, EMNLP)."""
         width = state.shape[1]
         (open_in, new_in), (open_again, new_again) = (
             x.split([2 * width, width], dim=1) for x in (gates, self.again(state))
@@ -144,7 +148,7 @@ class ScoreModel(nn.Module):
         return torch.lerp(torch.tanh(new_in + reset * new_again), state, keep)
 
     def all_states(self, inputs: torch.Tensor, state: torch.Tensor, sizes: list[int]) -> torch.Tensor:
-        """Return the states of packed inputs (n_events, width); `torch.nn.GRU` takes quadratic time in their number."""
+        """Return states of packed inputs; `torch.nn.GRU` takes quadratic time for them."""
         states = []
         for gates in self.into(inputs).split(sizes):
             state = self.next_state(gates, state[: len(gates)])
@@ -152,14 +156,14 @@ class ScoreModel(nn.Module):
         return torch.cat(states)
 
     def branches(self, states: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        """Map states and inputs (n, width) to what each field is predicted from (n, 6, field_width)."""
+        """Map states and inputs (n, width) to inputs of fields (n, 6, field_width)."""
         return self.split(torch.cat([states, inputs], dim=1)).unflatten(1, (N_FIELDS, -1))
 
     def field(self, k: int, branches: torch.Tensor, earlier: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         """Return logits of a field, given the fields before it.
 
-        What the field was at each lag becomes more likely by as much as the network learned (a gate, as in See et al.
-        2017, ACL), and by another amount where the fields before it, too, are as they were.
+        The token of the field at each lag becomes more likely by a learned amount (a gate, as in See et al. 2017, ACL),
+        and by another amount if the fields before it, too, are the same.
 
         Parameters
         ----------

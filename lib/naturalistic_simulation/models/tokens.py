@@ -1,9 +1,10 @@
-"""A score as tokens, and back: a header that says who plays and how fast, then one event for each note or chord.
+"""Scores as tokens, and back.
 
-A header is a list of tokens: metre, tempo, swing, key, the voices that play in ascending order, and an end. An event
-has six fields: how many sixteenths after the event before it, voice, lowest pitch (above the key, but for drums), shape
-(the intervals of a chord, so that a chord is one event), length, velocity. Compound events follow Hsiao et al. (2021),
-"Compound Word Transformer", AAAI: a clip of 15 s is about 200 of them.
+A header is a list of tokens: metre, tempo, swing, key, the voices that play in ascending order, and an end. One event
+for each note or chord follows, with six fields: sixteenths since the event before it, voice, lowest pitch (above the
+key, but for drums), shape (the intervals of a chord, so that a chord is one event), length, velocity. Compound events
+follow Hsiao et al. (2021), "Compound Word Transformer", AAAI:
+a clip of 15 s is about 200 of them.
 
 Steps, lengths, pitches and voices come back exactly. Quantized are velocity (`LOUDNESS` wide, back as the middle of its
 class), tempo (whole steps of `PACE` beats a minute) and swing (tenths).
@@ -32,8 +33,8 @@ N_PITCHED = len(PITCHED)
 RANGES = np.array([(i.low, i.high) for i in (*PITCHED.values(), *DRUM_VOICES.values())])
 
 
-def _shapes():
-    """Return the shapes that `harmony.voicing` and the parts give a chord, as intervals above its lowest tone."""
+def _shapes() -> tuple[tuple[int, ...], ...]:
+    """Return shapes of chords (`harmony.voicing`): intervals above the lowest tone."""
     shapes = {(0,), (0, 7), (0, 9), (0, 7, 12)}
     for intervals in INTERVALS.values():
         tones = intervals[:4]
@@ -89,7 +90,7 @@ class Score:
 
 
 def excerpt(piece: Piece, start: float = 0.0, duration: float = 15.0) -> Score:
-    """Return the score of some seconds of a piece, from the first bar line at or after ``start``.
+    """Return the score of an excerpt of a piece, from a bar line on.
 
     Parameters
     ----------
@@ -207,8 +208,8 @@ def decode(header: NDArray, events: NDArray, duration: float = 15.0) -> Score:
     return score
 
 
-def _check(score):
-    """Check that all of a score can be written as tokens and played."""
+def _check(score: Score) -> None:
+    """Check that a score can be written as tokens and played."""
     notes = score.notes
     known = {
         "metre": score.metre in METRES,

@@ -1,1 +1,1 @@
-"""Simulated films of three dramas and six simulated brains, in the layout of OpenNeuro ds005531."""
+"""Simulated films and brains in the layout of OpenNeuro ds005531."""

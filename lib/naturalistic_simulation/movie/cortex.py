@@ -1,4 +1,4 @@
-"""Simulated responses to a film: drives of each region, and the layer of a language model that each comes from.
+"""Simulated responses to a film: drives of regions, and their layers.
 
 Speech drives the auditory belt and anterior temporal cortex and a part of primary auditory cortex, which follows
 loudness; Object early and higher visual cortex, where luminance adds to it; Story higher visual cortex, precuneus and
@@ -38,7 +38,9 @@ NAMES = tuple(FILM_LANDMARKS)
 def level_features(
     seconds: list[list[str]], embed: Callable[[list[str], int], ArrayLike], layer: int
 ) -> tuple[NDArray, NDArray]:
-    """Return the features of each second: the mean over the vectors of its texts, 0 where there are none.
+    """Return the features of each second of a level.
+
+    They are the mean over the vectors of its texts, 0 where there are none.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ def level_features(
             f"embed gave an array {vectors.shape} of {len(unique)} texts at layer {layer}, expected finite numbers "
             f"({len(unique)}, n_dims)"
         )
-    vectors = np.round(vectors, 4)  # what differs between machines is in later digits
+    vectors = np.round(vectors, 4)  # later digits differ between machines
     index = {text: k for k, text in enumerate(unique)}
     features = np.zeros((len(seconds), vectors.shape[1]), dtype=np.float32)
     for k, second in enumerate(seconds):
@@ -72,14 +74,14 @@ def level_features(
 def drives_of(
     films: dict[str, Film], embed: Callable[[list[str], int], ArrayLike], layers: dict[str, int], seed: int
 ) -> tuple[dict, dict[str, NDArray]]:
-    """Return the possible drives of a brain by run, and the mixtures of features that they are.
+    """Return the drives of a brain by run, and their mixtures of features.
 
     Parameters
     ----------
     films : dict of str to Film
         By run; each second once, but for overlaps.
     embed : callable
-        As in `level_features`.
+        ``embed(texts, layer) -> (n_texts, n_dims)``.
     layers : dict of str to int
         By level.
     seed : int
@@ -141,7 +143,7 @@ class MovieBrain:
         self._own = _waves(rng, n_columns)
 
     def strength(self, coordinates: NDArray) -> tuple[NDArray, NDArray]:
-        """Return the region (index into `NAMES`, -1 for none) and the signal-to-noise ratio at coordinates."""
+        """Return regions (index into `NAMES`, -1 for none) and signal-to-noise ratios."""
         labels, distance = nearest(coordinates, self.shift, FILM_LANDMARKS)
         ratio = np.zeros(len(coordinates))
         for name, (_, peak, _) in PLAN.items():
@@ -150,19 +152,21 @@ class MovieBrain:
         return np.where(ratio > 0, labels, -1), ratio
 
     def preferences(self, region: str, drive: str, coordinates: NDArray) -> NDArray:
-        """Return preferences for the columns of a drive at coordinates: (n_columns, n_coordinates)."""
+        """Return preferences for the columns of a drive: (n_columns, n_coordinates)."""
         own = np.sqrt(1 - SHARED**2)
         key = region, drive
         field = SHARED * _field(self._shared[key], coordinates) + own * _field(self._own[key], coordinates)
         return 1 + 0.3 * field if drive in SOUND_AND_LIGHT else field
 
     def respond(self, region: str, drive: NDArray) -> NDArray:
-        """Return a drive through the region's HRF: (n_seconds, n_columns) of one run."""
+        """Return a drive of one run through the region's HRF: (n_seconds, n_columns)."""
         response = hrf(self.peaks[region], step=TR)
         return np.apply_along_axis(lambda column: np.convolve(column, response)[: len(drive)], 0, drive)
 
     def mixture(self, region: str, followed: dict[str, NDArray], coordinates: NDArray) -> dict[str, NDArray]:
-        """Return weights of a region's drives at coordinates, for a response of variance 1 in a run.
+        """Return weights of a region's drives at coordinates.
+
+        The response has variance 1 in a run.
 
         Parameters
         ----------

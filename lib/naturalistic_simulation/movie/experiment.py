@@ -1,7 +1,8 @@
-"""Simulated movie experiment: ``<folder>/ds005531`` in the layout of the data set, ``<folder>/truth`` its ground truth.
+"""Simulated movie experiment in the layout of ds005531.
 
-Each drama is a title of two runs. The second begins with the last 20 s of the first, as in the real data, and is
-shown twice: it tests. The same seed and the same embedding give the same bytes.
+``<folder>/ds005531`` is the data set, ``<folder>/truth`` its ground truth. Each drama is a title of two runs. The
+second begins with the last 20 s of the first, as in the real data, and is shown twice: it tests. The same seed and the
+same embedding give the same bytes.
 """
 
 import json
@@ -13,7 +14,7 @@ import joblib
 import numpy as np
 from naturalistic.anatomy import regions
 from naturalistic.parameters import check_jobs, whole
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic_simulation.folders import recipe_of, write_whole
 from naturalistic_simulation.movie import files, scanner
@@ -49,7 +50,9 @@ def simulate_movie(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write the movie experiment, or leave it alone if it exists; one of an older recipe is replaced.
+    """Write the movie experiment, unless the folder holds it already.
+
+    An experiment of an older recipe is replaced.
 
     Parameters
     ----------
@@ -78,7 +81,7 @@ def simulate_movie(
     ------
     ValueError, FileExistsError, FileNotFoundError
         On a number out of range, a drama that is not as it should be, or if the folder holds something else.
-    OSError
+    RequestError
         If the folder cannot be written, or the disk has too little room.
     """
     seed = whole("seed", seed, 0, 999_999)
@@ -91,7 +94,7 @@ def simulate_movie(
     n_runs = sum(len(drama["runs"]) + 1 for drama in stories.values())
     n_bytes = subjects * (n_runs * BYTES_PER_RUN + BYTES_PER_SUBJECT) + BYTES_OF_TEXT
 
-    def write(part):
+    def write(part: Path) -> None:
         with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
             _write(part, readme, stories, seed, subjects, embed, progress)
 
@@ -99,14 +102,16 @@ def simulate_movie(
 
 
 def recipe(stories: dict[str, dict]) -> str:
-    """Return a short hash of the code and the dramas: when it changes, the files may."""
+    """Return a short hash of the code and the dramas."""
     here = Path(__file__).parent
     sources = [*sorted(here.glob("*.py")), *sorted((here.parent / "brain").glob("*.py")), Path(regions.__file__)]
     return recipe_of(sources, json.dumps(stories, sort_keys=True).encode())
 
 
 def run_table(stories: dict[str, dict]) -> list[dict]:
-    """Return the rows of ``runs.tsv``, a run each: the last of a title repeats the one before it.
+    """Return the rows of ``runs.tsv``, one a run.
+
+    The last run of a title repeats the one before it.
 
     Parameters
     ----------
@@ -133,7 +138,7 @@ def run_table(stories: dict[str, dict]) -> list[dict]:
     return table
 
 
-def _read(dramas):
+def _read(dramas: Sequence[Path | str]) -> dict[str, dict]:
     """Return dramas by title, which is a part of file names."""
     if isinstance(dramas, (str, Path)) or not len(dramas):
         raise ValueError(f"dramas is {dramas!r}, expected a list of some of {', '.join(DRAMAS)}, or of JSON files")
@@ -143,7 +148,15 @@ def _read(dramas):
     return stories
 
 
-def _write(folder, readme, stories, seed, subjects, embed, progress):
+def _write(
+    folder: Path,
+    readme: str,
+    stories: dict[str, dict],
+    seed: int,
+    subjects: int,
+    embed: Callable[[list[str], int], ArrayLike],
+    progress: bool,
+) -> None:
     root = folder / "ds005531"
     table = run_table(stories)
     labels = [f"S{number:02d}" for number in range(1, subjects + 1)]
@@ -172,19 +185,27 @@ def _write(folder, readme, stories, seed, subjects, embed, progress):
     (folder / "README").write_text(readme, encoding="utf-8")
 
 
-def _shown(row):
-    """Return the run of which a row's film is."""
+def _shown(row: dict) -> str:
+    """Return the run whose film a row shows."""
     return row["run"] if row["repeat_of"] == "n/a" else row["repeat_of"]
 
 
-def _simulate_run(root, label, run, brain, truth, drives, seed):
+def _simulate_run(
+    root: Path,
+    label: str,
+    run: str,
+    brain: MovieBrain,
+    truth: scanner.Truth,
+    drives: dict[tuple[str, str], NDArray],
+    seed: list[int],
+) -> NDArray:
     bold, spikes = scanner.scan(brain, truth, drives, np.random.default_rng(seed))
     files.write_run(root, label, run, bold)
     return spikes
 
 
-def _write_film_truth(folder, drives, mixtures):
-    """Write the plan, the mixtures and the drives: what is the same for all brains."""
+def _write_film_truth(folder: Path, drives: dict[str, dict], mixtures: dict[str, NDArray]) -> None:
+    """Write the ground truth that all brains share: plan, mixtures, drives."""
     folder.mkdir()
     regions = [
         {"region": name, "shares": shares, "signal_to_noise": ratio, "hrf_peak": peak}
@@ -198,8 +219,8 @@ def _write_film_truth(folder, drives, mixtures):
         np.savez(folder / f"{run}_drives.npz", **arrays)
 
 
-def _write_truth(path, brain, truth, table, spikes):
-    """Write the ground truth of a subject, with the names that those of the music experiment have."""
+def _write_truth(path: Path, brain: MovieBrain, truth: scanner.Truth, table: list[dict], spikes: list[NDArray]) -> None:
+    """Write the ground truth of a subject, named as in the music experiment."""
     n = len(table)
     weights = {f"weights {region} {drive}": x for (region, drive), x in truth.weights.items()}
     np.savez(

@@ -1,9 +1,10 @@
-"""Simulated films and scans as files in the layout of ds005531, with the names, keys and rows of the real ones."""
+"""Simulated films and scans as files in the layout of ds005531."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -114,11 +115,11 @@ def x_fastest(values: NDArray) -> NDArray:
     return grid.transpose(*range(len(lead)), *(len(lead) + axis for axis in (2, 1, 0))).reshape(*lead, -1)
 
 
-def _bold_folder(root, label):
+def _bold_folder(root: Path, label: str) -> Path:
     return root / "derivatives" / "preprocessed_data" / f"sub-{label}"
 
 
-def _write_mat(path, key, array, kind, **packing):
+def _write_mat(path: Path, key: str, array: NDArray, kind: str, **packing: Any) -> None:
     """Write one array as a file of its own."""
     with mat_file(path) as file:
         data = file.create_dataset(key, data=array, track_times=False, **packing)
@@ -127,7 +128,7 @@ def _write_mat(path, key, array, kind, **packing):
 
 @contextmanager
 def mat_file(path: Path | str) -> Iterator[h5py.File]:
-    """Open a file to be written as MATLAB 7.3 does, HDF5 after a header of 512 bytes: yields the `h5py.File`."""
+    """Open a MATLAB 7.3 file for writing: HDF5 after a header of 512 bytes."""
     with h5py.File(path, "w", userblock_size=512) as file:
         yield file
     with open(path, "r+b") as file:

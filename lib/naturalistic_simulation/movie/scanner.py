@@ -1,7 +1,8 @@
-"""Simulated scans of a film, as preprocessing leaves them: response, noise, remaining drift, a few spikes.
+"""Simulated scans of a film, as preprocessed ones.
 
-Noise is that of the music experiment (`brain.scanner`), at its size in percent of the image and with its
-correlation in time brought from a TR of 1.5 s to one of 1 s; the head does not move.
+They have response, noise, remaining drift and a few spikes. Noise is that of the music experiment (`brain.scanner`),
+at its size in percent of the image and with its correlation in time brought from a TR of 1.5 s to one of 1 s; the head
+does not move.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ _SETTLE = 30  # s
 
 @dataclass(frozen=True)
 class Truth:
-    """Ground truth of one brain, on the scanner's grid, in the order of ``np.indices(SHAPE)``.
+    """Ground truth of one brain on the scanner's grid.
+
+    Voxels are in the order of ``np.indices(SHAPE)``.
 
     Attributes
     ----------
@@ -116,7 +119,7 @@ def scan(
     return (np.rint(bold / STEP) * STEP).astype(np.float32), spikes
 
 
-def _noise(n_seconds, rng):
+def _noise(n_seconds: int, rng: np.random.Generator) -> NDArray:
     """Return physiological noise and drift in % (n_seconds, n_all)."""
     white = rng.standard_normal((n_seconds + _SETTLE, *SHAPE), dtype=np.float32)
     smooth = gaussian_filter(white, (0, *[music.SPREAD] * 3), truncate=3, mode="wrap")  # as strong at the edges
@@ -126,14 +129,14 @@ def _noise(n_seconds, rng):
     return music.PHYSIOLOGICAL * local + music.SHARED * everywhere + _drift(n_seconds, rng)
 
 
-def _autoregressive(white):
-    """Return first-order autoregressive noise of the same variance; the first samples settle and are dropped."""
+def _autoregressive(white: NDArray) -> NDArray:
+    """Return autoregressive noise of the same variance, settling samples dropped."""
     gain = np.float32(np.sqrt(1 - CORRELATED**2))
     return lfilter(np.array([gain]), np.array([1, -CORRELATED], dtype=np.float32), white, axis=0)[_SETTLE:]
 
 
-def _drift(n_seconds, rng):
-    """Return slow waves (of 1 to 3 minutes) in % (n_seconds, n_all), each with a smooth map of its own."""
+def _drift(n_seconds: int, rng: np.random.Generator) -> NDArray:
+    """Return slow waves (1 to 3 minutes) in % (n_seconds, n_all), each with its map."""
     t = np.arange(n_seconds, dtype=np.float32)
     periods = rng.uniform(60, 180, 4)
     phases = rng.uniform(0, 2 * np.pi, 4)
@@ -144,5 +147,5 @@ def _drift(n_seconds, rng):
     return (DRIFT_LEFT * courses @ maps).astype(np.float32)
 
 
-def _centered(x):
+def _centered(x: NDArray) -> NDArray:
     return x - x.mean(axis=0)

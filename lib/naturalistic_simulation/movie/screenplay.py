@@ -1,11 +1,13 @@
-"""Simulated films: three short dramas, written for this book, and the text of each of their seconds on five levels.
+"""Simulated films: three short dramas, and their annotations.
 
-A drama is a JSON file of shots and scenes (``movie/dramas``). All else derives from it: what is said, seen and
-told in each second, how bright and loud it is, where it is cut. Speech is kept by utterance: each second in which some
-of a line is spoken has all of the line, and two lines if one ends and the next begins in it.
+The dramas were written for this book; each second has text on five levels. A drama is a JSON file of shots
+and scenes (``movie/dramas``). All else derives from it: speech, objects and story of each second, luminance,
+loudness and cuts. Speech is kept by utterance: each second in which some of a line is spoken has all of the
+line, and two lines if one ends and the next begins in it.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,7 @@ BEAT = 5
 # s, shortest and longest
 SCENES = (50, 120)
 SHOTS = (2, 12)
-# level -> what its files are called, and how many people write it
+# level -> kind in the names of its files, number of annotators
 LEVELS = {
     "Speech": ("speechTranscription_EN", None),
     "Object": ("objectiveAnnot50chara", 3),
@@ -59,7 +61,7 @@ class Film:
     cuts: np.ndarray
     n_words: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of seconds."""
         return len(self.luminance)
 
@@ -72,7 +74,7 @@ class Film:
 
 
 def read_drama(name: Path | str) -> dict:
-    """Return a drama as its file has it, checked.
+    """Return a drama from its file, checked.
 
     Parameters
     ----------
@@ -96,7 +98,7 @@ def read_drama(name: Path | str) -> dict:
 
 
 def check_drama(drama: dict, where: str) -> None:
-    """Stop at the first scene that is not as it should be.
+    """Check each scene of a drama, and raise at the first wrong one.
 
     Parameters
     ----------
@@ -120,12 +122,12 @@ def check_drama(drama: dict, where: str) -> None:
 
 
 def line_length(text: str) -> float:
-    """Return how long a line is spoken, in s."""
+    """Return the duration of a spoken line, in s."""
     return 0.4 * len(text.split()) + 0.3
 
 
 def films(drama: dict) -> list[Film]:
-    """Return a `Film` for each run of a drama: a run begins with the last 20 s of the one before."""
+    """Return a `Film` for each run; it begins with the last 20 s of the one before."""
     scenes = [scene for run in drama["runs"] for scene in run["scenes"]]
     whole = joined([_of_scene(scene) for scene in scenes])
     return [whole.part(max(k * RUN - OVERLAP, 0), (k + 1) * RUN) for k in range(len(drama["runs"]))]
@@ -142,11 +144,11 @@ def rows(film: Film, level: str) -> list[str]:
     return [f"[{k}]" + "/".join(second) for k, second in enumerate(film.texts[level])]
 
 
-def _length(scene):
+def _length(scene: dict) -> int:
     return sum(shot["seconds"] for shot in scene["shots"])
 
 
-def _check_scene(scene, people, where):
+def _check_scene(scene: dict, people: Iterable[str], where: str) -> None:
     if missing := _KEYS - set(scene):
         raise ValueError(f"{where} lacks {', '.join(sorted(missing))}")
     shots = scene["shots"]
@@ -174,7 +176,7 @@ def _check_scene(scene, people, where):
     _check_lines(scene["lines"], length, people, where)
 
 
-def _check_lines(lines, length, people, where):
+def _check_lines(lines: list[dict], length: int, people: Iterable[str], where: str) -> None:
     """Check speakers and texts, and that lines lie in the scene one after another."""
     end = 0.0
     for line in lines:
@@ -188,13 +190,13 @@ def _check_lines(lines, length, people, where):
             raise ValueError(f"{where}: the line at {line['at']} s ends at {end:.1f} s, after the scene ({length} s)")
 
 
-def _check_text(text, where):
+def _check_text(text: str, where: str) -> None:
     found = [sign for sign in _FORBIDDEN if sign in text]
     if found or not text.strip(" ."):
         raise ValueError(f"{where}: text is {text!r}, expected some words, and none of {' '.join(_FORBIDDEN).split()}")
 
 
-def _of_scene(scene):
+def _of_scene(scene: dict) -> Film:
     """Return the `Film` of one scene."""
     n = _length(scene)
     of_shot = np.repeat(np.arange(len(scene["shots"])), [shot["seconds"] for shot in scene["shots"]])
@@ -225,7 +227,7 @@ def _of_scene(scene):
 
 
 def joined(parts: list[Film]) -> Film:
-    """Return films one after another as one."""
+    """Return films joined in time."""
     texts = {level: [second for part in parts for second in part.texts[level]] for level in LEVELS}
     speakers = [second for part in parts for second in part.speakers]
     names = ("luminance", "loudness", "cuts", "n_words")

@@ -1,6 +1,7 @@
-"""MiniLM's hidden states, averaged over the tokens of a text: the features that simulated brains follow in films.
+"""MiniLM features that simulated brains follow in films.
 
-`movie.experiment` knows no model; here one is handed to it.
+They are hidden states, averaged over the tokens of a text. `movie.experiment` knows no model; here one is handed to
+it.
 """
 
 import functools
@@ -20,7 +21,9 @@ NAME = "MiniLM, mean over the tokens of a text"
 
 
 def embed(texts: Sequence[str], layer: int, model: LanguageModel | None = None) -> NDArray:
-    """Return one vector for each text: the mean of a hidden state over its tokens, special tokens left out.
+    """Return one vector for each text.
+
+    It is the mean of a hidden state over its tokens, special tokens left out.
 
     Parameters
     ----------
@@ -57,10 +60,10 @@ def embed(texts: Sequence[str], layer: int, model: LanguageModel | None = None) 
 
 
 def simulate_movie(folder: Path | str, seed: int = 5531, subjects: int = 6, **options: Any) -> Path:
-    """Write the movie experiment, with responses through MiniLM: see `movie.experiment.simulate_movie`."""
+    """Write the movie experiment of `movie.experiment`, responses through MiniLM."""
     return experiment.simulate_movie(folder, seed, subjects, embed=embed, embed_name=NAME, **options)
 
 
 @functools.cache
-def _minilm():
-    return load_model(MINILM)
+def _minilm() -> LanguageModel:
+    return load_model(MINILM)  # type: ignore[return-value]  # this one is a language model

@@ -1,1 +1,1 @@
-"""Simulated music: pieces in ten genres, their sound and captions, and the experiment in which they are played."""
+"""Simulated music: pieces in ten genres, sound, captions, and experiment."""

@@ -1,4 +1,4 @@
-"""Vocabulary of the captions: names of instruments, moods, tempi, styles, beats and forms."""
+"""Vocabulary of the captions."""
 
 __all__ = [
     "CHANGE_WORDS",
@@ -12,7 +12,7 @@ __all__ = [
     "TEMPO_WORDS",
 ]
 
-# What each instrument may be called; words that end in s are plural.
+# Names of each instrument; words that end in s are plural.
 INSTRUMENT_WORDS = {
     "piano": ("piano",),
     "harpsichord": ("harpsichord",),

@@ -1,4 +1,7 @@
-"""Captions: one or two English sentences from the facts of a piece, worded in many ways."""
+"""Captions of simulated pieces.
+
+One or two English sentences state the facts of a piece, in many wordings.
+"""
 
 from collections.abc import Sequence
 
@@ -43,7 +46,9 @@ FIRST_SOLO = (
 
 
 def caption(piece: Piece, seed: int | None = None) -> str:
-    """Describe a piece: style, instruments, tempo and mood, often rhythm, harmony or form.
+    """Return a caption of a piece.
+
+    It states style, instruments, tempo and mood, often rhythm, harmony or form.
 
     Parameters
     ----------
@@ -87,9 +92,10 @@ def tempo_class(tempo: float) -> str:
 
 
 def players(piece: Piece, rng: np.random.Generator) -> tuple[str, list[str]]:
-    """Return words for the lead, or an empty string, and a list of words for the others, all or all but one.
+    """Return words for the lead and for the other instruments.
 
-    Where one instrument plays everything there is no lead, and it is the only one of the list.
+    The lead is an empty string if there is none; of the others all or all but one are listed. An instrument that
+    plays everything alone is no lead, but the only one of the list.
     """
     roles = piece.instruments
     lead = roles.get("melody")
@@ -115,7 +121,7 @@ def plural(word: str) -> bool:
 
 
 def style_words(piece: Piece) -> list[str]:
-    """Return names of a piece's style, by its genre and by facts that have a word of their own."""
+    """Return names of a piece's style, from its genre and its facts."""
     words = list(STYLE_WORDS[piece.genre])
     for (genre, fact, value), special in STYLE_BY_FACT.items():
         if genre == piece.genre and getattr(piece, fact) == value:
@@ -145,11 +151,11 @@ def pick(rng: np.random.Generator, words: Sequence[str]) -> str:
 
 
 def article(words: str) -> str:
-    """Return words after a or an, by how they sound."""
+    """Return words after a or an, by their sound."""
     vowel = words[0].lower() in "aeiou" and not words.startswith(("one", "uni", "eu"))
     return f"{'an' if vowel or words.startswith(('hour', 'honest')) else 'a'} {words}"
 
 
 def joined(words: list[str]) -> str:
-    """Return words in a list: one, two and three."""
+    """Return words as a list in English: one, two and three."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

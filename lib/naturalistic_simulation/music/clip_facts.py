@@ -1,4 +1,4 @@
-"""Facts of the seconds of a piece that were played: rate of onsets and register."""
+"""Facts of the played seconds of a piece: rate of onsets and register."""
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""Composition of simulated music, a piece from a genre and a seed; simulated pieces take the place of GTZAN's clips."""
+"""Composition of simulated music, a piece from a genre and a seed.
+
+Simulated pieces take the place of GTZAN's clips.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -83,14 +86,16 @@ def draw_character(genre: str, seed: int) -> Character:
 
 
 def compose(genre: str, seed: int, duration: float = 30.0) -> Piece:
-    """Compose a piece; the same genre, seed and duration always give the same one.
+    """Compose a piece of a genre from a seed.
+
+    The same genre, seed and duration always give the same piece.
 
     Parameters
     ----------
     genre : str
         One of `GENRES`.
     seed : int
-        Not negative. Neighbouring seeds give unrelated pieces.
+        Not negative. Neighboring seeds give unrelated pieces.
     duration : float
         Seconds.
 
@@ -126,11 +131,11 @@ def compose(genre: str, seed: int, duration: float = 30.0) -> Piece:
     )  # fmt: skip
 
 
-def _generator_of(genre, seed):
+def _generator_of(genre: str, seed: int) -> np.random.Generator:
     return np.random.default_rng((seed, GENRES.index(genre)))
 
 
-def _draw_character(rng, style):
+def _draw_character(rng: np.random.Generator, style: Style) -> Character:
     energy = float(rng.uniform(*style.energy))
     valence = float(rng.uniform(*style.valence))
     metre = 3 if rng.random() < style.waltz else 4
@@ -158,7 +163,7 @@ def pick(rng: np.random.Generator, weights: dict) -> Any:
 
 
 def draw_mode(rng: np.random.Generator, style: Style, valence: float) -> str:
-    """Draw a mode; the happier the piece the brighter."""
+    """Draw a mode, brighter for happier pieces."""
     return pick(rng, {mode: np.exp(1.6 * valence * BRIGHTNESS[mode]) for mode in style.harmony})
 
 
@@ -170,13 +175,13 @@ def draw_tempo(rng: np.random.Generator, style: Style, energy: float) -> float:
 
 
 def fitting(table: dict[str, tuple], names: Iterable[str], metre: int) -> tuple[str, ...]:
-    """Return the patterns of these names that fill a bar of the metre; a walking bass fits any."""
+    """Return the named patterns that fill a bar of the metre; walking bass fits any."""
     lines = [line for name in names if name != "walk" for line in table[name]]
     return tuple(line for line in lines if len(line) == metre * STEPS_PER_BEAT)
 
 
 def draw_players(rng: np.random.Generator, style: Style, metre: int, energy: float) -> dict[str, tuple]:
-    """Draw who plays: role -> (instrument, patterns), the drums' pattern by name."""
+    """Draw the players: role -> (instrument, patterns), the drums' by name."""
     players = {}
     rhythms = [name for name in style.rhythms if len(RHYTHMS[name]["kick"]) == metre * STEPS_PER_BEAT]
     kit = pick(rng, style.kits)
@@ -202,7 +207,7 @@ def draw_players(rng: np.random.Generator, style: Style, metre: int, energy: flo
 
 
 def draw_instrument(rng: np.random.Generator, options: dict, table: dict[str, tuple], metre: int) -> str | None:
-    """Draw an instrument that has a pattern in the metre, None being one where it is listed."""
+    """Draw an instrument that has a pattern in the metre, or None where listed."""
     able = [i for i, names in options.items() if i is None or "walk" in names or fitting(table, names, metre)]
     return able[rng.integers(len(able))] if able else None
 
@@ -210,7 +215,7 @@ def draw_instrument(rng: np.random.Generator, options: dict, table: dict[str, tu
 def draw_form(
     rng: np.random.Generator, style: Style, roles: list[str], n_bars: int
 ) -> tuple[dict[str, NDArray], NDArray, str]:
-    """Draw which parts play in which bars, how loud each bar is, and what kind of change there is midway."""
+    """Draw the playing parts and the loudness of each bar, and a change midway."""
     playing = {role: np.ones(n_bars, dtype=bool) for role in roles}
     phase = rng.uniform(0, 2 * np.pi)
     period = 8
@@ -229,7 +234,7 @@ def draw_form(
 
 
 def score(plan: Plan, players: dict[str, tuple], style: Style, duration: float, tempo: float, swing: float) -> NDArray:
-    """Return the notes of all parts as a sorted array, none reaching past the duration."""
+    """Return the notes of all parts as a sorted array, cut at the duration."""
     rows = []
     for role, (instrument, patterns) in players.items():
         balance = style.balance.get(role, 1.0)

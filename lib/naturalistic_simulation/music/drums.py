@@ -1,4 +1,4 @@
-"""Strokes of drums: a swept body, ringing modes and a burst of noise, mixed as the table says."""
+"""Strokes of drums: a swept body, ringing modes and a burst of noise."""
 
 import zlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BELL = (545, 1210, 1790, 2630, 3720, 5180, 6900)
 
 @dataclass(frozen=True)
 class Drum:
-    """One drum's sound; levels of its three parts, frequencies in Hz, time constants in seconds."""
+    """Levels of a drum's three parts; frequencies in Hz, time constants in seconds."""
 
     body: float = 0.0
     body_hertz: tuple = (200, 60)  # from, to

@@ -1,4 +1,4 @@
-"""Simulated music experiment: music and five simulated brains, in the layout of ds003720 and GTZAN.
+"""Simulated music experiment in the layout of ds003720 and GTZAN.
 
 ``<folder>/ds003720`` is the BIDS data set, ``<folder>/genres`` the sound, ``<folder>/captions.csv`` a sentence on
 each clip, ``<folder>/truth`` the ground truth. The same seed gives the same bytes.
@@ -22,7 +22,7 @@ from tqdm import tqdm
 from naturalistic_simulation.brain import bids
 from naturalistic_simulation.brain.cortex import PLAN, STEP, MusicBrain, acoustics, description, unit_variance
 from naturalistic_simulation.brain.head import rigid
-from naturalistic_simulation.brain.scanner import N_TRS, TR, scan
+from naturalistic_simulation.brain.scanner import N_TRS, TR, Truth, scan
 from naturalistic_simulation.folders import recipe_of, write_whole
 from naturalistic_simulation.music.captions import caption
 from naturalistic_simulation.music.clip_facts import clip_facts
@@ -58,7 +58,9 @@ def simulate_music(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write the music experiment, or leave it alone if it exists; one of an older recipe is replaced.
+    """Write the music experiment, unless the folder holds it already.
+
+    An experiment of an older recipe is replaced.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ def simulate_music(
     ------
     ValueError, FileExistsError
         On a seed out of range, or if the folder holds something else.
-    OSError
+    RequestError
         If the folder cannot be written, or the disk has too little room.
     """
     seed = whole("seed", seed, 0, 999_999, hint="other seeds are of music to train on")
@@ -99,7 +101,7 @@ def simulate_music(
     n_clips = n_training * N_CLIPS + n_test * N_TEST_CLIPS
     n_bytes = subjects * (n_training + n_test) * BYTES_PER_RUN + n_clips * BYTES_PER_TRACK
 
-    def write(part):
+    def write(part: Path) -> None:
         with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
             _write(part, readme, seed, subjects, n_training, n_test, progress)
 
@@ -107,7 +109,7 @@ def simulate_music(
 
 
 def recipe() -> str:
-    """Return a short hash of the code: when it changes, the files may."""
+    """Return a short hash of the code."""
     here = Path(__file__).parent
     sources = [*sorted(here.glob("*.py")), *sorted((here.parent / "brain").glob("*.py"))]
     return recipe_of([*sources, Path(presentation.__file__), Path(regions.__file__)])
@@ -142,7 +144,7 @@ def plan(seed: int, n_training: int = 12, n_test: int = 6) -> tuple[list[tuple],
     return clips, played
 
 
-def _write(folder, readme, seed, subjects, n_training, n_test, progress):
+def _write(folder: Path, readme: str, seed: int, subjects: int, n_training: int, n_test: int, progress: bool) -> None:
     clips, played = plan(seed, n_training, n_test)
     (folder / "truth").mkdir()
     for genre in GENRES:
@@ -167,8 +169,8 @@ def _write(folder, readme, seed, subjects, n_training, n_test, progress):
     (folder / "README").write_text(readme, encoding="utf-8")
 
 
-def _simulate_track(folder, clip, seed):
-    """Compose and render a track; return its clip's acoustics, the facts and the caption."""
+def _simulate_track(folder: Path, clip: tuple, seed: int) -> tuple[NDArray, dict, str]:
+    """Compose and render a track; return acoustics, facts and caption of its clip."""
     genre, track, start, end = clip
     piece = compose(genre, seed * 1000 + track, TRACK)
     waveform = render(piece, SAMPLE_RATE)
@@ -178,8 +180,8 @@ def _simulate_track(folder, clip, seed):
     return acoustics(heard, SAMPLE_RATE), facts(piece) | clip_facts(piece, start, end), caption(piece)
 
 
-def _drives(sound, of_clip, played):
-    """Return the possible drives of a brain, by run and kind: (n_steps of 41 clips, n_columns)."""
+def _drives(sound: NDArray, of_clip: Sequence[dict], played: dict[str, list[int]]) -> dict[str, dict[str, NDArray]]:
+    """Return drives by run and kind: (n_steps of 41 clips, n_columns)."""
     n_steps = sound.shape[1]
     flat = sound.reshape(-1, sound.shape[2])
     by_kind = {"acoustics": unit_variance(flat / flat.std(axis=0)).reshape(sound.shape)}
@@ -189,7 +191,15 @@ def _drives(sound, of_clip, played):
     return {run: {kind: np.concatenate(list(x[order])) for kind, x in by_kind.items()} for run, order in played.items()}
 
 
-def _simulate_subject(folder, number, clips, played, drives, seed, progress):
+def _simulate_subject(
+    folder: Path,
+    number: int,
+    clips: list[tuple],
+    played: dict[str, list[int]],
+    drives: dict[str, dict[str, NDArray]],
+    seed: int,
+    progress: bool,
+) -> None:
     """Write the anatomy, all runs and the ground truth of one subject."""
     root = folder / "ds003720"
     label = f"{number:03d}"
@@ -218,19 +228,30 @@ def _simulate_subject(folder, number, clips, played, drives, seed, progress):
 
 
 def pose_of(number: int, seed: int) -> NDArray:
-    """Return the pose of a subject's head: the affine from scanner mm to MNI mm in the first volume."""
+    """Return the pose of a subject's head: the affine from scanner mm to MNI mm."""
     rng = np.random.default_rng([seed, 4, number])
     size = np.diag([*rng.uniform(0.97, 1.03, 3), 1.0])
     return size @ rigid([*rng.normal(0, 2, 3), *rng.normal(0, np.deg2rad(2), 3)])
 
 
-def _simulate_run(root, label, run, clips, brain, pose, responses, covariances, seed, first):
+def _simulate_run(
+    root: Path,
+    label: str,
+    run: str,
+    clips: list[tuple],
+    brain: MusicBrain,
+    pose: NDArray,
+    responses: dict[str, NDArray],
+    covariances: dict[str, NDArray],
+    seed: list[int],
+    first: bool,
+) -> Truth:
     volumes, truth = scan(brain, pose, responses, covariances, np.random.default_rng(seed), first)
     bids.write_run(root, label, run, clips, volumes)
     return truth
 
 
-def _on_trs(x):
+def _on_trs(x: NDArray) -> NDArray:
     """Average a response over each TR: (n_steps, n_columns) to (n_trs, n_columns)."""
     return x.reshape(N_TRS, round(TR / STEP), -1).mean(axis=1)
 

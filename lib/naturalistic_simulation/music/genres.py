@@ -1,4 +1,4 @@
-"""Styles of the ten genres as data: the options of each genre, and their chances."""
+"""Styles of the ten genres as data: their options and chances."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Scales, chords written as Roman numerals, and the pitches that play them."""
+"""Scales, chords written as Roman numerals, and their pitches."""
 
 import re
 
@@ -47,9 +47,10 @@ NUMERAL = re.compile(r"(b?)(VII|VI|IV|V|III|II|I|vii|vi|iv|v|iii|ii|i)(.*)")
 
 
 def chord(numeral: str, key: int) -> tuple[int, tuple[int, ...]]:
-    """Return a chord's root (pitch class) and its intervals above the root (semitones).
+    """Return the root and the intervals of a chord.
 
-    A numeral is written from the major scale: ``bVII`` is a whole tone under the key, lower case is minor.
+    The root is a pitch class, intervals are in semitones above it. A numeral is written from the major scale: ``bVII``
+    is a whole tone under the key, lower case is minor.
     """
     match = NUMERAL.fullmatch(numeral)
     quality = "" if match is None else ("m" if match[2].islower() else "") + match[3]
@@ -59,10 +60,10 @@ def chord(numeral: str, key: int) -> tuple[int, tuple[int, ...]]:
 
 
 def progression(text: str, key: int, n_bars: int, n_steps: int) -> list[tuple]:
-    """Return the chord at each step, ``(root, intervals)``, for bars of ``n_steps`` steps.
+    """Return the chord at each step of bars of ``n_steps`` steps.
 
-    In ``text`` a blank separates bars and a comma the chords of one bar, as in ``"ii7,V7 Imaj7"``; it is
-    repeated until there are ``n_bars``.
+    A chord is ``(root, intervals)``. In ``text`` a blank separates bars and a comma the chords of one bar, as in
+    ``"ii7,V7 Imaj7"``; it is repeated until there are ``n_bars``.
     """
     bars = [[chord(numeral, key) for numeral in bar.split(",")] for bar in text.split()]
     chords = []
@@ -86,9 +87,9 @@ def voicing(
     n_tones: int = 4,
     previous: NDArray | None = None,
 ) -> NDArray:
-    """Return pitches of a chord close to center, and close to the previous voicing so that parts move little.
+    """Return pitches of a chord, close to a center and to the previous chord.
 
-    Power chords (root and fifth) double the root at the octave.
+    Parts move little from chord to chord. Power chords (root and fifth) double the root at the octave.
     """
     root, intervals = chord_
     tones = list(intervals[:n_tones]) if len(intervals) > 2 else [0, 7, 12]

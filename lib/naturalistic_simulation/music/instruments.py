@@ -1,4 +1,4 @@
-"""Instruments of the simulated music: names, ranges, levels in the mix, and the drum kits."""
+"""Instruments of the simulated music: ranges and levels; the drum kits."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ __all__ = ["DRUM_VOICES", "INSTRUMENTS", "KITS", "PITCHED", "VOICES", "VOICE_IND
 
 @dataclass(frozen=True)
 class Instrument:
-    """Lowest and highest MIDI pitch, level in the mix, and the bus: near (dry), room (reverberant) or drive."""
+    """Range (MIDI), level in the mix, and bus: near (dry), room (wet) or drive."""
 
     low: int
     high: int
@@ -64,7 +64,7 @@ DRUM_VOICES = {
     "cowbell": Instrument(56, 56, 1.2),
 }
 
-# What plays each line of a drum pattern in each kit.
+# Drum of each line of a pattern, by kit.
 KITS = {
     "drum kit": dict(
         kick="kick", snare="snare", rim="rim", hat="closed hat", open="open hat", ride="ride", crash="crash", tom="tom",
@@ -80,6 +80,6 @@ KITS = {
     ),
 }  # fmt: skip
 
-VOICES = (*PITCHED, *DRUM_VOICES)  # what a note's instrument index points into
+VOICES = (*PITCHED, *DRUM_VOICES)  # a note's instrument is an index into it
 VOICE_INDEX = {name: index for index, name in enumerate(VOICES)}
-INSTRUMENTS = (*PITCHED, *KITS)  # what a listener would name: the vocabulary of the facts
+INSTRUMENTS = (*PITCHED, *KITS)  # instruments by their everyday names: the vocabulary of the facts

@@ -1,4 +1,4 @@
-"""Melodies: short motifs with a contour, repeated and varied over the chords in phrases."""
+"""Melodies: short motifs, repeated and varied over the chords in phrases."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ PLANS = ("AABA", "ABAB", "AABC", "ABAC")
 
 @dataclass(frozen=True)
 class Motif:
-    """Steps of the notes in two bars, their lengths, and how far each moves along the scale."""
+    """Motif of two bars: steps, lengths, and moves along the scale."""
 
     steps: np.ndarray
     lengths: np.ndarray
@@ -27,7 +27,7 @@ class Motif:
 
 
 def draw_motif(rng: np.random.Generator, bar_steps: int, density: float, syncopation: float) -> Motif:
-    """Draw a motif: rhythm weighted to the beats, mostly small moves, a breath at the end."""
+    """Draw a motif: rhythm weighted to the beats, mostly small moves."""
     n_steps = MOTIF_BARS * bar_steps
     step = np.arange(n_steps)
     weights = np.where(step % 4 == 0, 1.0, np.where(step % 2 == 0, 0.45 + syncopation, 0.05 + 0.25 * syncopation))
@@ -89,13 +89,13 @@ def melody_part(plan: Plan, instrument: str, style: Style, balance: float = 1.0)
 
 
 def melody_range(spec: Instrument, rng: np.random.Generator) -> tuple[int, int]:
-    """Return the octave and a half that a melody keeps to inside its instrument's range."""
+    """Return the range of a melody inside its instrument's: an octave and a half."""
     middle = np.clip(rng.normal(71, 3), spec.low + 9, spec.high - 9)
     return max(spec.low, int(middle) - 9), min(spec.high, int(middle) + 10)
 
 
 def nearest_chord_tone(ladder: NDArray, here: int, chord: tuple) -> int:
-    """Return the rung of the ladder nearest to one that belongs to the chord; the same one if none does."""
+    """Return the nearest rung that belongs to the chord, or the same if none does."""
     root, intervals = chord
     rungs = np.flatnonzero(np.isin((ladder - root) % 12, np.array(intervals) % 12))
     return here if len(rungs) == 0 else int(rungs[np.argmin(np.abs(rungs - here))])

@@ -1,4 +1,4 @@
-"""Parts of bass, chords and drums: one-bar patterns laid over a plan of chords, with variations and fills."""
+"""Parts of bass, chords and drums: patterns over chords, with variations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ DRUM_STROKES = {"X": 1.1, "x": 0.88, "o": 0.5}
 
 @dataclass
 class Plan:
-    """State that the parts of a piece share; notes are rows (step, length, pitch, velocity, voice)."""
+    """State that the parts share; notes are (step, length, pitch, velocity, voice)."""
 
     rng: np.random.Generator
     n_bars: int
@@ -30,7 +30,7 @@ class Plan:
     playing: dict  # role -> bool array (n_bars,)
 
     def velocity(self, bar: int, accent: float = 1.0) -> int:
-        """Return a velocity for a note of a bar: by energy, the bar's loudness, an accent and a little chance."""
+        """Return a note's velocity from energy, the bar's loudness, accent and chance."""
         value = (48 + 52 * self.energy) * self.loudness[bar] * accent * self.rng.uniform(0.92, 1.08)
         return int(np.clip(value, 12, 127))
 
@@ -45,7 +45,7 @@ def fit(pitch: int, low: int, high: int) -> int:
 
 
 def strokes(pattern: str) -> Iterator[tuple[int, str, int]]:
-    """Yield each stroke of a pattern: its step, its character, and its length with the ``-`` after it."""
+    """Yield each stroke of a pattern: step, character, length with the ``-`` after."""
     for step, character in enumerate(pattern):
         if character not in ".-":
             held = len(pattern[step + 1 :]) - len(pattern[step + 1 :].lstrip("-"))
@@ -53,7 +53,7 @@ def strokes(pattern: str) -> Iterator[tuple[int, str, int]]:
 
 
 def bass_part(plan: Plan, instrument: str, lines: tuple[str, ...], balance: float = 1.0) -> list[tuple]:
-    """Return the notes of the bass; ``lines`` are variants of a pattern, or ``("walk",)`` for a walking bass."""
+    """Return the notes of the bass; ``lines`` are variants, or ``("walk",)``."""
     voice = VOICE_INDEX[instrument]
     spec = PITCHED[instrument]
     notes = []
@@ -80,7 +80,7 @@ def bass_part(plan: Plan, instrument: str, lines: tuple[str, ...], balance: floa
 
 
 def walk(plan: Plan, voice: int, spec: Instrument, floor: int, bar: int, balance: float) -> list[tuple]:
-    """Return a bar of walking bass: the root, tones of the chord, and a step into the next bar's root."""
+    """Return a bar of walking bass: root, tones of the chord, a leading step."""
     notes = []
     first = bar * plan.bar_steps
     n_beats = plan.bar_steps // 4
@@ -108,7 +108,7 @@ def walk(plan: Plan, voice: int, spec: Instrument, floor: int, bar: int, balance
 def chord_part(
     plan: Plan, role: str, instrument: str, comps: tuple[str, ...], center: int, n_tones: int = 4, accent: float = 0.8
 ) -> list[tuple]:
-    """Return the notes of a comping instrument; a bar keeps its pattern for two or four bars."""
+    """Return the notes of a comping instrument, its patterns kept for some bars."""
     voice = VOICE_INDEX[instrument]
     spec = PITCHED[instrument]
     rng = plan.rng
@@ -148,13 +148,13 @@ def chord_part(
 
 
 def tone(pitches: NDArray, index: int, high: int) -> int:
-    """Return one tone of a chord counted from its lowest, going on an octave higher where there are no more."""
+    """Return one tone of a chord, an octave higher where there are no more."""
     pitch = pitches[index % len(pitches)] + 12 * (index // len(pitches))
     return pitch if pitch <= high else pitch - 12
 
 
 def drum_part(plan: Plan, kit: str, rhythm: str, fills: float, balance: float = 1.0) -> list[tuple]:
-    """Return the notes of the drums: the pattern, small changes every fourth bar, fills, and a cymbal after them."""
+    """Return the notes of the drums: pattern, changes, fills, and cymbals."""
     rng = plan.rng
     notes = []
     pattern = {slot: line for slot, line in RHYTHMS[rhythm].items()}
@@ -180,13 +180,13 @@ def drum_part(plan: Plan, kit: str, rhythm: str, fills: float, balance: float = 
 
 
 def drum(plan: Plan, kit: str, slot: str, step: int, bar: int, accent: float, pitch: int | None = None) -> tuple:
-    """Return one drum note; its length of one step is nominal, drums ring as long as they do."""
+    """Return one drum note; its length of one step is nominal."""
     name = KITS[kit][slot]
     return step, 1, DRUM_VOICES[name].low if pitch is None else pitch, plan.velocity(bar, accent), VOICE_INDEX[name]
 
 
 def fill_bar(plan: Plan, kit: str, bar: int, start: int, balance: float) -> list[tuple]:
-    """Return a fill from a step to the end of its bar: snare and falling toms, growing louder."""
+    """Return a fill to the end of a bar: snare and falling toms, growing louder."""
     end = (bar + 1) * plan.bar_steps
     notes = []
     steps = np.arange(start, end)

@@ -1,6 +1,7 @@
-"""One-bar patterns of the styles, written out: a character is a sixteenth, 16 to a bar of four beats, 12 of three.
+"""One-bar patterns of the styles.
 
-Everywhere ``.`` is a rest and ``-`` holds the note before.
+A character is a sixteenth: 16 to a bar of four beats, 12 of three. Everywhere ``.`` is a rest and ``-`` holds the note
+before.
 
 - Drums: ``X`` accent, ``x`` stroke, ``o`` ghost note.
 - Bass: ``1 3 5 7 8`` tone of the chord, ``6`` the sixth, ``n`` leads into the next bar.

@@ -1,4 +1,4 @@
-"""Pieces of simulated music: an explicit score on a grid of sixteenths, and the plain facts about it."""
+"""Pieces of simulated music: a score on a grid of sixteenths, and facts."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -62,7 +62,7 @@ class Piece:
 
 
 class Playable(Protocol):
-    """Anything with the fields that decide the sound of a piece: a `Piece`, or a score of the generator."""
+    """Fields that decide the sound: of a `Piece`, or a score of the generator."""
 
     tempo: float
     swing: float
@@ -93,7 +93,7 @@ def step_seconds(steps: ArrayLike, tempo: float, swing: float = 0.0) -> NDArray:
 
 
 def facts(piece: Piece) -> dict:
-    """Return a piece's facts as plain values, ready for JSON.
+    """Return the facts of a piece as plain values for JSON.
 
     Returns
     -------
@@ -138,7 +138,7 @@ FACT_NAMES = (
 
 
 def fact_vector(facts_: dict) -> NDArray:
-    """Return facts as numbers, columns named by `FACT_NAMES`: one-hot codes, instruments multi-hot, scaled values.
+    """Return facts as numbers, with columns named by `FACT_NAMES`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Sound of a piece: cached notes are added up on three buses, amplified guitars distort, and a room answers."""
+"""Sound of a piece: cached notes on three buses, amplifiers, and a room."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -47,7 +47,7 @@ def render(piece: Playable, sample_rate: int = 22050) -> NDArray:
 
 
 def stem(piece: Playable, voices: Sequence[str], sample_rate: int = 22050) -> NDArray:
-    """Return the sound of some voices of a piece (names in `instruments.VOICES`), everything else left out."""
+    """Return the sound of some voices (`instruments.VOICES`) of a piece."""
     unknown = [name for name in voices if name not in VOICES]
     if unknown:
         raise ValueError(f"voices {unknown} are not among the {len(VOICES)} of instruments.VOICES")
@@ -74,7 +74,7 @@ def mix(piece: Playable, notes: NDArray, sample_rate: int) -> NDArray:
 
 
 def add_notes(piece: Playable, notes: NDArray, n_samples: int, sample_rate: int) -> dict[str, NDArray]:
-    """Return the buses near, room, drive and lead, each the sum of its notes; guitar buses only where used."""
+    """Return the buses near, room, drive and lead; the last two only where used."""
     buses = {name: np.zeros(n_samples, dtype=np.float32) for name in ("near", "room")}
     buses |= dict.fromkeys(("drive", "lead"))
     edges = (notes["step"], notes["step"] + notes["length"])
@@ -131,14 +131,14 @@ def drum_note(name: str, pitch: int, layer: int, sample_rate: int) -> NDArray:
 
 
 def amplified(bus: NDArray, sample_rate: int) -> NDArray:
-    """Return a guitar bus after an amplifier that clips softly and a cabinet that takes out lows and highs."""
+    """Return a guitar bus after a softly clipping amplifier and a cabinet."""
     cabinet = butter(2, (95, min(5200, 0.45 * sample_rate)), "bandpass", fs=sample_rate, output="sos")
     return sosfilt(cabinet.astype(np.float32), np.tanh(np.float32(DRIVE) * bus)).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
 def room_response(seconds: float, n_fft: int, sample_rate: int) -> NDArray:
-    """Return the spectrum of a room: noise that dies away, its highs sooner, always the same."""
+    """Return the spectrum of a room: always the same noise that dies away."""
     rng = np.random.default_rng(20)
     time = np.arange(int(seconds * sample_rate)) / sample_rate
     noise = rng.standard_normal(len(time))
@@ -158,7 +158,7 @@ def reverberated(bus: NDArray, room: tuple[float, float], sample_rate: int) -> N
 
 
 def mastered(sound: NDArray, sample_rate: int) -> NDArray:
-    """Return a mix without DC, rounded off above a knee so that nothing clips, and faded out in the last 20 ms."""
+    """Return a mix without DC, limited softly, and faded out in the last 20 ms."""
     pole = np.float32(np.exp(-2 * np.pi * 20 / sample_rate))
     sound = lfilter(np.array([1, -1], dtype=np.float32), np.array([1, -pole], dtype=np.float32), sound)
     sound *= np.float32(MASTER)

@@ -1,4 +1,4 @@
-"""Timbres of the pitched instruments as numbers: spectrum, decay, attack and vibrato."""
+"""Timbres of the pitched instruments as numbers."""
 
 from dataclasses import dataclass, replace
 
@@ -7,23 +7,23 @@ __all__ = ["TIMBRES", "Timbre"]
 
 @dataclass(frozen=True)
 class Timbre:
-    """One instrument's sound; frequencies in Hz, times in seconds, values at middle C where they depend on pitch."""
+    """Sound of an instrument; Hz and seconds, at middle C where pitch matters."""
 
     name: str = ""
     slope: float = 1.0  # partial k starts at k ** -slope,
     drawbars: tuple = ()  # or at these levels
     even: float = 1.0  # level of even partials
-    pluck: float = 0.0  # where along the string it is plucked: takes out partials
+    pluck: float = 0.0  # place along the string where it is plucked: takes out partials
     formants: tuple = ()  # (Hz, width in octaves, gain): resonances that stay where they are
     floor: float = 0.3  # level away from the formants
     cutoff: float = 4000.0  # above this partials are weaker
-    tracking: float = 0.5  # how far the cutoff follows the pitch
+    tracking: float = 0.5  # degree to which the cutoff follows the pitch
     touch: float = 2.5  # octaves that the cutoff opens from the softest to the hardest note
     sweep: float = 0.0  # octaves that the cutoff is more open at the start
     sweep_time: float = 0.1
     decay: float = 0.0  # time constant; 0 sustains
     decay_tracking: float = 0.6  # higher notes die sooner
-    damping: float = 0.0  # how much sooner high partials die
+    damping: float = 0.0  # faster decay of high partials
     attack: float = 0.003
     release: float = 0.06
     vibrato: tuple = ()  # (cents, Hz, seconds until it is full)

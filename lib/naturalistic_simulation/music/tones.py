@@ -1,4 +1,4 @@
-"""One note of a pitched instrument: partials whose levels change over time, read as a moving wavetable.
+"""Notes of pitched instruments, read from moving wavetables of partials.
 
 The levels of the partials are laid out every `HOP` seconds, turned into one period of sound each by an inverse FFT,
 and read at the pitch of the note while fading from period to period. That is exact for what a plucked string does
@@ -67,7 +67,7 @@ def tone(timbre: Timbre, pitch: int, brightness: float, seconds: float, sample_r
 
 
 def partial_levels(timbre: Timbre, frequency: float, brightness: float, seconds: float, sample_rate: int) -> NDArray:
-    """Return the level of each partial at each frame (n_frames, n_partials), loudest frame of unit power."""
+    """Return levels (n_frames, n_partials), the loudest frame of unit power."""
     n_partials = int(np.clip(0.45 * sample_rate / frequency, 1, MAX_PARTIALS))
     number = np.arange(1, n_partials + 1)
     hertz = number * frequency
@@ -96,7 +96,7 @@ def partial_levels(timbre: Timbre, frequency: float, brightness: float, seconds:
 
 
 def periods(levels: NDArray) -> NDArray:
-    """Return one period of sound for each frame (n_frames, TABLE + 1), the first sample repeated at the end."""
+    """Return one period a frame (n_frames, TABLE + 1), the first sample repeated."""
     number = np.arange(1, levels.shape[1] + 1)
     phases = np.exp(2j * np.pi * (number**2 * 0.6180339887))  # spread, so that periods are not spiky
     spectrum = np.zeros((len(levels), TABLE // 2 + 1), dtype=np.complex64)
@@ -134,7 +134,7 @@ def read(tables: NDArray, time: NDArray, frequency: float, timbre: Timbre) -> ND
 
 @lru_cache(maxsize=128)  # the layers of brightness of a note share it
 def band_noise(n_samples: int, low: float, high: float, sample_rate: int, seed: int) -> NDArray:
-    """Return noise between two frequencies (Hz), of unit root mean square; the seed alone decides it."""
+    """Return noise between two frequencies (Hz), of unit rms, from the seed alone."""
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(n_samples))
     hertz = np.fft.rfftfreq(n_samples, 1 / sample_rate)
     spectrum *= np.sqrt(1 / (1 + (low / np.maximum(hertz, 1)) ** 6) / (1 + (hertz / high) ** 6))

@@ -1,11 +1,11 @@
-"""Training of a small model by name, and its card: how it was trained, and its scores on clips that it never saw."""
+"""Training of small models by name, and the cards of their held-out scores."""
 
 import csv
 import hashlib
 import inspect
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from naturalistic_simulation.training.loop import check_training
 from naturalistic_simulation.training.masked import train_masked
 from naturalistic_simulation.training.scores import clip_vectors, joint_scores, probe_scores
 
-# name -> training, loading (of an embedder), what it is
+# name -> training, loading (of an embedder), description
 TRAINABLE = {
     "mini-mulan": (train_joint, load_mulan, "joint embedding of simulated music and its captions; a small MuLan"),
     "mini-ssl": (train_masked, load_ssl, "frame states of simulated music, learned without words; a small w2v-BERT"),
@@ -41,7 +41,9 @@ LIMITS = (
 
 
 def train(name: str, path: Path | str, seed: int = 0, progress: bool = True, **size: int) -> dict:
-    """Train a small model, measure it on the 540 simulated clips, and write weights and card.
+    """Train a small model, and write its weights and its card.
+
+    Its scores are measured on the 540 simulated clips.
 
     Parameters
     ----------
@@ -98,15 +100,17 @@ def train(name: str, path: Path | str, seed: int = 0, progress: bool = True, **s
     return card
 
 
-def _music_for(load):
-    """Return functions for the training music of an embedder, or of the generator, and for the time it took."""
+def _music_for(load: Callable | None) -> tuple[Callable, Callable[[int, int], float]]:
+    """Return functions for the training music of a model, and for its seconds."""
     if load is None:
         return composed.training_scores, composed.seconds_to_compose
     return pieces.training_music, pieces.seconds_to_compose
 
 
 def properties(experiment: MusicGenre, waveforms: Sequence[NDArray]) -> dict[str, NDArray]:
-    """Return properties of simulated clips for probes: low-level ones measured, the others composed.
+    """Return properties of simulated clips for probes.
+
+    Low-level ones are measured, the others composed.
 
     Parameters
     ----------
@@ -132,7 +136,9 @@ def properties(experiment: MusicGenre, waveforms: Sequence[NDArray]) -> dict[str
 
 
 def measure(name: str, weights: Path | str | None = None) -> dict:
-    """Return the scores of an embedder on the 540 simulated clips, none of which it was trained on.
+    """Return the scores of an embedder on the 540 simulated clips.
+
+    It was trained on none of them.
 
     Parameters
     ----------
@@ -159,7 +165,9 @@ def measure(name: str, weights: Path | str | None = None) -> dict:
 
 
 def measure_generator(weights: Path | str, n_pieces: int, seed: int = 0) -> dict:
-    """Return the scores of a generator on the 60 simulated test clips, none of which it was trained on.
+    """Return the scores of a generator on the 60 simulated test clips.
+
+    It was trained on none of them.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
-"""Scores to train the generator on, and the vectors of their sound, from seeds that nothing else uses."""
+"""Training scores of the generator, from seeds that nothing else uses."""
 
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,7 +37,7 @@ LATEST = 14.0
 def training_scores(
     n_pieces: int, seed: int = 0, progress: bool = True
 ) -> tuple[list[NDArray], list[NDArray], NDArray]:
-    """Return tokens and vectors of simulated clips, from the cache where they are in it.
+    """Return tokens and vectors of simulated clips, cached.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def training_scores(
     Returns
     -------
     headers, events : list of int16 array
-        As of `tokens.encode`.
+        Tokens from `tokens.encode`.
     vectors : float32 array (n_pieces, 128)
         Mini-mulan's mean over the windows of the clip as played, brought to length 1.
     """
@@ -67,26 +68,26 @@ def seconds_to_compose(n_pieces: int, seed: int = 0) -> float:
 
 
 def clip_of(genre: str, seed: int) -> Score:
-    """Return the score of a clip of a simulated track, from a bar line that the seed draws."""
+    """Return the score of a clip of a track, from a bar line that the seed draws."""
     start = np.random.default_rng((seed, 1)).uniform(0, LATEST)
     return excerpt(compose(genre, seed), start, CLIP)
 
 
 def vector_of(score: Score, embedder: Embedder) -> NDArray:
-    """Return the vector of a score as played: the mean over windows, of length 1 (dim,)."""
+    """Return the vector of a score as played, of length 1: mean over windows (dim,)."""
     heard = embedder.embed(as_played(render(score, SAMPLE_RATE), SAMPLE_RATE), SAMPLE_RATE, cache=False, progress=False)
     mean = heard.mean(axis=0)
     return mean / np.linalg.norm(mean)
 
 
-def _path(n_pieces, seed):
+def _path(n_pieces: int, seed: int) -> Path:
     sources = [Path(__file__), *(Path(module.__file__) for module in (tokens, mel, presentation))]
     sources += [Path(__file__).parents[1] / "music" / f"{name}.py" for name in PLAYED]
     code = recipe_of(sources, path_of("mini-mulan").read_bytes())
     return cache_dir() / "training" / f"scores-{n_pieces}-{seed}-{code}.npz"
 
 
-def _compose_all(path, names, progress):
+def _compose_all(path: Path, names: Sequence[tuple[str, int]], progress: bool) -> None:
     start = time.perf_counter()
     path.parent.mkdir(parents=True, exist_ok=True)
     with joblib.parallel_config("loky", n_jobs=joblib.cpu_count(), inner_max_num_threads=1):
@@ -105,11 +106,11 @@ def _compose_all(path, names, progress):
 
 
 @lru_cache(maxsize=1)
-def _embedder():
+def _embedder() -> Embedder:
     return load_mulan()
 
 
-def _sample(genre, seed):
+def _sample(genre: str, seed: int) -> tuple[NDArray, NDArray, NDArray]:
     """Return header, events and vector of a clip."""
     torch.set_num_threads(1)
     score = clip_of(genre, seed)

@@ -1,4 +1,4 @@
-"""Training of mini-generator: scores of simulated music are predicted from the vectors of their sound."""
+"""Training of mini-generator: scores of music from vectors of their sound."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def train_generator(
     Raises
     ------
     ValueError
-        Before the first piece is composed: as of `loop.check_training`.
+        If `loop.check_training` refuses a number or the file, before the first piece is composed.
     """
     request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
     headers, events, vectors = training_scores(request.n_pieces, request.seed, progress)
@@ -44,23 +44,12 @@ def train_generator(
     torch.manual_seed(request.seed)
     module = ScoreModel()
 
-    def loss_of(indices, rng):
+    def loss_of(indices: NDArray, rng: np.random.Generator) -> torch.Tensor:
         indices = longest_first(indices, events)
         of_event, of_token = module(noisy(vectors[indices], rng), *packed(headers, known, events, indices))
         return of_event + of_token
 
-    return fit(
-        module,
-        loss_of,
-        request.n_pieces,
-        path=request.path,
-        epochs=request.epochs,
-        batch_size=request.batch_size,
-        rate=3e-3,
-        seed=request.seed,
-        decay=0.01,
-        progress=progress,
-    )
+    return fit(module, loss_of, request, rate=3e-3, decay=0.01, progress=progress)
 
 
 def noisy(vectors: NDArray, rng: np.random.Generator) -> torch.Tensor:
@@ -82,7 +71,9 @@ def noisy(vectors: NDArray, rng: np.random.Generator) -> torch.Tensor:
 
 
 def packed(headers: list[NDArray], known: list[NDArray], events: list[NDArray], indices: NDArray) -> tuple:
-    """Return a batch of scores, the longest first, as `ScoreModel` takes it but for the vectors.
+    """Return a batch of scores as `ScoreModel` takes it, without vectors.
+
+    The longest score is first.
 
     Parameters
     ----------
@@ -110,7 +101,7 @@ def packed(headers: list[NDArray], known: list[NDArray], events: list[NDArray], 
 
 
 def longest_first(indices: NDArray, events: list[NDArray]) -> NDArray:
-    """Return indices of scores sorted by how many events are learned from.
+    """Return indices of scores sorted by their number of events.
 
     Parameters
     ----------

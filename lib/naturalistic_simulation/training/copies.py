@@ -1,4 +1,4 @@
-"""Overlap of a piece with others: whole bars, and notes under the best shift and transposition."""
+"""Overlap of pieces with others: whole bars, and notes aligned at best."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from naturalistic_simulation.models.tokens import N_PITCHED
 
-REACH = 16  # steps, a bar of four beats: how far a copy may begin from where the original did
+REACH = 16  # steps, a bar of four beats: largest shift of a copy in time
 TRANSPOSED = 6  # semitones up or down
 # more than a piece has
 STEPS = 4096
@@ -15,7 +15,9 @@ PITCHES = 512
 
 
 def bars_of(header: NDArray, events: NDArray, apart: bool = False) -> list[bytes]:
-    """Return the bars of a piece as texts that are equal where bars are, transposed or not, whatever their loudness.
+    """Return the bars of a piece as bytes that are equal where bars are.
+
+    Transposition and loudness do not count.
 
     Parameters
     ----------
@@ -80,10 +82,11 @@ def shared_bars(pieces: Sequence[tuple], learned: Sequence[tuple], apart: bool =
 def shared_notes(
     pieces: Sequence[tuple], learned: Sequence[tuple], reach: int = REACH, transposed: int = TRANSPOSED
 ) -> NDArray:
-    """Return the share of each piece's notes that one learned piece has as well: 1 is a copy, 0.9 one with changes.
+    """Return the share of each piece's notes in the closest learned piece.
 
-    Notes are alike if the same voice plays the same pitch at the same step (length, loudness and chord shape do not
-    count), after the whole piece was shifted in time and its pitched voices transposed as fits best.
+    1 is a copy, 0.9 one with changes. Notes match if the same voice plays the same pitch at the same step (length,
+    loudness and chord shape do not count), after the whole piece was shifted in time and its pitched voices transposed
+    as fits best.
 
     Parameters
     ----------
@@ -106,25 +109,25 @@ def shared_notes(
     return np.array([_best_overlap(_notes_of(*piece), keys, owner, len(notes), reach, transposed) for piece in pieces])
 
 
-def _notes_of(header, events):
-    """Return step, voice and pitch of what is played, each once: (n_notes, 3)."""
+def _notes_of(header: NDArray, events: NDArray) -> NDArray:
+    """Return step, voice and pitch of each played note, once: (n_notes, 3)."""
     del header  # the key is no part of it: copies may be transposed
     return np.unique(np.column_stack([np.cumsum(events[:, 0]), events[:, 1], events[:, 2]]).astype(np.int64), axis=0)
 
 
-def _keys(notes):
+def _keys(notes: NDArray) -> NDArray:
     """Return numbers that sort by voice, pitch and step."""
     return (notes[:, 1] * PITCHES + notes[:, 2] + PITCHES // 4) * STEPS + notes[:, 0] + STEPS // 4
 
 
-def _best_overlap(notes, keys, owner, n_learned, reach, transposed):
-    """Return the largest share of notes that one learned piece has, over shifts and transpositions."""
+def _best_overlap(notes: NDArray, keys: NDArray, owner: NDArray, n_learned: int, reach: int, transposed: int) -> float:
+    """Return the largest share of notes in one learned piece, aligned at best."""
     if not len(notes):
         return 0.0
     n_shifts = 2 * reach + 1
     pitched = notes[:, 1] < N_PITCHED
 
-    def counted(part, up):
+    def counted(part: NDArray, up: int) -> NDArray:
         asked = _keys(part + [0, 0, up])
         first = np.searchsorted(keys, asked - reach)
         last = np.searchsorted(keys, asked + reach, side="right")

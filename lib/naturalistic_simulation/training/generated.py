@@ -1,12 +1,11 @@
-"""Scores of the generator on clips that it never saw, and a check for copies: the numbers of its card."""
+"""Scores of the generator on held-out clips, and a check for copies."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from naturalistic.datasets.presentation import as_played
-from naturalistic.models.scoring import correlation_matrix
-from numpy.typing import ArrayLike, NDArray
+from naturalistic.decoding.metrics import identification
+from numpy.typing import NDArray
 
 from naturalistic_simulation.models.embedders import load_mulan, load_ssl
 from naturalistic_simulation.models.generator import MiniGenerator, network_of
@@ -22,7 +21,9 @@ HELD_OUT = 2_900_000_000  # seeds of pieces that are neither trained on nor amon
 def generator_scores(
     weights: Path | str, waveforms: Sequence[NDArray], sample_rate: int, n_pieces: int, seed: int = 0
 ) -> dict:
-    """Return identification of sound generated from true vectors, and its overlap with the training pieces.
+    """Return identification of generated sound and overlap with training pieces.
+
+    Sound is generated from the vectors of the clips themselves.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def generator_scores(
     generated = [as_played(wave, rate) for wave in generated]
     scores = {"n_clips": len(waveforms)}
     for name, embedder in heard.items():
-        scores[f"identification_{name}"] = float(identified(clip_vectors(embedder, generated, rate), true[name]).mean())
+        accuracy = identification(clip_vectors(embedder, generated, rate), true[name])
+        scores[f"identification_{name}"] = float(accuracy.mean())
     written = [encode(score) for score in generator.write(true["mini-mulan"], seeds, CLIP)]
     others = [encode(clip_of(GENRES[k % len(GENRES)], HELD_OUT + k)) for k in seeds]
     learned = list(zip(*training_scores(n_pieces, seed, progress=False)[:2]))
@@ -58,22 +60,3 @@ def generator_scores(
             scores[f"{kind}_{what}_in_any_training_piece"] = float(known.mean())
             scores[f"{kind}_{what}_in_one_training_piece_most"] = float(closest.max())
     return scores
-
-
-def identified(predicted: ArrayLike, target: ArrayLike) -> NDArray:
-    """Return the share of other targets that each prediction is less correlated with than with its own.
-
-    Denk et al. (2023, arXiv 2307.11078); a tie counts half.
-
-    Parameters
-    ----------
-    predicted, target : array (n, dim)
-
-    Returns
-    -------
-    share : float64 array (n,)
-    """
-    similarity = correlation_matrix(np.asarray(predicted, float).T, np.asarray(target, float).T)
-    own = np.diag(similarity)[:, None]
-    better = (similarity < own) + 0.5 * (similarity == own)
-    return (better.sum(axis=1) - 0.5) / (len(own) - 1)

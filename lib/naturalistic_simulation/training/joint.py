@@ -1,4 +1,4 @@
-"""Training of mini-mulan: a clip and its caption are brought together, those of other clips are pushed apart."""
+"""Training of mini-mulan: contrast of clips and captions."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from naturalistic_simulation.training.loop import check_training, fit
 from naturalistic_simulation.training.pieces import training_music
 
 WINDOW = 10  # s
-SHARES = (0.35, 0.35, 0.2, 0.1)  # how often each text of a piece is read: two captions, tags, its genre
+SHARES = (0.35, 0.35, 0.2, 0.1)  # chances of each text of a piece: two captions, tags, its genre
 SHORTEST = 4  # s: excerpts of several lengths cost less than whole windows and teach as much
 
 
@@ -27,7 +27,9 @@ class Joint(nn.Module):
         self.scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
 
     def forward(self, frames: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
-        """Return the symmetric contrastive loss (van den Oord et al. 2018; Radford et al. 2021) of n pairs.
+        """Return the symmetric contrastive loss of n pairs.
+
+        Van den Oord et al. (2018); Radford et al. (2021).
 
         Parameters
         ----------
@@ -70,30 +72,20 @@ def train_joint(
     Raises
     ------
     ValueError
-        Before the first piece is composed: as of `loop.check_training`.
+        If `loop.check_training` refuses a number or the file, before the first piece is composed.
     """
     request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
     frames, sentences, _ = training_music(request.n_pieces, request.seed, progress)
     torch.manual_seed(request.seed)
     module = Joint()
 
-    def loss_of(indices, rng):
+    def loss_of(indices: NDArray, rng: np.random.Generator) -> torch.Tensor:
         length = int(rng.integers(SHORTEST, WINDOW + 1)) * FRAMES_PER_S
         shown = excerpts(frames, indices, length, rng)
         wording = rng.choice(len(SHARES), size=len(indices), p=SHARES)
         return module(shown, torch.from_numpy(sentences[indices, wording]))
 
-    return fit(
-        module,
-        loss_of,
-        request.n_pieces,
-        path=request.path,
-        epochs=request.epochs,
-        batch_size=request.batch_size,
-        rate=2e-3,
-        seed=request.seed,
-        progress=progress,
-    )
+    return fit(module, loss_of, request, rate=2e-3, progress=progress)
 
 
 def excerpts(frames: NDArray, indices: NDArray, length: int, rng: np.random.Generator) -> torch.Tensor:

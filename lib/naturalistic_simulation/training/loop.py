@@ -1,4 +1,4 @@
-"""One loop for all small models: AdamW, a warm-up and a cosine, a checkpoint after each epoch."""
+"""Training loop of all small models, with a checkpoint after each epoch."""
 
 import math
 import pickle
@@ -19,36 +19,47 @@ from tqdm import tqdm
 from naturalistic_simulation.folders import write_file
 
 
+@dataclass(frozen=True)
+class TrainingRequest:
+    """File and numbers of a training, checked.
+
+    Attributes
+    ----------
+    path : Path
+        Of the weights.
+    n_pieces, epochs, seed, batch_size : int
+    """
+
+    path: Path
+    n_pieces: int
+    epochs: int
+    seed: int
+    batch_size: int
+
+
 def fit(
     module: torch.nn.Module,
     loss_of: Callable[[NDArray, np.random.Generator], torch.Tensor],
-    n_samples: int,
+    request: TrainingRequest,
     *,
-    path: Path | str,
-    epochs: int,
-    batch_size: int,
     rate: float,
-    seed: int,
     decay: float = 0.05,
     progress: bool = True,
 ) -> list[float]:
-    """Train a module and write its weights, whole or not at all; interrupted, it goes on at the last epoch.
+    """Train a module and write its weights, whole or not at all.
 
-    The order of samples depends on ``seed`` and the epoch alone, so that a resumed training sees what an
-    uninterrupted one sees.
+    An interrupted training resumes after the last finished epoch. The order of samples depends on the seed and
+    the epoch alone, so that a resumed training sees what an uninterrupted one sees.
 
     Parameters
     ----------
     module : torch.nn.Module
     loss_of : callable
         ``(indices, rng) -> loss``: of a batch of samples, with random excerpts drawn from ``rng``.
-    n_samples : int
-    path : str or Path
-        Of the safetensors file; the checkpoint is kept beside it, with ``.part`` at its end.
-    epochs, batch_size : int
+    request : TrainingRequest
+        The checkpoint is kept beside its file, with ``.part`` at its end.
     rate : float
         Highest learning rate.
-    seed : int
     decay : float
         Weight decay.
     progress : bool
@@ -61,9 +72,13 @@ def fit(
     Raises
     ------
     ValueError
-        If the checkpoint beside ``path`` is of a training with other numbers, or was cut short.
+        If the checkpoint is of a training with other numbers, or was cut short.
     """
-    path = Path(path)
+    path = request.path
+    seed = request.seed
+    epochs = request.epochs
+    batch_size = request.batch_size
+    n_samples = request.n_pieces
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
@@ -96,24 +111,6 @@ def fit(
     write_file(path, lambda weights: save_file(half, str(weights)))
     part.unlink(missing_ok=True)
     return losses
-
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """File and numbers of a training, checked.
-
-    Attributes
-    ----------
-    path : Path
-        Of the weights.
-    n_pieces, epochs, seed, batch_size : int
-    """
-
-    path: Path
-    n_pieces: int
-    epochs: int
-    seed: int
-    batch_size: int
 
 
 def check_training(path: Path | str, *, n_pieces: int, epochs: int, seed: int, batch_size: int = 1) -> TrainingRequest:
@@ -153,8 +150,8 @@ def check_training(path: Path | str, *, n_pieces: int, epochs: int, seed: int, b
     return request
 
 
-def _check_same(part, asked):
-    """Return the state in a checkpoint, or None without one; raise a ValueError if it is of another training."""
+def _check_same(part: Path, asked: dict[str, float]) -> dict | None:
+    """Return the state of a checkpoint of the same training, or None without one."""
     if not part.is_file():
         return None
     again = "delete it, and train from the beginning"
@@ -173,8 +170,8 @@ def _check_same(part, asked):
     return state
 
 
-def _resume(part, module, optimizer, asked):
-    """Load the checkpoint, if there is one of the same training; return the epoch to begin with."""
+def _resume(part: Path, module: torch.nn.Module, optimizer: torch.optim.Optimizer, asked: dict[str, float]) -> int:
+    """Load the checkpoint of the same training, and return the first epoch."""
     state = _check_same(part, asked)
     if state is None:
         return 0

@@ -1,9 +1,10 @@
-"""Training of mini-ssl: frames of sound are hidden, and predicted from those around them."""
+"""Training of mini-ssl: prediction of hidden frames of sound."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from naturalistic_simulation.models.mel import FRAMES_PER_S
 from naturalistic_simulation.models.networks import MaskedSound
@@ -36,27 +37,17 @@ def train_masked(
     Raises
     ------
     ValueError
-        Before the first piece is composed: as of `loop.check_training`.
+        If `loop.check_training` refuses a number or the file, before the first piece is composed.
     """
     request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
     frames, _, _ = training_music(request.n_pieces, request.seed, progress)
     torch.manual_seed(request.seed)
     module = MaskedSound()
 
-    def loss_of(indices, rng):
+    def loss_of(indices: NDArray, rng: np.random.Generator) -> torch.Tensor:
         return module(excerpts(frames, indices, LENGTH, rng), gaps(len(indices), LENGTH, rng))
 
-    return fit(
-        module,
-        loss_of,
-        request.n_pieces,
-        path=request.path,
-        epochs=request.epochs,
-        batch_size=request.batch_size,
-        rate=1e-3,
-        seed=request.seed,
-        progress=progress,
-    )
+    return fit(module, loss_of, request, rate=1e-3, progress=progress)
 
 
 def gaps(n: int, length: int, rng: np.random.Generator) -> torch.Tensor:

@@ -1,7 +1,8 @@
-"""Music to train the embedders on, from seeds that nothing else uses."""
+"""Training music of the embedders, from seeds that nothing else uses."""
 
 import hashlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import joblib
@@ -30,7 +31,7 @@ N_CAPTIONS = 2  # wordings of each piece; two lists of tags stand beside them, a
 
 
 def training_music(n_pieces: int, seed: int = 0, progress: bool = True) -> tuple[NDArray, NDArray, list[dict]]:
-    """Return frames, captions and facts of simulated pieces, from the cache where they are in it.
+    """Return frames, captions and facts of simulated pieces, cached.
 
     Parameters
     ----------
@@ -61,12 +62,12 @@ def seconds_to_compose(n_pieces: int, seed: int = 0) -> float:
     return float((_folder(n_pieces, seed) / "done").read_text())
 
 
-def _folder(n_pieces, seed):
+def _folder(n_pieces: int, seed: int) -> Path:
     key = hashlib.sha256(f"{n_pieces} {seed} {_own_code()}".encode()).hexdigest()[:12]
     return cache_dir() / "training" / f"pieces-{n_pieces}-{seed}-{key}"
 
 
-def _own_code():
+def _own_code() -> str:
     """Return a hash of the code of pieces, sound and frames."""
     here = Path(__file__).parents[1]
     unheard = ("clip_facts.py", "experiment.py")
@@ -74,7 +75,7 @@ def _own_code():
     return recipe_of([*sources, Path(__file__), Path(mel.__file__), Path(presentation.__file__)])
 
 
-def _compose_all(folder, names, progress):
+def _compose_all(folder: Path, names: Sequence[tuple[str, int]], progress: bool) -> None:
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     shape = (len(names), 2, CLIP * FRAMES_PER_S, N_MELS)
@@ -99,7 +100,7 @@ def texts_of(piece: Piece) -> list[str]:
     return [*(caption(piece, seed=wording) for wording in range(N_CAPTIONS)), tags, genre]
 
 
-def _frames_of(genre, seed):
+def _frames_of(genre: str, seed: int) -> NDArray:
     """Return the log-mel frames of both halves of a piece: float16 (2, 750, 64)."""
     torch.set_num_threads(1)
     waveform = render(compose(genre, seed), SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""Scores of the small models on clips that they never saw: the numbers of their cards."""
+"""Scores of the small models on held-out clips, for their cards."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 GAIN = 0.1  # -20 dB
 
 
-def clip_vectors(embedder: Embedder, waveforms: Sequence[NDArray], sample_rate: int, **how: Any) -> NDArray:
+def clip_vectors(embedder: Embedder, waveforms: Sequence[NDArray], sample_rate: int, **options: Any) -> NDArray:
     """Return one vector a clip, the mean over its windows.
 
     Parameters
@@ -20,14 +20,14 @@ def clip_vectors(embedder: Embedder, waveforms: Sequence[NDArray], sample_rate: 
     waveforms : list of array (n_samples,)
     sample_rate : int
         Hz.
-    **how
-        As of its ``embed``.
+    **options
+        Passed on to ``embedder.embed``.
 
     Returns
     -------
     vectors : array (n_clips, dim)
     """
-    return embedder.embed(waveforms, sample_rate, **how).mean(axis=1)
+    return embedder.embed(waveforms, sample_rate, **options).mean(axis=1)
 
 
 def joint_scores(
@@ -64,7 +64,9 @@ def joint_scores(
 
 
 def probe_scores(vectors: NDArray, facts: dict[str, ArrayLike]) -> dict[str, float]:
-    """Return scores of linear probes of clip vectors: accuracy for names, r for numbers.
+    """Return scores of linear probes of clip vectors.
+
+    Accuracy for names, r for numbers.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
 """The two small models that come with the package: their scores as on their cards, and how they are trained."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -132,9 +133,11 @@ def line(x):
 
 def test_training_goes_on_where_it_stopped(tmp_path):
     x = torch.linspace(-1, 1, 64)
-    how = {"epochs": 30, "batch_size": 16, "rate": 0.1, "seed": 3, "decay": 0.0, "progress": False}
+    how = {"rate": 0.1, "decay": 0.0, "progress": False}
+    whole = loop.TrainingRequest(tmp_path / "whole.safetensors", n_pieces=64, epochs=30, seed=3, batch_size=16)
+    again = dataclasses.replace(whole, path=tmp_path / "again.safetensors")
     module, loss_of = line(x)
-    losses = loop.fit(module, loss_of, 64, path=tmp_path / "whole.safetensors", **how)
+    losses = loop.fit(module, loss_of, whole, **how)
     assert losses[-1] < 0.01 * losses[0]
     broken, loss_of = line(x)
     calls = []
@@ -146,23 +149,22 @@ def test_training_goes_on_where_it_stopped(tmp_path):
         return loss_of(k, rng)
 
     with pytest.raises(KeyboardInterrupt):
-        loop.fit(broken, stop, 64, path=tmp_path / "again.safetensors", **how)
+        loop.fit(broken, stop, again, **how)
     assert not (tmp_path / "again.safetensors").exists()
     with pytest.raises(ValueError, match="is of a training with seed 3, expected 4"):
-        loop.fit(*line(x), 64, path=tmp_path / "again.safetensors", **how | {"seed": 4})
+        loop.fit(*line(x), dataclasses.replace(again, seed=4), **how)
     with pytest.raises(ValueError, match="with epochs 30, expected 3"):
-        loop.fit(*line(x), 64, path=tmp_path / "again.safetensors", **how | {"epochs": 3})
+        loop.fit(*line(x), dataclasses.replace(again, epochs=3), **how)
     rest, loss_of = line(x)
-    loop.fit(rest, loss_of, 64, path=tmp_path / "again.safetensors", **how)
+    loop.fit(rest, loss_of, again, **how)
     assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["again.safetensors", "whole.safetensors"]
 
 
 def test_weights_of_something_else(tmp_path):
     module, loss_of = line(torch.ones(4))
-    loop.fit(
-        module, loss_of, 4, path=tmp_path / "x.safetensors", epochs=1, batch_size=4, rate=0.1, seed=0, progress=False
-    )
+    request = loop.TrainingRequest(tmp_path / "x.safetensors", n_pieces=4, epochs=1, seed=0, batch_size=4)
+    loop.fit(module, loss_of, request, rate=0.1, progress=False)
     with pytest.raises(ValueError, match="holds no weights of JointSound"):
         mini.load_mulan(weights=tmp_path / "x.safetensors")
 

@@ -233,7 +233,6 @@ def test_the_sound_is_identified(generator, asked, written):
     heard = embedder.embed(waves, mini.SAMPLE_RATE, cache=False).mean(axis=1)
     assert identification(heard, asked).mean() >= 0.75
     assert identification(np.roll(heard, 1, axis=0), asked).mean() < 0.65
-    np.testing.assert_allclose(generated.identified(heard, asked), identification(heard, asked))
 
 
 @pytest.mark.parametrize("apart", [False, True])

@@ -7,10 +7,11 @@ import re
 
 import numpy as np
 import pytest
+from naturalistic import cache
 from naturalistic.anatomy.regions import FILM_LANDMARKS, LANDMARKS, label, nearest
 from naturalistic.datasets import narrative_movie, stimulus
 from naturalistic.datasets.annotations import LEVELS, read_annotation
-from naturalistic_simulation import folders, truth
+from naturalistic_simulation import truth
 from naturalistic_simulation.brain.cortex import hrf
 from naturalistic_simulation.brain.head import SHAPE, coordinates
 from naturalistic_simulation.movie import cortex, experiment, files, scanner, screenplay, text_embedding
@@ -239,8 +240,8 @@ def test_a_bad_embedding_leaves_nothing(tmp_path, bad):
 
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(folders.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
-    with pytest.raises(OSError, match="5 MB free, the simulated data set needs"):
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: type("usage", (), {"free": 5e6}))
+    with pytest.raises(cache.RequestError, match=r"5.00 MB free, but \d+.\d\d MB are still needed"):
         write(tmp_path / "movie")
     assert list(tmp_path.iterdir()) == []
 
