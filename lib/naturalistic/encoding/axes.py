@@ -16,9 +16,11 @@ Ridge weights of pure noise have strong axes too, for they follow the covariance
 without `naturalistic.encoding.axes_null`.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from naturalistic.arrays import as_floats, as_real, check_finite, float_type
@@ -39,12 +41,12 @@ class Axes(NamedTuple):
         The same of each subject.
     """
 
-    directions: np.ndarray
-    explained: np.ndarray
-    by_subject: np.ndarray
+    directions: NDArray
+    explained: NDArray
+    by_subject: NDArray
 
 
-def mean_over_delays(weights, n_delays):
+def mean_over_delays(weights: ArrayLike, n_delays: int) -> NDArray:
     """Average weights over delayed copies of the features.
 
     Parameters
@@ -70,7 +72,9 @@ def mean_over_delays(weights, n_delays):
     return weights.reshape(len(weights), n_delays, -1).mean(axis=1)
 
 
-def weight_axes(weights, n_axes=5, sizes=None, *, center=False):
+def weight_axes(
+    weights: Sequence[ArrayLike], n_axes: int = 5, sizes: Sequence[ArrayLike] | None = None, *, center: bool = False
+) -> Axes:
     """Return the principal axes of the weights of some subjects, each subject weighing alike.
 
     Parameters
@@ -98,12 +102,12 @@ def weight_axes(weights, n_axes=5, sizes=None, *, center=False):
     return axes_of(scatters(weights, lengths(weights) if sizes is None else sizes, center=center), n_axes)
 
 
-def lengths(weights):
+def lengths(weights: Sequence[ArrayLike]) -> list[NDArray]:
     """Return the length of the weights of each voxel: list of array (n_voxels,)."""
     return [np.linalg.norm(as_real(w, "weights").astype(np.float64), axis=1) for w in weights]
 
 
-def scatters(weights, sizes, *, center=False):
+def scatters(weights: Sequence[NDArray], sizes: Sequence[ArrayLike], *, center: bool = False) -> NDArray:
     """Return the mean product of each subject's weights, divided by their sizes.
 
     Parameters
@@ -139,7 +143,7 @@ def scatters(weights, sizes, *, center=False):
     return np.stack(found)
 
 
-def axes_of(scatter, n_axes):
+def axes_of(scatter: NDArray, n_axes: int) -> Axes:
     """Return the `Axes` of scatters: the eigenvectors of their mean.
 
     Parameters
@@ -173,7 +177,7 @@ def axes_of(scatter, n_axes):
     return Axes(directions, values / np.trace(mean), along / totals[:, None])
 
 
-def check_weights(weights, n_axes=1):
+def check_weights(weights: Sequence[ArrayLike], n_axes: int = 1) -> list[NDArray]:
     """Return weights as a list of finite arrays, checked; see `weight_axes`.
 
     Parameters
@@ -210,7 +214,7 @@ def check_weights(weights, n_axes=1):
     return [w.astype(float_type(w), copy=False) for w in weights]
 
 
-def project_weights(weights, directions):
+def project_weights(weights: ArrayLike, directions: ArrayLike) -> NDArray:
     """Return how far each voxel's weights reach along each axis.
 
     For maps of all voxels: there weights are not brought to unit length, so that a voxel that nothing predicts, which
@@ -239,7 +243,7 @@ def project_weights(weights, directions):
     return weights @ directions.T.astype(weights.dtype)
 
 
-def project_texts(vectors, directions, training):
+def project_texts(vectors: ArrayLike, directions: ArrayLike, training: ArrayLike) -> NDArray:
     """Return where texts lie on each axis.
 
     Parameters
@@ -270,7 +274,9 @@ def project_texts(vectors, directions, training):
     return project_weights(scaled[len(training) :], directions)
 
 
-def extreme_texts(texts, scores, n=5):
+def extreme_texts(
+    texts: Sequence[str], scores: ArrayLike, n: int = 5
+) -> list[tuple[list[tuple[str, float]], list[tuple[str, float]]]]:
     """Return the different texts at either end of each axis.
 
     Parameters
@@ -304,5 +310,7 @@ def extreme_texts(texts, scores, n=5):
     for column in scores.T:
         mean = np.bincount(index, column) / counts
         order = np.argsort(mean, kind="stable")
-        ends.append(tuple([(names[k], float(mean[k])) for k in some[:n]] for some in (order, order[::-1])))
+        low = [(names[k], float(mean[k])) for k in order[:n]]
+        high = [(names[k], float(mean[k])) for k in order[::-1][:n]]
+        ends.append((low, high))
     return ends

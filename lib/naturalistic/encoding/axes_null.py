@@ -17,9 +17,11 @@ as a covariance, chooses long weights whatever the runs (14 of 20). Chosen by th
 found in 120. Nothing else is computed on those runs here, so no score is reported twice.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse.linalg import eigsh
@@ -29,7 +31,7 @@ from naturalistic.arrays import as_real, check_finite, float_type
 from naturalistic.encoding.axes import Axes, axes_of, check_weights, lengths, scatters
 from naturalistic.encoding.design import shifted
 from naturalistic.inference import draw_shifts, p_values
-from naturalistic.parameters import whole
+from naturalistic.parameters import Seed, whole
 from naturalistic.runs import check_runs
 
 MAX_KEPT = 1e8  # weights of all shifts that are kept; more are fitted a second time
@@ -51,11 +53,11 @@ class AxesTest(NamedTuple):
     """
 
     axes: Axes
-    null: np.ndarray
-    p: np.ndarray
-    sizes: list
+    null: NDArray
+    p: NDArray
+    sizes: list[NDArray]
 
-    def n_significant(self, alpha=0.05):
+    def n_significant(self, alpha: float = 0.05) -> int:
         """Return how many axes hold, from the first on.
 
         Parameters
@@ -70,7 +72,15 @@ class AxesTest(NamedTuple):
         return int((self.p <= alpha).sum())
 
 
-def refit_weight_axes(X, bold, alphas, shifts=None, *, runs=None, n_delays=1):
+def refit_weight_axes(
+    X: ArrayLike,
+    bold: Sequence[ArrayLike],
+    alphas: Sequence[ArrayLike],
+    shifts: ArrayLike | None = None,
+    *,
+    runs: ArrayLike | None = None,
+    n_delays: int = 1,
+) -> Iterator[list[NDArray]]:
     """Yield the ridge weights of each subject, fitted with given penalties to responses shifted in time.
 
     All shifts share one decomposition of the features; each costs one product with the responses.
@@ -118,7 +128,18 @@ def refit_weight_axes(X, bold, alphas, shifts=None, *, runs=None, n_delays=1):
         yield np.split(inner @ turn, stops)
 
 
-def weight_axes_null(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permutations=100, seed=0, center=False):
+def weight_axes_null(
+    X: ArrayLike,
+    bold: Sequence[ArrayLike],
+    alphas: Sequence[ArrayLike],
+    n_axes: int = 5,
+    *,
+    runs: ArrayLike | None = None,
+    n_delays: int = 1,
+    n_permutations: int = 100,
+    seed: Seed = 0,
+    center: bool = False,
+) -> AxesTest:
     """Return the axes of encoding weights, tested against responses shifted in time, one after another.
 
     The first axis is held against the first of shifted weights. For each next one, the axes before it are taken out of
@@ -148,7 +169,7 @@ def weight_axes_null(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_perm
     drawn = draw_shifts(runs, n_permutations, seed=seed, n_trs=len(X))
     shifts = np.concatenate([np.zeros_like(drawn[:1]), drawn])  # the first is none: the observed alignment
 
-    def fits():
+    def fits() -> Iterable[list[NDArray]]:
         made = refit_weight_axes(X, bold, alphas, shifts, runs=runs, n_delays=n_delays)
         return tqdm(made, "shifts", len(shifts), leave=False, delay=3)
 
@@ -169,7 +190,7 @@ def weight_axes_null(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_perm
     return AxesTest(axes, null, np.maximum.accumulate(p_values(axes.explained, null)), sizes)
 
 
-def _largest(scatter, directions):
+def _largest(scatter: NDArray, directions: NDArray) -> list[float]:
     """Return the largest variance along any direction, before each of some directions is taken out (n_axes,)."""
     largest = []
     for direction in directions:
@@ -180,14 +201,16 @@ def _largest(scatter, directions):
     return largest
 
 
-def _top(matrix):
+def _top(matrix: NDArray) -> float:
     """Return the largest eigenvalue; by Lanczos' method where the matrix is large: several times as fast, as exact."""
     if len(matrix) <= 64:
         return np.linalg.eigvalsh(matrix)[-1]
     return eigsh(matrix, k=1, which="LA", v0=np.diag(matrix), return_eigenvectors=False)[0]
 
 
-def _checked(X, bold, alphas, n_delays):
+def _checked(
+    X: ArrayLike, bold: Sequence[ArrayLike], alphas: Sequence[ArrayLike], n_delays: int
+) -> tuple[NDArray, list[NDArray], list[NDArray]]:
     """Return features, responses and penalties, checked."""
     X, bold = as_real(X, "X"), [as_real(y, f"bold[{k}]") for k, y in enumerate(bold)]
     n_delays = whole("n_delays", n_delays)
@@ -228,15 +251,22 @@ class AxesStability(NamedTuple):
         The same for shifted responses of all, his own too.
     """
 
-    others: np.ndarray
-    own: np.ndarray
-    null: np.ndarray
+    others: NDArray
+    own: NDArray
+    null: NDArray
     p: float
-    cosines: np.ndarray
-    null_cosines: np.ndarray
+    cosines: NDArray
+    null_cosines: NDArray
 
 
-def axes_stability(weights, n_axes=5, sizes=None, null=(), *, center=False):
+def axes_stability(
+    weights: Sequence[ArrayLike],
+    n_axes: int = 5,
+    sizes: Sequence[ArrayLike] | None = None,
+    null: Iterable[Sequence[NDArray]] = (),
+    *,
+    center: bool = False,
+) -> AxesStability:
     """Return how well the axes of all other subjects serve each subject.
 
     Parameters
@@ -276,26 +306,26 @@ def axes_stability(weights, n_axes=5, sizes=None, null=(), *, center=False):
     return AxesStability(found, _along(true, own), shares, p, _cosines(others, own), cosines)
 
 
-def _left_out(scatter, n_axes):
+def _left_out(scatter: NDArray, n_axes: int) -> list[NDArray]:
     """Return the axes of all but one subject, for each one."""
     total = scatter.sum(axis=0)
     return [axes_of((total - own)[None], n_axes).directions for own in scatter]
 
 
-def _each(scatter, n_axes):
+def _each(scatter: NDArray, n_axes: int) -> list[NDArray]:
     return [axes_of(own[None], n_axes).directions for own in scatter]
 
 
-def _along(scatter, directions):
+def _along(scatter: NDArray, directions: Sequence[NDArray]) -> NDArray:
     """Return the share of each subject's variance along some directions (n_subjects,)."""
     return np.array([np.sum((d @ own) * d) / np.trace(own) for own, d in zip(scatter, directions)])
 
 
-def _cosines(others, own):
+def _cosines(others: Sequence[NDArray], own: Sequence[NDArray]) -> NDArray:
     return np.array([matched_cosines(a, b) for a, b in zip(others, own)])
 
 
-def shrunken_weights(directions, X, alpha):
+def shrunken_weights(directions: ArrayLike, X: ArrayLike, alpha: float) -> NDArray:
     r"""Return what ridge leaves, in expectation, of true weights: :math:`w X^\top X (X^\top X + \alpha)^{-1}`.
 
     Of directions in which the features hardly vary nothing is left, so simulated weights must go through this before
@@ -317,7 +347,7 @@ def shrunken_weights(directions, X, alpha):
     return (np.asarray(directions) @ turn.T * (scale**2 / (scale**2 + alpha))) @ turn
 
 
-def variance_in_subspace(weights, span):
+def variance_in_subspace(weights: ArrayLike, span: ArrayLike) -> float:
     """Return the mean share of a voxel's squared weights that lies in a span: 1 if the span holds all of them.
 
     By chance it is n_directions / n_features, or more where ridge has shrunk both: compare random spans.
@@ -341,7 +371,7 @@ def variance_in_subspace(weights, span):
     return float(np.mean(inside[power > 0] / power[power > 0])) if power.any() else float("nan")
 
 
-def matched_cosines(first, second):
+def matched_cosines(first: ArrayLike, second: ArrayLike) -> NDArray:
     """Return the absolute cosine of each axis of ``first`` with its partner in ``second``, paired for the largest sum.
 
     Parameters

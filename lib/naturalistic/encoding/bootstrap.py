@@ -4,11 +4,18 @@ R2 and r of a test set need three sums over TRs: of what was measured squared, o
 product. Kept by block of TRs they are small, and any resample of blocks is one product with a matrix of counts.
 """
 
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from naturalistic.arrays import as_real, column_blocks
-from naturalistic.parameters import check_seed, whole
+from naturalistic.parameters import Seed, check_seed, whole
 from naturalistic.runs import run_slices
+
+if TYPE_CHECKING:
+    from naturalistic.encoding.prediction import Fitted
 
 KINDS = ("r2", "r")
 
@@ -39,7 +46,7 @@ class BlockSums:
         By model: a tuple of the feature spaces in it, or any other name.
     """
 
-    def __init__(self, runs, n_voxels, block=30, dtype=np.float32):
+    def __init__(self, runs: ArrayLike, n_voxels: int, block: int = 30, dtype: DTypeLike = np.float32) -> None:
         slices = run_slices(runs)
         shortest = min(s.stop - s.start for s in slices)
         hint = f"the shortest test run, of {shortest} TRs, needs two blocks or more"
@@ -50,7 +57,7 @@ class BlockSums:
         self._shape, self._dtype = (len(self.runs), n_voxels), dtype
         self.measured, self.products, self.squares = np.full(self._shape, np.nan, dtype), {}, {}
 
-    def add(self, model, measured, predicted, columns=slice(None)):
+    def add(self, model: Hashable, measured: ArrayLike, predicted: ArrayLike, columns: slice = slice(None)) -> None:
         """Take in a model's predictions.
 
         Parameters
@@ -70,7 +77,7 @@ class BlockSums:
             for sums, values in zip(into, (y * y, y * p, p * p)):
                 sums[:, block] = np.add.reduceat(values, self._starts, axis=0)
 
-    def add_fitted(self, model, fitted):
+    def add_fitted(self, model: Hashable, fitted: "Fitted") -> None:
         """Take in the predictions of a fitted model, of one block of voxels after another.
 
         Parameters
@@ -83,7 +90,7 @@ class BlockSums:
             prediction = fitted.predict(columns)
             self.add(model, prediction.measured, prediction.predicted, columns)
 
-    def join(self, other):
+    def join(self, other: "BlockSums") -> "BlockSums":
         """Take in the models of other sums of the same test data.
 
         Parameters
@@ -105,7 +112,7 @@ class BlockSums:
         self.squares.update(other.squares)
         return self
 
-    def score(self, model, kind="r2"):
+    def score(self, model: Hashable, kind: Literal["r2", "r"] = "r2") -> NDArray:
         """Return the score of a model on all blocks.
 
         Parameters
@@ -120,7 +127,13 @@ class BlockSums:
         """
         return self.resampled([(1, model)], np.ones((1, len(self.runs))), kind)[0]
 
-    def resampled(self, terms, counts, kind="r2", columns=slice(None)):
+    def resampled(
+        self,
+        terms: Sequence[tuple[float, Hashable]],
+        counts: NDArray,
+        kind: Literal["r2", "r"] = "r2",
+        columns: slice = slice(None),
+    ) -> NDArray:
         """Return a sum of scores for each resample.
 
         Parameters
@@ -160,7 +173,7 @@ class BlockSums:
         return found
 
 
-def draw_counts(runs, n_boot=1000, seed=0):
+def draw_counts(runs: ArrayLike, n_boot: int = 1000, seed: Seed = 0) -> NDArray:
     """Return how often each block is taken in each resample, drawn with replacement inside each run.
 
     Of a run's n blocks n - 1 are drawn, and each counts n / (n - 1): with so few blocks, n of n would give a variance
@@ -186,7 +199,17 @@ def draw_counts(runs, n_boot=1000, seed=0):
     return np.concatenate(counts, axis=1)
 
 
-def score_interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confidence=0.95, n_boot=1000, seed=0):
+def score_interval(
+    sums: BlockSums,
+    terms: Sequence[tuple[float, Hashable]],
+    *,
+    labels: ArrayLike | None = None,
+    n_labels: int | None = None,
+    kind: Literal["r2", "r"] = "r2",
+    confidence: float = 0.95,
+    n_boot: int = 1000,
+    seed: Seed = 0,
+) -> NDArray:
     """Return the bootstrap interval (percentiles) of a sum of scores: of each voxel, or of means over sets of voxels.
 
     It says how far the number would move with other stretches of film of this kind, for the models as fitted: neither

@@ -1,8 +1,10 @@
 """Feature spaces against each other: which predicts a place best, and what each adds to another."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_real
 from naturalistic.encoding.group import stacked
@@ -12,12 +14,12 @@ from naturalistic.inference import shared_stimulus_test
 class VariancePartition(NamedTuple):
     """Variance explained by two feature spaces, divided: three arrays that sum to that of both together."""
 
-    only_first: np.ndarray
-    only_second: np.ndarray
-    shared: np.ndarray
+    only_first: NDArray
+    only_second: NDArray
+    shared: NDArray
 
 
-def variance_partitioning(first, second, both):
+def variance_partitioning(first: ArrayLike, second: ArrayLike, both: ArrayLike) -> VariancePartition:
     """Divide the explained variance of two feature spaces (commonality analysis, Newton & Spurrell 1967).
 
     Parameters
@@ -54,11 +56,11 @@ class BestSpace(NamedTuple):
         That it is better than *each* of the others; NaN without a null, or with no subject.
     """
 
-    space: np.ndarray
-    p: np.ndarray
+    space: NDArray
+    p: NDArray
 
 
-def best_space(scores, null=None):
+def best_space(scores: ArrayLike, null: ArrayLike | None = None) -> BestSpace:
     """Return the space with the highest mean over subjects, and whether it beats every other.
 
     To beat all others, each single comparison must hold: p is the largest of the one-sided paired comparisons (an
@@ -105,7 +107,7 @@ def best_space(scores, null=None):
     return BestSpace(np.where(lost, -1, space), p)
 
 
-def mean_by_label(values, labels, n_labels):
+def mean_by_label(values: ArrayLike, labels: ArrayLike, n_labels: int) -> NDArray:
     """Return means over the voxels of each label, NaN left out.
 
     Parameters
@@ -142,7 +144,9 @@ def mean_by_label(values, labels, n_labels):
     return means
 
 
-def consensus_map(maps, significant, least=0.5):
+def consensus_map(
+    maps: Sequence[Mapping[str, ArrayLike]], significant: Sequence[Mapping[str, ArrayLike]], least: float = 0.5
+) -> dict[str, NDArray]:
     """Return the mean of a map over subjects where it is significant in more than a share of them.
 
     Parameters
@@ -174,7 +178,9 @@ def consensus_map(maps, significant, least=0.5):
     return shared
 
 
-def mean_by_region(values, labels, names, elsewhere="elsewhere"):
+def mean_by_region(
+    values: Sequence[ArrayLike], labels: Sequence[ArrayLike], names: Sequence[str], elsewhere: str = "elsewhere"
+) -> dict[str, NDArray]:
     """Return each subject's mean of a value over the voxels of each region, NaN left out.
 
     Parameters
@@ -208,7 +214,9 @@ def mean_by_region(values, labels, names, elsewhere="elsewhere"):
     return dict(zip(regions, np.array(means).T))
 
 
-def partition_by_region(parts, labels, names, spaces):
+def partition_by_region(
+    parts: Sequence[VariancePartition], labels: Sequence[ArrayLike], names: Sequence[str], spaces: Sequence[str]
+) -> dict[str, dict[str, NDArray]]:
     """Return the mean of each part of the variance over the voxels of each region.
 
     Parameters

@@ -1,15 +1,22 @@
 """Design matrices: feature spaces scaled by training TRs, delayed inside runs, freed of confounds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_floats, check_finite, column_blocks, mean_and_sd
 from naturalistic.features.delays import delayed
 from naturalistic.runs import run_slices, shift_inside_runs
 
+Spaces: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
+Delays: TypeAlias = Sequence[float] | Mapping[str, Sequence[float]]
 
-def design(spaces, delays, tr, runs=None, train=slice(None)):
+
+def design(
+    spaces: Spaces, delays: Delays, tr: float, runs: ArrayLike | None = None, train: NDArray | slice = slice(None)
+) -> NDArray:
     """Return all spaces, scaled by their training TRs and delayed, side by side.
 
     Parameters
@@ -34,7 +41,7 @@ def design(spaces, delays, tr, runs=None, train=slice(None)):
     return np.concatenate(blocks, axis=1)
 
 
-def _scaled(features, train):
+def _scaled(features: NDArray, train: NDArray | slice) -> NDArray:
     """Return features z-scored by their training TRs, of the same dtype; sums and differences are in float64."""
     mean, sd = mean_and_sd(features[train])
     scaled = np.empty_like(features)
@@ -45,7 +52,7 @@ def _scaled(features, train):
     return scaled
 
 
-def residuals(X, confounds, train=slice(None)):
+def residuals(X: ArrayLike, confounds: ArrayLike, train: NDArray | slice = slice(None)) -> NDArray:
     """Return what confounds and a constant leave of X, by least squares on the training TRs.
 
     Parameters
@@ -71,7 +78,7 @@ def residuals(X, confounds, train=slice(None)):
     return (X - C @ weights).astype(X.dtype)
 
 
-def check_confounds(confounds, n_trs, n_train=None, name="confounds"):
+def check_confounds(confounds: ArrayLike, n_trs: int, n_train: int | None = None, name: str = "confounds") -> NDArray:
     """Return confounds as float64 (n_trs, n_confounds), checked before anything is fitted.
 
     Parameters
@@ -112,7 +119,7 @@ def check_confounds(confounds, n_trs, n_train=None, name="confounds"):
     return C
 
 
-def rotated(X):
+def rotated(X: NDArray) -> NDArray:
     r"""Return features (n_trs, at most n_trs) with the same inner products: ridge predicts the same from them.
 
     With :math:`X^\top = QR`, :math:`XX^\top = R^\top R`; and ridge depends on X through :math:`XX^\top` alone.
@@ -122,13 +129,15 @@ def rotated(X):
     return np.linalg.qr(X.T.astype(np.float64), mode="r").T.astype(X.dtype)
 
 
-def shifted(bold, shifts, runs=None):
+def shifted(bold: ArrayLike, shifts: ArrayLike, runs: ArrayLike | None = None) -> NDArray:
     """Return ``bold`` (n_trs, n_voxels) shifted circularly inside each run, by ``shifts`` (n_runs,) TRs, one a run."""
     bold = as_floats(bold, "bold")
     return shift_inside_runs(bold, shifts, run_slices(runs, len(bold)))
 
 
-def check_spaces(spaces, delays, n_trs=None):
+def check_spaces(
+    spaces: Spaces, delays: Delays, n_trs: int | None = None
+) -> tuple[dict[str, NDArray], Mapping[str, Sequence[float]]]:
     """Return spaces and delays as dicts of arrays and of sequences, checked; see `design`.
 
     Raises

@@ -1,14 +1,15 @@
 """From maps of single subjects, brought to one surface, to a map of the group."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.inference import fdr, sign_flip_over_subjects, t_test_over_subjects
 from naturalistic.inference.group import shared_stimulus_p
 from naturalistic.inference.prevalence import prevalence
-from naturalistic.parameters import whole
+from naturalistic.parameters import Seed, whole
 
 TO_ONE_SPACE = (
     "bring each subject's voxels to one surface first: surface.to_surface(values, coordinates, voxel_size) makes a "
@@ -35,14 +36,21 @@ class GroupMap(NamedTuple):
         Subjects who count there.
     """
 
-    mean: dict
-    p: dict
-    significant: dict
-    p_family: dict
-    n: dict
+    mean: dict[str, NDArray]
+    p: dict[str, NDArray]
+    significant: dict[str, NDArray]
+    p_family: dict[str, NDArray]
+    n: dict[str, NDArray]
 
 
-def group_map(maps, nulls, *, q=0.05, tail="greater", least=2):
+def group_map(
+    maps: Sequence[Mapping[str, ArrayLike]],
+    nulls: Iterable[Mapping[str, ArrayLike]],
+    *,
+    q: float = 0.05,
+    tail: Literal["greater", "less", "two-sided"] = "greater",
+    least: int = 2,
+) -> GroupMap:
     """Test the mean over subjects who share a stimulus at each vertex, against the same shifts for all.
 
     Tests over subjects (`map_over_subjects`) do not answer this: people who watch one film share its response, so that
@@ -101,7 +109,7 @@ def group_map(maps, nulls, *, q=0.05, tail="greater", least=2):
     return GroupMap(*(_by_side(row, values) for row in rows))
 
 
-def _flat_null(null, k, values, used):
+def _flat_null(null: Mapping[str, ArrayLike], k: int, values: Mapping[str, NDArray], used: NDArray) -> NDArray:
     """Return the null of one subject over the vertices of all sides, or raise a ValueError."""
     expected = {side: x.shape[1] for side, x in values.items()}
     found = {side: np.shape(x) for side, x in null.items()} if isinstance(null, Mapping) else np.shape(null)
@@ -140,18 +148,28 @@ class MapOverSubjects(NamedTuple):
         `inference.prevalence`).
     """
 
-    mean: dict
-    t: dict
-    p: dict
-    significant: dict
-    p_family: dict
-    n: dict
-    n_significant: dict | None
-    prevalence: dict | None
-    prevalence_low: dict | None
+    mean: dict[str, NDArray]
+    t: dict[str, NDArray]
+    p: dict[str, NDArray]
+    significant: dict[str, NDArray]
+    p_family: dict[str, NDArray]
+    n: dict[str, NDArray]
+    n_significant: dict[str, NDArray] | None
+    prevalence: dict[str, NDArray] | None
+    prevalence_low: dict[str, NDArray] | None
 
 
-def map_over_subjects(maps, p_maps=None, *, alpha=0.05, q=0.05, tail="greater", least=2, n_permutations=10_000, seed=0):
+def map_over_subjects(
+    maps: Sequence[Mapping[str, ArrayLike]],
+    p_maps: Sequence[Mapping[str, ArrayLike]] | None = None,
+    *,
+    alpha: float = 0.05,
+    q: float = 0.05,
+    tail: Literal["greater", "less", "two-sided"] = "greater",
+    least: int = 2,
+    n_permutations: int = 10_000,
+    seed: Seed = 0,
+) -> MapOverSubjects:
     """Test each vertex over subjects (other people, this stimulus), and count those in whom it is significant.
 
     Not a test of whether there is an effect where subjects share the stimulus: there, `group_map` is. Measured without
@@ -202,7 +220,9 @@ def map_over_subjects(maps, p_maps=None, *, alpha=0.05, q=0.05, tail="greater", 
     return MapOverSubjects(*(None if row is None else _by_side(row, values) for row in rows))
 
 
-def stacked(maps, name="maps", like=None):
+def stacked(
+    maps: Iterable[Mapping[str, ArrayLike]], name: str = "maps", like: Mapping[str, NDArray] | None = None
+) -> dict[str, NDArray]:
     """Return one array (n_subjects, n_vertices) a side from the maps of subjects, all of one space.
 
     Parameters
@@ -240,7 +260,7 @@ def stacked(maps, name="maps", like=None):
     return {side: np.stack([np.asarray(m[side], dtype=float) for m in maps]) for side in expected}
 
 
-def _counted(p, values, alpha, least):
+def _counted(p: Mapping[str, NDArray], values: Mapping[str, NDArray], alpha: float, least: int) -> list[NDArray]:
     """Return how many subjects are significant at each vertex, and the two numbers of the prevalence."""
     flat, scores = (np.concatenate(list(x.values()), axis=1) for x in (p, values))
     if np.any((flat < 0) | (flat > 1)):
@@ -252,7 +272,7 @@ def _counted(p, values, alpha, least):
     return [n_significant, share.estimate, share.low]
 
 
-def _by_side(row, values):
+def _by_side(row: NDArray, values: Mapping[str, NDArray]) -> dict[str, NDArray]:
     """Return a row over all vertices as one array a side."""
     ends = np.cumsum([x.shape[1] for x in values.values()])[:-1]
     return dict(zip(values, np.split(row, ends)))

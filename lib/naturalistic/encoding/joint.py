@@ -5,15 +5,16 @@ data that no model has seen a space may also take away. It is not the space's pa
 the score of the space alone: what several spaces share is in neither of their unique parts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import column_blocks
 from naturalistic.encoding.bootstrap import BlockSums, score_interval
 from naturalistic.encoding.comparison import VariancePartition, mean_by_label, variance_partitioning
+from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.partition import r2_by_space, r_by_space
 from naturalistic.encoding.prediction import Prediction
 from naturalistic.encoding.scores import shifted_scores
@@ -47,21 +48,21 @@ class JointModel(NamedTuple):
         Correlations of the shifted predictions of the model of all spaces, if they were kept.
     """
 
-    spaces: tuple
-    r_by_space: np.ndarray
-    r2_by_space: np.ndarray
-    gammas: np.ndarray
-    cv_scores: np.ndarray
-    p: np.ndarray
+    spaces: tuple[str, ...]
+    r_by_space: NDArray
+    r2_by_space: NDArray
+    gammas: NDArray
+    cv_scores: NDArray
+    p: NDArray
     sums: BlockSums
-    null: np.ndarray | None = None
+    null: NDArray | None = None
 
     @property
-    def sets(self):
+    def sets(self) -> list[tuple[str, ...]]:
         """Sets of spaces of which a model was fitted (list of tuple of str)."""
         return [model for model in self.sums.products if isinstance(model, tuple)]
 
-    def without(self, *names):
+    def without(self, *names: str) -> tuple[str, ...]:
         """Return the spaces that are left, as the name of a model.
 
         Parameters
@@ -82,14 +83,14 @@ class JointModel(NamedTuple):
             raise ValueError(f"no space {unknown[0]!r}, expected one of {list(self.spaces)}")
         return tuple(name for name in self.spaces if name not in names)
 
-    def only(self, *names):
+    def only(self, *names: str) -> tuple[str, ...]:
         """Return these spaces in the order of all, as the name of a model."""
         return self.without(*self.without(*names))
 
 
 def joint_model(
-    features: dict[str, NDArray],
-    bold: Any,
+    features: Mapping[str, ArrayLike],
+    bold: ArrayLike | MultiSubjectBold,
     model: BandedRidgeCV,
     split: Split,
     *,
@@ -163,12 +164,12 @@ def joint_model(
     return JointModel(names, parts[0], parts[1], gammas, cv_scores, p, sums, kept_null)
 
 
-def _less(name):
+def _less(name: str) -> str:
     """Return the name of the model of all spaces whose prediction lacks the part of one."""
     return f"all spaces, less the part of {name}"
 
 
-def sets_of(names, pairs=()):
+def sets_of(names: Sequence[str], pairs: Sequence[tuple[str, str]] = ()) -> list[tuple[str, ...]]:
     """Return the sets of spaces to fit: all, all but each, and for each pair both, each alone, and all but both.
 
     Parameters
@@ -256,7 +257,7 @@ def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2",
     return np.where(_predicts(joint, joint.spaces, options), np.swapaxes(bounds, 0, 1), np.nan)
 
 
-def _predicts(joint, model, options):
+def _predicts(joint: JointModel, model: tuple[str, ...], options: Mapping[str, Any]) -> NDArray:
     """Return where R2 of a model is above 0 on the test runs: by voxel, or of its mean by label."""
     r2 = joint.sums.score(model)
     labels = options.get("labels")

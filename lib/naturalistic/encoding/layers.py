@@ -6,7 +6,7 @@ Which layer and which voxels are looked at is chosen by cross-validation inside 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ from naturalistic.encoding.scores import reliable_voxels, shifted_p, shifted_sco
 from naturalistic.encoding.split import FoldSplit, Split, as_responses, check_length, marked_rows
 from naturalistic.inference import noise_ceiling
 from naturalistic.models.folds import GroupGapKFold
+from naturalistic.models.ridge import RidgeCV
 from naturalistic.parameters import whole
 
 _BLOCK = 8192  # voxels tested at once: 0.25 GB of responses for two hours of test film
@@ -40,16 +41,16 @@ class LayerScores(NamedTuple):
         The same corrected for all voxels of a subject, by the best of them in each shift (family-wise).
     """
 
-    cv: np.ndarray
-    r: np.ndarray
-    p: np.ndarray
-    p_max: np.ndarray
+    cv: NDArray
+    r: NDArray
+    p: NDArray
+    p_max: NDArray
 
 
 def sweep_layers(
     features: ArrayLike,
-    bold: Any,
-    model: Any,
+    bold: ArrayLike | MultiSubjectBold,
+    model: RidgeCV,
     split: Split,
     *,
     n_permutations: int = 0,
@@ -176,10 +177,10 @@ class Selections(Mapping):
 
 
 @overload
-def select_layer_and_voxels(cv: Mapping[str, NDArray], n_best: int) -> Selections: ...
+def select_layer_and_voxels(cv: Mapping[str, ArrayLike], n_best: int) -> Selections: ...
 @overload
-def select_layer_and_voxels(cv: NDArray, n_best: int) -> Selection: ...
-def select_layer_and_voxels(cv: Any, n_best: int) -> Selection | Selections:
+def select_layer_and_voxels(cv: ArrayLike, n_best: int) -> Selection: ...
+def select_layer_and_voxels(cv: ArrayLike | Mapping[str, ArrayLike], n_best: int) -> Selection | Selections:
     """Select a layer, and the voxels that it predicts best, by scores from inside the training runs.
 
     A layer is judged by the mean over its own best voxels (Nakagi et al. 2024: 5,000 of about 70,000).
@@ -215,9 +216,9 @@ def select_layer_and_voxels(cv: Any, n_best: int) -> Selection | Selections:
 def null_over_voxels(
     features: ArrayLike,
     bold: MultiSubjectBold,
-    model: Any,
+    model: RidgeCV,
     split: Split,
-    selections: "Selections",
+    selections: Selections,
     voxels: dict[str, NDArray],
     *,
     n_permutations: int = 1000,
@@ -300,13 +301,13 @@ class FoldedLayerScores(NamedTuple):
         The same of responses that were shifted before everything was fitted, and the layer chosen, again.
     """
 
-    r: np.ndarray
-    layers: np.ndarray
-    null: np.ndarray
+    r: NDArray
+    layers: NDArray
+    null: NDArray
 
 
 def sweep_layers_in_folds(
-    features: ArrayLike, bold: ArrayLike, model: Any, split: FoldSplit, *, n_permutations: int = 0, seed: int = 0
+    features: ArrayLike, bold: ArrayLike, model: RidgeCV, split: FoldSplit, *, n_permutations: int = 0, seed: int = 0
 ) -> FoldedLayerScores:
     """Choose a layer without each fold, and test it on the fold.
 

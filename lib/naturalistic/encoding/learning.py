@@ -1,14 +1,14 @@
 """Test runs predicted from less data than there is: models of parts of the training runs, and learning curves."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from naturalistic.encoding.design import check_spaces
+from naturalistic.encoding.design import Delays, Spaces, check_spaces
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import Prediction, fit_predict
 from naturalistic.encoding.split import Split, as_responses, check_length
@@ -32,19 +32,19 @@ class LearningCurve(NamedTuple):
         Pearson correlation on the test runs.
     """
 
-    minutes: np.ndarray
-    r: np.ndarray
+    minutes: NDArray
+    r: NDArray
 
 
 def learning_curve(
-    features: Any,
-    bold: Any,
+    features: Spaces,
+    bold: ArrayLike | MultiSubjectBold,
     model: RidgeCV,
     split: Split,
     *,
     minutes: Sequence[float] | None = None,
     order: Sequence | None = None,
-    voxels: Any = None,
+    voxels: ArrayLike | slice | Mapping[str, NDArray] | None = None,
     gap: int = 10,
 ) -> LearningCurve:
     """Predict the test runs from the first minutes of the training runs, for more and more minutes.
@@ -102,7 +102,7 @@ def learning_curve(
 
 
 def fit_predict_part(
-    keep: NDArray, features: Any, bold: Any, model: RidgeCV, split: Split, *, gap: int = 10
+    keep: NDArray, features: Spaces, bold: ArrayLike | MultiSubjectBold, model: RidgeCV, split: Split, *, gap: int = 10
 ) -> Prediction:
     """Predict the test runs from some of the training TRs; features are scaled, and alphas chosen, by these alone.
 
@@ -128,7 +128,7 @@ def fit_predict_part(
     return fit_predict(part, bold[kept], clone(model).set_params(cv=folds, gap=0), split.select(kept))
 
 
-def blocked_folds(runs, n_folds, gap=10):
+def blocked_folds(runs: ArrayLike, n_folds: int, gap: int = 10) -> list[tuple[NDArray, NDArray]]:
     """Return folds that exist for any length: whole runs where they are many, else contiguous blocks of them.
 
     Runs are cut into blocks of about equal length, three a fold (one a run, where runs are three times as many as folds
@@ -160,14 +160,14 @@ def blocked_folds(runs, n_folds, gap=10):
     return list(GroupGapKFold(n_folds, gap, runs).split(groups, None, groups))
 
 
-def _n_folds(cv):
+def _n_folds(cv: Any) -> int:
     """Return how many folds a model's ``cv`` has."""
     if is_whole(cv):
         return int(cv)
     return cv.get_n_splits() if hasattr(cv, "get_n_splits") else len(list(cv))
 
 
-def _pieces(runs, test, order):
+def _pieces(runs: NDArray, test: NDArray, order: Sequence | None) -> list[NDArray]:
     """Return the rows of each training run, in order."""
     there = {runs[s.start].item(): np.arange(s.start, s.stop) for s in run_slices(runs) if not test[s].any()}
     order = list(there) if order is None else list(order)
@@ -176,13 +176,13 @@ def _pieces(runs, test, order):
     return [there[run] for run in order]
 
 
-def _longest(spaces, delays, n_trs, tr):
+def _longest(spaces: Spaces, delays: Delays, n_trs: int, tr: float) -> int:
     """Return the longest delay of any space in TRs."""
     listed = check_spaces(spaces, delays, n_trs)[1].values()
     return math.ceil(max(np.max(group) for delays in listed for group in as_delays(delays)) / tr)
 
 
-def _first(pieces, n, longest, n_trs):
+def _first(pieces: Sequence[NDArray], n: int, longest: int, n_trs: int) -> NDArray:
     """Mark the first n rows of pieces, without a last piece that delays cannot reach into."""
     keep = np.zeros(n_trs, dtype=bool)
     for piece in pieces:

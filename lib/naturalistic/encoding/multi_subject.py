@@ -2,8 +2,12 @@
 
 import mmap
 import operator
+from collections.abc import Mapping
+from types import EllipsisType
+from typing import overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.encoding.split import as_responses, marked_rows
 
@@ -30,7 +34,7 @@ class MultiSubjectBold:
         If there is no subject, or they differ in length or type.
     """
 
-    def __init__(self, bold):
+    def __init__(self, bold: Mapping[str, ArrayLike]) -> None:
         if not bold:
             raise ValueError("bold has no subject, expected one or more")
         shapes = {name: np.shape(x) for name, x in bold.items()}
@@ -45,10 +49,14 @@ class MultiSubjectBold:
         self.shape = next(iter(shapes.values()))[0], ends[-1]
         self.dtype = next(iter(bold.values())).dtype
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: slice | NDArray) -> "MultiSubjectBold": ...
+    @overload
+    def __getitem__(self, index: tuple[slice | NDArray, slice]) -> NDArray: ...
+    def __getitem__(self, index: slice | NDArray | tuple[slice | NDArray, slice]) -> "MultiSubjectBold | NDArray":
         """Return rows (a slice or marks) of all subjects, still apart; or the array of rows and a slice of columns."""
         if not isinstance(index, tuple):
             marks = isinstance(index, np.ndarray) and index.dtype == bool  # neighbors stay a view
@@ -65,7 +73,7 @@ class MultiSubjectBold:
         ]
         return np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
 
-    def split(self, values):
+    def split(self, values: NDArray) -> dict[str, NDArray]:
         """Return values by subject, as views.
 
         Parameters
@@ -78,7 +86,7 @@ class MultiSubjectBold:
         """
         return {name: values[..., columns] for name, columns in self.columns.items()}
 
-    def select_voxels(self, voxels):
+    def select_voxels(self, voxels: Mapping[str, NDArray]) -> "MultiSubjectBold":
         """Return some voxels of each subject, read into memory.
 
         Parameters
@@ -94,7 +102,7 @@ class MultiSubjectBold:
         return MultiSubjectBold(read)
 
 
-def _read(x, index):
+def _read(x: NDArray, index: tuple[slice | NDArray | EllipsisType, slice | NDArray]) -> NDArray:
     """Return a part of an array; of a memory map a copy, after which its pages no longer count as this process's."""
     if getattr(x, "mode", None) != "r" or not hasattr(mmap, "MADV_DONTNEED"):
         return x[index]

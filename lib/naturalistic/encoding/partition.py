@@ -6,13 +6,16 @@ against what was measured and another makes up for it. Unique variance (`encodin
 would be lost without the space.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import column_blocks, float_type
 from naturalistic.models.scoring import check_pair, unit_columns
 
 
-def r_by_space(measured, parts):
+def r_by_space(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> NDArray:
     r"""Divide the correlation of a prediction over the parts that it is the sum of.
 
     .. math:: r_s = \frac{\sum_t y_t p_{st}}{\|y\| \, \|\sum_k p_k\|}, \qquad \sum_s r_s = r,
@@ -50,7 +53,7 @@ def r_by_space(measured, parts):
     return split
 
 
-def r2_by_space(measured, parts):
+def r2_by_space(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> NDArray:
     r"""Divide the explained variance of a prediction over the parts that it is the sum of.
 
     .. math:: R^2_s = \frac{\sum_t p_{st} (2 y_t - \sum_k p_{kt})}{\sum_t y_t^2}, \qquad \sum_s R^2_s = R^2,
@@ -87,7 +90,7 @@ def r2_by_space(measured, parts):
     return split
 
 
-def _checked(measured, parts):
+def _checked(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> tuple[NDArray, list[NDArray]]:
     """Return what was measured and a list of the parts, all (n_samples, n_voxels)."""
     if not len(parts):
         raise ValueError("parts is empty, expected the part of one space or more, by name")
@@ -95,6 +98,6 @@ def _checked(measured, parts):
     return next(iter(pairs.values()))[0], [part for _, part, _ in pairs.values()]
 
 
-def _rounding_only(total, parts, dtype):
+def _rounding_only(total: NDArray, parts: NDArray, dtype: np.dtype) -> NDArray:
     """Mark the columns in which the sum of parts varies by no more than the parts' own rounding."""
     return np.ptp(total, axis=0) <= 8 * np.finfo(dtype).eps * np.abs(parts).max(axis=(0, 1))

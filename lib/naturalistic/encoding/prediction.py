@@ -1,7 +1,8 @@
 """Held-out prediction: encoding models are fitted on training TRs, and predict TRs that they have not seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,11 +10,13 @@ from sklearn.base import clone
 from tqdm import tqdm
 
 from naturalistic.arrays import as_floats, check_finite
-from naturalistic.encoding.design import check_confounds, check_spaces, design, residuals, rotated, shifted
+from naturalistic.encoding.design import Spaces, check_confounds, check_spaces, design, residuals, rotated, shifted
+from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.split import FoldSplit, Split, SplitData, check_length, split_data
 from naturalistic.inference import draw_shifts, p_values
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.folds import check_folds
+from naturalistic.models.ridge import RidgeCV
 from naturalistic.models.scoring import correlation, r2
 from naturalistic.parameters import whole
 from naturalistic.preprocessing import zscore
@@ -69,9 +72,9 @@ class Accuracy(NamedTuple):
         (b + 1) / (m + 1), with b of m values of the null that reach the mean of r over subjects.
     """
 
-    r: np.ndarray
-    null: np.ndarray
-    p: np.ndarray
+    r: NDArray
+    null: NDArray
+    p: NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +87,7 @@ class Fitted:
     data : SplitData
     """
 
-    model: Any
+    model: RidgeCV | BandedRidgeCV
     data: SplitData
 
     def predict(self, columns: slice = slice(None)) -> Prediction:
@@ -104,7 +107,14 @@ class Fitted:
         return Prediction(self.data.measured(columns), predicted, self.data.test_runs)
 
 
-def fit(features: Any, bold: Any, model: Any, split: Split, *, confounds: ArrayLike | None = None) -> Fitted:
+def fit(
+    features: Spaces,
+    bold: ArrayLike | MultiSubjectBold,
+    model: RidgeCV | BandedRidgeCV,
+    split: Split,
+    *,
+    confounds: ArrayLike | None = None,
+) -> Fitted:
     """Fit a copy of a model on the training runs, alphas chosen by folds of whole runs.
 
     Parameters
@@ -128,9 +138,9 @@ def fit(features: Any, bold: Any, model: Any, split: Split, *, confounds: ArrayL
 
 
 def fit_predict(
-    features: Any,
-    bold: Any,
-    model: Any,
+    features: Spaces,
+    bold: ArrayLike | MultiSubjectBold,
+    model: RidgeCV | BandedRidgeCV,
     split: Split | FoldSplit,
     *,
     confounds: ArrayLike | None = None,
@@ -179,7 +189,14 @@ def fit_predict(
     return fit(features, bold, model, split, confounds=confounds).predict()
 
 
-def _fit_predict_folds(features, bold, model, split, confounds, shifts):
+def _fit_predict_folds(
+    features: Spaces,
+    bold: ArrayLike,
+    model: RidgeCV | BandedRidgeCV,
+    split: FoldSplit,
+    confounds: ArrayLike | None,
+    shifts: ArrayLike | None,
+) -> Prediction:
     """Predict each fold by a model of the others."""
     bold = as_floats(bold, "bold")
     if bold.ndim != 2:
@@ -236,12 +253,12 @@ def correlation_inside(prediction: Prediction) -> NDArray:
 
 
 def group_accuracy(
-    features: Any,
+    features: Spaces,
     bold: ArrayLike,
-    model: Any,
+    model: RidgeCV,
     split: FoldSplit,
     *,
-    confounds: Any = None,
+    confounds: Sequence[ArrayLike] | NDArray | None = None,
     n_permutations: int = 200,
     seed: int = 0,
 ) -> Accuracy:
@@ -321,7 +338,7 @@ def shift_batches(
     return np.array_split(shifts, min(len(shifts), -(-len(shifts) * n_targets // MAX_TARGETS)))
 
 
-def _summarize(scored, n_shifts, n_subjects, n_voxels):
+def _summarize(scored: list[NDArray], n_shifts: int, n_subjects: int, n_voxels: int) -> Accuracy:
     """Put batches of scores (n_batch, n_subjects or 1, n_voxels) together, subject by subject or all at once."""
     if scored[0].shape[1] == n_subjects:
         scores = np.concatenate(scored)

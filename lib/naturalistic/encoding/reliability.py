@@ -1,12 +1,17 @@
 """Would the same be found with other data, or with other annotators: two halves, and how far they agree."""
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_real, float_type
+from naturalistic.datasets.annotations import Annotations
+from naturalistic.encoding.design import Spaces
 from naturalistic.encoding.learning import LEAST, fit_predict_part
+from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import Prediction, fit_predict
 from naturalistic.encoding.split import Split, as_responses, check_length
 from naturalistic.models.ridge import RidgeCV
@@ -28,13 +33,15 @@ class SplitHalves(NamedTuple):
         Accuracy of each, Pearson correlation with the responses.
     """
 
-    agreement: np.ndarray
-    full_length: np.ndarray | None
-    first: np.ndarray
-    second: np.ndarray
+    agreement: NDArray
+    full_length: NDArray | None
+    first: NDArray
+    second: NDArray
 
 
-def split_half_data(features: Any, bold: Any, model: RidgeCV, split: Split, *, gap: int = 10) -> SplitHalves:
+def split_half_data(
+    features: Spaces, bold: ArrayLike | MultiSubjectBold, model: RidgeCV, split: Split, *, gap: int = 10
+) -> SplitHalves:
     """Fit a model on each half of the training runs, and compare what the two predict in the test runs.
 
     Two halves share no response, so that their predictions agree by what is in both: a voxel without signal has an
@@ -68,7 +75,9 @@ def split_half_data(features: Any, bold: Any, model: RidgeCV, split: Split, *, g
     return halves._replace(full_length=spearman_brown(halves.agreement))
 
 
-def split_half_annotators(first: Any, second: Any, bold: Any, model: RidgeCV, split: Split) -> SplitHalves:
+def split_half_annotators(
+    first: Spaces, second: Spaces, bold: ArrayLike | MultiSubjectBold, model: RidgeCV, split: Split
+) -> SplitHalves:
     """Compare models of the features from two groups of annotators, fitted on the same responses.
 
     How accurate each half is, beside all annotators, says what the others were good for. The agreement of the two does
@@ -90,7 +99,7 @@ def split_half_annotators(first: Any, second: Any, bold: Any, model: RidgeCV, sp
     return _compared(fit_predict(first, bold, model, split), fit_predict(second, bold, model, split))
 
 
-def spearman_brown(r):
+def spearman_brown(r: ArrayLike) -> NDArray:
     """Return the reliability of twice as much data, ``2 r / (1 + r)``, from the correlation of two halves.
 
     It is that of the *mean* of both predictions, and holds where the halves are of equal length, and each is the same
@@ -120,7 +129,7 @@ def spearman_brown(r):
     return (2 * above / (1 + above)).astype(float_type(r))[()]
 
 
-def data_halves(runs, test, gap=10):
+def data_halves(runs: ArrayLike, test: ArrayLike, gap: int = 10) -> tuple[NDArray, NDArray]:
     """Divide the training TRs in two halves of about equal length.
 
     With four training runs or more, each half is of whole runs: one after another goes to the half that is shorter so
@@ -165,7 +174,7 @@ def data_halves(runs, test, gap=10):
     return halves[0], halves[1]
 
 
-def annotator_halves(annotations):
+def annotator_halves(annotations: Annotations) -> tuple[Annotations, Annotations]:
     """Return two `Annotations` of every other annotator: of five, the first, third and fifth, and the two between.
 
     Parameters
@@ -188,7 +197,7 @@ def annotator_halves(annotations):
     return select_annotators(annotations, range(0, n, 2)), select_annotators(annotations, range(1, n, 2))
 
 
-def select_annotators(annotations, which):
+def select_annotators(annotations: Annotations, which: Iterable[int]) -> Annotations:
     """Return the texts of some of the annotators.
 
     Parameters
@@ -216,7 +225,7 @@ def select_annotators(annotations, which):
     return replace(annotations, texts=texts)
 
 
-def _n_annotators(annotations):
+def _n_annotators(annotations: Annotations) -> int:
     """Return how many annotators wrote, the same in all seconds with text."""
     if annotations.speakers is not None:
         raise ValueError(

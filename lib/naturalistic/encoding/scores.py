@@ -34,11 +34,11 @@ class Score(NamedTuple):
         Correlations of the shifted predictions, if they were kept.
     """
 
-    r: np.ndarray
-    r2: np.ndarray
-    p: np.ndarray
-    significant: np.ndarray
-    null: np.ndarray | None = None
+    r: NDArray
+    r2: NDArray
+    p: NDArray
+    significant: NDArray
+    null: NDArray | None = None
 
 
 def score(

@@ -3,20 +3,23 @@
 `Split` tests whole runs that stay the same; `FoldSplit` leaves out groups of TRs in turn, where there is one run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_floats
-from naturalistic.encoding.design import check_confounds, check_spaces, design, residuals
+from naturalistic.encoding.design import Delays, Spaces, check_confounds, check_spaces, design, residuals
 from naturalistic.models.engine.validation import check_finite
 from naturalistic.models.folds import check_groups
 from naturalistic.runs import check_runs, run_slices
 
-Delays = Sequence[float] | Mapping[str, Sequence[float]]
+if TYPE_CHECKING:
+    from naturalistic.encoding.multi_subject import MultiSubjectBold
+
+Rows = TypeVar("Rows", NDArray, "MultiSubjectBold")  # what has rows keeps its type when some are taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,7 @@ class Split:
     runs: NDArray
     tr: float
     delays: Delays
-    repeats: Callable | None = None
+    repeats: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None = None
 
     def __post_init__(self) -> None:
         test = np.asarray(self.test)
@@ -138,14 +141,16 @@ class SplitData:
     """
 
     train: dict[str, NDArray]
-    bold: Any
+    bold: "NDArray | MultiSubjectBold"
     train_runs: NDArray
     test: dict[str, NDArray]
     test_runs: NDArray
-    measured: Callable
+    measured: Callable[[slice], NDArray]
 
 
-def split_data(features: Any, bold: Any, split: Split, confounds: ArrayLike | None = None) -> SplitData:
+def split_data(
+    features: Spaces, bold: "ArrayLike | MultiSubjectBold", split: Split, confounds: ArrayLike | None = None
+) -> SplitData:
     """Return delayed features and responses of the training and the test TRs.
 
     A space that is constant over a whole test run (a level that nobody annotated there) stands at its training mean in
@@ -213,7 +218,7 @@ def check_length(split: Split | FoldSplit, n_trs: int) -> None:
         raise ValueError(f"{name} has shape ({len(split.runs)},), expected ({n_trs},): one value for each TR of bold")
 
 
-def as_responses(bold: Any, name: str = "bold") -> Any:
+def as_responses(bold: "ArrayLike | MultiSubjectBold", name: str = "bold") -> "NDArray | MultiSubjectBold":
     """Return BOLD as floats that can be sliced by rows and columns.
 
     Parameters
@@ -239,7 +244,7 @@ def as_responses(bold: Any, name: str = "bold") -> Any:
     return bold
 
 
-def marked_rows(x: Any, marked: NDArray) -> Any:
+def marked_rows(x: Rows, marked: NDArray) -> Rows:
     """Return the marked rows, as a view (nothing is read from a memory map) where they are adjacent.
 
     Parameters
@@ -274,7 +279,7 @@ def centered(x: NDArray, runs: NDArray) -> NDArray:
     return np.concatenate([x[s] - x[s].mean(axis=0, dtype=np.float64).astype(x.dtype) for s in run_slices(runs)])
 
 
-def _as_array(bold):
+def _as_array(bold: "NDArray | MultiSubjectBold") -> NDArray:
     """Return responses as an array, from which confounds can be regressed out."""
     if not isinstance(bold, np.ndarray):
         raise ValueError(
@@ -284,7 +289,7 @@ def _as_array(bold):
     return bold
 
 
-def _missing_runs(name, x, runs, test):
+def _missing_runs(name: str, x: NDArray, runs: NDArray, test: NDArray) -> list[slice]:
     """Return the test runs (slices) in which no feature of a space varies, or raise if it cannot be used."""
     slices = run_slices(runs, len(x))
     constant = [s for s in slices if (x[s] == x[s.start]).all()]
@@ -302,7 +307,7 @@ def _missing_runs(name, x, runs, test):
     return constant
 
 
-def _check_test(test, runs):
+def _check_test(test: NDArray, runs: NDArray) -> NDArray:
     """Return the mask of test TRs, which must be of whole runs and leave some to train on."""
     n_trs = len(runs)
     if test.dtype != bool or test.shape != (n_trs,):
@@ -321,7 +326,9 @@ def _check_test(test, runs):
     return test
 
 
-def _average_repeats(x, runs, lay_repeats):
+def _average_repeats(
+    x: NDArray, runs: NDArray, lay_repeats: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None
+) -> tuple[NDArray, NDArray]:
     """Return the mean over repeats, of the dtype of ``x``, and the run of each of its samples."""
     if lay_repeats is None:
         return x, runs

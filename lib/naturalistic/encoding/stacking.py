@@ -6,15 +6,17 @@ set of weights for all features at once, stacking trusts each space as fitted al
 """
 
 import itertools
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from naturalistic.arrays import as_real, check_finite, column_blocks
 from naturalistic.encoding.bootstrap import BlockSums
-from naturalistic.encoding.split import Split, as_responses, split_data
+from naturalistic.encoding.multi_subject import MultiSubjectBold
+from naturalistic.encoding.split import Split, SplitData, as_responses, split_data
 from naturalistic.models.folds import check_folds
 from naturalistic.models.ridge import RidgeCV, cross_val_predict
 from naturalistic.parameters import is_whole, whole
@@ -36,14 +38,14 @@ class StackedModel(NamedTuple):
         Of the models ``"stacked"`` and, for each space, ``(space,)``.
     """
 
-    spaces: tuple
-    weights: np.ndarray
+    spaces: tuple[str, ...]
+    weights: NDArray
     sums: BlockSums
 
 
 def stacked_model(
-    features: dict[str, NDArray],
-    bold: Any,
+    features: Mapping[str, ArrayLike],
+    bold: ArrayLike | MultiSubjectBold,
     model: RidgeCV,
     split: Split,
     *,
@@ -103,7 +105,7 @@ def stacked_model(
     return StackedModel(names, weights, sums)
 
 
-def stack_weights(products):
+def stack_weights(products: ArrayLike) -> NDArray:
     r"""Return the weights with the smallest squared error of the weighted mean, exactly.
 
     With residuals :math:`e_s = p_s - y` the error of a weighted mean is :math:`w^\top R w`, :math:`R = e e^\top`. With
@@ -146,7 +148,7 @@ def stack_weights(products):
     return weights.T
 
 
-def _outer_folds(model, data, cv):
+def _outer_folds(model: RidgeCV, data: SplitData, cv: Any) -> tuple[list[tuple[NDArray, NDArray]], NDArray]:
     """Return folds of the training rows, and the number of the fold that tests each row."""
     n_trs = len(data.train_runs)
     cv = model.cv if cv is None else cv
@@ -159,7 +161,7 @@ def _outer_folds(model, data, cv):
     return folds, number
 
 
-def residual_products(residuals, runs):
+def residual_products(residuals: NDArray, runs: ArrayLike) -> NDArray:
     """Return sums over time of products of residuals, centered in each run.
 
     Parameters
