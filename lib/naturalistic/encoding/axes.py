@@ -64,7 +64,8 @@ def mean_over_delays(weights: ArrayLike, n_delays: int) -> NDArray:
     ValueError
         If ``n_delays`` does not divide the columns.
     """
-    weights, n_delays = as_floats(weights, "weights"), whole("n_delays", n_delays)
+    weights = as_floats(weights, "weights")
+    n_delays = whole("n_delays", n_delays)
     if weights.ndim != 2 or weights.shape[1] % n_delays:
         raise ValueError(
             f"weights has shape {weights.shape}, expected (n_voxels, n_delays * n_features) with n_delays = {n_delays}"
@@ -98,7 +99,8 @@ def weight_axes(
         If subjects differ in their features, one has fewer voxels than axes or weights of 0 alone, a value is not
         finite, or the weights vary in fewer directions than axes.
     """
-    weights, n_axes = check_weights(weights, n_axes), int(n_axes)
+    weights = check_weights(weights, n_axes)
+    n_axes = int(n_axes)
     return axes_of(scatters(weights, lengths(weights) if sizes is None else sizes, center=center), n_axes)
 
 
@@ -161,9 +163,12 @@ def axes_of(scatter: NDArray, n_axes: int) -> Axes:
     ValueError
         If the weights of a subject leave nothing, or vary in fewer directions than axes.
     """
-    mean, size, n_axes = scatter.mean(axis=0), scatter.shape[-1], whole("n_axes", n_axes)
+    mean = scatter.mean(axis=0)
+    size = scatter.shape[-1]
+    n_axes = whole("n_axes", n_axes)
     values, vectors = linalg.eigh(mean, subset_by_index=[size - n_axes, size - 1])
-    values, directions = values[::-1], vectors[:, ::-1].T
+    values = values[::-1]
+    directions = vectors[:, ::-1].T
     totals = np.trace(scatter, axis1=1, axis2=2)
     if not (totals > 1e-12 * totals.max()).all():
         empty = int(totals.argmin())
@@ -235,7 +240,8 @@ def project_weights(weights: ArrayLike, directions: ArrayLike) -> NDArray:
     ValueError
         If weights and axes are of other features.
     """
-    weights, directions = as_floats(weights, "weights"), as_real(directions, "directions")
+    weights = as_floats(weights, "weights")
+    directions = as_real(directions, "directions")
     if weights.ndim != 2 or directions.ndim != 2 or weights.shape[1] != directions.shape[1]:
         raise ValueError(
             f"weights has shape {weights.shape} and directions {directions.shape}, expected the same features in both"
@@ -264,7 +270,8 @@ def project_texts(vectors: ArrayLike, directions: ArrayLike, training: ArrayLike
     ValueError
         If texts, training TRs and axes are of other features.
     """
-    vectors, training = as_real(vectors, "vectors"), as_real(training, "training")
+    vectors = as_real(vectors, "vectors")
+    training = as_real(training, "training")
     if vectors.ndim != 2 or training.ndim != 2 or vectors.shape[1] != training.shape[1]:
         raise ValueError(
             f"vectors has shape {vectors.shape} and training {training.shape}, expected the same features in both"
@@ -300,7 +307,8 @@ def extreme_texts(
     if scores.ndim != 2 or len(texts) != len(scores):
         raise ValueError(f"scores has shape {scores.shape}, expected ({len(texts)}, n_axes): a row for each text")
     check_finite(scores, "scores")
-    names, n = list(dict.fromkeys(texts)), whole("n", n)
+    names = list(dict.fromkeys(texts))
+    n = whole("n", n)
     if len(names) < 2 * n:
         raise ValueError(f"n is {n}, expected 1 to {len(names) // 2}: there are {len(names)} different texts")
     place = {name: k for k, name in enumerate(names)}

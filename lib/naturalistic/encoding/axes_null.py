@@ -112,7 +112,8 @@ def refit_weight_axes(
     """
     X, bold, alphas = _checked(X, bold, alphas, n_delays)
     n_delays = int(n_delays)
-    runs, everything = check_runs(runs, len(X)), np.concatenate(bold, axis=1)
+    runs = check_runs(runs, len(X))
+    everything = np.concatenate(bold, axis=1)
     stops = np.cumsum([y.shape[1] for y in bold])[:-1]
     X = X.astype(np.float64)
     U, scale, turn = linalg.svd(X - X.mean(axis=0), full_matrices=False)
@@ -165,7 +166,8 @@ def weight_axes_null(
         As in `refit_weight_axes` and `axes.weight_axes`.
     """
     X, bold, alphas = _checked(X, bold, alphas, n_delays)
-    n_axes, n_delays = whole("n_axes", n_axes), int(n_delays)
+    n_axes = whole("n_axes", n_axes)
+    n_delays = int(n_delays)
     drawn = draw_shifts(runs, n_permutations, seed=seed, n_trs=len(X))
     shifts = np.concatenate([np.zeros_like(drawn[:1]), drawn])  # the first is none: the observed alignment
 
@@ -183,7 +185,8 @@ def weight_axes_null(
     for k, weights in enumerate(kept or fits()):
         scatter = scatters(weights, sizes, center=center)
         if not k:
-            axes, total = axes_of(scatter, n_axes), np.trace(scatter.mean(axis=0))
+            axes = axes_of(scatter, n_axes)
+            total = np.trace(scatter.mean(axis=0))
         else:
             null.append(_largest(scatter.mean(axis=0) / total, axes.directions))
     null = np.array(null)
@@ -212,7 +215,8 @@ def _checked(
     X: ArrayLike, bold: Sequence[ArrayLike], alphas: Sequence[ArrayLike], n_delays: int
 ) -> tuple[NDArray, list[NDArray], list[NDArray]]:
     """Return features, responses and penalties, checked."""
-    X, bold = as_real(X, "X"), [as_real(y, f"bold[{k}]") for k, y in enumerate(bold)]
+    X = as_real(X, "X")
+    bold = [as_real(y, f"bold[{k}]") for k, y in enumerate(bold)]
     n_delays = whole("n_delays", n_delays)
     if X.ndim != 2 or X.shape[1] % n_delays:
         raise ValueError(f"X has shape {X.shape}, expected (n_trs, n_delays * n_features) with n_delays = {n_delays}")
@@ -287,13 +291,16 @@ def axes_stability(
     ValueError
         If there are fewer than two subjects; as of `axes.weight_axes`.
     """
-    weights, n_axes = check_weights(weights, n_axes), int(n_axes)
+    weights = check_weights(weights, n_axes)
+    n_axes = int(n_axes)
     if len(weights) < 2:
         raise ValueError("weights are of 1 subject, expected two or more: one is left out, the others make the axes")
     sizes = lengths(weights) if sizes is None else sizes
     true = scatters(weights, sizes, center=center)
-    others, own = _left_out(true, n_axes), _each(true, n_axes)
-    shares, cosines = [], []
+    others = _left_out(true, n_axes)
+    own = _each(true, n_axes)
+    shares = []
+    cosines = []
     for shifted_weights in null:
         scatter = scatters(shifted_weights, sizes, center=center)
         null_others = _left_out(scatter, n_axes)

@@ -53,9 +53,13 @@ class BlockSums:
         block = whole("block", block, 1, shortest // 2, hint=hint)
         counts = [round((s.stop - s.start) / block) for s in slices]
         cuts = [s.start + np.arange(n) * (s.stop - s.start) // n for s, n in zip(slices, counts)]
-        self._starts, self.runs = np.concatenate(cuts), np.repeat(np.arange(len(slices)), counts)
-        self._shape, self._dtype = (len(self.runs), n_voxels), dtype
-        self.measured, self.products, self.squares = np.full(self._shape, np.nan, dtype), {}, {}
+        self._starts = np.concatenate(cuts)
+        self.runs = np.repeat(np.arange(len(slices)), counts)
+        self._shape = (len(self.runs), n_voxels)
+        self._dtype = dtype
+        self.measured = np.full(self._shape, np.nan, dtype)
+        self.products = {}
+        self.squares = {}
 
     def add(self, model: Hashable, measured: ArrayLike, predicted: ArrayLike, columns: slice = slice(None)) -> None:
         """Take in a model's predictions.
@@ -68,12 +72,14 @@ class BlockSums:
         columns : slice
             Voxels that they are of.
         """
-        measured, predicted = as_real(measured, "measured"), as_real(predicted, "predicted")
+        measured = as_real(measured, "measured")
+        predicted = as_real(predicted, "predicted")
         for sums in (self.products, self.squares):
             sums.setdefault(model, np.full(self._shape, np.nan, self._dtype))
         into = [sums[:, columns] for sums in (self.measured, self.products[model], self.squares[model])]
         for block in column_blocks(*measured.shape):  # in float64, so no more than a block at a time
-            y, p = (x[:, block].astype(np.float64) for x in (measured, predicted))
+            y = measured[:, block].astype(np.float64)
+            p = predicted[:, block].astype(np.float64)
             for sums, values in zip(into, (y * y, y * p, p * p)):
                 sums[:, block] = np.add.reduceat(values, self._starts, axis=0)
 
@@ -191,7 +197,8 @@ def draw_counts(runs: ArrayLike, n_boot: int = 1000, seed: Seed = 0) -> NDArray:
     -------
     counts : array (n_boot, n_blocks)
     """
-    n_boot, counts = whole("n_boot", n_boot), []
+    n_boot = whole("n_boot", n_boot)
+    counts = []
     generator = np.random.default_rng(check_seed(seed))
     for run in run_slices(runs):
         n = run.stop - run.start
@@ -246,8 +253,10 @@ def score_interval(
         if labels.shape != (n_voxels,) or labels.dtype.kind not in "iu":
             raise ValueError(f"labels is {labels.dtype} of shape {labels.shape}, expected whole numbers ({n_voxels},)")
         n_labels = int(labels.max()) + 1 if n_labels is None else whole("n_labels", n_labels)
-        added, number = np.zeros((n_boot, n_labels)), np.zeros((n_boot, n_labels))
-    bounds, tails = np.full((2, n_voxels), np.nan), [(1 - confidence) / 2, (1 + confidence) / 2]
+        added = np.zeros((n_boot, n_labels))
+        number = np.zeros((n_boot, n_labels))
+    bounds = np.full((2, n_voxels), np.nan)
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     for block in column_blocks(n_boot, n_voxels):
         drawn = sums.resampled(terms, counts, kind, block)
         if labels is None:

@@ -37,7 +37,9 @@ def variance_partitioning(first: ArrayLike, second: ArrayLike, both: ArrayLike) 
     ValueError
         If shapes differ.
     """
-    first, second, both = (as_real(x, name) for x, name in ((first, "first"), (second, "second"), (both, "both")))
+    first = as_real(first, "first")
+    second = as_real(second, "second")
+    both = as_real(both, "both")
     if not first.shape == second.shape == both.shape:
         raise ValueError(
             f"first, second and both have shapes {first.shape}, {second.shape}, {both.shape}, expected one"
@@ -128,7 +130,8 @@ def mean_by_label(values: ArrayLike, labels: ArrayLike, n_labels: int) -> NDArra
     ValueError
         If labels are not one whole number a voxel.
     """
-    values, labels = np.asarray(values), np.asarray(labels)
+    values = np.asarray(values)
+    labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or values.shape[-1:] != labels.shape:
         raise ValueError(
             f"values has shape {values.shape} and labels {labels.dtype} of shape {labels.shape}, expected (..., "
@@ -168,7 +171,8 @@ def consensus_map(
     """
     if len(maps) != len(significant) or not maps:
         raise ValueError(f"maps are of {len(maps)} subjects and significant of {len(significant)}, expected the same")
-    shared, values_of = {}, stacked(maps)
+    shared = {}
+    values_of = stacked(maps)
     for side, marks in stacked(significant, "significant", like=values_of).items():
         values = values_of[side]
         seen = np.isfinite(values) & np.isfinite(marks)
@@ -201,7 +205,8 @@ def mean_by_region(
     ValueError
         If values and labels differ in subjects or voxels.
     """
-    values, labels = list(values), list(labels)
+    values = list(values)
+    labels = list(labels)
     if [np.shape(x) for x in values] != [np.shape(x) for x in labels] or any(np.ndim(x) != 1 for x in labels):
         shapes = [(np.shape(x), np.shape(y)) for x, y in zip(values, labels)]
         raise ValueError(

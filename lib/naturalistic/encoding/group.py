@@ -84,7 +84,8 @@ def group_map(
         raise ValueError(f"least is {least}, expected from 1 to the {len(maps)} subject(s) of maps")
     flat = np.concatenate(list(values.values()), axis=1)
     used = np.isfinite(flat)
-    null_sum, n_nulls = None, 0
+    null_sum = None
+    n_nulls = 0
     for k, null in enumerate(nulls):
         if k == len(flat):
             raise ValueError(f"nulls are of more than {len(flat)} subjects, expected one for each of maps")
@@ -202,7 +203,8 @@ def map_over_subjects(
         If subjects are fewer than two, differ in sides or in the number of vertices, or an option is not valid.
     """
     values = stacked(maps, "maps")
-    n_permutations, least = whole("n_permutations", n_permutations), whole("least", least, 2)
+    n_permutations = whole("n_permutations", n_permutations)
+    least = whole("least", least, 2)
     if len(maps) < 2 or not 2 <= least <= len(maps):
         raise ValueError(
             f"maps are of {len(maps)} subject(s) and least is {least}, expected two subjects or more, and least from 2 "
@@ -262,7 +264,8 @@ def stacked(
 
 def _counted(p: Mapping[str, NDArray], values: Mapping[str, NDArray], alpha: float, least: int) -> list[NDArray]:
     """Return how many subjects are significant at each vertex, and the two numbers of the prevalence."""
-    flat, scores = (np.concatenate(list(x.values()), axis=1) for x in (p, values))
+    flat = np.concatenate(list(p.values()), axis=1)
+    scores = np.concatenate(list(values.values()), axis=1)
     if np.any((flat < 0) | (flat > 1)):
         raise ValueError("p_maps holds values outside [0, 1], expected p-values, not scores nor marks")
     counts = np.isfinite(flat) & np.isfinite(scores)

@@ -139,12 +139,14 @@ def joint_model(
     n_voxels = bold.shape[1]
     sums = BlockSums(data.test_runs, n_voxels, block, bold.dtype)
     fits = fit_space_sets(model, data.train, data.bold, sets, data.train_runs)
-    parts, p = np.empty((2, len(names), n_voxels), bold.dtype), np.full(n_voxels, np.nan)
+    parts = np.empty((2, len(names), n_voxels), bold.dtype)
+    p = np.full(n_voxels, np.nan)
     kept_null = np.empty((n_permutations, n_voxels), bold.dtype) if keep_null and n_permutations else None
     for kept, fitted in zip(sets, fits):
         for columns in column_blocks(len(data.test_runs), n_voxels):
             of_space = {n: data.test[n] @ fitted.coef_[columns, fitted.spaces_[n]].T for n in kept}
-            measured, predicted = data.measured(columns), sum(of_space.values())
+            measured = data.measured(columns)
+            predicted = sum(of_space.values())
             sums.add(kept, measured, predicted, columns)
             if kept == names:
                 parts[0][:, columns] = r_by_space(measured, of_space)
@@ -158,7 +160,8 @@ def joint_model(
                     kept_null[: len(null), columns] = null
                     n_drawn = len(null)
         if kept == names:
-            gammas, cv_scores = fitted.gammas_ / fitted.gammas_.sum(axis=0), np.nanmax(fitted.cv_scores_, axis=0)
+            gammas = fitted.gammas_ / fitted.gammas_.sum(axis=0)
+            cv_scores = np.nanmax(fitted.cv_scores_, axis=0)
         del fitted
     kept_null = None if kept_null is None else kept_null[:n_drawn]  # short runs have fewer shifts than were asked for
     return JointModel(names, parts[0], parts[1], gammas, cv_scores, p, sums, kept_null)
@@ -249,10 +252,10 @@ def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2",
     """
     bounds = []
     for name in joint.spaces:
-        refitted, removed = (
-            score_interval(joint.sums, [(1, joint.spaces), (-1, other)], kind=kind, **options)
-            for other in (joint.without(name), _less(name))
-        )
+        against_refitted = [(1, joint.spaces), (-1, joint.without(name))]
+        against_removed = [(1, joint.spaces), (-1, _less(name))]
+        refitted = score_interval(joint.sums, against_refitted, kind=kind, **options)
+        removed = score_interval(joint.sums, against_removed, kind=kind, **options)
         bounds.append([np.minimum(refitted[0], removed[0]), refitted[1]])
     return np.where(_predicts(joint, joint.spaces, options), np.swapaxes(bounds, 0, 1), np.nan)
 

@@ -150,7 +150,9 @@ def blocked_folds(runs: ArrayLike, n_folds: int, gap: int = 10) -> list[tuple[ND
     ValueError
         If a fold would test or train on fewer than 10 TRs.
     """
-    n_trs, n_folds, gap = len(runs), whole("n_folds", n_folds, 2), whole("gap", gap, 0)
+    n_trs = len(runs)
+    n_folds = whole("n_folds", n_folds, 2)
+    gap = whole("gap", gap, 0)
     if n_trs // n_folds < LEAST or n_trs - math.ceil(n_trs / n_folds) - 2 * gap < LEAST:
         raise ValueError(
             f"{n_trs} TRs to train on are too few for {n_folds} folds with gaps of {gap} TRs: expected {LEAST} or more "

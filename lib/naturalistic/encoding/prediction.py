@@ -344,5 +344,6 @@ def _summarize(scored: list[NDArray], n_shifts: int, n_subjects: int, n_voxels: 
         scores = np.concatenate(scored)
     else:
         scores = np.concatenate(scored).reshape(n_subjects, n_shifts, n_voxels).transpose(1, 0, 2)
-    r, null = scores[0], scores[1:].mean(axis=1)
+    r = scores[0]
+    null = scores[1:].mean(axis=1)
     return Accuracy(r, null, p_values(r.mean(axis=0), null) if len(null) else np.full(n_voxels, np.nan))

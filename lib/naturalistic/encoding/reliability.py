@@ -67,10 +67,9 @@ def split_half_data(
     """
     bold = as_responses(bold)
     check_length(split, len(bold))
-    first, second = (
-        fit_predict_part(half, features, bold, model, split, gap=gap)
-        for half in data_halves(split.runs, split.test, gap)
-    )
+    first_half, second_half = data_halves(split.runs, split.test, gap)
+    first = fit_predict_part(first_half, features, bold, model, split, gap=gap)
+    second = fit_predict_part(second_half, features, bold, model, split, gap=gap)
     halves = _compared(first, second)
     return halves._replace(full_length=spearman_brown(halves.agreement))
 
@@ -153,7 +152,8 @@ def data_halves(runs: ArrayLike, test: ArrayLike, gap: int = 10) -> tuple[NDArra
     ValueError
         If there is no training run, or one to be cut is too short.
     """
-    test, gap = np.asarray(test), whole("gap", gap, 0)
+    test = np.asarray(test)
+    gap = whole("gap", gap, 0)
     runs = check_runs(runs, len(test))
     training = [s for s in run_slices(runs) if not test[s].any()]
     if not training:
@@ -216,7 +216,8 @@ def select_annotators(annotations: Annotations, which: Iterable[int]) -> Annotat
     ValueError
         If the level has no annotators, their number changes, or one of ``which`` does not exist or comes twice.
     """
-    n, which = _n_annotators(annotations), list(which)
+    n = _n_annotators(annotations)
+    which = list(which)
     if not which or len(set(which)) != len(which) or not set(which) <= set(range(n)):
         raise ValueError(
             f"which is {which}, expected different numbers from 0 to {n - 1}: {annotations.level} has {n} annotator(s)"

@@ -134,7 +134,8 @@ def stack_weights(products: ArrayLike) -> NDArray:
     n_voxels, n = R.shape[:2]
     scale = np.trace(R, axis1=1, axis2=2) / n
     R = R / np.where(scale > 0, scale, 1)[:, None, None] + JITTER * np.eye(n)
-    best, weights = np.full(n_voxels, np.inf), np.zeros((n_voxels, n))
+    best = np.full(n_voxels, np.inf)
+    weights = np.zeros((n_voxels, n))
     for size in range(1, n + 1):
         for members in map(list, itertools.combinations(range(n), size)):
             part = R[:, members][:, :, members]
