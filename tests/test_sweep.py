@@ -172,9 +172,9 @@ def test_blocks_are_left_out_with_their_surroundings():
     bold = smooth(rng, 360, 12) + design.design(layers[:, 1], [1, 2], 1.0) @ rng.standard_normal((16, 12)) * 0.5
     how = {"groups": np.repeat(np.arange(6), 60), "cv": 6, "gap": 8, "delays": [1, 2], "tr": 1.0}
     model = RidgeCV(np.logspace(0, 4, 5), cv=5, gap=8, progress=False)
-    r, chosen, null = encoding.sweep_layers_in_folds(layers, bold, model, FoldSplit(**how))
-    assert null.shape == (0, 12)
-    assert chosen.tolist() == [1] * 6 and r.min() > 0.4
+    scores = encoding.sweep_layers_in_folds(layers, bold, model, FoldSplit(**how))
+    assert scores.null.shape == (0, 12)
+    assert scores.layers.tolist() == [1] * 6 and scores.r.min() > 0.4
     noise = encoding.sweep_layers_in_folds(layers, smooth(rng, 360, 300), model, FoldSplit(**how)).r
     assert abs(noise.mean()) < 0.03
     seen = []

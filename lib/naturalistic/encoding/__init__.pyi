@@ -1,4 +1,4 @@
-from .axes import Axes, extreme_texts, mean_over_delays, project_texts, project_weights, weight_axes
+from .axes import Axes, AxisEnds, extreme_texts, mean_over_delays, project_texts, project_weights, weight_axes
 from .axes_null import (
     AxesStability,
     AxesTest,
@@ -8,7 +8,7 @@ from .axes_null import (
     variance_in_subspace,
     weight_axes_null,
 )
-from .bootstrap import BlockSums, score_interval
+from .bootstrap import BlockSums, ScoreInterval, score_interval
 from .comparison import (
     BestSpace,
     VariancePartition,
@@ -61,6 +61,7 @@ __all__ = [
     "Axes",
     "AxesStability",
     "AxesTest",
+    "AxisEnds",
     "BestSpace",
     "BlockSums",
     "Fitted",
@@ -74,6 +75,7 @@ __all__ = [
     "MultiSubjectBold",
     "Prediction",
     "Score",
+    "ScoreInterval",
     "Selection",
     "Selections",
     "Split",

@@ -17,18 +17,19 @@ without `naturalistic.encoding.axes_null`.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
-from naturalistic.arrays import as_floats, as_real, check_finite, float_type
+from naturalistic.arrays import ShapeRepr, as_floats, as_real, check_finite, float_type
 from naturalistic.encoding.design import design
 from naturalistic.parameters import whole
 
 
-class Axes(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Axes(ShapeRepr):
     """Axes of encoding weights.
 
     Attributes
@@ -44,6 +45,20 @@ class Axes(NamedTuple):
     directions: NDArray
     explained: NDArray
     by_subject: NDArray
+
+
+@dataclass(frozen=True)
+class AxisEnds:
+    """Texts at both ends of an axis.
+
+    Attributes
+    ----------
+    low, high : list of (str, float)
+        Texts and their scores, the outermost first.
+    """
+
+    low: list[tuple[str, float]]
+    high: list[tuple[str, float]]
 
 
 def mean_over_delays(weights: ArrayLike, n_delays: int) -> NDArray:
@@ -281,9 +296,7 @@ def project_texts(vectors: ArrayLike, directions: ArrayLike, training: ArrayLike
     return project_weights(scaled[len(training) :], directions)
 
 
-def extreme_texts(
-    texts: Sequence[str], scores: ArrayLike, n: int = 5
-) -> list[tuple[list[tuple[str, float]], list[tuple[str, float]]]]:
+def extreme_texts(texts: Sequence[str], scores: ArrayLike, n: int = 5) -> list[AxisEnds]:
     """Return the different texts at either end of each axis.
 
     Parameters
@@ -295,8 +308,8 @@ def extreme_texts(
 
     Returns
     -------
-    ends : list of (low, high)
-        One an axis; each a list of n (text, score), the outermost first.
+    ends : list of AxisEnds
+        One an axis, each of n texts at either end.
 
     Raises
     ------
@@ -320,5 +333,5 @@ def extreme_texts(
         order = np.argsort(mean, kind="stable")
         low = [(names[k], float(mean[k])) for k in order[:n]]
         high = [(names[k], float(mean[k])) for k in order[::-1][:n]]
-        ends.append((low, high))
+        ends.append(AxisEnds(low, high))
     return ends

@@ -18,7 +18,7 @@ found in 120. Nothing else is computed on those runs here, so no score is report
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +27,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.linalg import eigsh
 from tqdm import tqdm
 
-from naturalistic.arrays import as_real, check_finite, float_type
+from naturalistic.arrays import ShapeRepr, as_real, check_finite, float_type
 from naturalistic.encoding.axes import Axes, axes_of, check_weights, lengths, scatters
 from naturalistic.encoding.design import shifted
 from naturalistic.inference import draw_shifts, p_values
@@ -37,7 +37,8 @@ from naturalistic.runs import check_runs
 MAX_KEPT = 1e8  # weights of all shifts that are kept; more are fitted a second time
 
 
-class AxesTest(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class AxesTest(ShapeRepr):
     """Axes of the weights against those of shifted responses.
 
     Attributes
@@ -236,7 +237,8 @@ def _checked(
     return X, bold, alphas
 
 
-class AxesStability(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class AxesStability(ShapeRepr):
     """How well the axes of the other subjects serve a subject who was left out.
 
     Attributes

@@ -5,12 +5,13 @@ product. Kept by block of TRs they are small, and any resample of blocks is one 
 """
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from naturalistic.arrays import as_real, column_blocks
+from naturalistic.arrays import ShapeRepr, as_real, column_blocks
 from naturalistic.parameters import Seed, check_seed, whole
 from naturalistic.runs import run_slices
 
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
     from naturalistic.encoding.prediction import Fitted
 
 KINDS = ("r2", "r")
+
+
+@dataclass(frozen=True, repr=False)
+class ScoreInterval(ShapeRepr):
+    """Confidence interval of scores: two arrays of one shape, NaN where there is no score.
+
+    Attributes
+    ----------
+    low, high : array
+        Ends of the interval.
+    """
+
+    low: NDArray
+    high: NDArray
 
 
 class BlockSums:
@@ -216,7 +231,7 @@ def score_interval(
     confidence: float = 0.95,
     n_boot: int = 1000,
     seed: Seed = 0,
-) -> NDArray:
+) -> ScoreInterval:
     """Return the bootstrap interval (percentiles) of a sum of scores: of each voxel, or of means over sets of voxels.
 
     It says how far the number would move with other stretches of film of this kind, for the models as fitted: neither
@@ -237,8 +252,8 @@ def score_interval(
 
     Returns
     -------
-    bounds : array (2, n_voxels) or (2, n_labels)
-        NaN where there is no score.
+    interval : ScoreInterval
+        Of arrays (n_voxels,) or (n_labels,); NaN where there is no score.
 
     Raises
     ------
@@ -268,6 +283,7 @@ def score_interval(
         added += np.where(seen, drawn, 0) @ member
         number += seen @ member
     if labels is None:
-        return bounds
+        return ScoreInterval(low=bounds[0], high=bounds[1])
     with np.errstate(invalid="ignore"):
-        return np.quantile(added / number, tails, axis=0)
+        low, high = np.quantile(added / number, tails, axis=0)
+    return ScoreInterval(low, high)

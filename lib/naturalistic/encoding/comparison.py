@@ -1,17 +1,18 @@
 """Feature spaces against each other: which predicts a place best, and what each adds to another."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import as_real
+from naturalistic.arrays import ShapeRepr, as_real
 from naturalistic.encoding.group import stacked
 from naturalistic.inference import shared_stimulus_test
 
 
-class VariancePartition(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class VariancePartition(ShapeRepr):
     """Variance explained by two feature spaces, divided: three arrays that sum to that of both together."""
 
     only_first: NDArray
@@ -47,7 +48,8 @@ def variance_partitioning(first: ArrayLike, second: ArrayLike, both: ArrayLike) 
     return VariancePartition(both - second, both - first, first + second - both)
 
 
-class BestSpace(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class BestSpace(ShapeRepr):
     """Which space predicts best, by place.
 
     Attributes
@@ -239,6 +241,10 @@ def partition_by_region(
         ``"only <first>"``, ``"only <second>"`` and ``"shared"``, by region.
     """
     first, second = spaces
-    columns = zip((f"only {first}", f"only {second}", "shared"), zip(*parts, strict=True))
-    means = {part: mean_by_region(values, labels, names) for part, values in columns}
+    values = {
+        f"only {first}": [x.only_first for x in parts],
+        f"only {second}": [x.only_second for x in parts],
+        "shared": [x.shared for x in parts],
+    }
+    means = {part: mean_by_region(x, labels, names) for part, x in values.items()}
     return {part: {name: row[name] for name in names} for part, row in means.items()}

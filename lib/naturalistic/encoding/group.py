@@ -1,14 +1,16 @@
 """From maps of single subjects, brought to one surface, to a map of the group."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from naturalistic.arrays import ShapeRepr
 from naturalistic.inference import fdr, sign_flip_over_subjects, t_test_over_subjects
 from naturalistic.inference.group import shared_stimulus_p
-from naturalistic.inference.prevalence import prevalence
+from naturalistic.inference.prevalence import Prevalence, prevalence
 from naturalistic.parameters import Seed, whole
 
 TO_ONE_SPACE = (
@@ -17,7 +19,8 @@ TO_ONE_SPACE = (
 )
 
 
-class GroupMap(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class GroupMap(ShapeRepr):
     """The mean over subjects who share a stimulus, and whether it is more than chance.
 
     Each field is a dict of sides of arrays (n_vertices,), NaN (False, or 0) where too few subjects count.
@@ -106,8 +109,13 @@ def group_map(
     mean = np.where(used, flat, 0).sum(axis=0) / counted
     null_sum /= counted
     tested = shared_stimulus_p(mean, null_sum, np.where(n >= least, n, 0), tail=tail)
-    rows = [tested.mean, tested.p, fdr(tested.p, q)[0], tested.p_family, tested.n]
-    return GroupMap(*(_by_side(row, values) for row in rows))
+    return GroupMap(
+        mean=_by_side(tested.mean, values),
+        p=_by_side(tested.p, values),
+        significant=_by_side(fdr(tested.p, q)[0], values),
+        p_family=_by_side(tested.p_family, values),
+        n=_by_side(tested.n, values),
+    )
 
 
 def _flat_null(null: Mapping[str, ArrayLike], k: int, values: Mapping[str, NDArray], used: NDArray) -> NDArray:
@@ -126,7 +134,8 @@ def _flat_null(null: Mapping[str, ArrayLike], k: int, values: Mapping[str, NDArr
     return flat
 
 
-class MapOverSubjects(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class MapOverSubjects(ShapeRepr):
     """What other people would show with the same stimulus, each field a dict of sides.
 
     NaN (False, or 0) where too few subjects count. Not whether there is an effect at all: see `group_map`.
@@ -155,9 +164,9 @@ class MapOverSubjects(NamedTuple):
     significant: dict[str, NDArray]
     p_family: dict[str, NDArray]
     n: dict[str, NDArray]
-    n_significant: dict[str, NDArray] | None
-    prevalence: dict[str, NDArray] | None
-    prevalence_low: dict[str, NDArray] | None
+    n_significant: dict[str, NDArray] | None = None
+    prevalence: dict[str, NDArray] | None = None
+    prevalence_low: dict[str, NDArray] | None = None
 
 
 def map_over_subjects(
@@ -214,12 +223,23 @@ def map_over_subjects(
     flat = np.where(np.isfinite(flat).sum(axis=0) >= least, flat, np.nan)
     tested = t_test_over_subjects(flat, tail=tail)
     family = sign_flip_over_subjects(flat, n_permutations, tail, seed, max_statistic=True)
-    rows = [tested.mean, tested.statistic, tested.p, fdr(tested.p, q)[0], family.p, tested.n]
+    result = MapOverSubjects(
+        mean=_by_side(tested.mean, values),
+        t=_by_side(tested.statistic, values),
+        p=_by_side(tested.p, values),
+        significant=_by_side(fdr(tested.p, q)[0], values),
+        p_family=_by_side(family.p, values),
+        n=_by_side(tested.n, values),
+    )
     if p_maps is None:
-        rows += [None] * 3
-    else:
-        rows += _counted(stacked(p_maps, "p_maps", like=values), values, alpha, least)
-    return MapOverSubjects(*(None if row is None else _by_side(row, values) for row in rows))
+        return result
+    n_significant, share = _significant_subjects(stacked(p_maps, "p_maps", like=values), values, alpha, least)
+    return replace(
+        result,
+        n_significant=_by_side(n_significant, values),
+        prevalence=_by_side(share.estimate, values),
+        prevalence_low=_by_side(share.low, values),
+    )
 
 
 def stacked(
@@ -262,8 +282,10 @@ def stacked(
     return {side: np.stack([np.asarray(m[side], dtype=float) for m in maps]) for side in expected}
 
 
-def _counted(p: Mapping[str, NDArray], values: Mapping[str, NDArray], alpha: float, least: int) -> list[NDArray]:
-    """Return how many subjects are significant at each vertex, and the two numbers of the prevalence."""
+def _significant_subjects(
+    p: Mapping[str, NDArray], values: Mapping[str, NDArray], alpha: float, least: int
+) -> tuple[NDArray, Prevalence]:
+    """Return the number of significant subjects at each vertex, and the prevalence."""
     flat = np.concatenate(list(p.values()), axis=1)
     scores = np.concatenate(list(values.values()), axis=1)
     if np.any((flat < 0) | (flat > 1)):
@@ -271,8 +293,7 @@ def _counted(p: Mapping[str, NDArray], values: Mapping[str, NDArray], alpha: flo
     counts = np.isfinite(flat) & np.isfinite(scores)
     n = np.where(counts.sum(axis=0) >= least, counts.sum(axis=0), 0)
     n_significant = np.where(n > 0, ((flat <= alpha) & counts).sum(axis=0), 0)
-    share = prevalence(n_significant, n, alpha)
-    return [n_significant, share.estimate, share.low]
+    return n_significant, prevalence(n_significant, n, alpha)
 
 
 def _by_side(row: NDArray, values: Mapping[str, NDArray]) -> dict[str, NDArray]:

@@ -6,13 +6,14 @@ the score of the space alone: what several spaces share is in neither of their u
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import column_blocks
-from naturalistic.encoding.bootstrap import BlockSums, score_interval
+from naturalistic.arrays import ShapeRepr, column_blocks
+from naturalistic.encoding.bootstrap import BlockSums, ScoreInterval, score_interval
 from naturalistic.encoding.comparison import VariancePartition, mean_by_label, variance_partitioning
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.partition import r2_by_space, r_by_space
@@ -25,7 +26,8 @@ from naturalistic.models.engine.banded import fit_space_sets
 from naturalistic.parameters import whole
 
 
-class JointModel(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class JointModel(ShapeRepr):
     """A joint model of all spaces, and models of some of them, on test runs.
 
     Attributes
@@ -222,7 +224,7 @@ def unique_variance(joint: JointModel, kind: Literal["r2", "r"] = "r2") -> NDArr
     )
 
 
-def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2", **options: Any) -> NDArray:
+def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2", **options: Any) -> ScoreInterval:
     """Return intervals of `unique_variance`, guarded against the luck of a search, where all spaces together predict.
 
     Each model's weights are searched on training folds, and the model without a space may find others that fit more
@@ -247,17 +249,21 @@ def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2",
 
     Returns
     -------
-    bounds : array (2, n_spaces, n_voxels), or (2, n_spaces, n_labels)
-        NaN where R2 of all spaces (with labels: its mean over the voxels of a label) is not above 0.
+    interval : ScoreInterval
+        Of arrays (n_spaces, n_voxels) or (n_spaces, n_labels); NaN where R2 of all spaces (with labels: its mean over
+        the voxels of a label) is not above 0.
     """
-    bounds = []
+    low = []
+    high = []
     for name in joint.spaces:
         against_refitted = [(1, joint.spaces), (-1, joint.without(name))]
         against_removed = [(1, joint.spaces), (-1, _less(name))]
         refitted = score_interval(joint.sums, against_refitted, kind=kind, **options)
         removed = score_interval(joint.sums, against_removed, kind=kind, **options)
-        bounds.append([np.minimum(refitted[0], removed[0]), refitted[1]])
-    return np.where(_predicts(joint, joint.spaces, options), np.swapaxes(bounds, 0, 1), np.nan)
+        low.append(np.minimum(refitted.low, removed.low))
+        high.append(refitted.high)
+    predicted = _predicts(joint, joint.spaces, options)
+    return ScoreInterval(np.where(predicted, low, np.nan), np.where(predicted, high, np.nan))
 
 
 def _predicts(joint: JointModel, model: tuple[str, ...], options: Mapping[str, Any]) -> NDArray:
@@ -300,7 +306,9 @@ def commonality(joint: JointModel, first: str, second: str, beyond: bool = False
     return variance_partitioning(*(score - base for score in scores))
 
 
-def commonality_interval(joint: JointModel, first: str, second: str, beyond: bool = False, **options: Any) -> NDArray:
+def commonality_interval(
+    joint: JointModel, first: str, second: str, beyond: bool = False, **options: Any
+) -> ScoreInterval:
     """Return the bootstrap interval of the shared part of `commonality`, where the models that it is made of predict.
 
     Parameters
@@ -312,12 +320,13 @@ def commonality_interval(joint: JointModel, first: str, second: str, beyond: boo
 
     Returns
     -------
-    bounds : array (2, n_voxels) or (2, n_labels)
+    interval : ScoreInterval
         NaN, as of `unique_variance_interval`, where R2 of both spaces (with ``beyond``: of all) is not above 0.
     """
     rest = joint.without(first, second)
     rest = rest if beyond else ()
     terms = [(1, joint.only(*rest, first)), (1, joint.only(*rest, second))]
     terms += [(-1, joint.only(*rest, first, second)), (-1, rest)]
-    bounds = score_interval(joint.sums, terms, **options)
-    return np.where(_predicts(joint, joint.only(*rest, first, second), options), bounds, np.nan)
+    interval = score_interval(joint.sums, terms, **options)
+    predicted = _predicts(joint, joint.only(*rest, first, second), options)
+    return ScoreInterval(np.where(predicted, interval.low, np.nan), np.where(predicted, interval.high, np.nan))

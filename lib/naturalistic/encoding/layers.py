@@ -6,13 +6,13 @@ Which layer and which voxels are looked at is chosen by cross-validation inside 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from naturalistic.arrays import as_real, as_stored
+from naturalistic.arrays import ShapeRepr, as_real, as_stored
 from naturalistic.encoding.design import shifted
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import fit, shift_batches
@@ -26,7 +26,8 @@ from naturalistic.parameters import whole
 _BLOCK = 8192  # voxels tested at once: 0.25 GB of responses for two hours of test film
 
 
-class LayerScores(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class LayerScores(ShapeRepr):
     """How well each layer predicts each voxel.
 
     Attributes
@@ -288,7 +289,8 @@ def noise_ceilings(
     return ceiling, reliable
 
 
-class FoldedLayerScores(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class FoldedLayerScores(ShapeRepr):
     """How well blocks are predicted at the layer that was chosen without them.
 
     Attributes

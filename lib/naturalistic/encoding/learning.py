@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
+from naturalistic.arrays import ShapeRepr
 from naturalistic.encoding.design import Delays, Spaces, check_spaces
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import Prediction, fit_predict
@@ -21,7 +23,8 @@ from naturalistic.runs import run_slices
 LEAST = 10  # TRs that each fold must test and keep
 
 
-class LearningCurve(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class LearningCurve(ShapeRepr):
     """How well test runs are predicted from more and more of the training runs.
 
     Attributes

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from tqdm import tqdm
 
-from naturalistic.arrays import as_floats, check_finite
+from naturalistic.arrays import ShapeRepr, as_floats, check_finite
 from naturalistic.encoding.design import Spaces, check_confounds, check_spaces, design, residuals, rotated, shifted
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.split import FoldSplit, Split, SplitData, check_length, split_data
@@ -59,7 +58,8 @@ class Prediction:
         return r2(self.measured, self.predicted)
 
 
-class Accuracy(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Accuracy(ShapeRepr):
     """How well the held-out responses of a group were predicted.
 
     Attributes
@@ -77,8 +77,8 @@ class Accuracy(NamedTuple):
     p: NDArray
 
 
-@dataclass(frozen=True, eq=False)
-class Fitted:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fitted(ShapeRepr):
     """A model of the training runs, and the data that it was fitted on and is tested on.
 
     Attributes

@@ -1,13 +1,12 @@
 """Would the same be found with other data, or with other annotators: two halves, and how far they agree."""
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import as_real, float_type
+from naturalistic.arrays import ShapeRepr, as_real, float_type
 from naturalistic.datasets.annotations import Annotations
 from naturalistic.encoding.design import Spaces
 from naturalistic.encoding.learning import LEAST, fit_predict_part
@@ -20,7 +19,8 @@ from naturalistic.parameters import whole
 from naturalistic.runs import check_runs, run_slices
 
 
-class SplitHalves(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class SplitHalves(ShapeRepr):
     """Two models that predict the same test runs.
 
     Attributes
@@ -71,7 +71,7 @@ def split_half_data(
     first = fit_predict_part(first_half, features, bold, model, split, gap=gap)
     second = fit_predict_part(second_half, features, bold, model, split, gap=gap)
     halves = _compared(first, second)
-    return halves._replace(full_length=spearman_brown(halves.agreement))
+    return replace(halves, full_length=spearman_brown(halves.agreement))
 
 
 def split_half_annotators(

@@ -5,19 +5,20 @@ Models were fitted on other runs than those that are tested, so finished predict
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import as_floats
+from naturalistic.arrays import ShapeRepr, as_floats
 from naturalistic.encoding.prediction import Prediction
 from naturalistic.inference import circular_shift_null, fdr, max_statistic, p_values
 from naturalistic.parameters import check_seed, whole
 from naturalistic.runs import check_runs
 
 
-class Score(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Score(ShapeRepr):
     """How well test runs are predicted, by voxel.
 
     Attributes

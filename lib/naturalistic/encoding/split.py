@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import as_floats
+from naturalistic.arrays import ShapeRepr, as_floats
 from naturalistic.encoding.design import Delays, Spaces, check_confounds, check_spaces, design, residuals
 from naturalistic.models.engine.validation import check_finite
 from naturalistic.models.folds import check_groups
@@ -122,8 +122,8 @@ class FoldSplit:
         return f"FoldSplit({len(self.groups)} TRs of {self.tr} s in {n_groups} groups, cv={self.cv}, gap={self.gap})"
 
 
-@dataclass(frozen=True, eq=False)
-class SplitData:
+@dataclass(frozen=True, eq=False, repr=False)
+class SplitData(ShapeRepr):
     """Delayed features and responses of training and test TRs.
 
     Attributes

@@ -7,13 +7,14 @@ set of weights for all features at once, stacking trusts each space as fitted al
 
 import itertools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from naturalistic.arrays import as_real, check_finite, column_blocks
+from naturalistic.arrays import ShapeRepr, as_real, check_finite, column_blocks
 from naturalistic.encoding.bootstrap import BlockSums
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.split import Split, SplitData, as_responses, split_data
@@ -26,7 +27,8 @@ HELD_BYTES = 2**31
 JITTER = 1e-12  # of the mean squared residual: decides between spaces that predict the same
 
 
-class StackedModel(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class StackedModel(ShapeRepr):
     """Single-space models and their stack, on test runs.
 
     Attributes
