@@ -1,4 +1,4 @@
-r"""Weight axes: the few directions in feature space along which encoding weights lie, over voxels and subjects.
+r"""Weight axes: directions in feature space along which encoding weights lie.
 
 The weights of a voxel say which features it follows; principal components over the voxels of all subjects are the
 axes along which most of it happens (Huth et al. 2012, Neuron 76:1210; Nakagi et al. 2024, EMNLP: of the Story level).
@@ -91,7 +91,7 @@ def mean_over_delays(weights: ArrayLike, n_delays: int) -> NDArray:
 def weight_axes(
     weights: Sequence[ArrayLike], n_axes: int = 5, sizes: Sequence[ArrayLike] | None = None, *, center: bool = False
 ) -> Axes:
-    """Return the principal axes of the weights of some subjects, each subject weighing alike.
+    """Return the principal axes of the weights of subjects, who weigh alike.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def weight_axes(
 
 
 def lengths(weights: Sequence[ArrayLike]) -> list[NDArray]:
-    """Return the length of the weights of each voxel: list of array (n_voxels,)."""
+    """Return the length of each voxel's weights: list of array (n_voxels,)."""
     return [np.linalg.norm(as_real(w, "weights").astype(np.float64), axis=1) for w in weights]
 
 
@@ -150,18 +150,18 @@ def scatters(weights: Sequence[NDArray], sizes: Sequence[ArrayLike], *, center: 
             f"sizes are of {[len(size) for size in sizes]} voxels and weights of {[len(w) for w in weights]}, expected "
             "one size for each voxel of each subject"
         )
-    found = []
+    products = []
     for w, size in zip(weights, sizes):
         size = np.asarray(size, dtype=w.dtype)[:, None]
         scaled = np.divide(w, size, out=np.zeros_like(w), where=size > 0)
         if center:
             scaled = scaled - scaled.mean(axis=0, dtype=np.float64).astype(w.dtype)
-        found.append((scaled.T @ scaled).astype(np.float64) / len(w))
-    return np.stack(found)
+        products.append((scaled.T @ scaled).astype(np.float64) / len(w))
+    return np.stack(products)
 
 
 def axes_of(scatter: NDArray, n_axes: int) -> Axes:
-    """Return the `Axes` of scatters: the eigenvectors of their mean.
+    """Return the axes of scatters: the eigenvectors of their mean.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def axes_of(scatter: NDArray, n_axes: int) -> Axes:
 
 
 def check_weights(weights: Sequence[ArrayLike], n_axes: int = 1) -> list[NDArray]:
-    """Return weights as a list of finite arrays, checked; see `weight_axes`.
+    """Return weights as a list of finite arrays, once checked.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def check_weights(weights: Sequence[ArrayLike], n_axes: int = 1) -> list[NDArray
 
 
 def project_weights(weights: ArrayLike, directions: ArrayLike) -> NDArray:
-    """Return how far each voxel's weights reach along each axis.
+    """Project the weights of each voxel on each axis.
 
     For maps of all voxels: there weights are not brought to unit length, so that a voxel that nothing predicts, which
     ridge shrinks, is near 0.
@@ -265,7 +265,7 @@ def project_weights(weights: ArrayLike, directions: ArrayLike) -> NDArray:
 
 
 def project_texts(vectors: ArrayLike, directions: ArrayLike, training: ArrayLike) -> NDArray:
-    """Return where texts lie on each axis.
+    """Project the features of texts on each axis.
 
     Parameters
     ----------
@@ -324,8 +324,8 @@ def extreme_texts(texts: Sequence[str], scores: ArrayLike, n: int = 5) -> list[A
     n = whole("n", n)
     if len(names) < 2 * n:
         raise ValueError(f"n is {n}, expected 1 to {len(names) // 2}: there are {len(names)} different texts")
-    place = {name: k for k, name in enumerate(names)}
-    index = np.array([place[text] for text in texts])
+    index_of = {name: k for k, name in enumerate(names)}
+    index = np.array([index_of[text] for text in texts])
     counts = np.bincount(index)
     ends = []
     for column in scores.T:

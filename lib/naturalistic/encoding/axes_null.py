@@ -1,4 +1,4 @@
-"""Tests of weight axes: a circular-shift null, and their stability over subjects.
+"""Tests of weight axes: circular-shift null and stability over subjects.
 
 Ridge weights of pure noise are not without direction: they follow the covariance of the features, so the first axis
 of noise explains much, and shuffled weights are no null. Here responses are shifted circularly inside each run (all
@@ -59,7 +59,7 @@ class AxesTest(ShapeRepr):
     sizes: list[NDArray]
 
     def n_significant(self, alpha: float = 0.05) -> int:
-        """Return how many axes hold, from the first on.
+        """Return the number of significant axes, from the first on.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ def refit_weight_axes(
     runs: ArrayLike | None = None,
     n_delays: int = 1,
 ) -> Iterator[list[NDArray]]:
-    """Yield the ridge weights of each subject, fitted with given penalties to responses shifted in time.
+    """Yield ridge weights fitted with given penalties to shifted responses.
 
     All shifts share one decomposition of the features; each costs one product with the responses.
 
@@ -114,20 +114,20 @@ def refit_weight_axes(
     X, bold, alphas = _checked(X, bold, alphas, n_delays)
     n_delays = int(n_delays)
     runs = check_runs(runs, len(X))
-    everything = np.concatenate(bold, axis=1)
+    responses = np.concatenate(bold, axis=1)
     stops = np.cumsum([y.shape[1] for y in bold])[:-1]
     X = X.astype(np.float64)
-    U, scale, turn = linalg.svd(X - X.mean(axis=0), full_matrices=False)
-    kept = scale > max(X.shape) * np.finfo(np.float64).eps * scale[0]
-    if not kept.any():
+    U, scale, Vt = linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    varying = scale > max(X.shape) * np.finfo(np.float64).eps * scale[0]
+    if not varying.any():
         raise ValueError(f"X has no column that varies over its {len(X)} TRs")
-    dtype = float_type(everything)
-    shrink = (scale[kept] / (scale[kept] ** 2 + np.concatenate(alphas)[:, None])).astype(dtype)
-    turn = turn[kept].reshape(kept.sum(), n_delays, -1).mean(axis=1).astype(dtype)
-    U = U[:, kept].astype(dtype)
+    dtype = float_type(responses)
+    shrink = (scale[varying] / (scale[varying] ** 2 + np.concatenate(alphas)[:, None])).astype(dtype)
+    Vt = Vt[varying].reshape(varying.sum(), n_delays, -1).mean(axis=1).astype(dtype)
+    U = U[:, varying].astype(dtype)
     for row in np.zeros((1, len(np.unique(runs))), dtype=int) if shifts is None else shifts:
-        inner = (U.T @ shifted(everything, row, runs)).T * shrink
-        yield np.split(inner @ turn, stops)
+        coefficients = (U.T @ shifted(responses, row, runs)).T * shrink
+        yield np.split(coefficients @ Vt, stops)
 
 
 def weight_axes_null(
@@ -142,7 +142,7 @@ def weight_axes_null(
     seed: Seed = 0,
     center: bool = False,
 ) -> AxesTest:
-    """Return the axes of encoding weights, tested against responses shifted in time, one after another.
+    """Test the axes of encoding weights against shifted responses, one by one.
 
     The first axis is held against the first of shifted weights. For each next one, the axes before it are taken out of
     the weights and of the shifted ones alike, and the largest of what is left are compared. (The second axis against
@@ -173,17 +173,17 @@ def weight_axes_null(
     shifts = np.concatenate([np.zeros_like(drawn[:1]), drawn])  # the first is none: the observed alignment
 
     def fits() -> Iterable[list[NDArray]]:
-        made = refit_weight_axes(X, bold, alphas, shifts, runs=runs, n_delays=n_delays)
-        return tqdm(made, "shifts", len(shifts), leave=False, delay=3)
+        refits = refit_weight_axes(X, bold, alphas, shifts, runs=runs, n_delays=n_delays)
+        return tqdm(refits, "shifts", len(shifts), leave=False, delay=3)
 
     n_voxels = [y.shape[1] for y in bold]
-    kept = list(fits()) if len(shifts) * sum(n_voxels) * X.shape[1] / n_delays <= MAX_KEPT else None
+    stored = list(fits()) if len(shifts) * sum(n_voxels) * X.shape[1] / n_delays <= MAX_KEPT else None
     sizes = 0
-    for weights in kept or fits():
+    for weights in stored or fits():
         sizes = sizes + np.concatenate(lengths(check_weights(weights, n_axes))) ** 2 / len(shifts)
     sizes = np.split(np.sqrt(sizes), np.cumsum(n_voxels)[:-1])
     null = []
-    for k, weights in enumerate(kept or fits()):
+    for k, weights in enumerate(stored or fits()):
         scatter = scatters(weights, sizes, center=center)
         if not k:
             axes = axes_of(scatter, n_axes)
@@ -195,18 +195,24 @@ def weight_axes_null(
 
 
 def _largest(scatter: NDArray, directions: NDArray) -> list[float]:
-    """Return the largest variance along any direction, before each of some directions is taken out (n_axes,)."""
+    """Return the largest variance along any direction (n_axes,).
+
+    Each is taken before the next of some directions is taken out.
+    """
     largest = []
     for direction in directions:
         largest.append(_top(scatter))
-        towards = scatter @ direction
-        twice = np.outer(direction, towards)
-        scatter = scatter - twice - twice.T + np.outer(direction, direction) * (direction @ towards)
+        product = scatter @ direction
+        outer = np.outer(direction, product)
+        scatter = scatter - outer - outer.T + np.outer(direction, direction) * (direction @ product)
     return largest
 
 
 def _top(matrix: NDArray) -> float:
-    """Return the largest eigenvalue; by Lanczos' method where the matrix is large: several times as fast, as exact."""
+    """Return the largest eigenvalue of a symmetric matrix.
+
+    Lanczos' method is several times as fast where the matrix is large, and as exact.
+    """
     if len(matrix) <= 64:
         return np.linalg.eigvalsh(matrix)[-1]
     return eigsh(matrix, k=1, which="LA", v0=np.diag(matrix), return_eigenvectors=False)[0]
@@ -239,22 +245,22 @@ def _checked(
 
 @dataclass(frozen=True, repr=False)
 class AxesStability(ShapeRepr):
-    """How well the axes of the other subjects serve a subject who was left out.
+    """Variance of a left-out subject's weights along the axes of all others.
 
     Attributes
     ----------
     others : array (n_subjects,)
         Share of the subject's weight variance along the axes of all others.
     own : array (n_subjects,)
-        Along as many axes of his own: the most that any could have.
+        Along as many axes of the subject's own: the most that any could have.
     null : array (n_permutations, n_subjects)
         Along the axes of the others' shifted responses.
     p : float
         Of the mean of ``others``, (b + 1) / (m + 1).
     cosines : array (n_subjects, n_axes)
-        Of the others' axes with his own, paired for the largest sum; absolute, in the order of the others' axes.
+        Of the others' axes with the subject's own, paired for the largest sum; absolute, in the order of the others.
     null_cosines : array (n_permutations, n_subjects, n_axes)
-        The same for shifted responses of all, his own too.
+        The same for shifted responses of all subjects.
     """
 
     others: NDArray
@@ -273,7 +279,7 @@ def axes_stability(
     *,
     center: bool = False,
 ) -> AxesStability:
-    """Return how well the axes of all other subjects serve each subject.
+    """Compare the weights of each subject with the axes of all others.
 
     Parameters
     ----------
@@ -291,7 +297,7 @@ def axes_stability(
     Raises
     ------
     ValueError
-        If there are fewer than two subjects; as of `axes.weight_axes`.
+        If there are fewer than two subjects, or as in `axes.weight_axes`.
     """
     weights = check_weights(weights, n_axes)
     n_axes = int(n_axes)
@@ -299,46 +305,47 @@ def axes_stability(
         raise ValueError("weights are of 1 subject, expected two or more: one is left out, the others make the axes")
     sizes = lengths(weights) if sizes is None else sizes
     true = scatters(weights, sizes, center=center)
-    others = _left_out(true, n_axes)
-    own = _each(true, n_axes)
+    other_axes = _left_out(true, n_axes)
+    own_axes = _each(true, n_axes)
     shares = []
     cosines = []
     for shifted_weights in null:
         scatter = scatters(shifted_weights, sizes, center=center)
-        null_others = _left_out(scatter, n_axes)
-        shares.append(_along(true, null_others))
-        cosines.append(_cosines(null_others, _each(scatter, n_axes)))
-    found = _along(true, others)
+        null_axes = _left_out(scatter, n_axes)
+        shares.append(_along(true, null_axes))
+        cosines.append(_cosines(null_axes, _each(scatter, n_axes)))
+    share = _along(true, other_axes)
     shares = np.array(shares).reshape(-1, len(true))
-    p = float(p_values(found.mean(), shares.mean(axis=1))) if len(shares) else float("nan")
+    p = float(p_values(share.mean(), shares.mean(axis=1))) if len(shares) else float("nan")
     cosines = np.array(cosines).reshape(-1, len(true), n_axes)
-    return AxesStability(found, _along(true, own), shares, p, _cosines(others, own), cosines)
+    return AxesStability(share, _along(true, own_axes), shares, p, _cosines(other_axes, own_axes), cosines)
 
 
 def _left_out(scatter: NDArray, n_axes: int) -> list[NDArray]:
-    """Return the axes of all but one subject, for each one."""
+    """Return the axes of all subjects but one, for each one."""
     total = scatter.sum(axis=0)
-    return [axes_of((total - own)[None], n_axes).directions for own in scatter]
+    return [axes_of((total - subject)[None], n_axes).directions for subject in scatter]
 
 
 def _each(scatter: NDArray, n_axes: int) -> list[NDArray]:
-    return [axes_of(own[None], n_axes).directions for own in scatter]
+    return [axes_of(subject[None], n_axes).directions for subject in scatter]
 
 
 def _along(scatter: NDArray, directions: Sequence[NDArray]) -> NDArray:
-    """Return the share of each subject's variance along some directions (n_subjects,)."""
-    return np.array([np.sum((d @ own) * d) / np.trace(own) for own, d in zip(scatter, directions)])
+    """Return the share of each subject's variance along directions (n_subjects,)."""
+    return np.array([np.sum((d @ subject) * d) / np.trace(subject) for subject, d in zip(scatter, directions)])
 
 
-def _cosines(others: Sequence[NDArray], own: Sequence[NDArray]) -> NDArray:
-    return np.array([matched_cosines(a, b) for a, b in zip(others, own)])
+def _cosines(other_axes: Sequence[NDArray], own_axes: Sequence[NDArray]) -> NDArray:
+    return np.array([matched_cosines(a, b) for a, b in zip(other_axes, own_axes)])
 
 
 def shrunken_weights(directions: ArrayLike, X: ArrayLike, alpha: float) -> NDArray:
-    r"""Return what ridge leaves, in expectation, of true weights: :math:`w X^\top X (X^\top X + \alpha)^{-1}`.
+    r"""Return true weights as ridge shrinks them, in expectation.
 
-    Of directions in which the features hardly vary nothing is left, so simulated weights must go through this before
-    found axes can be held against them (and against random ones that went through it too).
+    They become :math:`w X^\top X (X^\top X + \alpha)^{-1}`. Of directions in which the features hardly vary nothing is
+    left, so simulated weights must go through this before found axes can be held against them (and against random ones
+    that went through it too).
 
     Parameters
     ----------
@@ -352,14 +359,15 @@ def shrunken_weights(directions: ArrayLike, X: ArrayLike, alpha: float) -> NDArr
     directions : array (n_directions, n_features)
     """
     X = np.asarray(X, dtype=np.float64)
-    _, scale, turn = linalg.svd(X - X.mean(axis=0), full_matrices=False)
-    return (np.asarray(directions) @ turn.T * (scale**2 / (scale**2 + alpha))) @ turn
+    _, scale, Vt = linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    return (np.asarray(directions) @ Vt.T * (scale**2 / (scale**2 + alpha))) @ Vt
 
 
 def variance_in_subspace(weights: ArrayLike, span: ArrayLike) -> float:
-    """Return the mean share of a voxel's squared weights that lies in a span: 1 if the span holds all of them.
+    """Return the mean share of a voxel's squared weights inside a subspace.
 
-    By chance it is n_directions / n_features, or more where ridge has shrunk both: compare random spans.
+    It is 1 if the subspace holds all of them. By chance it is n_directions / n_features, or more where ridge has shrunk
+    both: compare random spans.
 
     Parameters
     ----------
@@ -376,12 +384,12 @@ def variance_in_subspace(weights: ArrayLike, span: ArrayLike) -> float:
     weights = np.asarray(weights, dtype=np.float64)
     basis = linalg.orth(np.asarray(span, dtype=np.float64).T)
     power = (weights**2).sum(axis=1)
-    inside = ((weights @ basis) ** 2).sum(axis=1)
-    return float(np.mean(inside[power > 0] / power[power > 0])) if power.any() else float("nan")
+    inside_power = ((weights @ basis) ** 2).sum(axis=1)
+    return float(np.mean(inside_power[power > 0] / power[power > 0])) if power.any() else float("nan")
 
 
 def matched_cosines(first: ArrayLike, second: ArrayLike) -> NDArray:
-    """Return the absolute cosine of each axis of ``first`` with its partner in ``second``, paired for the largest sum.
+    """Return absolute cosines of axes, paired for the largest sum.
 
     Parameters
     ----------

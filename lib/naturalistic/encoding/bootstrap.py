@@ -1,4 +1,4 @@
-"""Scores from sums over blocks of test TRs, and their bootstrap intervals, for voxels, regions and people at once.
+"""Scores from sums over blocks of test TRs, and their bootstrap intervals.
 
 R2 and r of a test set need three sums over TRs: of what was measured squared, of the prediction squared, of their
 product. Kept by block of TRs they are small, and any resample of blocks is one product with a matrix of counts.
@@ -23,7 +23,7 @@ KINDS = ("r2", "r")
 
 @dataclass(frozen=True, repr=False)
 class ScoreInterval(ShapeRepr):
-    """Confidence interval of scores: two arrays of one shape, NaN where there is no score.
+    """Confidence interval of scores; NaN where there is no score.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class BlockSums:
         self.squares = {}
 
     def add(self, model: Hashable, measured: ArrayLike, predicted: ArrayLike, columns: slice = slice(None)) -> None:
-        """Take in a model's predictions.
+        """Add the predictions of a model.
 
         Parameters
         ----------
@@ -91,15 +91,15 @@ class BlockSums:
         predicted = as_real(predicted, "predicted")
         for sums in (self.products, self.squares):
             sums.setdefault(model, np.full(self._shape, np.nan, self._dtype))
-        into = [sums[:, columns] for sums in (self.measured, self.products[model], self.squares[model])]
+        targets = [sums[:, columns] for sums in (self.measured, self.products[model], self.squares[model])]
         for block in column_blocks(*measured.shape):  # in float64, so no more than a block at a time
             y = measured[:, block].astype(np.float64)
             p = predicted[:, block].astype(np.float64)
-            for sums, values in zip(into, (y * y, y * p, p * p)):
+            for sums, values in zip(targets, (y * y, y * p, p * p)):
                 sums[:, block] = np.add.reduceat(values, self._starts, axis=0)
 
     def add_fitted(self, model: Hashable, fitted: "Fitted") -> None:
-        """Take in the predictions of a fitted model, of one block of voxels after another.
+        """Add the predictions of a fitted model, one block of voxels at a time.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class BlockSums:
             self.add(model, prediction.measured, prediction.predicted, columns)
 
     def join(self, other: "BlockSums") -> "BlockSums":
-        """Take in the models of other sums of the same test data.
+        """Add the models of other sums of the same test data.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class BlockSums:
         if unknown:
             raise ValueError(f"no model {unknown[0]} was fitted, expected one of {list(self.products)}")
         measured = counts @ self.measured[:, columns].astype(np.float64)
-        found = np.where(measured > 0, 0, np.nan)
+        total = np.where(measured > 0, 0, np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             for sign, model in terms:
                 if model == ():
@@ -190,16 +190,16 @@ class BlockSums:
                 product = counts @ self.products[model][:, columns].astype(np.float64)
                 square = counts @ self.squares[model][:, columns].astype(np.float64)
                 score = (2 * product - square) / measured if kind == "r2" else product / np.sqrt(measured * square)
-                found += sign * score
-        return found
+                total += sign * score
+        return total
 
 
 def draw_counts(runs: ArrayLike, n_boot: int = 1000, seed: Seed = 0) -> NDArray:
-    """Return how often each block is taken in each resample, drawn with replacement inside each run.
+    """Draw the number of times that each block is in each resample.
 
-    Of a run's n blocks n - 1 are drawn, and each counts n / (n - 1): with so few blocks, n of n would give a variance
-    that is too small by (n - 1) / n (Rao & Wu 1988, JASA 83). Right for an interval; for a null see
-    `inference.block_permutation_null`.
+    Blocks are drawn with replacement inside each run. Of a run's n blocks n - 1 are drawn, and each counts n / (n - 1):
+    with so few blocks, n of n would give a variance that is too small by (n - 1) / n (Rao & Wu 1988, JASA 83). Right
+    for an interval; for a null see `inference.block_permutation_null`.
 
     Parameters
     ----------
@@ -232,10 +232,11 @@ def score_interval(
     n_boot: int = 1000,
     seed: Seed = 0,
 ) -> ScoreInterval:
-    """Return the bootstrap interval (percentiles) of a sum of scores: of each voxel, or of means over sets of voxels.
+    """Return the bootstrap interval of a sum of scores.
 
-    It says how far the number would move with other stretches of film of this kind, for the models as fitted: neither
-    other training data nor other people are drawn.
+    It is made of percentiles: of each voxel, or of means over sets of voxels. It says how far the number would move
+    with other stretches of film of this kind, for the models as fitted: neither other training data nor other people
+    are drawn.
 
     Parameters
     ----------
@@ -258,7 +259,7 @@ def score_interval(
     Raises
     ------
     ValueError
-        If ``labels`` are not one whole number a voxel; as of `BlockSums.resampled`.
+        If ``labels`` are not one whole number a voxel, or as in `BlockSums.resampled`.
     """
     n_boot = whole("n_boot", n_boot)
     counts = draw_counts(sums.runs, n_boot, seed)
@@ -268,8 +269,8 @@ def score_interval(
         if labels.shape != (n_voxels,) or labels.dtype.kind not in "iu":
             raise ValueError(f"labels is {labels.dtype} of shape {labels.shape}, expected whole numbers ({n_voxels},)")
         n_labels = int(labels.max()) + 1 if n_labels is None else whole("n_labels", n_labels)
-        added = np.zeros((n_boot, n_labels))
-        number = np.zeros((n_boot, n_labels))
+        label_sums = np.zeros((n_boot, n_labels))
+        label_counts = np.zeros((n_boot, n_labels))
     bounds = np.full((2, n_voxels), np.nan)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     for block in column_blocks(n_boot, n_voxels):
@@ -279,11 +280,11 @@ def score_interval(
             bounds[:, block][:, usable] = np.quantile(drawn[:, usable], tails, axis=0)
             continue
         member = (labels[block, None] == np.arange(n_labels)).astype(np.float64)
-        seen = np.isfinite(drawn)
-        added += np.where(seen, drawn, 0) @ member
-        number += seen @ member
+        finite = np.isfinite(drawn)
+        label_sums += np.where(finite, drawn, 0) @ member
+        label_counts += finite @ member
     if labels is None:
         return ScoreInterval(low=bounds[0], high=bounds[1])
     with np.errstate(invalid="ignore"):
-        low, high = np.quantile(added / number, tails, axis=0)
+        low, high = np.quantile(label_sums / label_counts, tails, axis=0)
     return ScoreInterval(low, high)

@@ -1,4 +1,4 @@
-"""Feature spaces against each other: which predicts a place best, and what each adds to another."""
+"""Comparison of feature spaces: the best of each region, variance partitioning."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ from naturalistic.inference import shared_stimulus_test
 
 @dataclass(frozen=True, repr=False)
 class VariancePartition(ShapeRepr):
-    """Variance explained by two feature spaces, divided: three arrays that sum to that of both together."""
+    """Explained variance of two feature spaces, divided into three parts.
+
+    Attributes are arrays of one shape, which sum to the variance that both explain together.
+    """
 
     only_first: NDArray
     only_second: NDArray
@@ -21,7 +24,9 @@ class VariancePartition(ShapeRepr):
 
 
 def variance_partitioning(first: ArrayLike, second: ArrayLike, both: ArrayLike) -> VariancePartition:
-    """Divide the explained variance of two feature spaces (commonality analysis, Newton & Spurrell 1967).
+    """Divide the explained variance of two feature spaces.
+
+    This is commonality analysis (Newton & Spurrell 1967).
 
     Parameters
     ----------
@@ -50,7 +55,7 @@ def variance_partitioning(first: ArrayLike, second: ArrayLike, both: ArrayLike) 
 
 @dataclass(frozen=True, repr=False)
 class BestSpace(ShapeRepr):
-    """Which space predicts best, by place.
+    """Space that predicts best, by region.
 
     Attributes
     ----------
@@ -65,7 +70,7 @@ class BestSpace(ShapeRepr):
 
 
 def best_space(scores: ArrayLike, null: ArrayLike | None = None) -> BestSpace:
-    """Return the space with the highest mean over subjects, and whether it beats every other.
+    """Select the space with the highest mean over subjects, and test it.
 
     To beat all others, each single comparison must hold: p is the largest of the one-sided paired comparisons (an
     intersection-union test, Berger 1982), times the number of spaces, as any of them might have come first. Each
@@ -105,8 +110,8 @@ def best_space(scores: ArrayLike, null: ArrayLike | None = None) -> BestSpace:
             )
         for first in range(len(scores)):
             others = [k for k in range(len(scores)) if k != first]
-            against = [shared_stimulus_test(scores[first] - scores[k], null[first] - null[k]).p for k in others]
-            p = np.where(space == first, np.minimum(1, len(scores) * np.max(against, axis=0)), p)
+            p_against = [shared_stimulus_test(scores[first] - scores[k], null[first] - null[k]).p for k in others]
+            p = np.where(space == first, np.minimum(1, len(scores) * np.max(p_against, axis=0)), p)
         p = np.where(lost, np.nan, p)
     return BestSpace(np.where(lost, -1, space), p)
 
@@ -141,10 +146,10 @@ def mean_by_label(values: ArrayLike, labels: ArrayLike, n_labels: int) -> NDArra
         )
     means = np.full((*values.shape[:-1], n_labels), np.nan)
     for k in range(n_labels):
-        of_label = values[..., labels == k]
-        used = np.isfinite(of_label)
+        members = values[..., labels == k]
+        used = np.isfinite(members)
         n = used.sum(axis=-1)
-        total = np.sum(of_label, axis=-1, where=used, dtype=np.float64)
+        total = np.sum(members, axis=-1, where=used, dtype=np.float64)
         means[..., k] = total / np.where(n > 0, n, np.nan)
     return means
 
@@ -152,7 +157,7 @@ def mean_by_label(values: ArrayLike, labels: ArrayLike, n_labels: int) -> NDArra
 def consensus_map(
     maps: Sequence[Mapping[str, ArrayLike]], significant: Sequence[Mapping[str, ArrayLike]], least: float = 0.5
 ) -> dict[str, NDArray]:
-    """Return the mean of a map over subjects where it is significant in more than a share of them.
+    """Return the mean of a map over subjects where most are significant.
 
     Parameters
     ----------
@@ -174,20 +179,20 @@ def consensus_map(
     if len(maps) != len(significant) or not maps:
         raise ValueError(f"maps are of {len(maps)} subjects and significant of {len(significant)}, expected the same")
     shared = {}
-    values_of = stacked(maps)
-    for side, marks in stacked(significant, "significant", like=values_of).items():
-        values = values_of[side]
-        seen = np.isfinite(values) & np.isfinite(marks)
-        n = np.maximum(seen.sum(axis=0), 1)
-        wide = np.where(seen, marks, 0).sum(axis=0) / n > least
-        shared[side] = np.where(wide, np.where(seen, values, 0).sum(axis=0) / n, np.nan)
+    stacked_maps = stacked(maps)
+    for side, marks in stacked(significant, "significant", like=stacked_maps).items():
+        values = stacked_maps[side]
+        counted = np.isfinite(values) & np.isfinite(marks)
+        n = np.maximum(counted.sum(axis=0), 1)
+        widespread = np.where(counted, marks, 0).sum(axis=0) / n > least
+        shared[side] = np.where(widespread, np.where(counted, values, 0).sum(axis=0) / n, np.nan)
     return shared
 
 
 def mean_by_region(
     values: Sequence[ArrayLike], labels: Sequence[ArrayLike], names: Sequence[str], elsewhere: str = "elsewhere"
 ) -> dict[str, NDArray]:
-    """Return each subject's mean of a value over the voxels of each region, NaN left out.
+    """Return each subject's mean over the voxels of each region, NaN left out.
 
     Parameters
     ----------
@@ -216,8 +221,8 @@ def mean_by_region(
             "(n_voxels,) for both of each subject"
         )
     regions = [*names, elsewhere]
-    where = [np.where(np.asarray(y) < 0, len(names), y) for y in labels]
-    means = [mean_by_label(x, y, len(regions)) for x, y in zip(values, where)]
+    region_labels = [np.where(np.asarray(y) < 0, len(names), y) for y in labels]
+    means = [mean_by_label(x, y, len(regions)) for x, y in zip(values, region_labels)]
     return dict(zip(regions, np.array(means).T))
 
 

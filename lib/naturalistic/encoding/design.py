@@ -1,4 +1,4 @@
-"""Design matrices: feature spaces scaled by training TRs, delayed inside runs, freed of confounds."""
+"""Design matrices: feature spaces scaled, delayed, freed of confounds."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -17,12 +17,18 @@ Delays: TypeAlias = Sequence[float] | Mapping[str, Sequence[float]]
 def design(
     spaces: Spaces, delays: Delays, tr: float, runs: ArrayLike | None = None, train: NDArray | slice = slice(None)
 ) -> NDArray:
-    """Return all spaces, scaled by their training TRs and delayed, side by side.
+    """Return all spaces scaled by their training TRs, delayed, and side by side.
 
     Parameters
     ----------
-    spaces, delays, tr, runs
-        As in `naturalistic.encoding.prediction.fit_predict`.
+    spaces : dict of str to array (n_trs, n_features), or one array
+        Feature spaces on the TR grid, not delayed.
+    delays : sequence of float, or dict of such by space
+        In s, multiples of ``tr``.
+    tr : float
+        Repetition time in s.
+    runs : array-like (n_trs,), optional
+        Run id of each TR; one run by default.
     train : index array or slice
         TRs from which mean and standard deviation are taken; a feature that is constant there becomes 0.
 
@@ -42,7 +48,10 @@ def design(
 
 
 def _scaled(features: NDArray, train: NDArray | slice) -> NDArray:
-    """Return features z-scored by their training TRs, of the same dtype; sums and differences are in float64."""
+    """Return features z-scored by their training TRs, of the same dtype.
+
+    Sums and differences are in float64.
+    """
     mean, sd = mean_and_sd(features[train])
     scaled = np.empty_like(features)
     for block in column_blocks(*features.shape):
@@ -53,7 +62,7 @@ def _scaled(features: NDArray, train: NDArray | slice) -> NDArray:
 
 
 def residuals(X: ArrayLike, confounds: ArrayLike, train: NDArray | slice = slice(None)) -> NDArray:
-    """Return what confounds and a constant leave of X, by least squares on the training TRs.
+    """Regress confounds and a constant out of X, by weights of the training TRs.
 
     Parameters
     ----------
@@ -79,7 +88,7 @@ def residuals(X: ArrayLike, confounds: ArrayLike, train: NDArray | slice = slice
 
 
 def check_confounds(confounds: ArrayLike, n_trs: int, n_train: int | None = None, name: str = "confounds") -> NDArray:
-    """Return confounds as float64 (n_trs, n_confounds), checked before anything is fitted.
+    """Return confounds as float64 (n_trs, n_confounds), once checked.
 
     Parameters
     ----------
@@ -120,7 +129,7 @@ def check_confounds(confounds: ArrayLike, n_trs: int, n_train: int | None = None
 
 
 def rotated(X: NDArray) -> NDArray:
-    r"""Return features (n_trs, at most n_trs) with the same inner products: ridge predicts the same from them.
+    r"""Return at most n_trs features with the same inner products.
 
     With :math:`X^\top = QR`, :math:`XX^\top = R^\top R`; and ridge depends on X through :math:`XX^\top` alone.
     """
@@ -130,7 +139,10 @@ def rotated(X: NDArray) -> NDArray:
 
 
 def shifted(bold: ArrayLike, shifts: ArrayLike, runs: ArrayLike | None = None) -> NDArray:
-    """Return ``bold`` (n_trs, n_voxels) shifted circularly inside each run, by ``shifts`` (n_runs,) TRs, one a run."""
+    """Shift BOLD circularly inside each run.
+
+    ``bold`` is (n_trs, n_voxels), ``shifts`` (n_runs,) are in TRs.
+    """
     bold = as_floats(bold, "bold")
     return shift_inside_runs(bold, shifts, run_slices(runs, len(bold)))
 
@@ -138,7 +150,7 @@ def shifted(bold: ArrayLike, shifts: ArrayLike, runs: ArrayLike | None = None) -
 def check_spaces(
     spaces: Spaces, delays: Delays, n_trs: int | None = None
 ) -> tuple[dict[str, NDArray], Mapping[str, Sequence[float]]]:
-    """Return spaces and delays as dicts of arrays and of sequences, checked; see `design`.
+    """Return spaces and delays as dicts, once checked.
 
     Raises
     ------

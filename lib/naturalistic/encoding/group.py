@@ -1,4 +1,4 @@
-"""From maps of single subjects, brought to one surface, to a map of the group."""
+"""Group maps: tests over subjects whose maps are on one surface."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ TO_ONE_SPACE = (
 
 @dataclass(frozen=True, repr=False)
 class GroupMap(ShapeRepr):
-    """The mean over subjects who share a stimulus, and whether it is more than chance.
+    """Mean map of subjects who share a stimulus, tested against chance.
 
     Each field is a dict of sides of arrays (n_vertices,), NaN (False, or 0) where too few subjects count.
 
@@ -54,7 +54,7 @@ def group_map(
     tail: Literal["greater", "less", "two-sided"] = "greater",
     least: int = 2,
 ) -> GroupMap:
-    """Test the mean over subjects who share a stimulus at each vertex, against the same shifts for all.
+    """Test the mean map of subjects against the same shifts for all.
 
     Tests over subjects (`map_over_subjects`) do not answer this: people who watch one film share its response, so that
     a prediction that happens to fit it fits all of them.
@@ -92,22 +92,22 @@ def group_map(
     for k, null in enumerate(nulls):
         if k == len(flat):
             raise ValueError(f"nulls are of more than {len(flat)} subjects, expected one for each of maps")
-        own = _flat_null(null, k, values, used[k])
+        subject_null = _flat_null(null, k, values, used[k])
         if null_sum is None:
-            null_sum = np.zeros(own.shape)
-        if own.shape != null_sum.shape:
+            null_sum = np.zeros(subject_null.shape)
+        if subject_null.shape != null_sum.shape:
             raise ValueError(
-                f"nulls[{k}] has {len(own)} permutations, expected {len(null_sum)} as of the first subject: shift all "
-                "subjects alike"
+                f"nulls[{k}] has {len(subject_null)} permutations, expected {len(null_sum)} as of the first subject: "
+                "shift all subjects alike"
             )
-        null_sum += np.where(used[k], own, 0)
+        null_sum += np.where(used[k], subject_null, 0)
         n_nulls += 1
     if n_nulls != len(flat):
         raise ValueError(f"nulls are of {n_nulls} subjects, expected {len(flat)} as in maps")
     n = used.sum(axis=0)
-    counted = np.where(n >= least, n, np.nan)
-    mean = np.where(used, flat, 0).sum(axis=0) / counted
-    null_sum /= counted
+    n_counted = np.where(n >= least, n, np.nan)
+    mean = np.where(used, flat, 0).sum(axis=0) / n_counted
+    null_sum /= n_counted
     tested = shared_stimulus_p(mean, null_sum, np.where(n >= least, n, 0), tail=tail)
     return GroupMap(
         mean=_by_side(tested.mean, values),
@@ -119,14 +119,14 @@ def group_map(
 
 
 def _flat_null(null: Mapping[str, ArrayLike], k: int, values: Mapping[str, NDArray], used: NDArray) -> NDArray:
-    """Return the null of one subject over the vertices of all sides, or raise a ValueError."""
+    """Return the null of one subject over the vertices of all sides."""
     expected = {side: x.shape[1] for side, x in values.items()}
-    found = {side: np.shape(x) for side, x in null.items()} if isinstance(null, Mapping) else np.shape(null)
-    if not isinstance(null, Mapping) or {side: shape[-1:] for side, shape in found.items()} != {
+    shapes = {side: np.shape(x) for side, x in null.items()} if isinstance(null, Mapping) else np.shape(null)
+    if not isinstance(null, Mapping) or {side: shape[-1:] for side, shape in shapes.items()} != {
         side: (n,) for side, n in expected.items()
     }:
         raise ValueError(
-            f"nulls[{k}] has shapes {found}, expected (n_permutations, n_vertices) with vertices {expected} as in maps"
+            f"nulls[{k}] has shapes {shapes}, expected (n_permutations, n_vertices) with vertices {expected} as in maps"
         )
     flat = np.concatenate([null[side] for side in values], axis=1)
     if np.isnan(flat[:, used]).any():
@@ -136,9 +136,10 @@ def _flat_null(null: Mapping[str, ArrayLike], k: int, values: Mapping[str, NDArr
 
 @dataclass(frozen=True, repr=False)
 class MapOverSubjects(ShapeRepr):
-    """What other people would show with the same stimulus, each field a dict of sides.
+    """Map tested over subjects, for other people with the same stimulus.
 
-    NaN (False, or 0) where too few subjects count. Not whether there is an effect at all: see `group_map`.
+    Each field is a dict of sides. NaN (False, or 0) where too few subjects count. It does not say
+    whether there is an effect at all: see `group_map`.
 
     Attributes
     ----------
@@ -180,7 +181,7 @@ def map_over_subjects(
     n_permutations: int = 10_000,
     seed: Seed = 0,
 ) -> MapOverSubjects:
-    """Test each vertex over subjects (other people, this stimulus), and count those in whom it is significant.
+    """Test each vertex over subjects, for other people with this stimulus.
 
     Not a test of whether there is an effect where subjects share the stimulus: there, `group_map` is. Measured without
     an effect on six people who share a response, FDR and the family-wise test find something in 17 to 75 % of maps.
@@ -245,7 +246,7 @@ def map_over_subjects(
 def stacked(
     maps: Iterable[Mapping[str, ArrayLike]], name: str = "maps", like: Mapping[str, NDArray] | None = None
 ) -> dict[str, NDArray]:
-    """Return one array (n_subjects, n_vertices) a side from the maps of subjects, all of one space.
+    """Stack the maps of subjects: one array (n_subjects, n_vertices) a side.
 
     Parameters
     ----------
@@ -273,10 +274,10 @@ def stacked(
         raise ValueError(f"{name}[{k[0]}] has shape {np.shape(maps[k[0]])}, expected a dict of sides: {TO_ONE_SPACE}")
     shapes = [{side: np.shape(x) for side, x in m.items()} for m in maps]
     expected = shapes[0] if like is None else {side: x.shape[1:] for side, x in like.items()}
-    for k, found in enumerate(shapes):
-        if found != expected or any(len(shape) != 1 for shape in found.values()):
+    for k, shape_of in enumerate(shapes):
+        if shape_of != expected or any(len(shape) != 1 for shape in shape_of.values()):
             raise ValueError(
-                f"{name}[{k}] has shapes {found}, expected {expected} as of the first subject: subjects' own voxels "
+                f"{name}[{k}] has shapes {shape_of}, expected {expected} as of the first subject: subjects' own voxels "
                 f"cannot be averaged; {TO_ONE_SPACE}"
             )
     return {side: np.stack([np.asarray(m[side], dtype=float) for m in maps]) for side in expected}

@@ -1,4 +1,4 @@
-"""The joint model: several feature spaces at once by banded ridge, with and without each, tested on test runs.
+"""Joint models: several feature spaces by banded ridge, with and without each.
 
 What a space explains on its own (`unique_variance`) is the score of all spaces less that of all others: signed, as on
 data that no model has seen a space may also take away. It is not the space's part of the score (`r2_by_space`), and not
@@ -28,7 +28,7 @@ from naturalistic.parameters import whole
 
 @dataclass(frozen=True, repr=False)
 class JointModel(ShapeRepr):
-    """A joint model of all spaces, and models of some of them, on test runs.
+    """Joint model of all spaces, and models of some of them, on test runs.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ def joint_model(
     seed: int = 0,
     keep_null: bool = False,
 ) -> JointModel:
-    """Fit the model of all spaces and those without each, on the training runs, and test them.
+    """Fit the model of all spaces and those without each, and test them.
 
     One model is held at a time, and predictions of one block of voxels.
 
@@ -144,38 +144,40 @@ def joint_model(
     parts = np.empty((2, len(names), n_voxels), bold.dtype)
     p = np.full(n_voxels, np.nan)
     kept_null = np.empty((n_permutations, n_voxels), bold.dtype) if keep_null and n_permutations else None
-    for kept, fitted in zip(sets, fits):
+    for members, fitted in zip(sets, fits):
         for columns in column_blocks(len(data.test_runs), n_voxels):
-            of_space = {n: data.test[n] @ fitted.coef_[columns, fitted.spaces_[n]].T for n in kept}
+            part_by_space = {n: data.test[n] @ fitted.coef_[columns, fitted.spaces_[n]].T for n in members}
             measured = data.measured(columns)
-            predicted = sum(of_space.values())
-            sums.add(kept, measured, predicted, columns)
-            if kept == names:
-                parts[0][:, columns] = r_by_space(measured, of_space)
-                parts[1][:, columns] = r2_by_space(measured, of_space)
-                for name, part in of_space.items():
+            predicted = sum(part_by_space.values())
+            sums.add(members, measured, predicted, columns)
+            if members == names:
+                parts[0][:, columns] = r_by_space(measured, part_by_space)
+                parts[1][:, columns] = r2_by_space(measured, part_by_space)
+                for name, part in part_by_space.items():
                     sums.add(_less(name), measured, predicted - part, columns)
-            if kept == names and n_permutations:
+            if members == names and n_permutations:
                 r, null = shifted_scores([Prediction(measured, predicted, data.test_runs)], n_permutations, seed=seed)
                 p[columns] = p_values(r, null)
                 if keep_null:
                     kept_null[: len(null), columns] = null
-                    n_drawn = len(null)
-        if kept == names:
+                    n_shifts = len(null)
+        if members == names:
             gammas = fitted.gammas_ / fitted.gammas_.sum(axis=0)
             cv_scores = np.nanmax(fitted.cv_scores_, axis=0)
         del fitted
-    kept_null = None if kept_null is None else kept_null[:n_drawn]  # short runs have fewer shifts than were asked for
+    kept_null = None if kept_null is None else kept_null[:n_shifts]  # short runs have fewer shifts than were asked for
     return JointModel(names, parts[0], parts[1], gammas, cv_scores, p, sums, kept_null)
 
 
 def _less(name: str) -> str:
-    """Return the name of the model of all spaces whose prediction lacks the part of one."""
+    """Name the model of all spaces less the predicted part of one."""
     return f"all spaces, less the part of {name}"
 
 
 def sets_of(names: Sequence[str], pairs: Sequence[tuple[str, str]] = ()) -> list[tuple[str, ...]]:
-    """Return the sets of spaces to fit: all, all but each, and for each pair both, each alone, and all but both.
+    """Return the sets of spaces to fit.
+
+    These are all spaces, all but each, and for each pair both, each alone, and all but both.
 
     Parameters
     ----------
@@ -202,11 +204,13 @@ def sets_of(names: Sequence[str], pairs: Sequence[tuple[str, str]] = ()) -> list
             raise ValueError(f"pairs holds {tuple(pair)}, expected two of the spaces {list(names)}")
         both = tuple(n for n in names if n in pair)
         sets += [both, both[:1], both[1:], tuple(n for n in names if n not in pair)]
-    return [kept for kept in dict.fromkeys(sets) if kept]
+    return [members for members in dict.fromkeys(sets) if members]
 
 
 def unique_variance(joint: JointModel, kind: Literal["r2", "r"] = "r2") -> NDArray:
-    """Return what each space explains that the others do not: the score of all less that of all but it.
+    """Return the variance that each space explains and the others do not.
+
+    It is the score of all spaces less that of all but one.
 
     Parameters
     ----------
@@ -225,7 +229,7 @@ def unique_variance(joint: JointModel, kind: Literal["r2", "r"] = "r2") -> NDArr
 
 
 def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2", **options: Any) -> ScoreInterval:
-    """Return intervals of `unique_variance`, guarded against the luck of a search, where all spaces together predict.
+    """Return guarded bootstrap intervals of `unique_variance`.
 
     Each model's weights are searched on training folds, and the model without a space may find others that fit more
     noise. Then it is worse on test runs though the space adds nothing: plain bootstrap intervals lie above 0 in 5 to
@@ -245,7 +249,7 @@ def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2",
     joint : JointModel
     kind : {"r2", "r"}
     options
-        ``labels``, ``n_labels``, ``confidence``, ``n_boot``, ``seed`` of `encoding.interval`.
+        ``labels``, ``n_labels``, ``confidence``, ``n_boot``, ``seed`` of `score_interval`.
 
     Returns
     -------
@@ -267,7 +271,7 @@ def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2",
 
 
 def _predicts(joint: JointModel, model: tuple[str, ...], options: Mapping[str, Any]) -> NDArray:
-    """Return where R2 of a model is above 0 on the test runs: by voxel, or of its mean by label."""
+    """Return whether R2 of a model is above 0 on the test runs, by voxel or label."""
     r2 = joint.sums.score(model)
     labels = options.get("labels")
     if labels is None:
@@ -276,9 +280,9 @@ def _predicts(joint: JointModel, model: tuple[str, ...], options: Mapping[str, A
 
 
 def commonality(joint: JointModel, first: str, second: str, beyond: bool = False) -> VariancePartition:
-    r"""Divide what two spaces explain: only the first, only the second, and what both explain alike.
+    r"""Divide the variance that two spaces explain into own and shared parts.
 
-    By default of the two alone, :math:`R^2_a + R^2_b - R^2_{ab}` shared (`encoding.divide`); what other spaces
+    By default of the two alone, :math:`R^2_a + R^2_b - R^2_{ab}` shared (`variance_partitioning`); what other spaces
     explain too is in it. With ``beyond`` the same is asked of what the two add to all others, rest for short:
     every score is less that of the rest, and
 

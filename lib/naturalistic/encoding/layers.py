@@ -1,4 +1,4 @@
-"""Layers of a model: scores of each, selection inside training runs, accuracy of the selected on test runs.
+"""Layers of a model: scores, selection inside training runs, test accuracy.
 
 Which layer and which voxels are looked at is chosen by cross-validation inside the training runs, as in Nakagi et al.
 (2024); the test runs only judge.
@@ -28,7 +28,7 @@ _BLOCK = 8192  # voxels tested at once: 0.25 GB of responses for two hours of te
 
 @dataclass(frozen=True, repr=False)
 class LayerScores(ShapeRepr):
-    """How well each layer predicts each voxel.
+    """Scores of each layer in each voxel.
 
     Attributes
     ----------
@@ -95,12 +95,13 @@ def sweep_layers(
     for k in tqdm(range(features.shape[1]), desc=name, delay=3, leave=False):
         fitted = fit({f"{name}, layer {k}": features[:, k]}, bold, model, split)
         cv[k] = fitted.model.cv_scores_.max(axis=0)
-        for own in subjects:  # the best voxel of a shift is that of a subject
-            blocks = (fitted.predict(slice(v, min(v + _BLOCK, own.stop))) for v in range(own.start, own.stop, _BLOCK))
+        for columns in subjects:  # the best voxel of a shift is that of a subject
+            starts = range(columns.start, columns.stop, _BLOCK)
+            blocks = (fitted.predict(slice(v, min(v + _BLOCK, columns.stop))) for v in starts)
             if n_permutations:
-                r[k, own], p[k, own], p_max[k, own] = shifted_p(blocks, n_permutations, seed=seed)
+                r[k, columns], p[k, columns], p_max[k, columns] = shifted_p(blocks, n_permutations, seed=seed)
             else:
-                r[k, own] = np.concatenate([block.correlation() for block in blocks])
+                r[k, columns] = np.concatenate([block.correlation() for block in blocks])
     return LayerScores(cv, r, p, p_max)
 
 
@@ -126,7 +127,7 @@ class Selection:
 
 
 class Selections(Mapping):
-    """Layer and voxels of each subject: a mapping of subjects to `Selection`, that is applied to their values.
+    """Layer and voxels of each subject: a mapping of subjects to `Selection`.
 
     Parameters
     ----------
@@ -163,7 +164,7 @@ class Selections(Mapping):
         return {subject: x[self[subject].layer] for subject, x in values.items()}
 
     def mean_over_voxels(self, values: Mapping[str, NDArray]) -> NDArray:
-        """Return the mean of each subject's values over the selected voxels, NaN left out.
+        """Return each subject's mean over the selected voxels, NaN left out.
 
         Parameters
         ----------
@@ -182,7 +183,7 @@ def select_layer_and_voxels(cv: Mapping[str, ArrayLike], n_best: int) -> Selecti
 @overload
 def select_layer_and_voxels(cv: ArrayLike, n_best: int) -> Selection: ...
 def select_layer_and_voxels(cv: ArrayLike | Mapping[str, ArrayLike], n_best: int) -> Selection | Selections:
-    """Select a layer, and the voxels that it predicts best, by scores from inside the training runs.
+    """Select a layer and its best voxels, by scores inside the training runs.
 
     A layer is judged by the mean over its own best voxels (Nakagi et al. 2024: 5,000 of about 70,000).
 
@@ -225,7 +226,7 @@ def null_over_voxels(
     n_permutations: int = 1000,
     seed: int = 0,
 ) -> NDArray:
-    """Return the null of a subject's mean r over some voxels at the selected layer: the same shifts for all.
+    """Return the null of each subject's mean r over voxels at the selected layer.
 
     For a test of subjects who share the stimulus (`inference.shared_stimulus_test`). Layers are selected after
     `sweep_layers`, and the null of every layer and voxel would not fit into memory; so the selected layer is fitted
@@ -240,7 +241,7 @@ def null_over_voxels(
     voxels : dict of str to int array (n,)
         By subject, chosen without the test runs.
     n_permutations, seed
-        As in `circular_shift_null`.
+        As in `inference.circular_shift_null`.
 
     Returns
     -------
@@ -263,7 +264,7 @@ def null_over_voxels(
 def noise_ceilings(
     bold: MultiSubjectBold, split: Split, *, seed: int = 0
 ) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
-    """Return each subject's noise ceiling in test runs that were shown more than once, and where it is more than noise.
+    """Return the noise ceilings of subjects in test runs with repeats.
 
     Parameters
     ----------
@@ -291,7 +292,7 @@ def noise_ceilings(
 
 @dataclass(frozen=True, repr=False)
 class FoldedLayerScores(ShapeRepr):
-    """How well blocks are predicted at the layer that was chosen without them.
+    """Accuracy in folds at the layer that was selected without them.
 
     Attributes
     ----------
@@ -311,7 +312,7 @@ class FoldedLayerScores(ShapeRepr):
 def sweep_layers_in_folds(
     features: ArrayLike, bold: ArrayLike, model: RidgeCV, split: FoldSplit, *, n_permutations: int = 0, seed: int = 0
 ) -> FoldedLayerScores:
-    """Choose a layer without each fold, and test it on the fold.
+    """Select a layer without each fold, and test it on the fold.
 
     Unlike runs, blocks of one run touch each other: TRs within ``gap`` of a fold are neither trained nor tested on, and
     no delay reaches from one side of a cut, or of the end of a run, to the other. For the null the responses are
@@ -362,9 +363,9 @@ def sweep_layers_in_folds(
         inner = Split(np.isin(rows, test), pieces, split.tr, split.delays)
         fold_scores = sweep_layers(features[rows], copies, model, inner)
         for k in range(len(batch)):
-            own = slice(k * n_voxels, (k + 1) * n_voxels)
-            selection = select_layer_and_voxels(fold_scores.cv[:, own], n_voxels)
+            columns = slice(k * n_voxels, (k + 1) * n_voxels)
+            selection = select_layer_and_voxels(fold_scores.cv[:, columns], n_voxels)
             layers.append(selection.layer)
-            scores.append(fold_scores.r[selection.layer, own])
+            scores.append(fold_scores.r[selection.layer, columns])
     scores = np.nan_to_num(scores).reshape(n_folds, -1, n_voxels).mean(axis=0)
     return FoldedLayerScores(scores[0], np.array(layers).reshape(n_folds, -1)[:, 0], scores[1:])

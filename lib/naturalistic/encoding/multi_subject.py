@@ -1,4 +1,4 @@
-"""Voxels of several subjects side by side, read only where they are needed."""
+"""BOLD of several subjects side by side, read only where it is needed."""
 
 import mmap
 import operator
@@ -13,10 +13,10 @@ from naturalistic.encoding.split import as_responses, marked_rows
 
 
 class MultiSubjectBold:
-    """The responses of subjects who saw the same, as one array (n_trs, n_voxels of all) that is never put together.
+    """Responses of subjects who share a stimulus, as one array that is never built.
 
-    A regression on it makes the inner products of the features once for all subjects, and reads the voxels of each
-    from its own (memory-mapped) array, a batch at a time.
+    Its shape is (n_trs, n_voxels of all). A regression on it makes the inner products of the features once for all
+    subjects, and reads the voxels of each from its own (memory-mapped) array, a batch at a time.
 
     Parameters
     ----------
@@ -57,7 +57,10 @@ class MultiSubjectBold:
     @overload
     def __getitem__(self, index: tuple[slice | NDArray, slice]) -> NDArray: ...
     def __getitem__(self, index: slice | NDArray | tuple[slice | NDArray, slice]) -> "MultiSubjectBold | NDArray":
-        """Return rows (a slice or marks) of all subjects, still apart; or the array of rows and a slice of columns."""
+        """Return TRs (a slice or marks) of all subjects, or an array of a block.
+
+        TRs alone leave the subjects apart; TRs and a slice of columns give one array.
+        """
         if not isinstance(index, tuple):
             marks = isinstance(index, np.ndarray) and index.dtype == bool  # neighbors stay a view
             select = marked_rows if marks else operator.getitem
@@ -67,9 +70,9 @@ class MultiSubjectBold:
         if step != 1:
             raise IndexError(f"columns are taken every {step}, expected neighbors")
         parts = [
-            _read(x, (rows, slice(max(first - own.start, 0), last - own.start)))
-            for x, own in zip(self.bold.values(), self.columns.values())
-            if own.start < last and first < own.stop
+            _read(x, (rows, slice(max(first - span.start, 0), last - span.start)))
+            for x, span in zip(self.bold.values(), self.columns.values())
+            if span.start < last and first < span.stop
         ]
         return np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
 
@@ -103,7 +106,10 @@ class MultiSubjectBold:
 
 
 def _read(x: NDArray, index: tuple[slice | NDArray | EllipsisType, slice | NDArray]) -> NDArray:
-    """Return a part of an array; of a memory map a copy, after which its pages no longer count as this process's."""
+    """Return a part of an array; of a memory map, a copy.
+
+    After a copy the pages of a map no longer count as memory of this process.
+    """
     if getattr(x, "mode", None) != "r" or not hasattr(mmap, "MADV_DONTNEED"):
         return x[index]
     part = np.array(x[index])

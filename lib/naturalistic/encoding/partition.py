@@ -1,8 +1,8 @@
-"""Whose part of the score: r and R2 of a joint model, divided over the feature spaces whose parts it is the sum of.
+"""Parts of feature spaces in the score of the joint model that sums them.
 
 The product measure (Hoffman 1960; of encoding models St-Laurent et al. 2023 and Dupre la Tour et al. 2022, NeuroImage
 264:119728): what two spaces predict alike is halved between them. A part may be negative, where a space predicts
-against what was measured and another makes up for it. Unique variance (`encoding.unique`) asks another question: what
+against what was measured and another makes up for it. `unique_variance` asks another question: what
 would be lost without the space.
 """
 
@@ -16,7 +16,7 @@ from naturalistic.models.scoring import check_pair, unit_columns
 
 
 def r_by_space(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> NDArray:
-    r"""Divide the correlation of a prediction over the parts that it is the sum of.
+    r"""Divide the correlation of a prediction over the spaces it is the sum of.
 
     .. math:: r_s = \frac{\sum_t y_t p_{st}}{\|y\| \, \|\sum_k p_k\|}, \qquad \sum_s r_s = r,
 
@@ -54,7 +54,7 @@ def r_by_space(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> NDArray:
 
 
 def r2_by_space(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> NDArray:
-    r"""Divide the explained variance of a prediction over the parts that it is the sum of.
+    r"""Divide the explained variance of a prediction over its spaces.
 
     .. math:: R^2_s = \frac{\sum_t p_{st} (2 y_t - \sum_k p_{kt})}{\sum_t y_t^2}, \qquad \sum_s R^2_s = R^2,
 
@@ -91,7 +91,7 @@ def r2_by_space(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> NDArray:
 
 
 def _checked(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> tuple[NDArray, list[NDArray]]:
-    """Return what was measured and a list of the parts, all (n_samples, n_voxels)."""
+    """Return measured responses and a list of parts, all (n_samples, n_voxels)."""
     if not len(parts):
         raise ValueError("parts is empty, expected the part of one space or more, by name")
     pairs = {name: check_pair(measured, part) for name, part in parts.items()}
@@ -99,5 +99,5 @@ def _checked(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> tuple[NDArr
 
 
 def _rounding_only(total: NDArray, parts: NDArray, dtype: np.dtype) -> NDArray:
-    """Mark the columns in which the sum of parts varies by no more than the parts' own rounding."""
+    """Mark columns whose sum of parts varies by their rounding alone."""
     return np.ptp(total, axis=0) <= 8 * np.finfo(dtype).eps * np.abs(parts).max(axis=(0, 1))

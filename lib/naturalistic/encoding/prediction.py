@@ -1,4 +1,4 @@
-"""Held-out prediction: encoding models are fitted on training TRs, and predict TRs that they have not seen."""
+"""Held-out prediction: models fitted on training TRs predict other TRs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,17 +50,20 @@ class Prediction:
         return f"Prediction({n_samples} samples, {n_voxels} voxels, {len(run_slices(self.runs))} runs)"
 
     def correlation(self) -> NDArray:
-        """Return the Pearson correlation of measured and predicted over all samples (n_voxels,)."""
+        """Return the Pearson correlation of measured and predicted (n_voxels,)."""
         return correlation(self.measured, self.predicted)
 
     def r2(self) -> NDArray:
-        """Return the share of variance that is explained (n_voxels,), below 0 if worse than the mean."""
+        """Return the explained share of variance (n_voxels,).
+
+        It is below 0 if the prediction is worse than the mean.
+        """
         return r2(self.measured, self.predicted)
 
 
 @dataclass(frozen=True, repr=False)
 class Accuracy(ShapeRepr):
-    """How well the held-out responses of a group were predicted.
+    """Accuracy of held-out predictions in a group of subjects.
 
     Attributes
     ----------
@@ -79,7 +82,7 @@ class Accuracy(ShapeRepr):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fitted(ShapeRepr):
-    """A model of the training runs, and the data that it was fitted on and is tested on.
+    """Model of the training runs, with the data of training and test.
 
     Attributes
     ----------
@@ -91,7 +94,7 @@ class Fitted(ShapeRepr):
     data: SplitData
 
     def predict(self, columns: slice = slice(None)) -> Prediction:
-        """Return responses and predictions of a slice of voxels in the test runs, centered in each run.
+        """Predict a slice of voxels in the test runs, centered in each run.
 
         Parameters
         ----------
@@ -102,8 +105,8 @@ class Fitted(ShapeRepr):
         -------
         prediction : Prediction
         """
-        ahead = np.concatenate(list(self.data.test.values()), axis=1)
-        predicted = ahead @ self.model.coef_[columns].T
+        features = np.concatenate(list(self.data.test.values()), axis=1)
+        predicted = features @ self.model.coef_[columns].T
         return Prediction(self.data.measured(columns), predicted, self.data.test_runs)
 
 
@@ -115,7 +118,9 @@ def fit(
     *,
     confounds: ArrayLike | None = None,
 ) -> Fitted:
-    """Fit a copy of a model on the training runs, alphas chosen by folds of whole runs.
+    """Fit a copy of a model on the training runs.
+
+    Alphas are chosen by folds of whole runs.
 
     Parameters
     ----------
@@ -262,12 +267,12 @@ def group_accuracy(
     n_permutations: int = 200,
     seed: int = 0,
 ) -> Accuracy:
-    """Score one model for each subject of a group that saw or heard the same, against a null that is fitted too.
+    """Score one model for each subject of a group, against a refitted null.
 
-    Features are the same for all, so all subjects are targets of one regression; only confounds of their own
-    need one regression each. For the null, BOLD is shifted in time inside each run, all subjects alike because
-    they share the stimulus, and everything is fitted again. (Shifting finished predictions instead would find
-    10 to 14 % false positives at 0.05: the models of different folds were fitted on each other's test data, so
+    Subjects saw or heard the same. Features are the same for all, so all subjects are targets of one regression; only
+    confounds of their own need one regression each. For the null, BOLD is shifted in time inside each run, all subjects
+    alike because they share the stimulus, and everything is fitted again. (Shifting finished predictions instead would
+    find 10 to 14 % false positives at 0.05: the models of different folds were fitted on each other's test data, so
     their scores rise and fall together, and a null must let them.)
 
     Parameters
@@ -300,14 +305,14 @@ def group_accuracy(
     if confounds is not None:
         if len(confounds) != n_subjects:
             raise ValueError(f"confounds are of {len(confounds)} subjects, expected {n_subjects} as in bold")
-        confounds = [check_confounds(own, n_trs, name=f"confounds[{k}]") for k, own in enumerate(confounds)]
+        confounds = [check_confounds(x, n_trs, name=f"confounds[{k}]") for k, x in enumerate(confounds)]
     parts = [(bold.transpose(1, 0, 2).reshape(n_trs, -1), None)] if confounds is None else list(zip(bold, confounds))
     check_length(split, n_trs)
     batches = shift_batches(split.runs, n_trs, parts[0][0].shape[1], n_permutations, seed)
-    jobs = [(targets, own, batch) for targets, own in parts for batch in batches]
+    jobs = [(targets, subject_confounds, batch) for targets, subject_confounds in parts for batch in batches]
     scored = []
-    for targets, own, batch in tqdm(jobs, desc="fits", delay=3, leave=False):
-        prediction = fit_predict(features, targets, model, split, confounds=own, shifts=batch)
+    for targets, subject_confounds, batch in tqdm(jobs, desc="fits", delay=3, leave=False):
+        prediction = fit_predict(features, targets, model, split, confounds=subject_confounds, shifts=batch)
         scored.append(correlation_inside(prediction).reshape(len(batch), -1, n_voxels))
     return _summarize(scored, sum(map(len, batches)), n_subjects, n_voxels)
 
@@ -315,7 +320,7 @@ def group_accuracy(
 def shift_batches(
     runs: ArrayLike | None, n_trs: int, n_targets: int, n_permutations: int, seed: int = 0
 ) -> list[NDArray]:
-    """Return the shifts at which responses are fitted and predicted, in batches that fit into memory.
+    """Return the shifts of responses to fit, in batches that fit into memory.
 
     Parameters
     ----------
@@ -339,7 +344,10 @@ def shift_batches(
 
 
 def _summarize(scored: list[NDArray], n_shifts: int, n_subjects: int, n_voxels: int) -> Accuracy:
-    """Put batches of scores (n_batch, n_subjects or 1, n_voxels) together, subject by subject or all at once."""
+    """Return the accuracy of a group from batches of scores.
+
+    Batches (n_batch, n_subjects or 1, n_voxels) come subject by subject, or of all subjects at once.
+    """
     if scored[0].shape[1] == n_subjects:
         scores = np.concatenate(scored)
     else:

@@ -1,4 +1,4 @@
-"""Would the same be found with other data, or with other annotators: two halves, and how far they agree."""
+"""Reliability over data and annotators: two halves and their agreement."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ class SplitHalves(ShapeRepr):
 def split_half_data(
     features: Spaces, bold: ArrayLike | MultiSubjectBold, model: RidgeCV, split: Split, *, gap: int = 10
 ) -> SplitHalves:
-    """Fit a model on each half of the training runs, and compare what the two predict in the test runs.
+    """Compare models of each half of the training runs by their predictions.
 
     Two halves share no response, so that their predictions agree by what is in both: a voxel without signal has an
     agreement of 0 on average. But a single one scatters widely, as predictions from few smooth features are alike or
@@ -77,11 +77,11 @@ def split_half_data(
 def split_half_annotators(
     first: Spaces, second: Spaces, bold: ArrayLike | MultiSubjectBold, model: RidgeCV, split: Split
 ) -> SplitHalves:
-    """Compare models of the features from two groups of annotators, fitted on the same responses.
+    """Compare models of the features from two groups of annotators.
 
-    How accurate each half is, beside all annotators, says what the others were good for. The agreement of the two does
-    not say how much annotators agree: both models err with the noise of the same responses, and where features are
-    alike their errors are, even in a voxel that follows nothing.
+    Both are fitted on the same responses. How accurate each half is, beside all annotators, says what the others were
+    good for. The agreement of the two does not say how much annotators agree: both models err with the noise of the
+    same responses, and where features are alike their errors are, even in a voxel that follows nothing.
 
     Parameters
     ----------
@@ -99,13 +99,14 @@ def split_half_annotators(
 
 
 def spearman_brown(r: ArrayLike) -> NDArray:
-    """Return the reliability of twice as much data, ``2 r / (1 + r)``, from the correlation of two halves.
+    """Return the reliability of twice as much data from that of two halves.
 
-    It is that of the *mean* of both predictions, and holds where the halves are of equal length, and each is the same
-    signal with an error of its own of the same size. A model fitted on all data comes near to that mean, but shrinks
-    less. It does not hold where the halves disagree (NaN at 0 and below; so for the mean of many voxels take the mean
-    of ``r`` first, as the mean of what is left after the NaNs is too high), nor for accuracies: these grow with data
-    by another law, which `learning.learning_curve` measures.
+    It is ``2 r / (1 + r)``, with the correlation r of the halves. It is that of the *mean* of both predictions, and
+    holds where the halves are of equal length, and each is the same signal with an error of its own of the same size. A
+    model fitted on all data comes near to that mean, but shrinks less. It does not hold where the halves disagree (NaN
+    at 0 and below; so for the mean of many voxels take the mean of ``r`` first, as the mean of what is left after the
+    NaNs is too high), nor for accuracies: these grow with data by another law, which `learning.learning_curve`
+    measures.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ def spearman_brown(r: ArrayLike) -> NDArray:
 
 
 def data_halves(runs: ArrayLike, test: ArrayLike, gap: int = 10) -> tuple[NDArray, NDArray]:
-    """Divide the training TRs in two halves of about equal length.
+    """Divide the training TRs into two halves of about equal length.
 
     With four training runs or more, each half is of whole runs: one after another goes to the half that is shorter so
     far. With fewer, each run is cut in the middle; first and second parts then take turns, so that neither half is
@@ -163,19 +164,21 @@ def data_halves(runs: ArrayLike, test: ArrayLike, gap: int = 10) -> tuple[NDArra
         if len(training) >= 4:
             halves[halves.sum(axis=1).argmin(), s] = True
             continue
-        each = (s.stop - s.start - gap) // 2
-        if each < LEAST:
+        half_length = (s.stop - s.start - gap) // 2
+        if half_length < LEAST:
             raise ValueError(
                 f"run {runs[s.start]} has {s.stop - s.start} TRs, expected {2 * LEAST + gap} or more: two halves of "
                 f"{LEAST} and a gap of {gap} between them"
             )
-        halves[k % 2, s.start : s.start + each] = True
-        halves[1 - k % 2, s.stop - each : s.stop] = True
+        halves[k % 2, s.start : s.start + half_length] = True
+        halves[1 - k % 2, s.stop - half_length : s.stop] = True
     return halves[0], halves[1]
 
 
 def annotator_halves(annotations: Annotations) -> tuple[Annotations, Annotations]:
-    """Return two `Annotations` of every other annotator: of five, the first, third and fifth, and the two between.
+    """Divide the annotators into two halves, by turns.
+
+    Of five, the first, third and fifth are one half, and the two between the other.
 
     Parameters
     ----------
@@ -189,7 +192,7 @@ def annotator_halves(annotations: Annotations) -> tuple[Annotations, Annotations
     Raises
     ------
     ValueError
-        If there is one annotator alone; as of `select_annotators`.
+        If there is one annotator alone, or as in `select_annotators`.
     """
     n = _n_annotators(annotations)
     if n < 2:
@@ -227,16 +230,17 @@ def select_annotators(annotations: Annotations, which: Iterable[int]) -> Annotat
 
 
 def _n_annotators(annotations: Annotations) -> int:
-    """Return how many annotators wrote, the same in all seconds with text."""
+    """Return the number of annotators, the same in all seconds with text."""
     if annotations.speakers is not None:
         raise ValueError(
             f"{annotations.level} has no annotators: its texts are utterances, as they were said; compare another level"
         )
     counts = {len(second): k for k, second in reversed(list(enumerate(annotations.texts))) if any(second)}
     if len(counts) != 1:
-        where = ", ".join(f"{n} in second {k}" for n, k in sorted(counts.items(), key=lambda item: item[1]))
+        seconds_by_count = ", ".join(f"{n} in second {k}" for n, k in sorted(counts.items(), key=lambda item: item[1]))
         raise ValueError(
-            f"{annotations.level} has {where or 'no text'}: expected the same number of annotators in all seconds"
+            f"{annotations.level} has {seconds_by_count or 'no text'}: expected the same number of annotators in all "
+            "seconds"
         )
     return next(iter(counts))
 

@@ -1,4 +1,4 @@
-"""Splits: which TRs train and which test a model, and how features reach them in time.
+"""Splits: TRs to train and to test on, and delays of features.
 
 `Split` tests whole runs that stay the same; `FoldSplit` leaves out groups of TRs in turn, where there is one run.
 """
@@ -80,7 +80,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class FoldSplit:
-    """Groups of TRs that are left out in turn: cross-validation where no run is set aside for testing.
+    """Groups of TRs that are left out in turn, where no run is set aside.
 
     Attributes
     ----------
@@ -182,7 +182,7 @@ def split_data(
     check_finite(marked_rows(bold, test), "bold of the test runs")  # those of training are checked by the fit
     missing = {name: _missing_runs(name, x, runs, test) for name, x in spaces.items()}
     train = {}
-    ahead = {}
+    tested = {}
     for name, x in spaces.items():
         X = design({name: x}, delays, split.tr, runs, ~test)
         if confounds is not None:
@@ -191,18 +191,18 @@ def split_data(
             X[run] = 0
         train[name] = marked_rows(X, ~test)
         averaged, ids = _average_repeats(marked_rows(X, test), runs[test], split.repeats)
-        ahead[name] = centered(averaged, ids)
+        tested[name] = centered(averaged, ids)
 
     first, last = np.flatnonzero(test)[[0, -1]]
-    around = slice(int(first), int(last) + 1)
-    inside = test[around]
+    span = slice(int(first), int(last) + 1)
+    marks = test[span]
 
     def measured(columns: slice = slice(None)) -> NDArray:
         # columns first: rows that lie apart are copied, of these voxels alone
-        responses = marked_rows(bold[around, columns], inside)
+        responses = marked_rows(bold[span, columns], marks)
         return centered(_average_repeats(responses, runs[test], split.repeats)[0], ids)
 
-    return SplitData(train, marked_rows(bold, ~test), runs[~test], ahead, ids, measured)
+    return SplitData(train, marked_rows(bold, ~test), runs[~test], tested, ids, measured)
 
 
 def check_length(split: Split | FoldSplit, n_trs: int) -> None:
@@ -245,7 +245,9 @@ def as_responses(bold: "ArrayLike | MultiSubjectBold", name: str = "bold") -> "N
 
 
 def marked_rows(x: Rows, marked: NDArray) -> Rows:
-    """Return the marked rows, as a view (nothing is read from a memory map) where they are adjacent.
+    """Return the marked rows, as a view where they are adjacent.
+
+    Nothing is read from a memory map then.
 
     Parameters
     ----------
@@ -290,7 +292,7 @@ def _as_array(bold: "NDArray | MultiSubjectBold") -> NDArray:
 
 
 def _missing_runs(name: str, x: NDArray, runs: NDArray, test: NDArray) -> list[slice]:
-    """Return the test runs (slices) in which no feature of a space varies, or raise if it cannot be used."""
+    """Return the test runs (slices) in which no feature of a space varies."""
     slices = run_slices(runs, len(x))
     constant = [s for s in slices if (x[s] == x[s.start]).all()]
     in_training = [runs[s.start].item() for s in constant if not test[s.start]]
@@ -308,7 +310,10 @@ def _missing_runs(name: str, x: NDArray, runs: NDArray, test: NDArray) -> list[s
 
 
 def _check_test(test: NDArray, runs: NDArray) -> NDArray:
-    """Return the mask of test TRs, which must be of whole runs and leave some to train on."""
+    """Return the mask of test TRs, once checked.
+
+    They must be of whole runs and leave some to train on.
+    """
     n_trs = len(runs)
     if test.dtype != bool or test.shape != (n_trs,):
         raise ValueError(
@@ -329,7 +334,7 @@ def _check_test(test: NDArray, runs: NDArray) -> NDArray:
 def _average_repeats(
     x: NDArray, runs: NDArray, lay_repeats: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None
 ) -> tuple[NDArray, NDArray]:
-    """Return the mean over repeats, of the dtype of ``x``, and the run of each of its samples."""
+    """Return the mean over repeats, of the same dtype, and its runs."""
     if lay_repeats is None:
         return x, runs
     repeats, ids = lay_repeats(x, runs)

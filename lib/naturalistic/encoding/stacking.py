@@ -1,4 +1,4 @@
-"""Stacking: a model of each feature space, and for each voxel a weighted mean of what they predict.
+"""Stacking: a model of each feature space, and a weighted mean of predictions.
 
 The weights are not negative and sum to 1, and are chosen on training data that each model had not seen (Breiman 1996,
 Stacked regressions, Machine Learning 24; of encoding models Lin, Naselaris & Kay 2023). Where banded ridge finds one
@@ -55,7 +55,9 @@ def stacked_model(
     block: int = 30,
     n_voxels_at_once: int | None = None,
 ) -> StackedModel:
-    """Fit each space alone, weigh their predictions on the training runs, and test the single ones and the stack.
+    """Fit each space alone, stack the predictions, and test both.
+
+    Weights of the stack are chosen on the training runs.
 
     Parameters
     ----------
@@ -85,7 +87,7 @@ def stacked_model(
     sums = BlockSums(data.test_runs, n_voxels, block, bold.dtype)
     weights = np.empty((len(names), n_voxels), bold.dtype)
     folds, fold_of = _outer_folds(model, data, cv)
-    inside = clone(model).set_params(cv=len(folds) - 1)
+    inner_model = clone(model).set_params(cv=len(folds) - 1)
     size = len(names) * len(data.bold) * bold.dtype.itemsize  # bytes a voxel
     step = whole("n_voxels_at_once", n_voxels_at_once, optional=True) or max(1, HELD_BYTES // size)
     for start in range(0, n_voxels, step):
@@ -93,7 +95,7 @@ def stacked_model(
         Y = np.asarray(data.bold[:, columns])
         residuals = np.empty((len(names), *Y.shape), Y.dtype)
         for k, name in enumerate(names):
-            np.subtract(cross_val_predict(inside, data.train[name], Y, fold_of, folds), Y, out=residuals[k])
+            np.subtract(cross_val_predict(inner_model, data.train[name], Y, fold_of, folds), Y, out=residuals[k])
         weights[:, columns] = stack_weights(residual_products(residuals, data.train_runs))
         del residuals
         measured = data.measured(columns)
@@ -108,7 +110,7 @@ def stacked_model(
 
 
 def stack_weights(products: ArrayLike) -> NDArray:
-    r"""Return the weights with the smallest squared error of the weighted mean, exactly.
+    r"""Return the exact weights with the smallest error of the weighted mean.
 
     With residuals :math:`e_s = p_s - y` the error of a weighted mean is :math:`w^\top R w`, :math:`R = e e^\top`. With
     the spaces that have a weight above 0 known, :math:`w \propto R^{-1} 1` on them (Lagrange). All :math:`2^n - 1` sets
@@ -144,24 +146,24 @@ def stack_weights(products: ArrayLike) -> NDArray:
             w = np.linalg.solve(part, np.ones((n_voxels, size, 1)))[:, :, 0]
             w /= w.sum(axis=1, keepdims=True)
             error = np.einsum("vi,vij,vj->v", w, part, w)
-            won = (w >= 0).all(axis=1) & (error < best)
-            best[won] = error[won]
-            weights[won] = 0
-            weights[np.ix_(won, members)] = w[won]
+            better = (w >= 0).all(axis=1) & (error < best)
+            best[better] = error[better]
+            weights[better] = 0
+            weights[np.ix_(better, members)] = w[better]
     return weights.T
 
 
 def _outer_folds(model: RidgeCV, data: SplitData, cv: Any) -> tuple[list[tuple[NDArray, NDArray]], NDArray]:
-    """Return folds of the training rows, and the number of the fold that tests each row."""
+    """Return folds of the training TRs, and the fold that tests each TR."""
     n_trs = len(data.train_runs)
     cv = model.cv if cv is None else cv
     folds = check_folds(cv, n_trs, data.train_runs, model.gap if is_whole(cv) else 0, once=True)
     if len(folds) < 3:
         raise ValueError(f"cv makes {len(folds)} folds, expected three or more: alphas are chosen by those left in")
-    number = np.empty(n_trs, dtype=int)
+    fold_of = np.empty(n_trs, dtype=int)
     for k, (_, test) in enumerate(folds):
-        number[test] = k
-    return folds, number
+        fold_of[test] = k
+    return folds, fold_of
 
 
 def residual_products(residuals: NDArray, runs: ArrayLike) -> NDArray:
