@@ -405,7 +405,9 @@ def test_what_two_spaces_share_is_in_neither_of_their_unique_parts():
         parts = joint_models.commonality(joint, "s0", "s1", beyond)
         means = [parts.only_first.mean(), parts.only_second.mean(), parts.shared.mean()]
         np.testing.assert_allclose(means, [0, 0, 0.4], atol=0.03)
-        x = joint_models.commonality_interval(joint, "s0", "s1", beyond, n_boot=200, labels=np.zeros(60, int))
+        rest = ("s2",) if beyond else ()
+        terms = [(1, joint.only("s0", *rest)), (1, joint.only("s1", *rest)), (-1, joint.only("s0", "s1", *rest))]
+        x = score_interval(joint.sums, [*terms, (-1, rest)], n_boot=200, labels=np.zeros(60, int))
         assert x.low[0] < parts.shared.mean() < x.high[0] and x.low[0] > 0.3
     rest, both = joint.sums.score(("s2",)), joint.sums.score(joint.spaces)
     parts = joint_models.commonality(joint, "s0", "s1", True)

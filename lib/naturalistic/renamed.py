@@ -158,7 +158,7 @@ RENAMED_NAMES = {
     "naturalistic.encoding.refitted": "naturalistic.encoding.refit_weight_axes",
     "naturalistic.encoding.repeats_itself": "naturalistic.encoding.reliable_voxels",
     "naturalistic.encoding.share_in_span": "naturalistic.encoding.variance_in_subspace",
-    "naturalistic.encoding.shared_interval": "naturalistic.encoding.commonality_interval",
+    "naturalistic.encoding.shared_interval": "naturalistic.encoding.score_interval",
     "naturalistic.encoding.shared_map": "naturalistic.encoding.consensus_map",
     "naturalistic.encoding.split_r": "naturalistic.encoding.r_by_space",
     "naturalistic.encoding.split_r2": "naturalistic.encoding.r2_by_space",

@@ -23,7 +23,6 @@ from .group import GroupMap, MapOverSubjects, group_map, map_over_subjects
 from .joint import (
     JointModel,
     commonality,
-    commonality_interval,
     joint_model,
     unique_variance,
     unique_variance_interval,
@@ -86,7 +85,6 @@ __all__ = [
     "axes_stability",
     "best_space",
     "commonality",
-    "commonality_interval",
     "consensus_map",
     "correlation_inside",
     "data_halves",

@@ -308,29 +308,3 @@ def commonality(joint: JointModel, first: str, second: str, beyond: bool = False
     base = joint.sums.score(rest)
     scores = [joint.sums.score(joint.only(*rest, *names)) for names in ((first,), (second,), (first, second))]
     return variance_partitioning(*(score - base for score in scores))
-
-
-def commonality_interval(
-    joint: JointModel, first: str, second: str, beyond: bool = False, **options: Any
-) -> ScoreInterval:
-    """Return the bootstrap interval of the shared part of `commonality`, where the models that it is made of predict.
-
-    Parameters
-    ----------
-    joint, first, second, beyond
-        As in `commonality`.
-    options
-        As in `unique_variance_interval`.
-
-    Returns
-    -------
-    interval : ScoreInterval
-        NaN, as of `unique_variance_interval`, where R2 of both spaces (with ``beyond``: of all) is not above 0.
-    """
-    rest = joint.without(first, second)
-    rest = rest if beyond else ()
-    terms = [(1, joint.only(*rest, first)), (1, joint.only(*rest, second))]
-    terms += [(-1, joint.only(*rest, first, second)), (-1, rest)]
-    interval = score_interval(joint.sums, terms, **options)
-    predicted = _predicts(joint, joint.only(*rest, first, second), options)
-    return ScoreInterval(np.where(predicted, interval.low, np.nan), np.where(predicted, interval.high, np.nan))
