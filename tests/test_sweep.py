@@ -237,14 +237,15 @@ def test_ceiling_is_that_of_the_mean_of_all_viewings(small_movie):
     test = np.isin(runs, [k for k, run in enumerate(movie.runs) if run.split == "Test"])
     bold = encoding.MultiSubjectBold({s: movie.bold(s, progress=False) for s in movie.subjects})
     how = {"test": test, "runs": runs, "tr": movie.tr, "delays": [4.0]}
-    ceiling, reliable = encoding.noise_ceilings(bold, Split(repeats=viewings(movie), **how))
+    ceilings = encoding.noise_ceilings(bold, Split(repeats=viewings(movie), **how))
     plan = truth.of_movie(movie)
     for s in movie.subjects:
         e = plan.explainable[s]
         expected = np.sqrt(2 * e / (1 + e))
-        assert np.corrcoef(ceiling[s], expected)[0, 1] > 0.5
-        assert reliable[s][e > 0.15].mean() > 0.5 and reliable[s][e == 0].mean() < 0.05
-    assert encoding.noise_ceilings(bold, Split(repeats=None, **how)) == ({}, {})
+        assert np.corrcoef(ceilings.r[s], expected)[0, 1] > 0.5
+        reliable = ceilings.reliable[s]
+        assert reliable[e > 0.15].mean() > 0.5 and reliable[e == 0].mean() < 0.05
+    assert encoding.noise_ceilings(bold, Split(repeats=None, **how)) == encoding.NoiseCeilings({}, {})
 
 
 def test_truth_of_a_film_stands_at_its_voxels(small_movie):

@@ -30,6 +30,7 @@ from .joint import (
 from .layers import (
     FoldedLayerScores,
     LayerScores,
+    NoiseCeilings,
     Selection,
     Selections,
     noise_ceilings,
@@ -72,6 +73,7 @@ __all__ = [
     "LearningCurve",
     "MapOverSubjects",
     "MultiSubjectBold",
+    "NoiseCeilings",
     "Prediction",
     "Score",
     "ScoreInterval",

@@ -261,9 +261,23 @@ def null_over_voxels(
     return np.stack([null[s] for s in subjects], axis=1)
 
 
-def noise_ceilings(
-    bold: MultiSubjectBold, split: Split, *, seed: int = 0
-) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+@dataclass(frozen=True, repr=False)
+class NoiseCeilings(ShapeRepr):
+    """Noise ceilings of subjects; both are empty where no test run was repeated.
+
+    Attributes
+    ----------
+    r : dict of str to array (n_voxels,)
+        By subject: r of a perfect model with the mean of all repeats.
+    reliable : dict of str to bool array (n_voxels,)
+        By subject: whether the ceiling is more than noise, see `reliable_voxels`.
+    """
+
+    r: dict[str, NDArray]
+    reliable: dict[str, NDArray]
+
+
+def noise_ceilings(bold: MultiSubjectBold, split: Split, *, seed: int = 0) -> NoiseCeilings:
     """Return the noise ceilings of subjects in test runs with repeats.
 
     Parameters
@@ -275,19 +289,17 @@ def noise_ceilings(
 
     Returns
     -------
-    ceiling : dict of str to array (n_voxels,)
-        By subject: r of a perfect model with the mean of all viewings; empty if ``split.repeats`` is None.
-    reliable : dict of str to bool array (n_voxels,)
+    ceilings : NoiseCeilings
+        Empty if ``split.repeats`` is None.
     """
-    ceiling = {}
-    reliable = {}
+    ceilings = NoiseCeilings({}, {})
     if split.repeats is None:
-        return ceiling, reliable
+        return ceilings
     for subject, x in bold.bold.items():
         repeats, ids = split.repeats(marked_rows(x, split.test), split.runs[split.test])
-        ceiling[subject] = noise_ceiling(repeats, len(repeats), ids)
-        reliable[subject] = reliable_voxels(repeats, ids, seed=seed)
-    return ceiling, reliable
+        ceilings.r[subject] = noise_ceiling(repeats, len(repeats), ids)
+        ceilings.reliable[subject] = reliable_voxels(repeats, ids, seed=seed)
+    return ceilings
 
 
 @dataclass(frozen=True, repr=False)
