@@ -2,14 +2,14 @@ r"""Weight axes: directions in feature space along which encoding weights lie.
 
 The weights of a voxel say which features it follows; principal components over the voxels of all subjects are the
 axes along which most of it happens (Huth et al. 2012, Neuron 76:1210; Nakagi et al. 2024, EMNLP: of the Story level).
-What was decided, where the papers leave it open:
+Decisions that the papers leave open:
 
 - **Each voxel's weights are divided by a size**, as ridge weights are the longer the less a voxel was shrunk, and a few
   voxels would make the axes. That is their own length here; or, better, the length that they have when responses are
   shifted in time (`axes_null.weight_axes_null`): then a voxel counts by how far it stands out of chance. With either,
   choose voxels first, by their correlation in other runs (`axes_null` says why).
-- **No centring over voxels.** A weight of 0 is a voxel that follows nothing; what all voxels follow alike is an axis
-  like any other, and centring would hide it. ``center=True`` subtracts each subject's mean, as a plain PCA does.
+- **No centering over voxels.** A weight of 0 is a voxel that follows nothing; what all voxels follow alike is an axis
+  like any other, and centering would hide it. ``center=True`` subtracts each subject's mean, as a plain PCA does.
 - **Subjects weigh alike**: each one's scatter :math:`W_s^\top W_s` is divided by the number of voxels.
 
 Ridge weights of pure noise have strong axes too, for they follow the covariance of the features: believe no axis
@@ -302,7 +302,7 @@ def extreme_texts(texts: Sequence[str], scores: ArrayLike, n: int = 5) -> list[A
     Parameters
     ----------
     texts : list of str (n_texts,)
-        Where one comes several times, its mean score counts.
+        Of a text that comes several times, the mean score counts.
     scores : array (n_texts, n_axes)
     n : int
 

@@ -6,9 +6,9 @@ subjects alike, as they share the stimulus) and fitted again with the penalties 
 keeps the features' covariance, the penalties, and what voxels and neighboring TRs have in common; it breaks only the
 link with the stimulus.
 
-What is compared is variance, not its share: signal along many directions has a smaller share along its first than
-noise has. The weights of each voxel are divided by their root mean square length over all alignments, the true one
-among them, so that under the null none is special, and p is what it says.
+Variance is compared, not its share: signal along many directions has a smaller share along its first than noise has.
+The weights of each voxel are divided by their root mean square length over all alignments, the true one among them, so
+that under the null none is special, and p is what it says.
 
 **Choose the voxels by their correlation in other runs**, such as the test runs: the null repeats no choice. The best of
 many in cross-validation inside the very runs that are shifted have axes even where there is nothing to find (the best

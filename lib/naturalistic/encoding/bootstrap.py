@@ -83,7 +83,7 @@ class BlockSums:
         ----------
         model : tuple of str, or any other name
         measured, predicted : array (n_trs, n)
-            Centred in each run.
+            Centered in each run.
         columns : slice
             Voxels that they are of.
         """
@@ -162,7 +162,7 @@ class BlockSums:
         terms : list of (float, model)
             Such as ``[(1, full), (-1, without)]``. The model of no space, ``()``, scores 0.
         counts : array (n_boot, n_blocks)
-            How often each block is taken.
+            Number of times that each block is taken.
         kind : {"r2", "r"}
         columns : slice
             Of voxels.

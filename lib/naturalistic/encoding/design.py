@@ -98,7 +98,7 @@ def check_confounds(confounds: ArrayLike, n_trs: int, n_train: int | None = None
     n_train : int, optional
         TRs that the regression is fitted on; all by default.
     name : str
-        What the caller calls them.
+        Name of the confounds in errors.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Joint models: several feature spaces by banded ridge, with and without each.
 
-What a space explains on its own (`unique_variance`) is the score of all spaces less that of all others: signed, as on
-data that no model has seen a space may also take away. It is not the space's part of the score (`r2_by_space`), and not
+Unique variance of a space (`unique_variance`) is the score of all spaces less that of all others: signed, as on data
+that no model has seen a space may also take away. It is not the space's part of the score (`r2_by_space`), and not
 the score of the space alone: what several spaces share is in neither of their unique parts.
 """
 

@@ -1,7 +1,7 @@
 """Layers of a model: scores, selection inside training runs, test accuracy.
 
-Which layer and which voxels are looked at is chosen by cross-validation inside the training runs, as in Nakagi et al.
-(2024); the test runs only judge.
+Layer and voxels are selected by cross-validation inside the training runs, as in Nakagi et al. (2024); the test runs
+only test.
 """
 
 from collections.abc import Iterator, Mapping

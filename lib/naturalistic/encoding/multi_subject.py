@@ -26,7 +26,7 @@ class MultiSubjectBold:
     Attributes
     ----------
     columns : dict of str to slice
-        Where each subject's voxels are.
+        Columns of each subject's voxels.
 
     Raises
     ------

@@ -2,8 +2,8 @@
 
 The product measure (Hoffman 1960; of encoding models St-Laurent et al. 2023 and Dupre la Tour et al. 2022, NeuroImage
 264:119728): what two spaces predict alike is halved between them. A part may be negative, where a space predicts
-against what was measured and another makes up for it. `unique_variance` asks another question: what
-would be lost without the space.
+against what was measured and another makes up for it. `unique_variance` asks another question: what would be lost
+without the space.
 """
 
 from collections.abc import Mapping

@@ -79,8 +79,8 @@ def split_half_annotators(
 ) -> SplitHalves:
     """Compare models of the features from two groups of annotators.
 
-    Both are fitted on the same responses. How accurate each half is, beside all annotators, says what the others were
-    good for. The agreement of the two does not say how much annotators agree: both models err with the noise of the
+    Both are fitted on the same responses. The accuracy of each half, beside that of all annotators, says what the
+    others add. The agreement of the two does not say how much annotators agree: both models err with the noise of the
     same responses, and where features are alike their errors are, even in a voxel that follows nothing.
 
     Parameters

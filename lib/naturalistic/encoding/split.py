@@ -225,12 +225,12 @@ def as_responses(bold: "ArrayLike | MultiSubjectBold", name: str = "bold") -> "N
     ----------
     bold : array-like, memory map or MultiSubjectBold (n_trs, n_voxels)
     name : str
-        What the caller calls it.
+        Name of the argument in errors.
 
     Returns
     -------
     bold : array, memory map or MultiSubjectBold
-        What is float32 or float64 comes back as it is (a memory map is not read); other formats are converted.
+        float32 and float64 come back as they are (a memory map is not read); other formats are converted.
 
     Raises
     ------

@@ -124,7 +124,7 @@ def stack_weights(products: ArrayLike) -> NDArray:
     Returns
     -------
     weights : array (n_spaces, n_voxels) of float64
-        Where two spaces predict alike, they share the weight.
+        Two spaces that predict alike share the weight.
 
     Raises
     ------
