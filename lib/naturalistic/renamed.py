@@ -1,6 +1,8 @@
 """Names of modules of the first edition: importing one says what it is called now. They go with the next release."""
 
 import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
 
 RENAMED = {
     "naturalistic.banded": "naturalistic.models.banded",
@@ -157,7 +159,7 @@ RENAMED_NAMES = {
     "naturalistic.encoding.refitted": "naturalistic.encoding.refit_weight_axes",
     "naturalistic.encoding.repeats_itself": "naturalistic.encoding.reliable_voxels",
     "naturalistic.encoding.share_in_span": "naturalistic.encoding.variance_in_subspace",
-    "naturalistic.encoding.shared_interval": "naturalistic.encoding.commonality_interval",
+    "naturalistic.encoding.shared_interval": "naturalistic.encoding.score_interval",
     "naturalistic.encoding.shared_map": "naturalistic.encoding.consensus_map",
     "naturalistic.encoding.split_r": "naturalistic.encoding.r_by_space",
     "naturalistic.encoding.split_r2": "naturalistic.encoding.r2_by_space",
@@ -195,7 +197,7 @@ class Explainer:
     """Finder that comes last, and raises an error on an old name."""
 
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
         """Raise an error if ``name`` is an old one; find nothing otherwise.
 
         Raises
@@ -208,13 +210,13 @@ class Explainer:
             raise ImportError(f"{name} is called {new} now", name=name)
 
 
-def explain_old_names():
+def explain_old_names() -> None:
     """Have imports of old names explained."""
     if not any(isinstance(finder, type) and finder.__name__ == Explainer.__name__ for finder in sys.meta_path):
         sys.meta_path.append(Explainer)
 
 
-def explain_old_attributes(package, getattr_=None):
+def explain_old_attributes(package: str, getattr_: Callable[[str], object] | None = None) -> Callable[[str], object]:
     """Return a package's ``__getattr__`` that raises an error on the old name of a function or class.
 
     Parameters
@@ -229,7 +231,7 @@ def explain_old_attributes(package, getattr_=None):
     getattr_ : callable
     """
 
-    def explaining(name):
+    def explaining(name: str) -> object:
         new = RENAMED_NAMES.get(f"{package}.{name}")
         if new:
             raise AttributeError(f"{package}.{name} is called {new} now", name=name)

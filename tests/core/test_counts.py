@@ -1,5 +1,7 @@
 """Counts and seeds: a whole number in any format is one, anything else is refused by the name of the argument."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from naturalistic import anatomy, decoding, encoding, inference, parameters
@@ -76,6 +78,9 @@ CALLS = [
 def same(found, expected):
     if isinstance(expected, (np.ndarray, float, int)):
         np.testing.assert_array_equal(found, expected)
+    elif dataclasses.is_dataclass(expected):
+        for field in dataclasses.fields(expected):
+            same(getattr(found, field.name), getattr(expected, field.name))
     elif isinstance(expected, (tuple, list)):
         assert len(found) == len(expected)
         for a, b in zip(found, expected):

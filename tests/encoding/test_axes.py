@@ -220,8 +220,8 @@ def test_texts_are_scored_as_training_seconds_were_and_ends_are_different_texts(
     assert np.allclose(scores, z[:4, [1, 0]])
     assert np.allclose(project_texts(training[:4], np.eye(3)[2:], training), 0)  # constant in training
     texts = ["a", "b", "a", "c", "d"]
-    low, high = extreme_texts(texts, np.array([[1.0], [5.0], [3.0], [-2.0], [0.0]]), 2)[0]
-    assert low == [("c", -2.0), ("d", 0.0)] and high == [("b", 5.0), ("a", 2.0)]
+    ends = extreme_texts(texts, np.array([[1.0], [5.0], [3.0], [-2.0], [0.0]]), 2)[0]
+    assert ends.low == [("c", -2.0), ("d", 0.0)] and ends.high == [("b", 5.0), ("a", 2.0)]
 
 
 def test_project_keeps_the_units_of_weights():

@@ -169,18 +169,23 @@ def test_draws_keep_runs_and_have_the_variance_of_a_mean():
 def test_intervals_of_sets_of_voxels_are_those_of_their_means(monkeypatch):
     sums = simulated_sums()[0]
     labels, terms = np.array([0, 2, 0, -1, 2]), [(1, "good"), (-1, "bad")]
-    bounds = score_interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
+    interval = score_interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
+    bounds = np.stack([interval.low, interval.high])
     drawn = sums.resampled(terms, draw_counts(sums.runs, 200, 1))
     for k in (0, 2):
         expected = np.quantile(drawn[:, labels == k].mean(axis=1), [0.025, 0.975])
         np.testing.assert_allclose(bounds[:, k], expected, atol=1e-12)
     assert np.isnan(bounds[:, [1, 3]]).all()
     alone = score_interval(sums, terms, n_boot=200, seed=1)
-    np.testing.assert_allclose(alone, np.quantile(drawn, [0.025, 0.975], axis=0), atol=1e-12)
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    np.testing.assert_allclose(alone.low, low, atol=1e-12)
+    np.testing.assert_allclose(alone.high, high, atol=1e-12)
     monkeypatch.setattr("naturalistic.arrays.BLOCK", 400)
-    np.testing.assert_allclose(score_interval(sums, terms, n_boot=200, seed=1), alone, atol=1e-12)
+    blockwise = score_interval(sums, terms, n_boot=200, seed=1)
+    np.testing.assert_allclose(blockwise.low, low, atol=1e-12)
+    np.testing.assert_allclose(blockwise.high, high, atol=1e-12)
     again = score_interval(sums, terms, labels=labels, n_labels=4, n_boot=200, seed=1)
-    np.testing.assert_allclose(again, bounds, atol=1e-12)
+    np.testing.assert_allclose(np.stack([again.low, again.high]), bounds, atol=1e-12)
 
 
 def test_a_constant_voxel_has_no_score_and_does_not_spoil_its_region():
@@ -190,8 +195,11 @@ def test_a_constant_voxel_has_no_score_and_does_not_spoil_its_region():
     sums = BlockSums(np.repeat([0, 1], 20), 3, 5)
     sums.add("m", measured, predicted)
     assert np.isnan(sums.score("m")).tolist() == [False, True, False]
-    assert np.isnan(score_interval(sums, [(1, "m")], n_boot=20)).any(axis=0).tolist() == [False, True, False]
-    assert np.isfinite(score_interval(sums, [(1, "m")], labels=np.zeros(3, int), n_boot=20)).all()
+    by_voxel = score_interval(sums, [(1, "m")], n_boot=20)
+    for end in (by_voxel.low, by_voxel.high):
+        assert np.isnan(end).tolist() == [False, True, False]
+    region = score_interval(sums, [(1, "m")], labels=np.zeros(3, int), n_boot=20)
+    assert np.isfinite([region.low, region.high]).all()
 
 
 def test_sums_that_do_not_fit():
@@ -349,10 +357,10 @@ def test_a_space_that_adds_nothing_has_an_interval_around_zero():
     for seed in range(4):
         spaces, bold, how = make_film((6, 8, 3), (0.2, 0.1, 0.0), 100, 24, 3, 80, seed)
         joint = joint_models.joint_model(spaces, bold, banded(8), Split(**how), block=8)
-        low, high = joint_models.unique_variance_interval(joint, n_boot=400)
-        covered.append((low[2] <= 0) & (0 <= high[2]))
-        claimed.append(low[2] > 0)
-        assert (low[0] > 0).mean() > 0.95  # a real contribution is told from none
+        interval = joint_models.unique_variance_interval(joint, n_boot=400)
+        covered.append((interval.low[2] <= 0) & (0 <= interval.high[2]))
+        claimed.append(interval.low[2] > 0)
+        assert (interval.low[0] > 0).mean() > 0.95  # a real contribution is told from none
     assert 0.85 <= np.mean(covered) <= 0.99  # a little below 0.95: fitted to noise, it truly takes away a little
     assert np.mean(claimed) <= 0.05
 
@@ -371,13 +379,13 @@ def test_intervals_cover_what_endless_film_would_give(kind):
             one.add(model, measured[runs < n], x[runs < n])
     truth = sums[n_runs].score("full", kind) - sums[n_runs].score("without", kind)
     terms = [(1, "full"), (-1, "without")]
-    low, high = score_interval(sums[3], terms, kind=kind, n_boot=500)
-    assert 0.85 <= ((low <= truth) & (truth <= high)).mean() <= 0.99
+    interval = score_interval(sums[3], terms, kind=kind, n_boot=500)
+    assert 0.85 <= ((interval.low <= truth) & (truth <= interval.high)).mean() <= 0.99
     naive = BlockSums(runs[runs < 3], n_voxels, 1, np.float64)  # single TRs: too sure of itself
     for model, x in (("full", full), ("without", without)):
         naive.add(model, measured[runs < 3], x[runs < 3])
-    too_low, too_high = score_interval(naive, terms, kind=kind, n_boot=500)
-    assert np.median(too_high - too_low) < 0.85 * np.median(high - low)
+    narrow = score_interval(naive, terms, kind=kind, n_boot=500)
+    assert np.median(narrow.high - narrow.low) < 0.85 * np.median(interval.high - interval.low)
 
 
 def smooth(x):
@@ -395,14 +403,18 @@ def test_what_two_spaces_share_is_in_neither_of_their_unique_parts():
     np.testing.assert_allclose(mean, [0, 0, 0.1], atol=0.02)
     for beyond in (False, True):
         parts = joint_models.commonality(joint, "s0", "s1", beyond)
-        np.testing.assert_allclose([part.mean() for part in parts], [0, 0, 0.4], atol=0.03)
-        low, high = joint_models.commonality_interval(joint, "s0", "s1", beyond, n_boot=200, labels=np.zeros(60, int))
-        assert low[0] < parts.shared.mean() < high[0] and low[0] > 0.3
+        means = [parts.only_first.mean(), parts.only_second.mean(), parts.shared.mean()]
+        np.testing.assert_allclose(means, [0, 0, 0.4], atol=0.03)
+        rest = ("s2",) if beyond else ()
+        terms = [(1, joint.only("s0", *rest)), (1, joint.only("s1", *rest)), (-1, joint.only("s0", "s1", *rest))]
+        x = score_interval(joint.sums, [*terms, (-1, rest)], n_boot=200, labels=np.zeros(60, int))
+        assert x.low[0] < parts.shared.mean() < x.high[0] and x.low[0] > 0.3
     rest, both = joint.sums.score(("s2",)), joint.sums.score(joint.spaces)
-    np.testing.assert_allclose(sum(joint_models.commonality(joint, "s0", "s1", True)), both - rest, atol=1e-6)
+    parts = joint_models.commonality(joint, "s0", "s1", True)
+    np.testing.assert_allclose(parts.only_first + parts.only_second + parts.shared, both - rest, atol=1e-6)
     without = {n: joint.sums.score(joint.without(n)) for n in ("s0", "s1")}
     expected = without["s0"] + without["s1"] - both - rest
-    np.testing.assert_allclose(joint_models.commonality(joint, "s0", "s1", True).shared, expected, atol=1e-6)
+    np.testing.assert_allclose(parts.shared, expected, atol=1e-6)
 
 
 # ---- spaces that differ in size, in scale, or are not there ----------------------------------------------------
@@ -543,9 +555,9 @@ def test_nested_weights_claim_nothing_of_a_space_that_adds_nothing():
     for seed in range(3):
         spaces, bold, how = make_film((6, 8, 3), (0.2, 0.1, 0.0), 100, 8, 4, 80, seed)
         joint = joint_models.joint_model(spaces, bold, banded(nested_gammas(3)), Split(**how), block=8)
-        low, high = joint_models.unique_variance_interval(joint, n_boot=400)
-        claimed.append(low[2] > 0)
-        covered.append((low[2] <= 0) & (0 <= high[2]))
+        interval = joint_models.unique_variance_interval(joint, n_boot=400)
+        claimed.append(interval.low[2] > 0)
+        covered.append((interval.low[2] <= 0) & (0 <= interval.high[2]))
         np.testing.assert_allclose(joint_models.unique_variance(joint).mean(axis=1), [0.2, 0.1, 0], atol=0.03)
     assert np.mean(claimed) <= 0.05 and np.mean(covered) > 0.8
 
@@ -631,8 +643,8 @@ def test_the_stack_is_the_weighted_mean_of_what_single_spaces_predict(film):
     joint = joint_models.joint_model(spaces, bold, banded(2), Split(**how), block=10)
     joint.sums.join(stacked.sums)  # scored on the same rows: their difference has an interval
     terms = [(1, joint.spaces), (-1, "stacked")]
-    low, high = score_interval(joint.sums, terms, labels=np.zeros(12, int), n_boot=50)
-    assert low[0] < high[0]
+    interval = score_interval(joint.sums, terms, labels=np.zeros(12, int), n_boot=50)
+    assert interval.low[0] < interval.high[0]
 
 
 def test_stacking_with_other_folds_and_few_runs(film):

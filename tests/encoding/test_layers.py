@@ -172,9 +172,9 @@ def test_blocks_are_left_out_with_their_surroundings():
     bold = smooth(rng, 360, 12) + design.design(layers[:, 1], [1, 2], 1.0) @ rng.standard_normal((16, 12)) * 0.5
     how = {"groups": np.repeat(np.arange(6), 60), "cv": 6, "gap": 8, "delays": [1, 2], "tr": 1.0}
     model = RidgeCV(np.logspace(0, 4, 5), cv=5, gap=8, progress=False)
-    r, chosen, null = encoding.sweep_layers_in_folds(layers, bold, model, FoldSplit(**how))
-    assert null.shape == (0, 12)
-    assert chosen.tolist() == [1] * 6 and r.min() > 0.4
+    scores = encoding.sweep_layers_in_folds(layers, bold, model, FoldSplit(**how))
+    assert scores.null.shape == (0, 12)
+    assert scores.layers.tolist() == [1] * 6 and scores.r.min() > 0.4
     noise = encoding.sweep_layers_in_folds(layers, smooth(rng, 360, 300), model, FoldSplit(**how)).r
     assert abs(noise.mean()) < 0.03
     seen = []
@@ -237,14 +237,15 @@ def test_ceiling_is_that_of_the_mean_of_all_repeats(small_movie):
     test = np.isin(runs, [k for k, run in enumerate(movie.runs) if run.split == "Test"])
     bold = encoding.MultiSubjectBold({s: movie.open_subject(s, progress=False).bold for s in movie.subjects})
     how = {"test": test, "runs": runs, "tr": movie.tr, "delays": [4.0]}
-    ceiling, reliable = encoding.noise_ceilings(bold, Split(repeats=movie.stack_repeats, **how))
+    ceilings = encoding.noise_ceilings(bold, Split(repeats=movie.stack_repeats, **how))
     plan = truth.of_movie(movie)
     for s in movie.subjects:
         e = plan.explainable[s]
         expected = np.sqrt(2 * e / (1 + e))
-        assert np.corrcoef(ceiling[s], expected)[0, 1] > 0.5
-        assert reliable[s][e > 0.15].mean() > 0.5 and reliable[s][e == 0].mean() < 0.05
-    assert encoding.noise_ceilings(bold, Split(repeats=None, **how)) == ({}, {})
+        assert np.corrcoef(ceilings.r[s], expected)[0, 1] > 0.5
+        reliable = ceilings.reliable[s]
+        assert reliable[e > 0.15].mean() > 0.5 and reliable[e == 0].mean() < 0.05
+    assert encoding.noise_ceilings(bold, Split(repeats=None, **how)) == encoding.NoiseCeilings({}, {})
 
 
 def test_ground_truth_of_a_film_is_at_its_voxels(small_movie):

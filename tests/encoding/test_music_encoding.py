@@ -186,10 +186,12 @@ def test_the_simulated_space_is_found_and_its_unique_variance():
     assert scores["a"].significant[:10].all() and scores["b"].significant[10:20].all()
     assert np.mean([s.significant[20:].mean() for s in scores.values()]) <= 0.1
     parts = encoding.variance_partitioning(scores["a"].r2, scores["b"].r2, both.r2)
-    only_a, only_b = (x.reshape(3, 10).mean(axis=1) for x in parts[:2])
+    only_a = parts.only_first.reshape(3, 10).mean(axis=1)
+    only_b = parts.only_second.reshape(3, 10).mean(axis=1)
     assert only_a[0] > 0.4 and only_b[1] > 0.4
     assert np.abs([only_a[1], only_b[0], only_a[2], only_b[2]]).max() < 0.06
-    np.testing.assert_allclose(sum(parts), both.r2, atol=1e-6)
+    total = parts.only_first + parts.only_second + parts.shared
+    np.testing.assert_allclose(total, both.r2, atol=1e-6)
 
 
 def test_repeats_differ_from_noise():

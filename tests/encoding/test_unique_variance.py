@@ -26,15 +26,15 @@ def joint_models(n, signal="", seed=3):
         yield encoding.joint_model(spaces, bold, model, Split(**how))
 
 
-def above_zero(bounds):
+def above_zero(low):
     with np.errstate(invalid="ignore"):
-        return np.mean(bounds[0] > 0, axis=-1)
+        return np.mean(low > 0, axis=-1)
 
 
 def naive(joint):
-    """Return intervals of the difference of the two fitted models alone."""
+    """Return lower ends of intervals of the difference of the two fitted models alone."""
     terms = [[(1, joint.spaces), (-1, joint.without(name))] for name in joint.spaces]
-    return np.stack([encoding.score_interval(joint.sums, each, n_boot=300) for each in terms], axis=1)
+    return np.stack([encoding.score_interval(joint.sums, each, n_boot=300).low for each in terms])
 
 
 @pytest.mark.slow
@@ -42,7 +42,7 @@ def naive(joint):
 def test_a_small_space_that_adds_nothing(signal):
     """Over 40 experiments: .009 of voxels of noise, .005 where another space predicts; the naive interval .06."""
     found = [
-        (above_zero(encoding.unique_variance_interval(joint, n_boot=300)), above_zero(naive(joint)))
+        (above_zero(encoding.unique_variance_interval(joint, n_boot=300).low), above_zero(naive(joint)))
         for joint in joint_models(8, signal)
     ]
     share, unguarded = np.mean(found, axis=0)
@@ -53,19 +53,21 @@ def test_a_small_space_that_adds_nothing(signal):
 
 @pytest.mark.slow
 def test_a_small_space_that_adds_is_found():
-    found = [above_zero(encoding.unique_variance_interval(joint, n_boot=300)) for joint in joint_models(3, "small")]
+    found = [above_zero(encoding.unique_variance_interval(joint, n_boot=300).low) for joint in joint_models(3, "small")]
     assert np.mean(found, axis=0)[2] > 0.8 and np.mean(found, axis=0)[:2].max() < 0.025
 
 
 def test_where_nothing_is_predicted_there_is_no_interval():
     joint = next(joint_models(1))
     r2 = joint.sums.score(joint.spaces)
-    bounds = encoding.unique_variance_interval(joint, n_boot=100)
-    np.testing.assert_array_equal(np.isnan(bounds).any(axis=(0, 1)), r2 <= 0)
-    assert (bounds[0] <= bounds[1])[:, r2 > 0].all() and np.all(bounds[0] <= naive(joint)[0] + 0.05, where=r2 > 0)
+    interval = encoding.unique_variance_interval(joint, n_boot=100)
+    np.testing.assert_array_equal(np.isnan([interval.low, interval.high]).any(axis=(0, 1)), r2 <= 0)
+    assert (interval.low <= interval.high)[:, r2 > 0].all()
+    assert np.all(interval.low <= naive(joint) + 0.05, where=r2 > 0)
     labels = np.where(r2 > 0, 0, 1)
     of_labels = encoding.unique_variance_interval(joint, n_boot=100, labels=labels, n_labels=3)
-    assert np.isfinite(of_labels[..., 0]).all() and np.isnan(of_labels[..., 1:]).all()
+    for end in (of_labels.low, of_labels.high):
+        assert np.isfinite(end[..., 0]).all() and np.isnan(end[..., 1:]).all()
 
 
 def test_the_null_of_all_spaces_is_returned_on_request():

@@ -141,7 +141,7 @@ class _BatchReader:
 
     def __init__(
         self, pool: ThreadPoolExecutor, paths: dict[str, Path], seconds: float, sample_rate: int, batch_size: int
-    ):
+    ) -> None:
         self.pool = pool
         self.paths = paths
         self.seconds = seconds

@@ -1,4 +1,4 @@
-"""Encoding models: fit, held-out prediction, scores, layers, joint models, unique variance, groups."""
+"""Encoding models: prediction, scores, layers, joint models, weight axes, groups."""
 
 import lazy_loader
 

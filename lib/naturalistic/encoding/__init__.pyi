@@ -1,4 +1,4 @@
-from .axes import Axes, extreme_texts, mean_over_delays, project_texts, project_weights, weight_axes
+from .axes import Axes, AxisEnds, extreme_texts, mean_over_delays, project_texts, project_weights, weight_axes
 from .axes_null import (
     AxesStability,
     AxesTest,
@@ -8,7 +8,7 @@ from .axes_null import (
     variance_in_subspace,
     weight_axes_null,
 )
-from .bootstrap import BlockSums, score_interval
+from .bootstrap import BlockSums, ScoreInterval, score_interval
 from .comparison import (
     BestSpace,
     VariancePartition,
@@ -23,7 +23,6 @@ from .group import GroupMap, MapOverSubjects, group_map, map_over_subjects
 from .joint import (
     JointModel,
     commonality,
-    commonality_interval,
     joint_model,
     unique_variance,
     unique_variance_interval,
@@ -31,6 +30,7 @@ from .joint import (
 from .layers import (
     FoldedLayerScores,
     LayerScores,
+    NoiseCeilings,
     Selection,
     Selections,
     noise_ceilings,
@@ -61,6 +61,7 @@ __all__ = [
     "Axes",
     "AxesStability",
     "AxesTest",
+    "AxisEnds",
     "BestSpace",
     "BlockSums",
     "Fitted",
@@ -72,8 +73,10 @@ __all__ = [
     "LearningCurve",
     "MapOverSubjects",
     "MultiSubjectBold",
+    "NoiseCeilings",
     "Prediction",
     "Score",
+    "ScoreInterval",
     "Selection",
     "Selections",
     "Split",
@@ -84,7 +87,6 @@ __all__ = [
     "axes_stability",
     "best_space",
     "commonality",
-    "commonality_interval",
     "consensus_map",
     "correlation_inside",
     "data_halves",

@@ -1,32 +1,35 @@
-r"""Weight axes: the few directions in feature space along which encoding weights lie, over voxels and subjects.
+r"""Weight axes: directions in feature space along which encoding weights lie.
 
 The weights of a voxel say which features it follows; principal components over the voxels of all subjects are the
 axes along which most of it happens (Huth et al. 2012, Neuron 76:1210; Nakagi et al. 2024, EMNLP: of the Story level).
-What was decided, where the papers leave it open:
+Decisions that the papers leave open:
 
 - **Each voxel's weights are divided by a size**, as ridge weights are the longer the less a voxel was shrunk, and a few
   voxels would make the axes. That is their own length here; or, better, the length that they have when responses are
   shifted in time (`axes_null.weight_axes_null`): then a voxel counts by how far it stands out of chance. With either,
   choose voxels first, by their correlation in other runs (`axes_null` says why).
-- **No centring over voxels.** A weight of 0 is a voxel that follows nothing; what all voxels follow alike is an axis
-  like any other, and centring would hide it. ``center=True`` subtracts each subject's mean, as a plain PCA does.
+- **No centering over voxels.** A weight of 0 is a voxel that follows nothing; what all voxels follow alike is an axis
+  like any other, and centering would hide it. ``center=True`` subtracts each subject's mean, as a plain PCA does.
 - **Subjects weigh alike**: each one's scatter :math:`W_s^\top W_s` is divided by the number of voxels.
 
 Ridge weights of pure noise have strong axes too, for they follow the covariance of the features: believe no axis
 without `naturalistic.encoding.axes_null`.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
-from naturalistic.arrays import as_floats, as_real, check_finite, float_type
+from naturalistic.arrays import ShapeRepr, as_floats, as_real, check_finite, float_type
 from naturalistic.encoding.design import design
 from naturalistic.parameters import whole
 
 
-class Axes(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Axes(ShapeRepr):
     """Axes of encoding weights.
 
     Attributes
@@ -39,12 +42,26 @@ class Axes(NamedTuple):
         The same of each subject.
     """
 
-    directions: np.ndarray
-    explained: np.ndarray
-    by_subject: np.ndarray
+    directions: NDArray
+    explained: NDArray
+    by_subject: NDArray
 
 
-def mean_over_delays(weights, n_delays):
+@dataclass(frozen=True)
+class AxisEnds:
+    """Texts at both ends of an axis.
+
+    Attributes
+    ----------
+    low, high : list of (str, float)
+        Texts and their scores, the outermost first.
+    """
+
+    low: list[tuple[str, float]]
+    high: list[tuple[str, float]]
+
+
+def mean_over_delays(weights: ArrayLike, n_delays: int) -> NDArray:
     """Average weights over delayed copies of the features.
 
     Parameters
@@ -62,7 +79,8 @@ def mean_over_delays(weights, n_delays):
     ValueError
         If ``n_delays`` does not divide the columns.
     """
-    weights, n_delays = as_floats(weights, "weights"), whole("n_delays", n_delays)
+    weights = as_floats(weights, "weights")
+    n_delays = whole("n_delays", n_delays)
     if weights.ndim != 2 or weights.shape[1] % n_delays:
         raise ValueError(
             f"weights has shape {weights.shape}, expected (n_voxels, n_delays * n_features) with n_delays = {n_delays}"
@@ -70,8 +88,10 @@ def mean_over_delays(weights, n_delays):
     return weights.reshape(len(weights), n_delays, -1).mean(axis=1)
 
 
-def weight_axes(weights, n_axes=5, sizes=None, *, center=False):
-    """Return the principal axes of the weights of some subjects, each subject weighing alike.
+def weight_axes(
+    weights: Sequence[ArrayLike], n_axes: int = 5, sizes: Sequence[ArrayLike] | None = None, *, center: bool = False
+) -> Axes:
+    """Return the principal axes of the weights of subjects, who weigh alike.
 
     Parameters
     ----------
@@ -94,16 +114,17 @@ def weight_axes(weights, n_axes=5, sizes=None, *, center=False):
         If subjects differ in their features, one has fewer voxels than axes or weights of 0 alone, a value is not
         finite, or the weights vary in fewer directions than axes.
     """
-    weights, n_axes = check_weights(weights, n_axes), int(n_axes)
+    weights = check_weights(weights, n_axes)
+    n_axes = int(n_axes)
     return axes_of(scatters(weights, lengths(weights) if sizes is None else sizes, center=center), n_axes)
 
 
-def lengths(weights):
-    """Return the length of the weights of each voxel: list of array (n_voxels,)."""
+def lengths(weights: Sequence[ArrayLike]) -> list[NDArray]:
+    """Return the length of each voxel's weights: list of array (n_voxels,)."""
     return [np.linalg.norm(as_real(w, "weights").astype(np.float64), axis=1) for w in weights]
 
 
-def scatters(weights, sizes, *, center=False):
+def scatters(weights: Sequence[NDArray], sizes: Sequence[ArrayLike], *, center: bool = False) -> NDArray:
     """Return the mean product of each subject's weights, divided by their sizes.
 
     Parameters
@@ -129,18 +150,18 @@ def scatters(weights, sizes, *, center=False):
             f"sizes are of {[len(size) for size in sizes]} voxels and weights of {[len(w) for w in weights]}, expected "
             "one size for each voxel of each subject"
         )
-    found = []
+    products = []
     for w, size in zip(weights, sizes):
         size = np.asarray(size, dtype=w.dtype)[:, None]
         scaled = np.divide(w, size, out=np.zeros_like(w), where=size > 0)
         if center:
             scaled = scaled - scaled.mean(axis=0, dtype=np.float64).astype(w.dtype)
-        found.append((scaled.T @ scaled).astype(np.float64) / len(w))
-    return np.stack(found)
+        products.append((scaled.T @ scaled).astype(np.float64) / len(w))
+    return np.stack(products)
 
 
-def axes_of(scatter, n_axes):
-    """Return the `Axes` of scatters: the eigenvectors of their mean.
+def axes_of(scatter: NDArray, n_axes: int) -> Axes:
+    """Return the axes of scatters: the eigenvectors of their mean.
 
     Parameters
     ----------
@@ -157,9 +178,12 @@ def axes_of(scatter, n_axes):
     ValueError
         If the weights of a subject leave nothing, or vary in fewer directions than axes.
     """
-    mean, size, n_axes = scatter.mean(axis=0), scatter.shape[-1], whole("n_axes", n_axes)
+    mean = scatter.mean(axis=0)
+    size = scatter.shape[-1]
+    n_axes = whole("n_axes", n_axes)
     values, vectors = linalg.eigh(mean, subset_by_index=[size - n_axes, size - 1])
-    values, directions = values[::-1], vectors[:, ::-1].T
+    values = values[::-1]
+    directions = vectors[:, ::-1].T
     totals = np.trace(scatter, axis1=1, axis2=2)
     if not (totals > 1e-12 * totals.max()).all():
         empty = int(totals.argmin())
@@ -173,8 +197,8 @@ def axes_of(scatter, n_axes):
     return Axes(directions, values / np.trace(mean), along / totals[:, None])
 
 
-def check_weights(weights, n_axes=1):
-    """Return weights as a list of finite arrays, checked; see `weight_axes`.
+def check_weights(weights: Sequence[ArrayLike], n_axes: int = 1) -> list[NDArray]:
+    """Return weights as a list of finite arrays, once checked.
 
     Parameters
     ----------
@@ -210,8 +234,8 @@ def check_weights(weights, n_axes=1):
     return [w.astype(float_type(w), copy=False) for w in weights]
 
 
-def project_weights(weights, directions):
-    """Return how far each voxel's weights reach along each axis.
+def project_weights(weights: ArrayLike, directions: ArrayLike) -> NDArray:
+    """Project the weights of each voxel on each axis.
 
     For maps of all voxels: there weights are not brought to unit length, so that a voxel that nothing predicts, which
     ridge shrinks, is near 0.
@@ -231,7 +255,8 @@ def project_weights(weights, directions):
     ValueError
         If weights and axes are of other features.
     """
-    weights, directions = as_floats(weights, "weights"), as_real(directions, "directions")
+    weights = as_floats(weights, "weights")
+    directions = as_real(directions, "directions")
     if weights.ndim != 2 or directions.ndim != 2 or weights.shape[1] != directions.shape[1]:
         raise ValueError(
             f"weights has shape {weights.shape} and directions {directions.shape}, expected the same features in both"
@@ -239,8 +264,8 @@ def project_weights(weights, directions):
     return weights @ directions.T.astype(weights.dtype)
 
 
-def project_texts(vectors, directions, training):
-    """Return where texts lie on each axis.
+def project_texts(vectors: ArrayLike, directions: ArrayLike, training: ArrayLike) -> NDArray:
+    """Project the features of texts on each axis.
 
     Parameters
     ----------
@@ -260,7 +285,8 @@ def project_texts(vectors, directions, training):
     ValueError
         If texts, training TRs and axes are of other features.
     """
-    vectors, training = as_real(vectors, "vectors"), as_real(training, "training")
+    vectors = as_real(vectors, "vectors")
+    training = as_real(training, "training")
     if vectors.ndim != 2 or training.ndim != 2 or vectors.shape[1] != training.shape[1]:
         raise ValueError(
             f"vectors has shape {vectors.shape} and training {training.shape}, expected the same features in both"
@@ -270,20 +296,20 @@ def project_texts(vectors, directions, training):
     return project_weights(scaled[len(training) :], directions)
 
 
-def extreme_texts(texts, scores, n=5):
+def extreme_texts(texts: Sequence[str], scores: ArrayLike, n: int = 5) -> list[AxisEnds]:
     """Return the different texts at either end of each axis.
 
     Parameters
     ----------
     texts : list of str (n_texts,)
-        Where one comes several times, its mean score counts.
+        Of a text that comes several times, the mean score counts.
     scores : array (n_texts, n_axes)
     n : int
 
     Returns
     -------
-    ends : list of (low, high)
-        One an axis; each a list of n (text, score), the outermost first.
+    ends : list of AxisEnds
+        One an axis, each of n texts at either end.
 
     Raises
     ------
@@ -294,15 +320,18 @@ def extreme_texts(texts, scores, n=5):
     if scores.ndim != 2 or len(texts) != len(scores):
         raise ValueError(f"scores has shape {scores.shape}, expected ({len(texts)}, n_axes): a row for each text")
     check_finite(scores, "scores")
-    names, n = list(dict.fromkeys(texts)), whole("n", n)
+    names = list(dict.fromkeys(texts))
+    n = whole("n", n)
     if len(names) < 2 * n:
         raise ValueError(f"n is {n}, expected 1 to {len(names) // 2}: there are {len(names)} different texts")
-    place = {name: k for k, name in enumerate(names)}
-    index = np.array([place[text] for text in texts])
+    index_of = {name: k for k, name in enumerate(names)}
+    index = np.array([index_of[text] for text in texts])
     counts = np.bincount(index)
     ends = []
     for column in scores.T:
         mean = np.bincount(index, column) / counts
         order = np.argsort(mean, kind="stable")
-        ends.append(tuple([(names[k], float(mean[k])) for k in some[:n]] for some in (order, order[::-1])))
+        low = [(names[k], float(mean[k])) for k in order[:n]]
+        high = [(names[k], float(mean[k])) for k in order[::-1][:n]]
+        ends.append(AxisEnds(low, high))
     return ends

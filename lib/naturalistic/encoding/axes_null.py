@@ -1,4 +1,4 @@
-"""Tests of weight axes: a circular-shift null, and their stability over subjects.
+"""Tests of weight axes: circular-shift null and stability over subjects.
 
 Ridge weights of pure noise are not without direction: they follow the covariance of the features, so the first axis
 of noise explains much, and shuffled weights are no null. Here responses are shifted circularly inside each run (all
@@ -6,9 +6,9 @@ subjects alike, as they share the stimulus) and fitted again with the penalties 
 keeps the features' covariance, the penalties, and what voxels and neighboring TRs have in common; it breaks only the
 link with the stimulus.
 
-What is compared is variance, not its share: signal along many directions has a smaller share along its first than
-noise has. The weights of each voxel are divided by their root mean square length over all alignments, the true one
-among them, so that under the null none is special, and p is what it says.
+Variance is compared, not its share: signal along many directions has a smaller share along its first than noise has.
+The weights of each voxel are divided by their root mean square length over all alignments, the true one among them, so
+that under the null none is special, and p is what it says.
 
 **Choose the voxels by their correlation in other runs**, such as the test runs: the null repeats no choice. The best of
 many in cross-validation inside the very runs that are shifted have axes even where there is nothing to find (the best
@@ -17,25 +17,28 @@ as a covariance, chooses long weights whatever the runs (14 of 20). Chosen by th
 found in 120. Nothing else is computed on those runs here, so no score is reported twice.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse.linalg import eigsh
 from tqdm import tqdm
 
-from naturalistic.arrays import as_real, check_finite, float_type
+from naturalistic.arrays import ShapeRepr, as_real, check_finite, float_type
 from naturalistic.encoding.axes import Axes, axes_of, check_weights, lengths, scatters
 from naturalistic.encoding.design import shifted
 from naturalistic.inference import draw_shifts, p_values
-from naturalistic.parameters import whole
+from naturalistic.parameters import Seed, whole
 from naturalistic.runs import check_runs
 
 MAX_KEPT = 1e8  # weights of all shifts that are kept; more are fitted a second time
 
 
-class AxesTest(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class AxesTest(ShapeRepr):
     """Axes of the weights against those of shifted responses.
 
     Attributes
@@ -51,12 +54,12 @@ class AxesTest(NamedTuple):
     """
 
     axes: Axes
-    null: np.ndarray
-    p: np.ndarray
-    sizes: list
+    null: NDArray
+    p: NDArray
+    sizes: list[NDArray]
 
-    def n_significant(self, alpha=0.05):
-        """Return how many axes hold, from the first on.
+    def n_significant(self, alpha: float = 0.05) -> int:
+        """Return the number of significant axes, from the first on.
 
         Parameters
         ----------
@@ -70,8 +73,16 @@ class AxesTest(NamedTuple):
         return int((self.p <= alpha).sum())
 
 
-def refit_weight_axes(X, bold, alphas, shifts=None, *, runs=None, n_delays=1):
-    """Yield the ridge weights of each subject, fitted with given penalties to responses shifted in time.
+def refit_weight_axes(
+    X: ArrayLike,
+    bold: Sequence[ArrayLike],
+    alphas: Sequence[ArrayLike],
+    shifts: ArrayLike | None = None,
+    *,
+    runs: ArrayLike | None = None,
+    n_delays: int = 1,
+) -> Iterator[list[NDArray]]:
+    """Yield ridge weights fitted with given penalties to shifted responses.
 
     All shifts share one decomposition of the features; each costs one product with the responses.
 
@@ -102,24 +113,36 @@ def refit_weight_axes(X, bold, alphas, shifts=None, *, runs=None, n_delays=1):
     """
     X, bold, alphas = _checked(X, bold, alphas, n_delays)
     n_delays = int(n_delays)
-    runs, everything = check_runs(runs, len(X)), np.concatenate(bold, axis=1)
+    runs = check_runs(runs, len(X))
+    responses = np.concatenate(bold, axis=1)
     stops = np.cumsum([y.shape[1] for y in bold])[:-1]
     X = X.astype(np.float64)
-    U, scale, turn = linalg.svd(X - X.mean(axis=0), full_matrices=False)
-    kept = scale > max(X.shape) * np.finfo(np.float64).eps * scale[0]
-    if not kept.any():
+    U, scale, Vt = linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    varying = scale > max(X.shape) * np.finfo(np.float64).eps * scale[0]
+    if not varying.any():
         raise ValueError(f"X has no column that varies over its {len(X)} TRs")
-    dtype = float_type(everything)
-    shrink = (scale[kept] / (scale[kept] ** 2 + np.concatenate(alphas)[:, None])).astype(dtype)
-    turn = turn[kept].reshape(kept.sum(), n_delays, -1).mean(axis=1).astype(dtype)
-    U = U[:, kept].astype(dtype)
+    dtype = float_type(responses)
+    shrink = (scale[varying] / (scale[varying] ** 2 + np.concatenate(alphas)[:, None])).astype(dtype)
+    Vt = Vt[varying].reshape(varying.sum(), n_delays, -1).mean(axis=1).astype(dtype)
+    U = U[:, varying].astype(dtype)
     for row in np.zeros((1, len(np.unique(runs))), dtype=int) if shifts is None else shifts:
-        inner = (U.T @ shifted(everything, row, runs)).T * shrink
-        yield np.split(inner @ turn, stops)
+        coefficients = (U.T @ shifted(responses, row, runs)).T * shrink
+        yield np.split(coefficients @ Vt, stops)
 
 
-def weight_axes_null(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_permutations=100, seed=0, center=False):
-    """Return the axes of encoding weights, tested against responses shifted in time, one after another.
+def weight_axes_null(
+    X: ArrayLike,
+    bold: Sequence[ArrayLike],
+    alphas: Sequence[ArrayLike],
+    n_axes: int = 5,
+    *,
+    runs: ArrayLike | None = None,
+    n_delays: int = 1,
+    n_permutations: int = 100,
+    seed: Seed = 0,
+    center: bool = False,
+) -> AxesTest:
+    """Test the axes of encoding weights against shifted responses, one by one.
 
     The first axis is held against the first of shifted weights. For each next one, the axes before it are taken out of
     the weights and of the shifted ones alike, and the largest of what is left are compared. (The second axis against
@@ -144,52 +167,63 @@ def weight_axes_null(X, bold, alphas, n_axes=5, *, runs=None, n_delays=1, n_perm
         As in `refit_weight_axes` and `axes.weight_axes`.
     """
     X, bold, alphas = _checked(X, bold, alphas, n_delays)
-    n_axes, n_delays = whole("n_axes", n_axes), int(n_delays)
+    n_axes = whole("n_axes", n_axes)
+    n_delays = int(n_delays)
     drawn = draw_shifts(runs, n_permutations, seed=seed, n_trs=len(X))
     shifts = np.concatenate([np.zeros_like(drawn[:1]), drawn])  # the first is none: the observed alignment
 
-    def fits():
-        made = refit_weight_axes(X, bold, alphas, shifts, runs=runs, n_delays=n_delays)
-        return tqdm(made, "shifts", len(shifts), leave=False, delay=3)
+    def fits() -> Iterable[list[NDArray]]:
+        refits = refit_weight_axes(X, bold, alphas, shifts, runs=runs, n_delays=n_delays)
+        return tqdm(refits, "shifts", len(shifts), leave=False, delay=3)
 
     n_voxels = [y.shape[1] for y in bold]
-    kept = list(fits()) if len(shifts) * sum(n_voxels) * X.shape[1] / n_delays <= MAX_KEPT else None
+    stored = list(fits()) if len(shifts) * sum(n_voxels) * X.shape[1] / n_delays <= MAX_KEPT else None
     sizes = 0
-    for weights in kept or fits():
+    for weights in stored or fits():
         sizes = sizes + np.concatenate(lengths(check_weights(weights, n_axes))) ** 2 / len(shifts)
     sizes = np.split(np.sqrt(sizes), np.cumsum(n_voxels)[:-1])
     null = []
-    for k, weights in enumerate(kept or fits()):
+    for k, weights in enumerate(stored or fits()):
         scatter = scatters(weights, sizes, center=center)
         if not k:
-            axes, total = axes_of(scatter, n_axes), np.trace(scatter.mean(axis=0))
+            axes = axes_of(scatter, n_axes)
+            total = np.trace(scatter.mean(axis=0))
         else:
             null.append(_largest(scatter.mean(axis=0) / total, axes.directions))
     null = np.array(null)
     return AxesTest(axes, null, np.maximum.accumulate(p_values(axes.explained, null)), sizes)
 
 
-def _largest(scatter, directions):
-    """Return the largest variance along any direction, before each of some directions is taken out (n_axes,)."""
+def _largest(scatter: NDArray, directions: NDArray) -> list[float]:
+    """Return the largest variance along any direction (n_axes,).
+
+    Each is taken before the next of some directions is taken out.
+    """
     largest = []
     for direction in directions:
         largest.append(_top(scatter))
-        towards = scatter @ direction
-        twice = np.outer(direction, towards)
-        scatter = scatter - twice - twice.T + np.outer(direction, direction) * (direction @ towards)
+        product = scatter @ direction
+        outer = np.outer(direction, product)
+        scatter = scatter - outer - outer.T + np.outer(direction, direction) * (direction @ product)
     return largest
 
 
-def _top(matrix):
-    """Return the largest eigenvalue; by Lanczos' method where the matrix is large: several times as fast, as exact."""
+def _top(matrix: NDArray) -> float:
+    """Return the largest eigenvalue of a symmetric matrix.
+
+    Lanczos' method is several times as fast where the matrix is large, and as exact.
+    """
     if len(matrix) <= 64:
         return np.linalg.eigvalsh(matrix)[-1]
     return eigsh(matrix, k=1, which="LA", v0=np.diag(matrix), return_eigenvectors=False)[0]
 
 
-def _checked(X, bold, alphas, n_delays):
+def _checked(
+    X: ArrayLike, bold: Sequence[ArrayLike], alphas: Sequence[ArrayLike], n_delays: int
+) -> tuple[NDArray, list[NDArray], list[NDArray]]:
     """Return features, responses and penalties, checked."""
-    X, bold = as_real(X, "X"), [as_real(y, f"bold[{k}]") for k, y in enumerate(bold)]
+    X = as_real(X, "X")
+    bold = [as_real(y, f"bold[{k}]") for k, y in enumerate(bold)]
     n_delays = whole("n_delays", n_delays)
     if X.ndim != 2 or X.shape[1] % n_delays:
         raise ValueError(f"X has shape {X.shape}, expected (n_trs, n_delays * n_features) with n_delays = {n_delays}")
@@ -209,35 +243,43 @@ def _checked(X, bold, alphas, n_delays):
     return X, bold, alphas
 
 
-class AxesStability(NamedTuple):
-    """How well the axes of the other subjects serve a subject who was left out.
+@dataclass(frozen=True, repr=False)
+class AxesStability(ShapeRepr):
+    """Variance of a left-out subject's weights along the axes of all others.
 
     Attributes
     ----------
     others : array (n_subjects,)
         Share of the subject's weight variance along the axes of all others.
     own : array (n_subjects,)
-        Along as many axes of his own: the most that any could have.
+        Along as many axes of the subject's own: the most that any could have.
     null : array (n_permutations, n_subjects)
         Along the axes of the others' shifted responses.
     p : float
         Of the mean of ``others``, (b + 1) / (m + 1).
     cosines : array (n_subjects, n_axes)
-        Of the others' axes with his own, paired for the largest sum; absolute, in the order of the others' axes.
+        Of the others' axes with the subject's own, paired for the largest sum; absolute, in the order of the others.
     null_cosines : array (n_permutations, n_subjects, n_axes)
-        The same for shifted responses of all, his own too.
+        The same for shifted responses of all subjects.
     """
 
-    others: np.ndarray
-    own: np.ndarray
-    null: np.ndarray
+    others: NDArray
+    own: NDArray
+    null: NDArray
     p: float
-    cosines: np.ndarray
-    null_cosines: np.ndarray
+    cosines: NDArray
+    null_cosines: NDArray
 
 
-def axes_stability(weights, n_axes=5, sizes=None, null=(), *, center=False):
-    """Return how well the axes of all other subjects serve each subject.
+def axes_stability(
+    weights: Sequence[ArrayLike],
+    n_axes: int = 5,
+    sizes: Sequence[ArrayLike] | None = None,
+    null: Iterable[Sequence[NDArray]] = (),
+    *,
+    center: bool = False,
+) -> AxesStability:
+    """Compare the weights of each subject with the axes of all others.
 
     Parameters
     ----------
@@ -255,51 +297,55 @@ def axes_stability(weights, n_axes=5, sizes=None, null=(), *, center=False):
     Raises
     ------
     ValueError
-        If there are fewer than two subjects; as of `axes.weight_axes`.
+        If there are fewer than two subjects, or as in `axes.weight_axes`.
     """
-    weights, n_axes = check_weights(weights, n_axes), int(n_axes)
+    weights = check_weights(weights, n_axes)
+    n_axes = int(n_axes)
     if len(weights) < 2:
         raise ValueError("weights are of 1 subject, expected two or more: one is left out, the others make the axes")
     sizes = lengths(weights) if sizes is None else sizes
     true = scatters(weights, sizes, center=center)
-    others, own = _left_out(true, n_axes), _each(true, n_axes)
-    shares, cosines = [], []
+    other_axes = _left_out(true, n_axes)
+    own_axes = _each(true, n_axes)
+    shares = []
+    cosines = []
     for shifted_weights in null:
         scatter = scatters(shifted_weights, sizes, center=center)
-        null_others = _left_out(scatter, n_axes)
-        shares.append(_along(true, null_others))
-        cosines.append(_cosines(null_others, _each(scatter, n_axes)))
-    found = _along(true, others)
+        null_axes = _left_out(scatter, n_axes)
+        shares.append(_along(true, null_axes))
+        cosines.append(_cosines(null_axes, _each(scatter, n_axes)))
+    share = _along(true, other_axes)
     shares = np.array(shares).reshape(-1, len(true))
-    p = float(p_values(found.mean(), shares.mean(axis=1))) if len(shares) else float("nan")
+    p = float(p_values(share.mean(), shares.mean(axis=1))) if len(shares) else float("nan")
     cosines = np.array(cosines).reshape(-1, len(true), n_axes)
-    return AxesStability(found, _along(true, own), shares, p, _cosines(others, own), cosines)
+    return AxesStability(share, _along(true, own_axes), shares, p, _cosines(other_axes, own_axes), cosines)
 
 
-def _left_out(scatter, n_axes):
-    """Return the axes of all but one subject, for each one."""
+def _left_out(scatter: NDArray, n_axes: int) -> list[NDArray]:
+    """Return the axes of all subjects but one, for each one."""
     total = scatter.sum(axis=0)
-    return [axes_of((total - own)[None], n_axes).directions for own in scatter]
+    return [axes_of((total - subject)[None], n_axes).directions for subject in scatter]
 
 
-def _each(scatter, n_axes):
-    return [axes_of(own[None], n_axes).directions for own in scatter]
+def _each(scatter: NDArray, n_axes: int) -> list[NDArray]:
+    return [axes_of(subject[None], n_axes).directions for subject in scatter]
 
 
-def _along(scatter, directions):
-    """Return the share of each subject's variance along some directions (n_subjects,)."""
-    return np.array([np.sum((d @ own) * d) / np.trace(own) for own, d in zip(scatter, directions)])
+def _along(scatter: NDArray, directions: Sequence[NDArray]) -> NDArray:
+    """Return the share of each subject's variance along directions (n_subjects,)."""
+    return np.array([np.sum((d @ subject) * d) / np.trace(subject) for subject, d in zip(scatter, directions)])
 
 
-def _cosines(others, own):
-    return np.array([matched_cosines(a, b) for a, b in zip(others, own)])
+def _cosines(other_axes: Sequence[NDArray], own_axes: Sequence[NDArray]) -> NDArray:
+    return np.array([matched_cosines(a, b) for a, b in zip(other_axes, own_axes)])
 
 
-def shrunken_weights(directions, X, alpha):
-    r"""Return what ridge leaves, in expectation, of true weights: :math:`w X^\top X (X^\top X + \alpha)^{-1}`.
+def shrunken_weights(directions: ArrayLike, X: ArrayLike, alpha: float) -> NDArray:
+    r"""Return true weights as ridge shrinks them, in expectation.
 
-    Of directions in which the features hardly vary nothing is left, so simulated weights must go through this before
-    found axes can be held against them (and against random ones that went through it too).
+    They become :math:`w X^\top X (X^\top X + \alpha)^{-1}`. Of directions in which the features hardly vary nothing is
+    left, so simulated weights must go through this before found axes can be held against them (and against random ones
+    that went through it too).
 
     Parameters
     ----------
@@ -313,14 +359,15 @@ def shrunken_weights(directions, X, alpha):
     directions : array (n_directions, n_features)
     """
     X = np.asarray(X, dtype=np.float64)
-    _, scale, turn = linalg.svd(X - X.mean(axis=0), full_matrices=False)
-    return (np.asarray(directions) @ turn.T * (scale**2 / (scale**2 + alpha))) @ turn
+    _, scale, Vt = linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    return (np.asarray(directions) @ Vt.T * (scale**2 / (scale**2 + alpha))) @ Vt
 
 
-def variance_in_subspace(weights, span):
-    """Return the mean share of a voxel's squared weights that lies in a span: 1 if the span holds all of them.
+def variance_in_subspace(weights: ArrayLike, span: ArrayLike) -> float:
+    """Return the mean share of a voxel's squared weights inside a subspace.
 
-    By chance it is n_directions / n_features, or more where ridge has shrunk both: compare random spans.
+    It is 1 if the subspace holds all of them. By chance it is n_directions / n_features, or more where ridge has shrunk
+    both: compare random spans.
 
     Parameters
     ----------
@@ -337,12 +384,12 @@ def variance_in_subspace(weights, span):
     weights = np.asarray(weights, dtype=np.float64)
     basis = linalg.orth(np.asarray(span, dtype=np.float64).T)
     power = (weights**2).sum(axis=1)
-    inside = ((weights @ basis) ** 2).sum(axis=1)
-    return float(np.mean(inside[power > 0] / power[power > 0])) if power.any() else float("nan")
+    inside_power = ((weights @ basis) ** 2).sum(axis=1)
+    return float(np.mean(inside_power[power > 0] / power[power > 0])) if power.any() else float("nan")
 
 
-def matched_cosines(first, second):
-    """Return the absolute cosine of each axis of ``first`` with its partner in ``second``, paired for the largest sum.
+def matched_cosines(first: ArrayLike, second: ArrayLike) -> NDArray:
+    """Return absolute cosines of axes, paired for the largest sum.
 
     Parameters
     ----------

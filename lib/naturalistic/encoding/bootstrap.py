@@ -1,16 +1,38 @@
-"""Scores from sums over blocks of test TRs, and their bootstrap intervals, for voxels, regions and people at once.
+"""Scores from sums over blocks of test TRs, and their bootstrap intervals.
 
 R2 and r of a test set need three sums over TRs: of what was measured squared, of the prediction squared, of their
 product. Kept by block of TRs they are small, and any resample of blocks is one product with a matrix of counts.
 """
 
-import numpy as np
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from naturalistic.arrays import as_real, column_blocks
-from naturalistic.parameters import check_seed, whole
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from naturalistic.arrays import ShapeRepr, as_real, column_blocks
+from naturalistic.parameters import Seed, check_seed, whole
 from naturalistic.runs import run_slices
 
+if TYPE_CHECKING:
+    from naturalistic.encoding.prediction import Fitted
+
 KINDS = ("r2", "r")
+
+
+@dataclass(frozen=True, repr=False)
+class ScoreInterval(ShapeRepr):
+    """Confidence interval of scores; NaN where there is no score.
+
+    Attributes
+    ----------
+    low, high : array
+        Ends of the interval.
+    """
+
+    low: NDArray
+    high: NDArray
 
 
 class BlockSums:
@@ -39,39 +61,45 @@ class BlockSums:
         By model: a tuple of the feature spaces in it, or any other name.
     """
 
-    def __init__(self, runs, n_voxels, block=30, dtype=np.float32):
+    def __init__(self, runs: ArrayLike, n_voxels: int, block: int = 30, dtype: DTypeLike = np.float32) -> None:
         slices = run_slices(runs)
         shortest = min(s.stop - s.start for s in slices)
         hint = f"the shortest test run, of {shortest} TRs, needs two blocks or more"
         block = whole("block", block, 1, shortest // 2, hint=hint)
         counts = [round((s.stop - s.start) / block) for s in slices]
         cuts = [s.start + np.arange(n) * (s.stop - s.start) // n for s, n in zip(slices, counts)]
-        self._starts, self.runs = np.concatenate(cuts), np.repeat(np.arange(len(slices)), counts)
-        self._shape, self._dtype = (len(self.runs), n_voxels), dtype
-        self.measured, self.products, self.squares = np.full(self._shape, np.nan, dtype), {}, {}
+        self._starts = np.concatenate(cuts)
+        self.runs = np.repeat(np.arange(len(slices)), counts)
+        self._shape = (len(self.runs), n_voxels)
+        self._dtype = dtype
+        self.measured = np.full(self._shape, np.nan, dtype)
+        self.products = {}
+        self.squares = {}
 
-    def add(self, model, measured, predicted, columns=slice(None)):
-        """Take in a model's predictions.
+    def add(self, model: Hashable, measured: ArrayLike, predicted: ArrayLike, columns: slice = slice(None)) -> None:
+        """Add the predictions of a model.
 
         Parameters
         ----------
         model : tuple of str, or any other name
         measured, predicted : array (n_trs, n)
-            Centred in each run.
+            Centered in each run.
         columns : slice
             Voxels that they are of.
         """
-        measured, predicted = as_real(measured, "measured"), as_real(predicted, "predicted")
+        measured = as_real(measured, "measured")
+        predicted = as_real(predicted, "predicted")
         for sums in (self.products, self.squares):
             sums.setdefault(model, np.full(self._shape, np.nan, self._dtype))
-        into = [sums[:, columns] for sums in (self.measured, self.products[model], self.squares[model])]
+        targets = [sums[:, columns] for sums in (self.measured, self.products[model], self.squares[model])]
         for block in column_blocks(*measured.shape):  # in float64, so no more than a block at a time
-            y, p = (x[:, block].astype(np.float64) for x in (measured, predicted))
-            for sums, values in zip(into, (y * y, y * p, p * p)):
+            y = measured[:, block].astype(np.float64)
+            p = predicted[:, block].astype(np.float64)
+            for sums, values in zip(targets, (y * y, y * p, p * p)):
                 sums[:, block] = np.add.reduceat(values, self._starts, axis=0)
 
-    def add_fitted(self, model, fitted):
-        """Take in the predictions of a fitted model, of one block of voxels after another.
+    def add_fitted(self, model: Hashable, fitted: "Fitted") -> None:
+        """Add the predictions of a fitted model, one block of voxels at a time.
 
         Parameters
         ----------
@@ -83,8 +111,8 @@ class BlockSums:
             prediction = fitted.predict(columns)
             self.add(model, prediction.measured, prediction.predicted, columns)
 
-    def join(self, other):
-        """Take in the models of other sums of the same test data.
+    def join(self, other: "BlockSums") -> "BlockSums":
+        """Add the models of other sums of the same test data.
 
         Parameters
         ----------
@@ -105,7 +133,7 @@ class BlockSums:
         self.squares.update(other.squares)
         return self
 
-    def score(self, model, kind="r2"):
+    def score(self, model: Hashable, kind: Literal["r2", "r"] = "r2") -> NDArray:
         """Return the score of a model on all blocks.
 
         Parameters
@@ -120,7 +148,13 @@ class BlockSums:
         """
         return self.resampled([(1, model)], np.ones((1, len(self.runs))), kind)[0]
 
-    def resampled(self, terms, counts, kind="r2", columns=slice(None)):
+    def resampled(
+        self,
+        terms: Sequence[tuple[float, Hashable]],
+        counts: NDArray,
+        kind: Literal["r2", "r"] = "r2",
+        columns: slice = slice(None),
+    ) -> NDArray:
         """Return a sum of scores for each resample.
 
         Parameters
@@ -128,7 +162,7 @@ class BlockSums:
         terms : list of (float, model)
             Such as ``[(1, full), (-1, without)]``. The model of no space, ``()``, scores 0.
         counts : array (n_boot, n_blocks)
-            How often each block is taken.
+            Number of times that each block is taken.
         kind : {"r2", "r"}
         columns : slice
             Of voxels.
@@ -148,7 +182,7 @@ class BlockSums:
         if unknown:
             raise ValueError(f"no model {unknown[0]} was fitted, expected one of {list(self.products)}")
         measured = counts @ self.measured[:, columns].astype(np.float64)
-        found = np.where(measured > 0, 0, np.nan)
+        total = np.where(measured > 0, 0, np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             for sign, model in terms:
                 if model == ():
@@ -156,16 +190,16 @@ class BlockSums:
                 product = counts @ self.products[model][:, columns].astype(np.float64)
                 square = counts @ self.squares[model][:, columns].astype(np.float64)
                 score = (2 * product - square) / measured if kind == "r2" else product / np.sqrt(measured * square)
-                found += sign * score
-        return found
+                total += sign * score
+        return total
 
 
-def draw_counts(runs, n_boot=1000, seed=0):
-    """Return how often each block is taken in each resample, drawn with replacement inside each run.
+def draw_counts(runs: ArrayLike, n_boot: int = 1000, seed: Seed = 0) -> NDArray:
+    """Draw the number of times that each block is in each resample.
 
-    Of a run's n blocks n - 1 are drawn, and each counts n / (n - 1): with so few blocks, n of n would give a variance
-    that is too small by (n - 1) / n (Rao & Wu 1988, JASA 83). Right for an interval; for a null see
-    `inference.block_permutation_null`.
+    Blocks are drawn with replacement inside each run. Of a run's n blocks n - 1 are drawn, and each counts n / (n - 1):
+    with so few blocks, n of n would give a variance that is too small by (n - 1) / n (Rao & Wu 1988, JASA 83). Right
+    for an interval; for a null see `inference.block_permutation_null`.
 
     Parameters
     ----------
@@ -178,7 +212,8 @@ def draw_counts(runs, n_boot=1000, seed=0):
     -------
     counts : array (n_boot, n_blocks)
     """
-    n_boot, counts = whole("n_boot", n_boot), []
+    n_boot = whole("n_boot", n_boot)
+    counts = []
     generator = np.random.default_rng(check_seed(seed))
     for run in run_slices(runs):
         n = run.stop - run.start
@@ -186,11 +221,22 @@ def draw_counts(runs, n_boot=1000, seed=0):
     return np.concatenate(counts, axis=1)
 
 
-def score_interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confidence=0.95, n_boot=1000, seed=0):
-    """Return the bootstrap interval (percentiles) of a sum of scores: of each voxel, or of means over sets of voxels.
+def score_interval(
+    sums: BlockSums,
+    terms: Sequence[tuple[float, Hashable]],
+    *,
+    labels: ArrayLike | None = None,
+    n_labels: int | None = None,
+    kind: Literal["r2", "r"] = "r2",
+    confidence: float = 0.95,
+    n_boot: int = 1000,
+    seed: Seed = 0,
+) -> ScoreInterval:
+    """Return the bootstrap interval of a sum of scores.
 
-    It says how far the number would move with other stretches of film of this kind, for the models as fitted: neither
-    other training data nor other people are drawn.
+    It is made of percentiles: of each voxel, or of means over sets of voxels. It says how far the number would move
+    with other stretches of film of this kind, for the models as fitted: neither other training data nor other people
+    are drawn.
 
     Parameters
     ----------
@@ -207,13 +253,13 @@ def score_interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confid
 
     Returns
     -------
-    bounds : array (2, n_voxels) or (2, n_labels)
-        NaN where there is no score.
+    interval : ScoreInterval
+        Of arrays (n_voxels,) or (n_labels,); NaN where there is no score.
 
     Raises
     ------
     ValueError
-        If ``labels`` are not one whole number a voxel; as of `BlockSums.resampled`.
+        If ``labels`` are not one whole number a voxel, or as in `BlockSums.resampled`.
     """
     n_boot = whole("n_boot", n_boot)
     counts = draw_counts(sums.runs, n_boot, seed)
@@ -223,8 +269,10 @@ def score_interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confid
         if labels.shape != (n_voxels,) or labels.dtype.kind not in "iu":
             raise ValueError(f"labels is {labels.dtype} of shape {labels.shape}, expected whole numbers ({n_voxels},)")
         n_labels = int(labels.max()) + 1 if n_labels is None else whole("n_labels", n_labels)
-        added, number = np.zeros((n_boot, n_labels)), np.zeros((n_boot, n_labels))
-    bounds, tails = np.full((2, n_voxels), np.nan), [(1 - confidence) / 2, (1 + confidence) / 2]
+        label_sums = np.zeros((n_boot, n_labels))
+        label_counts = np.zeros((n_boot, n_labels))
+    bounds = np.full((2, n_voxels), np.nan)
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     for block in column_blocks(n_boot, n_voxels):
         drawn = sums.resampled(terms, counts, kind, block)
         if labels is None:
@@ -232,10 +280,11 @@ def score_interval(sums, terms, *, labels=None, n_labels=None, kind="r2", confid
             bounds[:, block][:, usable] = np.quantile(drawn[:, usable], tails, axis=0)
             continue
         member = (labels[block, None] == np.arange(n_labels)).astype(np.float64)
-        seen = np.isfinite(drawn)
-        added += np.where(seen, drawn, 0) @ member
-        number += seen @ member
+        finite = np.isfinite(drawn)
+        label_sums += np.where(finite, drawn, 0) @ member
+        label_counts += finite @ member
     if labels is None:
-        return bounds
+        return ScoreInterval(low=bounds[0], high=bounds[1])
     with np.errstate(invalid="ignore"):
-        return np.quantile(added / number, tails, axis=0)
+        low, high = np.quantile(label_sums / label_counts, tails, axis=0)
+    return ScoreInterval(low, high)

@@ -1,24 +1,32 @@
-"""Feature spaces against each other: which predicts a place best, and what each adds to another."""
+"""Comparison of feature spaces: the best of each region, variance partitioning."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import as_real
+from naturalistic.arrays import ShapeRepr, as_real
 from naturalistic.encoding.group import stacked
 from naturalistic.inference import shared_stimulus_test
 
 
-class VariancePartition(NamedTuple):
-    """Variance explained by two feature spaces, divided: three arrays that sum to that of both together."""
+@dataclass(frozen=True, repr=False)
+class VariancePartition(ShapeRepr):
+    """Explained variance of two feature spaces, divided into three parts.
 
-    only_first: np.ndarray
-    only_second: np.ndarray
-    shared: np.ndarray
+    Attributes are arrays of one shape, which sum to the variance that both explain together.
+    """
+
+    only_first: NDArray
+    only_second: NDArray
+    shared: NDArray
 
 
-def variance_partitioning(first, second, both):
-    """Divide the explained variance of two feature spaces (commonality analysis, Newton & Spurrell 1967).
+def variance_partitioning(first: ArrayLike, second: ArrayLike, both: ArrayLike) -> VariancePartition:
+    """Divide the explained variance of two feature spaces.
+
+    This is commonality analysis (Newton & Spurrell 1967).
 
     Parameters
     ----------
@@ -35,7 +43,9 @@ def variance_partitioning(first, second, both):
     ValueError
         If shapes differ.
     """
-    first, second, both = (as_real(x, name) for x, name in ((first, "first"), (second, "second"), (both, "both")))
+    first = as_real(first, "first")
+    second = as_real(second, "second")
+    both = as_real(both, "both")
     if not first.shape == second.shape == both.shape:
         raise ValueError(
             f"first, second and both have shapes {first.shape}, {second.shape}, {both.shape}, expected one"
@@ -43,8 +53,9 @@ def variance_partitioning(first, second, both):
     return VariancePartition(both - second, both - first, first + second - both)
 
 
-class BestSpace(NamedTuple):
-    """Which space predicts best, by place.
+@dataclass(frozen=True, repr=False)
+class BestSpace(ShapeRepr):
+    """Space that predicts best, by region.
 
     Attributes
     ----------
@@ -54,12 +65,12 @@ class BestSpace(NamedTuple):
         That it is better than *each* of the others; NaN without a null, or with no subject.
     """
 
-    space: np.ndarray
-    p: np.ndarray
+    space: NDArray
+    p: NDArray
 
 
-def best_space(scores, null=None):
-    """Return the space with the highest mean over subjects, and whether it beats every other.
+def best_space(scores: ArrayLike, null: ArrayLike | None = None) -> BestSpace:
+    """Select the space with the highest mean over subjects, and test it.
 
     To beat all others, each single comparison must hold: p is the largest of the one-sided paired comparisons (an
     intersection-union test, Berger 1982), times the number of spaces, as any of them might have come first. Each
@@ -99,13 +110,13 @@ def best_space(scores, null=None):
             )
         for first in range(len(scores)):
             others = [k for k in range(len(scores)) if k != first]
-            against = [shared_stimulus_test(scores[first] - scores[k], null[first] - null[k]).p for k in others]
-            p = np.where(space == first, np.minimum(1, len(scores) * np.max(against, axis=0)), p)
+            p_against = [shared_stimulus_test(scores[first] - scores[k], null[first] - null[k]).p for k in others]
+            p = np.where(space == first, np.minimum(1, len(scores) * np.max(p_against, axis=0)), p)
         p = np.where(lost, np.nan, p)
     return BestSpace(np.where(lost, -1, space), p)
 
 
-def mean_by_label(values, labels, n_labels):
+def mean_by_label(values: ArrayLike, labels: ArrayLike, n_labels: int) -> NDArray:
     """Return means over the voxels of each label, NaN left out.
 
     Parameters
@@ -126,7 +137,8 @@ def mean_by_label(values, labels, n_labels):
     ValueError
         If labels are not one whole number a voxel.
     """
-    values, labels = np.asarray(values), np.asarray(labels)
+    values = np.asarray(values)
+    labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or values.shape[-1:] != labels.shape:
         raise ValueError(
             f"values has shape {values.shape} and labels {labels.dtype} of shape {labels.shape}, expected (..., "
@@ -134,16 +146,18 @@ def mean_by_label(values, labels, n_labels):
         )
     means = np.full((*values.shape[:-1], n_labels), np.nan)
     for k in range(n_labels):
-        of_label = values[..., labels == k]
-        used = np.isfinite(of_label)
+        members = values[..., labels == k]
+        used = np.isfinite(members)
         n = used.sum(axis=-1)
-        total = np.sum(of_label, axis=-1, where=used, dtype=np.float64)
+        total = np.sum(members, axis=-1, where=used, dtype=np.float64)
         means[..., k] = total / np.where(n > 0, n, np.nan)
     return means
 
 
-def consensus_map(maps, significant, least=0.5):
-    """Return the mean of a map over subjects where it is significant in more than a share of them.
+def consensus_map(
+    maps: Sequence[Mapping[str, ArrayLike]], significant: Sequence[Mapping[str, ArrayLike]], least: float = 0.5
+) -> dict[str, NDArray]:
+    """Return the mean of a map over subjects where most are significant.
 
     Parameters
     ----------
@@ -164,18 +178,21 @@ def consensus_map(maps, significant, least=0.5):
     """
     if len(maps) != len(significant) or not maps:
         raise ValueError(f"maps are of {len(maps)} subjects and significant of {len(significant)}, expected the same")
-    shared, values_of = {}, stacked(maps)
-    for side, marks in stacked(significant, "significant", like=values_of).items():
-        values = values_of[side]
-        seen = np.isfinite(values) & np.isfinite(marks)
-        n = np.maximum(seen.sum(axis=0), 1)
-        wide = np.where(seen, marks, 0).sum(axis=0) / n > least
-        shared[side] = np.where(wide, np.where(seen, values, 0).sum(axis=0) / n, np.nan)
+    shared = {}
+    stacked_maps = stacked(maps)
+    for side, marks in stacked(significant, "significant", like=stacked_maps).items():
+        values = stacked_maps[side]
+        counted = np.isfinite(values) & np.isfinite(marks)
+        n = np.maximum(counted.sum(axis=0), 1)
+        widespread = np.where(counted, marks, 0).sum(axis=0) / n > least
+        shared[side] = np.where(widespread, np.where(counted, values, 0).sum(axis=0) / n, np.nan)
     return shared
 
 
-def mean_by_region(values, labels, names, elsewhere="elsewhere"):
-    """Return each subject's mean of a value over the voxels of each region, NaN left out.
+def mean_by_region(
+    values: Sequence[ArrayLike], labels: Sequence[ArrayLike], names: Sequence[str], elsewhere: str = "elsewhere"
+) -> dict[str, NDArray]:
+    """Return each subject's mean over the voxels of each region, NaN left out.
 
     Parameters
     ----------
@@ -195,7 +212,8 @@ def mean_by_region(values, labels, names, elsewhere="elsewhere"):
     ValueError
         If values and labels differ in subjects or voxels.
     """
-    values, labels = list(values), list(labels)
+    values = list(values)
+    labels = list(labels)
     if [np.shape(x) for x in values] != [np.shape(x) for x in labels] or any(np.ndim(x) != 1 for x in labels):
         shapes = [(np.shape(x), np.shape(y)) for x, y in zip(values, labels)]
         raise ValueError(
@@ -203,12 +221,14 @@ def mean_by_region(values, labels, names, elsewhere="elsewhere"):
             "(n_voxels,) for both of each subject"
         )
     regions = [*names, elsewhere]
-    where = [np.where(np.asarray(y) < 0, len(names), y) for y in labels]
-    means = [mean_by_label(x, y, len(regions)) for x, y in zip(values, where)]
+    region_labels = [np.where(np.asarray(y) < 0, len(names), y) for y in labels]
+    means = [mean_by_label(x, y, len(regions)) for x, y in zip(values, region_labels)]
     return dict(zip(regions, np.array(means).T))
 
 
-def partition_by_region(parts, labels, names, spaces):
+def partition_by_region(
+    parts: Sequence[VariancePartition], labels: Sequence[ArrayLike], names: Sequence[str], spaces: Sequence[str]
+) -> dict[str, dict[str, NDArray]]:
     """Return the mean of each part of the variance over the voxels of each region.
 
     Parameters
@@ -226,6 +246,10 @@ def partition_by_region(parts, labels, names, spaces):
         ``"only <first>"``, ``"only <second>"`` and ``"shared"``, by region.
     """
     first, second = spaces
-    columns = zip((f"only {first}", f"only {second}", "shared"), zip(*parts, strict=True))
-    means = {part: mean_by_region(values, labels, names) for part, values in columns}
+    values = {
+        f"only {first}": [x.only_first for x in parts],
+        f"only {second}": [x.only_second for x in parts],
+        "shared": [x.shared for x in parts],
+    }
+    means = {part: mean_by_region(x, labels, names) for part, x in values.items()}
     return {part: {name: row[name] for name in names} for part, row in means.items()}

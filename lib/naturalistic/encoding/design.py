@@ -1,21 +1,34 @@
-"""Design matrices: feature spaces scaled by training TRs, delayed inside runs, freed of confounds."""
+"""Design matrices: feature spaces scaled, delayed, freed of confounds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_floats, check_finite, column_blocks, mean_and_sd
 from naturalistic.features.delays import delayed
 from naturalistic.runs import run_slices, shift_inside_runs
 
+Spaces: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
+Delays: TypeAlias = Sequence[float] | Mapping[str, Sequence[float]]
 
-def design(spaces, delays, tr, runs=None, train=slice(None)):
-    """Return all spaces, scaled by their training TRs and delayed, side by side.
+
+def design(
+    spaces: Spaces, delays: Delays, tr: float, runs: ArrayLike | None = None, train: NDArray | slice = slice(None)
+) -> NDArray:
+    """Return all spaces scaled by their training TRs, delayed, and side by side.
 
     Parameters
     ----------
-    spaces, delays, tr, runs
-        As in `naturalistic.encoding.prediction.fit_predict`.
+    spaces : dict of str to array (n_trs, n_features), or one array
+        Feature spaces on the TR grid, not delayed.
+    delays : sequence of float, or dict of such by space
+        In s, multiples of ``tr``.
+    tr : float
+        Repetition time in s.
+    runs : array-like (n_trs,), optional
+        Run id of each TR; one run by default.
     train : index array or slice
         TRs from which mean and standard deviation are taken; a feature that is constant there becomes 0.
 
@@ -34,8 +47,11 @@ def design(spaces, delays, tr, runs=None, train=slice(None)):
     return np.concatenate(blocks, axis=1)
 
 
-def _scaled(features, train):
-    """Return features z-scored by their training TRs, of the same dtype; sums and differences are in float64."""
+def _scaled(features: NDArray, train: NDArray | slice) -> NDArray:
+    """Return features z-scored by their training TRs, of the same dtype.
+
+    Sums and differences are in float64.
+    """
     mean, sd = mean_and_sd(features[train])
     scaled = np.empty_like(features)
     for block in column_blocks(*features.shape):
@@ -45,8 +61,8 @@ def _scaled(features, train):
     return scaled
 
 
-def residuals(X, confounds, train=slice(None)):
-    """Return what confounds and a constant leave of X, by least squares on the training TRs.
+def residuals(X: ArrayLike, confounds: ArrayLike, train: NDArray | slice = slice(None)) -> NDArray:
+    """Regress confounds and a constant out of X, by weights of the training TRs.
 
     Parameters
     ----------
@@ -71,8 +87,8 @@ def residuals(X, confounds, train=slice(None)):
     return (X - C @ weights).astype(X.dtype)
 
 
-def check_confounds(confounds, n_trs, n_train=None, name="confounds"):
-    """Return confounds as float64 (n_trs, n_confounds), checked before anything is fitted.
+def check_confounds(confounds: ArrayLike, n_trs: int, n_train: int | None = None, name: str = "confounds") -> NDArray:
+    """Return confounds as float64 (n_trs, n_confounds), once checked.
 
     Parameters
     ----------
@@ -82,7 +98,7 @@ def check_confounds(confounds, n_trs, n_train=None, name="confounds"):
     n_train : int, optional
         TRs that the regression is fitted on; all by default.
     name : str
-        What the caller calls them.
+        Name of the confounds in errors.
 
     Raises
     ------
@@ -112,8 +128,8 @@ def check_confounds(confounds, n_trs, n_train=None, name="confounds"):
     return C
 
 
-def rotated(X):
-    r"""Return features (n_trs, at most n_trs) with the same inner products: ridge predicts the same from them.
+def rotated(X: NDArray) -> NDArray:
+    r"""Return at most n_trs features with the same inner products.
 
     With :math:`X^\top = QR`, :math:`XX^\top = R^\top R`; and ridge depends on X through :math:`XX^\top` alone.
     """
@@ -122,14 +138,19 @@ def rotated(X):
     return np.linalg.qr(X.T.astype(np.float64), mode="r").T.astype(X.dtype)
 
 
-def shifted(bold, shifts, runs=None):
-    """Return ``bold`` (n_trs, n_voxels) shifted circularly inside each run, by ``shifts`` (n_runs,) TRs, one a run."""
+def shifted(bold: ArrayLike, shifts: ArrayLike, runs: ArrayLike | None = None) -> NDArray:
+    """Shift BOLD circularly inside each run.
+
+    ``bold`` is (n_trs, n_voxels), ``shifts`` (n_runs,) are in TRs.
+    """
     bold = as_floats(bold, "bold")
     return shift_inside_runs(bold, shifts, run_slices(runs, len(bold)))
 
 
-def check_spaces(spaces, delays, n_trs=None):
-    """Return spaces and delays as dicts of arrays and of sequences, checked; see `design`.
+def check_spaces(
+    spaces: Spaces, delays: Delays, n_trs: int | None = None
+) -> tuple[dict[str, NDArray], Mapping[str, Sequence[float]]]:
+    """Return spaces and delays as dicts, once checked.
 
     Raises
     ------

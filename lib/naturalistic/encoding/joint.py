@@ -1,19 +1,21 @@
-"""The joint model: several feature spaces at once by banded ridge, with and without each, tested on test runs.
+"""Joint models: several feature spaces by banded ridge, with and without each.
 
-What a space explains on its own (`unique_variance`) is the score of all spaces less that of all others: signed, as on
-data that no model has seen a space may also take away. It is not the space's part of the score (`r2_by_space`), and not
+Unique variance of a space (`unique_variance`) is the score of all spaces less that of all others: signed, as on data
+that no model has seen a space may also take away. It is not the space's part of the score (`r2_by_space`), and not
 the score of the space alone: what several spaces share is in neither of their unique parts.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import column_blocks
-from naturalistic.encoding.bootstrap import BlockSums, score_interval
+from naturalistic.arrays import ShapeRepr, column_blocks
+from naturalistic.encoding.bootstrap import BlockSums, ScoreInterval, score_interval
 from naturalistic.encoding.comparison import VariancePartition, mean_by_label, variance_partitioning
+from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.partition import r2_by_space, r_by_space
 from naturalistic.encoding.prediction import Prediction
 from naturalistic.encoding.scores import shifted_scores
@@ -24,8 +26,9 @@ from naturalistic.models.engine.banded import fit_space_sets
 from naturalistic.parameters import whole
 
 
-class JointModel(NamedTuple):
-    """A joint model of all spaces, and models of some of them, on test runs.
+@dataclass(frozen=True, repr=False)
+class JointModel(ShapeRepr):
+    """Joint model of all spaces, and models of some of them, on test runs.
 
     Attributes
     ----------
@@ -47,21 +50,21 @@ class JointModel(NamedTuple):
         Correlations of the shifted predictions of the model of all spaces, if they were kept.
     """
 
-    spaces: tuple
-    r_by_space: np.ndarray
-    r2_by_space: np.ndarray
-    gammas: np.ndarray
-    cv_scores: np.ndarray
-    p: np.ndarray
+    spaces: tuple[str, ...]
+    r_by_space: NDArray
+    r2_by_space: NDArray
+    gammas: NDArray
+    cv_scores: NDArray
+    p: NDArray
     sums: BlockSums
-    null: np.ndarray | None = None
+    null: NDArray | None = None
 
     @property
-    def sets(self):
+    def sets(self) -> list[tuple[str, ...]]:
         """Sets of spaces of which a model was fitted (list of tuple of str)."""
         return [model for model in self.sums.products if isinstance(model, tuple)]
 
-    def without(self, *names):
+    def without(self, *names: str) -> tuple[str, ...]:
         """Return the spaces that are left, as the name of a model.
 
         Parameters
@@ -82,14 +85,14 @@ class JointModel(NamedTuple):
             raise ValueError(f"no space {unknown[0]!r}, expected one of {list(self.spaces)}")
         return tuple(name for name in self.spaces if name not in names)
 
-    def only(self, *names):
+    def only(self, *names: str) -> tuple[str, ...]:
         """Return these spaces in the order of all, as the name of a model."""
         return self.without(*self.without(*names))
 
 
 def joint_model(
-    features: dict[str, NDArray],
-    bold: Any,
+    features: Mapping[str, ArrayLike],
+    bold: ArrayLike | MultiSubjectBold,
     model: BandedRidgeCV,
     split: Split,
     *,
@@ -99,7 +102,7 @@ def joint_model(
     seed: int = 0,
     keep_null: bool = False,
 ) -> JointModel:
-    """Fit the model of all spaces and those without each, on the training runs, and test them.
+    """Fit the model of all spaces and those without each, and test them.
 
     One model is held at a time, and predictions of one block of voxels.
 
@@ -138,38 +141,43 @@ def joint_model(
     n_voxels = bold.shape[1]
     sums = BlockSums(data.test_runs, n_voxels, block, bold.dtype)
     fits = fit_space_sets(model, data.train, data.bold, sets, data.train_runs)
-    parts, p = np.empty((2, len(names), n_voxels), bold.dtype), np.full(n_voxels, np.nan)
+    parts = np.empty((2, len(names), n_voxels), bold.dtype)
+    p = np.full(n_voxels, np.nan)
     kept_null = np.empty((n_permutations, n_voxels), bold.dtype) if keep_null and n_permutations else None
-    for kept, fitted in zip(sets, fits):
+    for members, fitted in zip(sets, fits):
         for columns in column_blocks(len(data.test_runs), n_voxels):
-            of_space = {n: data.test[n] @ fitted.coef_[columns, fitted.spaces_[n]].T for n in kept}
-            measured, predicted = data.measured(columns), sum(of_space.values())
-            sums.add(kept, measured, predicted, columns)
-            if kept == names:
-                parts[0][:, columns] = r_by_space(measured, of_space)
-                parts[1][:, columns] = r2_by_space(measured, of_space)
-                for name, part in of_space.items():
+            part_by_space = {n: data.test[n] @ fitted.coef_[columns, fitted.spaces_[n]].T for n in members}
+            measured = data.measured(columns)
+            predicted = sum(part_by_space.values())
+            sums.add(members, measured, predicted, columns)
+            if members == names:
+                parts[0][:, columns] = r_by_space(measured, part_by_space)
+                parts[1][:, columns] = r2_by_space(measured, part_by_space)
+                for name, part in part_by_space.items():
                     sums.add(_less(name), measured, predicted - part, columns)
-            if kept == names and n_permutations:
+            if members == names and n_permutations:
                 r, null = shifted_scores([Prediction(measured, predicted, data.test_runs)], n_permutations, seed=seed)
                 p[columns] = p_values(r, null)
                 if keep_null:
                     kept_null[: len(null), columns] = null
-                    n_drawn = len(null)
-        if kept == names:
-            gammas, cv_scores = fitted.gammas_ / fitted.gammas_.sum(axis=0), np.nanmax(fitted.cv_scores_, axis=0)
+                    n_shifts = len(null)
+        if members == names:
+            gammas = fitted.gammas_ / fitted.gammas_.sum(axis=0)
+            cv_scores = np.nanmax(fitted.cv_scores_, axis=0)
         del fitted
-    kept_null = None if kept_null is None else kept_null[:n_drawn]  # short runs have fewer shifts than were asked for
+    kept_null = None if kept_null is None else kept_null[:n_shifts]  # short runs have fewer shifts than were asked for
     return JointModel(names, parts[0], parts[1], gammas, cv_scores, p, sums, kept_null)
 
 
-def _less(name):
-    """Return the name of the model of all spaces whose prediction lacks the part of one."""
+def _less(name: str) -> str:
+    """Name the model of all spaces less the predicted part of one."""
     return f"all spaces, less the part of {name}"
 
 
-def sets_of(names, pairs=()):
-    """Return the sets of spaces to fit: all, all but each, and for each pair both, each alone, and all but both.
+def sets_of(names: Sequence[str], pairs: Sequence[tuple[str, str]] = ()) -> list[tuple[str, ...]]:
+    """Return the sets of spaces to fit.
+
+    These are all spaces, all but each, and for each pair both, each alone, and all but both.
 
     Parameters
     ----------
@@ -196,11 +204,13 @@ def sets_of(names, pairs=()):
             raise ValueError(f"pairs holds {tuple(pair)}, expected two of the spaces {list(names)}")
         both = tuple(n for n in names if n in pair)
         sets += [both, both[:1], both[1:], tuple(n for n in names if n not in pair)]
-    return [kept for kept in dict.fromkeys(sets) if kept]
+    return [members for members in dict.fromkeys(sets) if members]
 
 
 def unique_variance(joint: JointModel, kind: Literal["r2", "r"] = "r2") -> NDArray:
-    """Return what each space explains that the others do not: the score of all less that of all but it.
+    """Return the variance that each space explains and the others do not.
+
+    It is the score of all spaces less that of all but one.
 
     Parameters
     ----------
@@ -218,8 +228,8 @@ def unique_variance(joint: JointModel, kind: Literal["r2", "r"] = "r2") -> NDArr
     )
 
 
-def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2", **options: Any) -> NDArray:
-    """Return intervals of `unique_variance`, guarded against the luck of a search, where all spaces together predict.
+def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2", **options: Any) -> ScoreInterval:
+    """Return guarded bootstrap intervals of `unique_variance`.
 
     Each model's weights are searched on training folds, and the model without a space may find others that fit more
     noise. Then it is worse on test runs though the space adds nothing: plain bootstrap intervals lie above 0 in 5 to
@@ -239,25 +249,29 @@ def unique_variance_interval(joint: JointModel, kind: Literal["r2", "r"] = "r2",
     joint : JointModel
     kind : {"r2", "r"}
     options
-        ``labels``, ``n_labels``, ``confidence``, ``n_boot``, ``seed`` of `encoding.interval`.
+        ``labels``, ``n_labels``, ``confidence``, ``n_boot``, ``seed`` of `score_interval`.
 
     Returns
     -------
-    bounds : array (2, n_spaces, n_voxels), or (2, n_spaces, n_labels)
-        NaN where R2 of all spaces (with labels: its mean over the voxels of a label) is not above 0.
+    interval : ScoreInterval
+        Of arrays (n_spaces, n_voxels) or (n_spaces, n_labels); NaN where R2 of all spaces (with labels: its mean over
+        the voxels of a label) is not above 0.
     """
-    bounds = []
+    low = []
+    high = []
     for name in joint.spaces:
-        refitted, removed = (
-            score_interval(joint.sums, [(1, joint.spaces), (-1, other)], kind=kind, **options)
-            for other in (joint.without(name), _less(name))
-        )
-        bounds.append([np.minimum(refitted[0], removed[0]), refitted[1]])
-    return np.where(_predicts(joint, joint.spaces, options), np.swapaxes(bounds, 0, 1), np.nan)
+        against_refitted = [(1, joint.spaces), (-1, joint.without(name))]
+        against_removed = [(1, joint.spaces), (-1, _less(name))]
+        refitted = score_interval(joint.sums, against_refitted, kind=kind, **options)
+        removed = score_interval(joint.sums, against_removed, kind=kind, **options)
+        low.append(np.minimum(refitted.low, removed.low))
+        high.append(refitted.high)
+    predicted = _predicts(joint, joint.spaces, options)
+    return ScoreInterval(np.where(predicted, low, np.nan), np.where(predicted, high, np.nan))
 
 
-def _predicts(joint, model, options):
-    """Return where R2 of a model is above 0 on the test runs: by voxel, or of its mean by label."""
+def _predicts(joint: JointModel, model: tuple[str, ...], options: Mapping[str, Any]) -> NDArray:
+    """Return whether R2 of a model is above 0 on the test runs, by voxel or label."""
     r2 = joint.sums.score(model)
     labels = options.get("labels")
     if labels is None:
@@ -266,9 +280,9 @@ def _predicts(joint, model, options):
 
 
 def commonality(joint: JointModel, first: str, second: str, beyond: bool = False) -> VariancePartition:
-    r"""Divide what two spaces explain: only the first, only the second, and what both explain alike.
+    r"""Divide the variance that two spaces explain into own and shared parts.
 
-    By default of the two alone, :math:`R^2_a + R^2_b - R^2_{ab}` shared (`encoding.divide`); what other spaces
+    By default of the two alone, :math:`R^2_a + R^2_b - R^2_{ab}` shared (`variance_partitioning`); what other spaces
     explain too is in it. With ``beyond`` the same is asked of what the two add to all others, rest for short:
     every score is less that of the rest, and
 
@@ -294,26 +308,3 @@ def commonality(joint: JointModel, first: str, second: str, beyond: bool = False
     base = joint.sums.score(rest)
     scores = [joint.sums.score(joint.only(*rest, *names)) for names in ((first,), (second,), (first, second))]
     return variance_partitioning(*(score - base for score in scores))
-
-
-def commonality_interval(joint: JointModel, first: str, second: str, beyond: bool = False, **options: Any) -> NDArray:
-    """Return the bootstrap interval of `commonality` where its models predict.
-
-    Parameters
-    ----------
-    joint, first, second, beyond
-        As in `commonality`.
-    options
-        As in `unique_variance_interval`.
-
-    Returns
-    -------
-    bounds : array (2, n_voxels) or (2, n_labels)
-        NaN, as of `unique_variance_interval`, where R2 of both spaces (with ``beyond``: of all) is not above 0.
-    """
-    rest = joint.without(first, second)
-    rest = rest if beyond else ()
-    terms = [(1, joint.only(*rest, first)), (1, joint.only(*rest, second))]
-    terms += [(-1, joint.only(*rest, first, second)), (-1, rest)]
-    bounds = score_interval(joint.sums, terms, **options)
-    return np.where(_predicts(joint, joint.only(*rest, first, second), options), bounds, np.nan)

@@ -1,18 +1,18 @@
-"""Layers of a model: scores of each, selection inside training runs, accuracy of the selected on test runs.
+"""Layers of a model: scores, selection inside training runs, test accuracy.
 
-Which layer and which voxels are looked at is chosen by cross-validation inside the training runs, as in Nakagi et al.
-(2024); the test runs only judge.
+Layer and voxels are selected by cross-validation inside the training runs, as in Nakagi et al. (2024); the test runs
+only test.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from naturalistic.arrays import as_real, as_stored
+from naturalistic.arrays import ShapeRepr, as_real, as_stored
 from naturalistic.encoding.design import shifted
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import fit, shift_batches
@@ -20,13 +20,15 @@ from naturalistic.encoding.scores import reliable_voxels, shifted_p, shifted_sco
 from naturalistic.encoding.split import FoldSplit, Split, as_responses, check_length, marked_rows
 from naturalistic.inference import noise_ceiling
 from naturalistic.models.folds import GroupGapKFold
+from naturalistic.models.ridge import RidgeCV
 from naturalistic.parameters import whole
 
 _BLOCK = 8192  # voxels tested at once: 0.25 GB of responses for two hours of test film
 
 
-class LayerScores(NamedTuple):
-    """How well each layer predicts each voxel.
+@dataclass(frozen=True, repr=False)
+class LayerScores(ShapeRepr):
+    """Scores of each layer in each voxel.
 
     Attributes
     ----------
@@ -40,16 +42,16 @@ class LayerScores(NamedTuple):
         The same corrected for all voxels of a subject, by the best of them in each shift (family-wise).
     """
 
-    cv: np.ndarray
-    r: np.ndarray
-    p: np.ndarray
-    p_max: np.ndarray
+    cv: NDArray
+    r: NDArray
+    p: NDArray
+    p_max: NDArray
 
 
 def sweep_layers(
     features: ArrayLike,
-    bold: Any,
-    model: Any,
+    bold: ArrayLike | MultiSubjectBold,
+    model: RidgeCV,
     split: Split,
     *,
     n_permutations: int = 0,
@@ -93,12 +95,13 @@ def sweep_layers(
     for k in tqdm(range(features.shape[1]), desc=name, delay=3, leave=False):
         fitted = fit({f"{name}, layer {k}": features[:, k]}, bold, model, split)
         cv[k] = fitted.model.cv_scores_.max(axis=0)
-        for own in subjects:  # the best voxel of a shift is that of a subject
-            blocks = (fitted.predict(slice(v, min(v + _BLOCK, own.stop))) for v in range(own.start, own.stop, _BLOCK))
+        for columns in subjects:  # the best voxel of a shift is that of a subject
+            starts = range(columns.start, columns.stop, _BLOCK)
+            blocks = (fitted.predict(slice(v, min(v + _BLOCK, columns.stop))) for v in starts)
             if n_permutations:
-                r[k, own], p[k, own], p_max[k, own] = shifted_p(blocks, n_permutations, seed=seed)
+                r[k, columns], p[k, columns], p_max[k, columns] = shifted_p(blocks, n_permutations, seed=seed)
             else:
-                r[k, own] = np.concatenate([block.correlation() for block in blocks])
+                r[k, columns] = np.concatenate([block.correlation() for block in blocks])
     return LayerScores(cv, r, p, p_max)
 
 
@@ -124,7 +127,7 @@ class Selection:
 
 
 class Selections(Mapping):
-    """Layer and voxels of each subject: a mapping of subjects to `Selection`, that is applied to their values.
+    """Layer and voxels of each subject: a mapping of subjects to `Selection`.
 
     Parameters
     ----------
@@ -161,7 +164,7 @@ class Selections(Mapping):
         return {subject: x[self[subject].layer] for subject, x in values.items()}
 
     def mean_over_voxels(self, values: Mapping[str, NDArray]) -> NDArray:
-        """Return the mean of each subject's values over the selected voxels, NaN left out.
+        """Return each subject's mean over the selected voxels, NaN left out.
 
         Parameters
         ----------
@@ -176,11 +179,11 @@ class Selections(Mapping):
 
 
 @overload
-def select_layer_and_voxels(cv: Mapping[str, NDArray], n_best: int) -> Selections: ...
+def select_layer_and_voxels(cv: Mapping[str, ArrayLike], n_best: int) -> Selections: ...
 @overload
-def select_layer_and_voxels(cv: NDArray, n_best: int) -> Selection: ...
-def select_layer_and_voxels(cv: Any, n_best: int) -> Selection | Selections:
-    """Select a layer, and the voxels that it predicts best, by scores from inside the training runs.
+def select_layer_and_voxels(cv: ArrayLike, n_best: int) -> Selection: ...
+def select_layer_and_voxels(cv: ArrayLike | Mapping[str, ArrayLike], n_best: int) -> Selection | Selections:
+    """Select a layer and its best voxels, by scores inside the training runs.
 
     A layer is judged by the mean over its own best voxels (Nakagi et al. 2024: 5,000 of about 70,000).
 
@@ -215,15 +218,15 @@ def select_layer_and_voxels(cv: Any, n_best: int) -> Selection | Selections:
 def null_over_voxels(
     features: ArrayLike,
     bold: MultiSubjectBold,
-    model: Any,
+    model: RidgeCV,
     split: Split,
-    selections: "Selections",
+    selections: Selections,
     voxels: dict[str, NDArray],
     *,
     n_permutations: int = 1000,
     seed: int = 0,
 ) -> NDArray:
-    """Return the null of a subject's mean r over some voxels at the selected layer: the same shifts for all.
+    """Return the null of each subject's mean r over voxels at the selected layer.
 
     For a test of subjects who share the stimulus (`inference.shared_stimulus_test`). Layers are selected after
     `sweep_layers`, and the null of every layer and voxel would not fit into memory; so the selected layer is fitted
@@ -238,7 +241,7 @@ def null_over_voxels(
     voxels : dict of str to int array (n,)
         By subject, chosen without the test runs.
     n_permutations, seed
-        As in `circular_shift_null`.
+        As in `inference.circular_shift_null`.
 
     Returns
     -------
@@ -258,10 +261,24 @@ def null_over_voxels(
     return np.stack([null[s] for s in subjects], axis=1)
 
 
-def noise_ceilings(
-    bold: MultiSubjectBold, split: Split, *, seed: int = 0
-) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
-    """Return each subject's noise ceiling in test runs that were shown more than once, and where it is more than noise.
+@dataclass(frozen=True, repr=False)
+class NoiseCeilings(ShapeRepr):
+    """Noise ceilings of subjects; both are empty where no test run was repeated.
+
+    Attributes
+    ----------
+    r : dict of str to array (n_voxels,)
+        By subject: r of a perfect model with the mean of all repeats.
+    reliable : dict of str to bool array (n_voxels,)
+        By subject: whether the ceiling is more than noise, see `reliable_voxels`.
+    """
+
+    r: dict[str, NDArray]
+    reliable: dict[str, NDArray]
+
+
+def noise_ceilings(bold: MultiSubjectBold, split: Split, *, seed: int = 0) -> NoiseCeilings:
+    """Return the noise ceilings of subjects in test runs with repeats.
 
     Parameters
     ----------
@@ -272,23 +289,22 @@ def noise_ceilings(
 
     Returns
     -------
-    ceiling : dict of str to array (n_voxels,)
-        By subject: r of a perfect model with the mean of all repeats; empty if ``split.repeats`` is None.
-    reliable : dict of str to bool array (n_voxels,)
+    ceilings : NoiseCeilings
+        Empty if ``split.repeats`` is None.
     """
-    ceiling = {}
-    reliable = {}
+    ceilings = NoiseCeilings({}, {})
     if split.repeats is None:
-        return ceiling, reliable
+        return ceilings
     for subject, x in bold.bold.items():
         repeats, ids = split.repeats(marked_rows(x, split.test), split.runs[split.test])
-        ceiling[subject] = noise_ceiling(repeats, len(repeats), ids)
-        reliable[subject] = reliable_voxels(repeats, ids, seed=seed)
-    return ceiling, reliable
+        ceilings.r[subject] = noise_ceiling(repeats, len(repeats), ids)
+        ceilings.reliable[subject] = reliable_voxels(repeats, ids, seed=seed)
+    return ceilings
 
 
-class FoldedLayerScores(NamedTuple):
-    """How well blocks are predicted at the layer that was chosen without them.
+@dataclass(frozen=True, repr=False)
+class FoldedLayerScores(ShapeRepr):
+    """Accuracy in folds at the layer that was selected without them.
 
     Attributes
     ----------
@@ -300,13 +316,13 @@ class FoldedLayerScores(NamedTuple):
         The same of responses that were shifted before everything was fitted, and the layer chosen, again.
     """
 
-    r: np.ndarray
-    layers: np.ndarray
-    null: np.ndarray
+    r: NDArray
+    layers: NDArray
+    null: NDArray
 
 
 def sweep_layers_in_folds(
-    features: ArrayLike, bold: ArrayLike, model: Any, split: FoldSplit, *, n_permutations: int = 0, seed: int = 0
+    features: ArrayLike, bold: ArrayLike, model: RidgeCV, split: FoldSplit, *, n_permutations: int = 0, seed: int = 0
 ) -> FoldedLayerScores:
     """Select a layer without each fold, and test it on the fold.
 
@@ -359,9 +375,9 @@ def sweep_layers_in_folds(
         inner = Split(np.isin(rows, test), pieces, split.tr, split.delays)
         fold_scores = sweep_layers(features[rows], copies, model, inner)
         for k in range(len(batch)):
-            own = slice(k * n_voxels, (k + 1) * n_voxels)
-            selection = select_layer_and_voxels(fold_scores.cv[:, own], n_voxels)
+            columns = slice(k * n_voxels, (k + 1) * n_voxels)
+            selection = select_layer_and_voxels(fold_scores.cv[:, columns], n_voxels)
             layers.append(selection.layer)
-            scores.append(fold_scores.r[selection.layer, own])
+            scores.append(fold_scores.r[selection.layer, columns])
     scores = np.nan_to_num(scores).reshape(n_folds, -1, n_voxels).mean(axis=0)
     return FoldedLayerScores(scores[0], np.array(layers).reshape(n_folds, -1)[:, 0], scores[1:])

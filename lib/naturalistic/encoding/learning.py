@@ -1,14 +1,16 @@
-"""Test runs predicted from less data than there is: models of parts of the training runs, and learning curves."""
+"""Learning curves: test runs predicted from parts of the training runs."""
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from naturalistic.encoding.design import check_spaces
+from naturalistic.arrays import ShapeRepr
+from naturalistic.encoding.design import Delays, Spaces, check_spaces
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import Prediction, fit_predict
 from naturalistic.encoding.split import Split, as_responses, check_length
@@ -21,8 +23,9 @@ from naturalistic.runs import run_slices
 LEAST = 10  # TRs that each fold must test and keep
 
 
-class LearningCurve(NamedTuple):
-    """How well test runs are predicted from more and more of the training runs.
+@dataclass(frozen=True, repr=False)
+class LearningCurve(ShapeRepr):
+    """Accuracy on test runs by minutes of training.
 
     Attributes
     ----------
@@ -32,22 +35,22 @@ class LearningCurve(NamedTuple):
         Pearson correlation on the test runs.
     """
 
-    minutes: np.ndarray
-    r: np.ndarray
+    minutes: NDArray
+    r: NDArray
 
 
 def learning_curve(
-    features: Any,
-    bold: Any,
+    features: Spaces,
+    bold: ArrayLike | MultiSubjectBold,
     model: RidgeCV,
     split: Split,
     *,
     minutes: Sequence[float] | None = None,
     order: Sequence | None = None,
-    voxels: Any = None,
+    voxels: ArrayLike | slice | Mapping[str, NDArray] | None = None,
     gap: int = 10,
 ) -> LearningCurve:
-    """Predict the test runs from the first minutes of the training runs, for more and more minutes.
+    """Predict the test runs from more and more minutes of the training runs.
 
     The minutes of one point are among those of the next: one run after another, each from its start, so that more
     minutes are also more runs, of other films where a run is of a film. Alphas are chosen
@@ -84,27 +87,29 @@ def learning_curve(
     tr = split.tr
     pieces = _pieces(split.runs, split.test, order)
     total = sum(len(piece) for piece in pieces)
-    most = total * tr / 60
-    minutes = most / np.array([8, 4, 2, 1]) if minutes is None else np.atleast_1d(np.asarray(minutes, dtype=float))
-    counts = [min(round(m * 60 / tr), total) if 0 < m <= most + 1e-9 else 0 for m in minutes.tolist()]
+    available = total * tr / 60
+    minutes = available / np.array([8, 4, 2, 1]) if minutes is None else np.atleast_1d(np.asarray(minutes, dtype=float))
+    counts = [min(round(m * 60 / tr), total) if 0 < m <= available + 1e-9 else 0 for m in minutes.tolist()]
     if not counts or min(counts) < 1:
-        raise ValueError(f"minutes are {minutes.tolist()}, expected one or more, above 0 and up to {most:.4g}")
+        raise ValueError(f"minutes are {minutes.tolist()}, expected one or more, above 0 and up to {available:.4g}")
     if voxels is not None:
         bold = bold.select_voxels(voxels) if isinstance(bold, MultiSubjectBold) else bold[:, voxels]
     longest = _longest(features, split.delays, len(bold), tr)
-    took = []
+    minutes_used = []
     r = []
     for n in counts:
         keep = _first(pieces, n, longest, len(bold))
-        took.append(keep.sum() * tr / 60)
+        minutes_used.append(keep.sum() * tr / 60)
         r.append(fit_predict_part(keep, features, bold, model, split, gap=gap).correlation())
-    return LearningCurve(np.array(took), np.stack(r))
+    return LearningCurve(np.array(minutes_used), np.stack(r))
 
 
 def fit_predict_part(
-    keep: NDArray, features: Any, bold: Any, model: RidgeCV, split: Split, *, gap: int = 10
+    keep: NDArray, features: Spaces, bold: ArrayLike | MultiSubjectBold, model: RidgeCV, split: Split, *, gap: int = 10
 ) -> Prediction:
-    """Predict the test runs from some of the training TRs; features are scaled, and alphas chosen, by these alone.
+    """Predict the test runs from some of the training TRs.
+
+    Features are scaled, and alphas chosen, by these alone.
 
     Parameters
     ----------
@@ -128,8 +133,8 @@ def fit_predict_part(
     return fit_predict(part, bold[kept], clone(model).set_params(cv=folds, gap=0), split.select(kept))
 
 
-def blocked_folds(runs, n_folds, gap=10):
-    """Return folds that exist for any length: whole runs where they are many, else contiguous blocks of them.
+def blocked_folds(runs: ArrayLike, n_folds: int, gap: int = 10) -> list[tuple[NDArray, NDArray]]:
+    """Return folds of runs, or of contiguous blocks where runs are few.
 
     Runs are cut into blocks of about equal length, three a fold (one a run, where runs are three times as many as folds
     or more); a fold tests neighboring blocks, and TRs near to them in the same run are left out of training.
@@ -150,7 +155,9 @@ def blocked_folds(runs, n_folds, gap=10):
     ValueError
         If a fold would test or train on fewer than 10 TRs.
     """
-    n_trs, n_folds, gap = len(runs), whole("n_folds", n_folds, 2), whole("gap", gap, 0)
+    n_trs = len(runs)
+    n_folds = whole("n_folds", n_folds, 2)
+    gap = whole("gap", gap, 0)
     if n_trs // n_folds < LEAST or n_trs - math.ceil(n_trs / n_folds) - 2 * gap < LEAST:
         raise ValueError(
             f"{n_trs} TRs to train on are too few for {n_folds} folds with gaps of {gap} TRs: expected {LEAST} or more "
@@ -160,30 +167,30 @@ def blocked_folds(runs, n_folds, gap=10):
     return list(GroupGapKFold(n_folds, gap, runs).split(groups, None, groups))
 
 
-def _n_folds(cv):
-    """Return how many folds a model's ``cv`` has."""
+def _n_folds(cv: Any) -> int:
+    """Return the number of folds of a model's ``cv``."""
     if is_whole(cv):
         return int(cv)
     return cv.get_n_splits() if hasattr(cv, "get_n_splits") else len(list(cv))
 
 
-def _pieces(runs, test, order):
-    """Return the rows of each training run, in order."""
-    there = {runs[s.start].item(): np.arange(s.start, s.stop) for s in run_slices(runs) if not test[s].any()}
-    order = list(there) if order is None else list(order)
-    if not order or len(set(order)) != len(order) or not set(order) <= set(there):
-        raise ValueError(f"order is {order}, expected training runs, each once: {list(there)}")
-    return [there[run] for run in order]
+def _pieces(runs: NDArray, test: NDArray, order: Sequence | None) -> list[NDArray]:
+    """Return the TRs of each training run, in order."""
+    training = {runs[s.start].item(): np.arange(s.start, s.stop) for s in run_slices(runs) if not test[s].any()}
+    order = list(training) if order is None else list(order)
+    if not order or len(set(order)) != len(order) or not set(order) <= set(training):
+        raise ValueError(f"order is {order}, expected training runs, each once: {list(training)}")
+    return [training[run] for run in order]
 
 
-def _longest(spaces, delays, n_trs, tr):
+def _longest(spaces: Spaces, delays: Delays, n_trs: int, tr: float) -> int:
     """Return the longest delay of any space in TRs."""
-    listed = check_spaces(spaces, delays, n_trs)[1].values()
-    return math.ceil(max(np.max(group) for delays in listed for group in as_delays(delays)) / tr)
+    delays_by_space = check_spaces(spaces, delays, n_trs)[1].values()
+    return math.ceil(max(np.max(group) for delays in delays_by_space for group in as_delays(delays)) / tr)
 
 
-def _first(pieces, n, longest, n_trs):
-    """Mark the first n rows of pieces, without a last piece that delays cannot reach into."""
+def _first(pieces: Sequence[NDArray], n: int, longest: int, n_trs: int) -> NDArray:
+    """Mark the first n TRs, without a last piece shorter than the delays."""
     keep = np.zeros(n_trs, dtype=bool)
     for piece in pieces:
         part = piece[:n]

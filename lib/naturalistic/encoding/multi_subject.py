@@ -1,18 +1,22 @@
-"""Voxels of several subjects side by side, read only where they are needed."""
+"""BOLD of several subjects side by side, read only where it is needed."""
 
 import mmap
 import operator
+from collections.abc import Mapping
+from types import EllipsisType
+from typing import overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.encoding.split import as_responses, marked_rows
 
 
 class MultiSubjectBold:
-    """The responses of subjects who saw the same, as one array (n_trs, n_voxels of all) that is never put together.
+    """Responses of subjects who share a stimulus, as one array that is never built.
 
-    A regression on it makes the inner products of the features once for all subjects, and reads the voxels of each
-    from its own (memory-mapped) array, a batch at a time.
+    Its shape is (n_trs, n_voxels of all). A regression on it makes the inner products of the features once for all
+    subjects, and reads the voxels of each from its own (memory-mapped) array, a batch at a time.
 
     Parameters
     ----------
@@ -22,7 +26,7 @@ class MultiSubjectBold:
     Attributes
     ----------
     columns : dict of str to slice
-        Where each subject's voxels are.
+        Columns of each subject's voxels.
 
     Raises
     ------
@@ -30,7 +34,7 @@ class MultiSubjectBold:
         If there is no subject, or they differ in length or type.
     """
 
-    def __init__(self, bold):
+    def __init__(self, bold: Mapping[str, ArrayLike]) -> None:
         if not bold:
             raise ValueError("bold has no subject, expected one or more")
         shapes = {name: np.shape(x) for name, x in bold.items()}
@@ -45,11 +49,18 @@ class MultiSubjectBold:
         self.shape = next(iter(shapes.values()))[0], ends[-1]
         self.dtype = next(iter(bold.values())).dtype
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index):
-        """Return rows (a slice or marks) of all subjects, still apart; or the array of rows and a slice of columns."""
+    @overload
+    def __getitem__(self, index: slice | NDArray) -> "MultiSubjectBold": ...
+    @overload
+    def __getitem__(self, index: tuple[slice | NDArray, slice]) -> NDArray: ...
+    def __getitem__(self, index: slice | NDArray | tuple[slice | NDArray, slice]) -> "MultiSubjectBold | NDArray":
+        """Return TRs (a slice or marks) of all subjects, or an array of a block.
+
+        TRs alone leave the subjects apart; TRs and a slice of columns give one array.
+        """
         if not isinstance(index, tuple):
             marks = isinstance(index, np.ndarray) and index.dtype == bool  # neighbors stay a view
             select = marked_rows if marks else operator.getitem
@@ -59,13 +70,13 @@ class MultiSubjectBold:
         if step != 1:
             raise IndexError(f"columns are taken every {step}, expected neighbors")
         parts = [
-            _read(x, (rows, slice(max(first - own.start, 0), last - own.start)))
-            for x, own in zip(self.bold.values(), self.columns.values())
-            if own.start < last and first < own.stop
+            _read(x, (rows, slice(max(first - span.start, 0), last - span.start)))
+            for x, span in zip(self.bold.values(), self.columns.values())
+            if span.start < last and first < span.stop
         ]
         return np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
 
-    def split(self, values):
+    def split(self, values: NDArray) -> dict[str, NDArray]:
         """Return values by subject, as views.
 
         Parameters
@@ -78,7 +89,7 @@ class MultiSubjectBold:
         """
         return {name: values[..., columns] for name, columns in self.columns.items()}
 
-    def select_voxels(self, voxels):
+    def select_voxels(self, voxels: Mapping[str, NDArray]) -> "MultiSubjectBold":
         """Return some voxels of each subject, read into memory.
 
         Parameters
@@ -94,8 +105,11 @@ class MultiSubjectBold:
         return MultiSubjectBold(read)
 
 
-def _read(x, index):
-    """Return a part of an array; of a memory map a copy, after which its pages no longer count as this process's."""
+def _read(x: NDArray, index: tuple[slice | NDArray | EllipsisType, slice | NDArray]) -> NDArray:
+    """Return a part of an array; of a memory map, a copy.
+
+    After a copy the pages of a map no longer count as memory of this process.
+    """
     if getattr(x, "mode", None) != "r" or not hasattr(mmap, "MADV_DONTNEED"):
         return x[index]
     part = np.array(x[index])

@@ -1,19 +1,22 @@
-"""Whose part of the score: r and R2 of a joint model, divided over the feature spaces whose parts it is the sum of.
+"""Parts of feature spaces in the score of the joint model that sums them.
 
 The product measure (Hoffman 1960; of encoding models St-Laurent et al. 2023 and Dupre la Tour et al. 2022, NeuroImage
 264:119728): what two spaces predict alike is halved between them. A part may be negative, where a space predicts
-against what was measured and another makes up for it. Unique variance (`encoding.unique`) asks another question: what
-would be lost without the space.
+against what was measured and another makes up for it. `unique_variance` asks another question: what would be lost
+without the space.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import column_blocks, float_type
 from naturalistic.models.scoring import check_pair, unit_columns
 
 
-def r_by_space(measured, parts):
-    r"""Divide the correlation of a prediction over the parts that it is the sum of.
+def r_by_space(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> NDArray:
+    r"""Divide the correlation of a prediction over the spaces it is the sum of.
 
     .. math:: r_s = \frac{\sum_t y_t p_{st}}{\|y\| \, \|\sum_k p_k\|}, \qquad \sum_s r_s = r,
 
@@ -50,8 +53,8 @@ def r_by_space(measured, parts):
     return split
 
 
-def r2_by_space(measured, parts):
-    r"""Divide the explained variance of a prediction over the parts that it is the sum of.
+def r2_by_space(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> NDArray:
+    r"""Divide the explained variance of a prediction over its spaces.
 
     .. math:: R^2_s = \frac{\sum_t p_{st} (2 y_t - \sum_k p_{kt})}{\sum_t y_t^2}, \qquad \sum_s R^2_s = R^2,
 
@@ -87,14 +90,14 @@ def r2_by_space(measured, parts):
     return split
 
 
-def _checked(measured, parts):
-    """Return what was measured and a list of the parts, all (n_samples, n_voxels)."""
+def _checked(measured: ArrayLike, parts: Mapping[str, ArrayLike]) -> tuple[NDArray, list[NDArray]]:
+    """Return measured responses and a list of parts, all (n_samples, n_voxels)."""
     if not len(parts):
         raise ValueError("parts is empty, expected the part of one space or more, by name")
     pairs = {name: check_pair(measured, part) for name, part in parts.items()}
     return next(iter(pairs.values()))[0], [part for _, part, _ in pairs.values()]
 
 
-def _rounding_only(total, parts, dtype):
-    """Mark the columns in which the sum of parts varies by no more than the parts' own rounding."""
+def _rounding_only(total: NDArray, parts: NDArray, dtype: np.dtype) -> NDArray:
+    """Mark columns whose sum of parts varies by their rounding alone."""
     return np.ptp(total, axis=0) <= 8 * np.finfo(dtype).eps * np.abs(parts).max(axis=(0, 1))

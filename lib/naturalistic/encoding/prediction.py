@@ -1,19 +1,21 @@
-"""Held-out prediction: encoding models are fitted on training TRs, and predict TRs that they have not seen."""
+"""Held-out prediction: models fitted on training TRs predict other TRs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from tqdm import tqdm
 
-from naturalistic.arrays import as_floats, check_finite
-from naturalistic.encoding.design import check_confounds, check_spaces, design, residuals, rotated, shifted
+from naturalistic.arrays import ShapeRepr, as_floats, check_finite
+from naturalistic.encoding.design import Spaces, check_confounds, check_spaces, design, residuals, rotated, shifted
+from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.split import FoldSplit, Split, SplitData, check_length, split_data
 from naturalistic.inference import draw_shifts, p_values
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.folds import check_folds
+from naturalistic.models.ridge import RidgeCV
 from naturalistic.models.scoring import correlation, r2
 from naturalistic.parameters import whole
 from naturalistic.preprocessing import zscore
@@ -48,16 +50,20 @@ class Prediction:
         return f"Prediction({n_samples} samples, {n_voxels} voxels, {len(run_slices(self.runs))} runs)"
 
     def correlation(self) -> NDArray:
-        """Return the Pearson correlation of measured and predicted over all samples (n_voxels,)."""
+        """Return the Pearson correlation of measured and predicted (n_voxels,)."""
         return correlation(self.measured, self.predicted)
 
     def r2(self) -> NDArray:
-        """Return the share of variance that is explained (n_voxels,), below 0 if worse than the mean."""
+        """Return the explained share of variance (n_voxels,).
+
+        It is below 0 if the prediction is worse than the mean.
+        """
         return r2(self.measured, self.predicted)
 
 
-class Accuracy(NamedTuple):
-    """How well the held-out responses of a group were predicted.
+@dataclass(frozen=True, repr=False)
+class Accuracy(ShapeRepr):
+    """Accuracy of held-out predictions in a group of subjects.
 
     Attributes
     ----------
@@ -69,14 +75,14 @@ class Accuracy(NamedTuple):
         (b + 1) / (m + 1), with b of m values of the null that reach the mean of r over subjects.
     """
 
-    r: np.ndarray
-    null: np.ndarray
-    p: np.ndarray
+    r: NDArray
+    null: NDArray
+    p: NDArray
 
 
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A model of the training runs, and the data that it was fitted on and is tested on.
+@dataclass(frozen=True, eq=False, repr=False)
+class Fitted(ShapeRepr):
+    """Model of the training runs, with the data of training and test.
 
     Attributes
     ----------
@@ -84,11 +90,11 @@ class Fitted:
     data : SplitData
     """
 
-    model: Any
+    model: RidgeCV | BandedRidgeCV
     data: SplitData
 
     def predict(self, columns: slice = slice(None)) -> Prediction:
-        """Return responses and predictions of a slice of voxels in the test runs, centered in each run.
+        """Predict a slice of voxels in the test runs, centered in each run.
 
         Parameters
         ----------
@@ -99,13 +105,22 @@ class Fitted:
         -------
         prediction : Prediction
         """
-        ahead = np.concatenate(list(self.data.test.values()), axis=1)
-        predicted = ahead @ self.model.coef_[columns].T
+        features = np.concatenate(list(self.data.test.values()), axis=1)
+        predicted = features @ self.model.coef_[columns].T
         return Prediction(self.data.measured(columns), predicted, self.data.test_runs)
 
 
-def fit(features: Any, bold: Any, model: Any, split: Split, *, confounds: ArrayLike | None = None) -> Fitted:
-    """Fit a copy of a model on the training runs, alphas chosen by folds of whole runs.
+def fit(
+    features: Spaces,
+    bold: ArrayLike | MultiSubjectBold,
+    model: RidgeCV | BandedRidgeCV,
+    split: Split,
+    *,
+    confounds: ArrayLike | None = None,
+) -> Fitted:
+    """Fit a copy of a model on the training runs.
+
+    Alphas are chosen by folds of whole runs.
 
     Parameters
     ----------
@@ -128,9 +143,9 @@ def fit(features: Any, bold: Any, model: Any, split: Split, *, confounds: ArrayL
 
 
 def fit_predict(
-    features: Any,
-    bold: Any,
-    model: Any,
+    features: Spaces,
+    bold: ArrayLike | MultiSubjectBold,
+    model: RidgeCV | BandedRidgeCV,
     split: Split | FoldSplit,
     *,
     confounds: ArrayLike | None = None,
@@ -179,7 +194,14 @@ def fit_predict(
     return fit(features, bold, model, split, confounds=confounds).predict()
 
 
-def _fit_predict_folds(features, bold, model, split, confounds, shifts):
+def _fit_predict_folds(
+    features: Spaces,
+    bold: ArrayLike,
+    model: RidgeCV | BandedRidgeCV,
+    split: FoldSplit,
+    confounds: ArrayLike | None,
+    shifts: ArrayLike | None,
+) -> Prediction:
     """Predict each fold by a model of the others."""
     bold = as_floats(bold, "bold")
     if bold.ndim != 2:
@@ -236,21 +258,21 @@ def correlation_inside(prediction: Prediction) -> NDArray:
 
 
 def group_accuracy(
-    features: Any,
+    features: Spaces,
     bold: ArrayLike,
-    model: Any,
+    model: RidgeCV,
     split: FoldSplit,
     *,
-    confounds: Any = None,
+    confounds: Sequence[ArrayLike] | NDArray | None = None,
     n_permutations: int = 200,
     seed: int = 0,
 ) -> Accuracy:
     """Score one model for each subject of a group, against a refitted null.
 
-    Features are the same for all, so all subjects are targets of one regression; only confounds of their own
-    need one regression each. For the null, BOLD is shifted in time inside each run, all subjects alike because
-    they share the stimulus, and everything is fitted again. (Shifting finished predictions instead would find
-    10 to 14 % false positives at 0.05: the models of different folds were fitted on each other's test data, so
+    Subjects saw or heard the same. Features are the same for all, so all subjects are targets of one regression; only
+    confounds of their own need one regression each. For the null, BOLD is shifted in time inside each run, all subjects
+    alike because they share the stimulus, and everything is fitted again. (Shifting finished predictions instead would
+    find 10 to 14 % false positives at 0.05: the models of different folds were fitted on each other's test data, so
     their scores rise and fall together, and a null must let them.)
 
     Parameters
@@ -283,14 +305,14 @@ def group_accuracy(
     if confounds is not None:
         if len(confounds) != n_subjects:
             raise ValueError(f"confounds are of {len(confounds)} subjects, expected {n_subjects} as in bold")
-        confounds = [check_confounds(own, n_trs, name=f"confounds[{k}]") for k, own in enumerate(confounds)]
+        confounds = [check_confounds(x, n_trs, name=f"confounds[{k}]") for k, x in enumerate(confounds)]
     parts = [(bold.transpose(1, 0, 2).reshape(n_trs, -1), None)] if confounds is None else list(zip(bold, confounds))
     check_length(split, n_trs)
     batches = shift_batches(split.runs, n_trs, parts[0][0].shape[1], n_permutations, seed)
-    jobs = [(targets, own, batch) for targets, own in parts for batch in batches]
+    jobs = [(targets, subject_confounds, batch) for targets, subject_confounds in parts for batch in batches]
     scored = []
-    for targets, own, batch in tqdm(jobs, desc="fits", delay=3, leave=False):
-        prediction = fit_predict(features, targets, model, split, confounds=own, shifts=batch)
+    for targets, subject_confounds, batch in tqdm(jobs, desc="fits", delay=3, leave=False):
+        prediction = fit_predict(features, targets, model, split, confounds=subject_confounds, shifts=batch)
         scored.append(correlation_inside(prediction).reshape(len(batch), -1, n_voxels))
     return _summarize(scored, sum(map(len, batches)), n_subjects, n_voxels)
 
@@ -298,7 +320,7 @@ def group_accuracy(
 def shift_batches(
     runs: ArrayLike | None, n_trs: int, n_targets: int, n_permutations: int, seed: int = 0
 ) -> list[NDArray]:
-    """Return the shifts at which responses are fitted and predicted, in batches that fit into memory.
+    """Return the shifts of responses to fit, in batches that fit into memory.
 
     Parameters
     ----------
@@ -321,11 +343,15 @@ def shift_batches(
     return np.array_split(shifts, min(len(shifts), -(-len(shifts) * n_targets // MAX_TARGETS)))
 
 
-def _summarize(scored, n_shifts, n_subjects, n_voxels):
-    """Put batches of scores (n_batch, n_subjects or 1, n_voxels) together, subject by subject or all at once."""
+def _summarize(scored: list[NDArray], n_shifts: int, n_subjects: int, n_voxels: int) -> Accuracy:
+    """Return the accuracy of a group from batches of scores.
+
+    Batches (n_batch, n_subjects or 1, n_voxels) come subject by subject, or of all subjects at once.
+    """
     if scored[0].shape[1] == n_subjects:
         scores = np.concatenate(scored)
     else:
         scores = np.concatenate(scored).reshape(n_subjects, n_shifts, n_voxels).transpose(1, 0, 2)
-    r, null = scores[0], scores[1:].mean(axis=1)
+    r = scores[0]
+    null = scores[1:].mean(axis=1)
     return Accuracy(r, null, p_values(r.mean(axis=0), null) if len(null) else np.full(n_voxels, np.nan))

@@ -1,12 +1,16 @@
-"""Would the same be found with other data, or with other annotators: two halves, and how far they agree."""
+"""Reliability over data and annotators: two halves and their agreement."""
 
-from dataclasses import replace
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import as_real, float_type
+from naturalistic.arrays import ShapeRepr, as_real, float_type
+from naturalistic.datasets.annotations import Annotations
+from naturalistic.encoding.design import Spaces
 from naturalistic.encoding.learning import LEAST, fit_predict_part
+from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import Prediction, fit_predict
 from naturalistic.encoding.split import Split, as_responses, check_length
 from naturalistic.models.ridge import RidgeCV
@@ -15,7 +19,8 @@ from naturalistic.parameters import whole
 from naturalistic.runs import check_runs, run_slices
 
 
-class SplitHalves(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class SplitHalves(ShapeRepr):
     """Two models that predict the same test runs.
 
     Attributes
@@ -28,14 +33,16 @@ class SplitHalves(NamedTuple):
         Accuracy of each, Pearson correlation with the responses.
     """
 
-    agreement: np.ndarray
-    full_length: np.ndarray | None
-    first: np.ndarray
-    second: np.ndarray
+    agreement: NDArray
+    full_length: NDArray | None
+    first: NDArray
+    second: NDArray
 
 
-def split_half_data(features: Any, bold: Any, model: RidgeCV, split: Split, *, gap: int = 10) -> SplitHalves:
-    """Fit a model on each half of the training runs, and compare what the two predict in the test runs.
+def split_half_data(
+    features: Spaces, bold: ArrayLike | MultiSubjectBold, model: RidgeCV, split: Split, *, gap: int = 10
+) -> SplitHalves:
+    """Compare models of each half of the training runs by their predictions.
 
     Two halves share no response, so that their predictions agree by what is in both: a voxel without signal has an
     agreement of 0 on average. But a single one scatters widely, as predictions from few smooth features are alike or
@@ -60,20 +67,21 @@ def split_half_data(features: Any, bold: Any, model: RidgeCV, split: Split, *, g
     """
     bold = as_responses(bold)
     check_length(split, len(bold))
-    first, second = (
-        fit_predict_part(half, features, bold, model, split, gap=gap)
-        for half in data_halves(split.runs, split.test, gap)
-    )
+    first_half, second_half = data_halves(split.runs, split.test, gap)
+    first = fit_predict_part(first_half, features, bold, model, split, gap=gap)
+    second = fit_predict_part(second_half, features, bold, model, split, gap=gap)
     halves = _compared(first, second)
-    return halves._replace(full_length=spearman_brown(halves.agreement))
+    return replace(halves, full_length=spearman_brown(halves.agreement))
 
 
-def split_half_annotators(first: Any, second: Any, bold: Any, model: RidgeCV, split: Split) -> SplitHalves:
-    """Compare models of the features from two groups of annotators, fitted on the same responses.
+def split_half_annotators(
+    first: Spaces, second: Spaces, bold: ArrayLike | MultiSubjectBold, model: RidgeCV, split: Split
+) -> SplitHalves:
+    """Compare models of the features from two groups of annotators.
 
-    How accurate each half is, beside all annotators, says what the others were good for. The agreement of the two does
-    not say how much annotators agree: both models err with the noise of the same responses, and where features are
-    alike their errors are, even in a voxel that follows nothing.
+    Both are fitted on the same responses. The accuracy of each half, beside that of all annotators, says what the
+    others add. The agreement of the two does not say how much annotators agree: both models err with the noise of the
+    same responses, and where features are alike their errors are, even in a voxel that follows nothing.
 
     Parameters
     ----------
@@ -90,14 +98,15 @@ def split_half_annotators(first: Any, second: Any, bold: Any, model: RidgeCV, sp
     return _compared(fit_predict(first, bold, model, split), fit_predict(second, bold, model, split))
 
 
-def spearman_brown(r):
-    """Return the reliability of twice as much data, ``2 r / (1 + r)``, from the correlation of two halves.
+def spearman_brown(r: ArrayLike) -> NDArray:
+    """Return the reliability of twice as much data from that of two halves.
 
-    It is that of the *mean* of both predictions, and holds where the halves are of equal length, and each is the same
-    signal with an error of its own of the same size. A model fitted on all data comes near to that mean, but shrinks
-    less. It does not hold where the halves disagree (NaN at 0 and below; so for the mean of many voxels take the mean
-    of ``r`` first, as the mean of what is left after the NaNs is too high), nor for accuracies: these grow with data
-    by another law, which `learning.learning_curve` measures.
+    It is ``2 r / (1 + r)``, with the correlation r of the halves. It is that of the *mean* of both predictions, and
+    holds where the halves are of equal length, and each is the same signal with an error of its own of the same size. A
+    model fitted on all data comes near to that mean, but shrinks less. It does not hold where the halves disagree (NaN
+    at 0 and below; so for the mean of many voxels take the mean of ``r`` first, as the mean of what is left after the
+    NaNs is too high), nor for accuracies: these grow with data by another law, which `learning.learning_curve`
+    measures.
 
     Parameters
     ----------
@@ -120,8 +129,8 @@ def spearman_brown(r):
     return (2 * above / (1 + above)).astype(float_type(r))[()]
 
 
-def data_halves(runs, test, gap=10):
-    """Divide the training TRs in two halves of about equal length.
+def data_halves(runs: ArrayLike, test: ArrayLike, gap: int = 10) -> tuple[NDArray, NDArray]:
+    """Divide the training TRs into two halves of about equal length.
 
     With four training runs or more, each half is of whole runs: one after another goes to the half that is shorter so
     far. With fewer, each run is cut in the middle; first and second parts then take turns, so that neither half is
@@ -144,7 +153,8 @@ def data_halves(runs, test, gap=10):
     ValueError
         If there is no training run, or one to be cut is too short.
     """
-    test, gap = np.asarray(test), whole("gap", gap, 0)
+    test = np.asarray(test)
+    gap = whole("gap", gap, 0)
     runs = check_runs(runs, len(test))
     training = [s for s in run_slices(runs) if not test[s].any()]
     if not training:
@@ -154,19 +164,21 @@ def data_halves(runs, test, gap=10):
         if len(training) >= 4:
             halves[halves.sum(axis=1).argmin(), s] = True
             continue
-        each = (s.stop - s.start - gap) // 2
-        if each < LEAST:
+        half_length = (s.stop - s.start - gap) // 2
+        if half_length < LEAST:
             raise ValueError(
                 f"run {runs[s.start]} has {s.stop - s.start} TRs, expected {2 * LEAST + gap} or more: two halves of "
                 f"{LEAST} and a gap of {gap} between them"
             )
-        halves[k % 2, s.start : s.start + each] = True
-        halves[1 - k % 2, s.stop - each : s.stop] = True
+        halves[k % 2, s.start : s.start + half_length] = True
+        halves[1 - k % 2, s.stop - half_length : s.stop] = True
     return halves[0], halves[1]
 
 
-def annotator_halves(annotations):
-    """Return two `Annotations` of every other annotator: of five, the first, third and fifth, and the two between.
+def annotator_halves(annotations: Annotations) -> tuple[Annotations, Annotations]:
+    """Divide the annotators into two halves, by turns.
+
+    Of five, the first, third and fifth are one half, and the two between the other.
 
     Parameters
     ----------
@@ -180,7 +192,7 @@ def annotator_halves(annotations):
     Raises
     ------
     ValueError
-        If there is one annotator alone; as of `select_annotators`.
+        If there is one annotator alone, or as in `select_annotators`.
     """
     n = _n_annotators(annotations)
     if n < 2:
@@ -188,7 +200,7 @@ def annotator_halves(annotations):
     return select_annotators(annotations, range(0, n, 2)), select_annotators(annotations, range(1, n, 2))
 
 
-def select_annotators(annotations, which):
+def select_annotators(annotations: Annotations, which: Iterable[int]) -> Annotations:
     """Return the texts of some of the annotators.
 
     Parameters
@@ -207,7 +219,8 @@ def select_annotators(annotations, which):
     ValueError
         If the level has no annotators, their number changes, or one of ``which`` does not exist or comes twice.
     """
-    n, which = _n_annotators(annotations), list(which)
+    n = _n_annotators(annotations)
+    which = list(which)
     if not which or len(set(which)) != len(which) or not set(which) <= set(range(n)):
         raise ValueError(
             f"which is {which}, expected different numbers from 0 to {n - 1}: {annotations.level} has {n} annotator(s)"
@@ -216,17 +229,18 @@ def select_annotators(annotations, which):
     return replace(annotations, texts=texts)
 
 
-def _n_annotators(annotations):
-    """Return how many annotators wrote, the same in all seconds with text."""
+def _n_annotators(annotations: Annotations) -> int:
+    """Return the number of annotators, the same in all seconds with text."""
     if annotations.speakers is not None:
         raise ValueError(
             f"{annotations.level} has no annotators: its texts are utterances, as they were said; compare another level"
         )
     counts = {len(second): k for k, second in reversed(list(enumerate(annotations.texts))) if any(second)}
     if len(counts) != 1:
-        where = ", ".join(f"{n} in second {k}" for n, k in sorted(counts.items(), key=lambda item: item[1]))
+        seconds_by_count = ", ".join(f"{n} in second {k}" for n, k in sorted(counts.items(), key=lambda item: item[1]))
         raise ValueError(
-            f"{annotations.level} has {where or 'no text'}: expected the same number of annotators in all seconds"
+            f"{annotations.level} has {seconds_by_count or 'no text'}: expected the same number of annotators in all "
+            "seconds"
         )
     return next(iter(counts))
 

@@ -1,24 +1,25 @@
-"""How well test runs are predicted, and where there is anything to predict.
+"""Scores of predicted test runs, against circular shifts.
 
 Models were fitted on other runs than those that are tested, so finished predictions may be shifted for a null (see
 `naturalistic.inference.nulls` for cross-validation, where they may not).
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import as_floats
+from naturalistic.arrays import ShapeRepr, as_floats
 from naturalistic.encoding.prediction import Prediction
 from naturalistic.inference import circular_shift_null, fdr, max_statistic, p_values
 from naturalistic.parameters import check_seed, whole
 from naturalistic.runs import check_runs
 
 
-class Score(NamedTuple):
-    """How well test runs are predicted, by voxel.
+@dataclass(frozen=True, repr=False)
+class Score(ShapeRepr):
+    """Accuracy on test runs, by voxel.
 
     Attributes
     ----------
@@ -34,11 +35,11 @@ class Score(NamedTuple):
         Correlations of the shifted predictions, if they were kept.
     """
 
-    r: np.ndarray
-    r2: np.ndarray
-    p: np.ndarray
-    significant: np.ndarray
-    null: np.ndarray | None = None
+    r: NDArray
+    r2: NDArray
+    p: NDArray
+    significant: NDArray
+    null: NDArray | None = None
 
 
 def score(
@@ -50,7 +51,7 @@ def score(
     q: float = 0.05,
     keep_null: bool = False,
 ) -> Score:
-    """Score predictions of test runs, against predictions shifted circularly inside each run.
+    """Score predictions of test runs, against circular shifts inside each run.
 
     Parameters
     ----------
@@ -86,14 +87,14 @@ def score(
 def shifted_scores(
     blocks: Iterable[Prediction], n_permutations: int, min_shift: int = 1, seed: int = 0
 ) -> tuple[NDArray, NDArray]:
-    """Return r of test runs, and r of predictions shifted circularly inside each run.
+    """Return r of test runs, and r of predictions shifted inside each run.
 
     Parameters
     ----------
     blocks : iterable of Prediction
         Blocks of voxels, one after another: only one need be in memory.
     n_permutations, min_shift, seed
-        As in `score`; every block is shifted alike.
+        As in `inference.circular_shift_null`; every block is shifted alike.
 
     Returns
     -------
@@ -114,12 +115,16 @@ def shifted_scores(
 def shifted_p(
     blocks: Iterable[Prediction], n_permutations: int, min_shift: int = 1, seed: int = 0
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return r of test runs, its p, and p corrected for all voxels by the best of them in each shift.
+    """Return r of test runs, its p, and p corrected for all voxels.
+
+    The correction is by the best voxel of each shift.
 
     Parameters
     ----------
-    blocks, n_permutations, min_shift, seed
+    blocks
         As in `shifted_scores`.
+    n_permutations, min_shift, seed
+        As in `inference.circular_shift_null`.
 
     Returns
     -------
@@ -138,17 +143,20 @@ def reliable_voxels(
     seed: int = 0,
     q: float = 0.05,
 ) -> NDArray:
-    """Return which voxels respond alike to a repeated stimulus, after FDR: only there a ceiling can be divided by.
+    """Mark voxels that respond alike to a repeated stimulus, after FDR.
 
-    The mean of the first half of the repeats is correlated with that of the others, against circular shifts.
+    Only there can a score be divided by a ceiling. The mean of the first half of the repeats is correlated with that of
+    the others, against circular shifts.
 
     Parameters
     ----------
     repeats : array (n_repeats, n_samples, n_voxels)
         Two or more.
     runs : array (n_samples,), optional
-    n_permutations, min_shift, seed, q
-        As in `score`.
+    n_permutations, min_shift, seed
+        As in `inference.circular_shift_null`.
+    q : float
+        False discovery rate over voxels.
 
     Returns
     -------

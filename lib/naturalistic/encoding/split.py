@@ -1,22 +1,25 @@
-"""Splits: which TRs train and which test a model, and how features reach them in time.
+"""Splits: TRs to train and to test on, and delays of features.
 
 `Split` tests whole runs that stay the same; `FoldSplit` leaves out groups of TRs in turn, where there is one run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import as_floats
-from naturalistic.encoding.design import check_confounds, check_spaces, design, residuals
+from naturalistic.arrays import ShapeRepr, as_floats
+from naturalistic.encoding.design import Delays, Spaces, check_confounds, check_spaces, design, residuals
 from naturalistic.models.engine.validation import check_finite
 from naturalistic.models.folds import check_groups
 from naturalistic.runs import check_runs, run_slices
 
-Delays = Sequence[float] | Mapping[str, Sequence[float]]
+if TYPE_CHECKING:
+    from naturalistic.encoding.multi_subject import MultiSubjectBold
+
+Rows = TypeVar("Rows", NDArray, "MultiSubjectBold")  # what has rows keeps its type when some are taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,7 @@ class Split:
     runs: NDArray
     tr: float
     delays: Delays
-    repeats: Callable | None = None
+    repeats: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None = None
 
     def __post_init__(self) -> None:
         test = np.asarray(self.test)
@@ -77,7 +80,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class FoldSplit:
-    """Groups of TRs that are left out in turn: cross-validation where no run is set aside for testing.
+    """Groups of TRs that are left out in turn, where no run is set aside.
 
     Attributes
     ----------
@@ -119,8 +122,8 @@ class FoldSplit:
         return f"FoldSplit({len(self.groups)} TRs of {self.tr} s in {n_groups} groups, cv={self.cv}, gap={self.gap})"
 
 
-@dataclass(frozen=True, eq=False)
-class SplitData:
+@dataclass(frozen=True, eq=False, repr=False)
+class SplitData(ShapeRepr):
     """Delayed features and responses of training and test TRs.
 
     Attributes
@@ -138,14 +141,16 @@ class SplitData:
     """
 
     train: dict[str, NDArray]
-    bold: Any
+    bold: "NDArray | MultiSubjectBold"
     train_runs: NDArray
     test: dict[str, NDArray]
     test_runs: NDArray
-    measured: Callable
+    measured: Callable[[slice], NDArray]
 
 
-def split_data(features: Any, bold: Any, split: Split, confounds: ArrayLike | None = None) -> SplitData:
+def split_data(
+    features: Spaces, bold: "ArrayLike | MultiSubjectBold", split: Split, confounds: ArrayLike | None = None
+) -> SplitData:
     """Return delayed features and responses of the training and the test TRs.
 
     A space that is constant over a whole test run (a level that nobody annotated there) stands at its training mean in
@@ -177,7 +182,7 @@ def split_data(features: Any, bold: Any, split: Split, confounds: ArrayLike | No
     check_finite(marked_rows(bold, test), "bold of the test runs")  # those of training are checked by the fit
     missing = {name: _missing_runs(name, x, runs, test) for name, x in spaces.items()}
     train = {}
-    ahead = {}
+    tested = {}
     for name, x in spaces.items():
         X = design({name: x}, delays, split.tr, runs, ~test)
         if confounds is not None:
@@ -186,18 +191,18 @@ def split_data(features: Any, bold: Any, split: Split, confounds: ArrayLike | No
             X[run] = 0
         train[name] = marked_rows(X, ~test)
         averaged, ids = _average_repeats(marked_rows(X, test), runs[test], split.repeats)
-        ahead[name] = centered(averaged, ids)
+        tested[name] = centered(averaged, ids)
 
     first, last = np.flatnonzero(test)[[0, -1]]
-    around = slice(int(first), int(last) + 1)
-    inside = test[around]
+    span = slice(int(first), int(last) + 1)
+    marks = test[span]
 
     def measured(columns: slice = slice(None)) -> NDArray:
         # columns first: rows that lie apart are copied, of these voxels alone
-        responses = marked_rows(bold[around, columns], inside)
+        responses = marked_rows(bold[span, columns], marks)
         return centered(_average_repeats(responses, runs[test], split.repeats)[0], ids)
 
-    return SplitData(train, marked_rows(bold, ~test), runs[~test], ahead, ids, measured)
+    return SplitData(train, marked_rows(bold, ~test), runs[~test], tested, ids, measured)
 
 
 def check_length(split: Split | FoldSplit, n_trs: int) -> None:
@@ -213,19 +218,19 @@ def check_length(split: Split | FoldSplit, n_trs: int) -> None:
         raise ValueError(f"{name} has shape ({len(split.runs)},), expected ({n_trs},): one value for each TR of bold")
 
 
-def as_responses(bold: Any, name: str = "bold") -> Any:
+def as_responses(bold: "ArrayLike | MultiSubjectBold", name: str = "bold") -> "NDArray | MultiSubjectBold":
     """Return BOLD as floats that can be sliced by rows and columns.
 
     Parameters
     ----------
     bold : array-like, memory map or MultiSubjectBold (n_trs, n_voxels)
     name : str
-        What the caller calls it.
+        Name of the argument in errors.
 
     Returns
     -------
     bold : array, memory map or MultiSubjectBold
-        What is float32 or float64 comes back as it is (a memory map is not read); other formats are converted.
+        float32 and float64 come back as they are (a memory map is not read); other formats are converted.
 
     Raises
     ------
@@ -239,8 +244,10 @@ def as_responses(bold: Any, name: str = "bold") -> Any:
     return bold
 
 
-def marked_rows(x: Any, marked: NDArray) -> Any:
-    """Return the marked rows, as a view (nothing is read from a memory map) where they are adjacent.
+def marked_rows(x: Rows, marked: NDArray) -> Rows:
+    """Return the marked rows, as a view where they are adjacent.
+
+    Nothing is read from a memory map then.
 
     Parameters
     ----------
@@ -274,7 +281,7 @@ def centered(x: NDArray, runs: NDArray) -> NDArray:
     return np.concatenate([x[s] - x[s].mean(axis=0, dtype=np.float64).astype(x.dtype) for s in run_slices(runs)])
 
 
-def _as_array(bold):
+def _as_array(bold: "NDArray | MultiSubjectBold") -> NDArray:
     """Return responses as an array, from which confounds can be regressed out."""
     if not isinstance(bold, np.ndarray):
         raise ValueError(
@@ -284,8 +291,8 @@ def _as_array(bold):
     return bold
 
 
-def _missing_runs(name, x, runs, test):
-    """Return the test runs (slices) in which no feature of a space varies, or raise if it cannot be used."""
+def _missing_runs(name: str, x: NDArray, runs: NDArray, test: NDArray) -> list[slice]:
+    """Return the test runs (slices) in which no feature of a space varies."""
     slices = run_slices(runs, len(x))
     constant = [s for s in slices if (x[s] == x[s.start]).all()]
     in_training = [runs[s.start].item() for s in constant if not test[s.start]]
@@ -302,8 +309,11 @@ def _missing_runs(name, x, runs, test):
     return constant
 
 
-def _check_test(test, runs):
-    """Return the mask of test TRs, which must be of whole runs and leave some to train on."""
+def _check_test(test: NDArray, runs: NDArray) -> NDArray:
+    """Return the mask of test TRs, once checked.
+
+    They must be of whole runs and leave some to train on.
+    """
     n_trs = len(runs)
     if test.dtype != bool or test.shape != (n_trs,):
         raise ValueError(
@@ -321,8 +331,10 @@ def _check_test(test, runs):
     return test
 
 
-def _average_repeats(x, runs, lay_repeats):
-    """Return the mean over repeats, of the dtype of ``x``, and the run of each of its samples."""
+def _average_repeats(
+    x: NDArray, runs: NDArray, lay_repeats: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None
+) -> tuple[NDArray, NDArray]:
+    """Return the mean over repeats, of the same dtype, and its runs."""
     if lay_repeats is None:
         return x, runs
     repeats, ids = lay_repeats(x, runs)

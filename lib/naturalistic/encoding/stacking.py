@@ -1,4 +1,4 @@
-"""Stacking: a model of each feature space, and for each voxel a weighted mean of what they predict.
+"""Stacking: a model of each feature space, and a weighted mean of predictions.
 
 The weights are not negative and sum to 1, and are chosen on training data that each model had not seen (Breiman 1996,
 Stacked regressions, Machine Learning 24; of encoding models Lin, Naselaris & Kay 2023). Where banded ridge finds one
@@ -6,15 +6,18 @@ set of weights for all features at once, stacking trusts each space as fitted al
 """
 
 import itertools
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from naturalistic.arrays import as_real, check_finite, column_blocks
+from naturalistic.arrays import ShapeRepr, as_real, check_finite, column_blocks
 from naturalistic.encoding.bootstrap import BlockSums
-from naturalistic.encoding.split import Split, as_responses, split_data
+from naturalistic.encoding.multi_subject import MultiSubjectBold
+from naturalistic.encoding.split import Split, SplitData, as_responses, split_data
 from naturalistic.models.folds import check_folds
 from naturalistic.models.ridge import RidgeCV, cross_val_predict
 from naturalistic.parameters import is_whole, whole
@@ -24,7 +27,8 @@ HELD_BYTES = 2**31
 JITTER = 1e-12  # of the mean squared residual: decides between spaces that predict the same
 
 
-class StackedModel(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class StackedModel(ShapeRepr):
     """Single-space models and their stack, on test runs.
 
     Attributes
@@ -36,14 +40,14 @@ class StackedModel(NamedTuple):
         Of the models ``"stacked"`` and, for each space, ``(space,)``.
     """
 
-    spaces: tuple
-    weights: np.ndarray
+    spaces: tuple[str, ...]
+    weights: NDArray
     sums: BlockSums
 
 
 def stacked_model(
-    features: dict[str, NDArray],
-    bold: Any,
+    features: Mapping[str, ArrayLike],
+    bold: ArrayLike | MultiSubjectBold,
     model: RidgeCV,
     split: Split,
     *,
@@ -51,7 +55,9 @@ def stacked_model(
     block: int = 30,
     n_voxels_at_once: int | None = None,
 ) -> StackedModel:
-    """Fit each space alone, weigh their predictions on the training runs, and test the single ones and the stack.
+    """Fit each space alone, stack the predictions, and test both.
+
+    Weights of the stack are chosen on the training runs.
 
     Parameters
     ----------
@@ -81,7 +87,7 @@ def stacked_model(
     sums = BlockSums(data.test_runs, n_voxels, block, bold.dtype)
     weights = np.empty((len(names), n_voxels), bold.dtype)
     folds, fold_of = _outer_folds(model, data, cv)
-    inside = clone(model).set_params(cv=len(folds) - 1)
+    inner_model = clone(model).set_params(cv=len(folds) - 1)
     size = len(names) * len(data.bold) * bold.dtype.itemsize  # bytes a voxel
     step = whole("n_voxels_at_once", n_voxels_at_once, optional=True) or max(1, HELD_BYTES // size)
     for start in range(0, n_voxels, step):
@@ -89,7 +95,7 @@ def stacked_model(
         Y = np.asarray(data.bold[:, columns])
         residuals = np.empty((len(names), *Y.shape), Y.dtype)
         for k, name in enumerate(names):
-            np.subtract(cross_val_predict(inside, data.train[name], Y, fold_of, folds), Y, out=residuals[k])
+            np.subtract(cross_val_predict(inner_model, data.train[name], Y, fold_of, folds), Y, out=residuals[k])
         weights[:, columns] = stack_weights(residual_products(residuals, data.train_runs))
         del residuals
         measured = data.measured(columns)
@@ -103,8 +109,8 @@ def stacked_model(
     return StackedModel(names, weights, sums)
 
 
-def stack_weights(products):
-    r"""Return the weights with the smallest squared error of the weighted mean, exactly.
+def stack_weights(products: ArrayLike) -> NDArray:
+    r"""Return the exact weights with the smallest error of the weighted mean.
 
     With residuals :math:`e_s = p_s - y` the error of a weighted mean is :math:`w^\top R w`, :math:`R = e e^\top`. With
     the spaces that have a weight above 0 known, :math:`w \propto R^{-1} 1` on them (Lagrange). All :math:`2^n - 1` sets
@@ -118,7 +124,7 @@ def stack_weights(products):
     Returns
     -------
     weights : array (n_spaces, n_voxels) of float64
-        Where two spaces predict alike, they share the weight.
+        Two spaces that predict alike share the weight.
 
     Raises
     ------
@@ -132,34 +138,35 @@ def stack_weights(products):
     n_voxels, n = R.shape[:2]
     scale = np.trace(R, axis1=1, axis2=2) / n
     R = R / np.where(scale > 0, scale, 1)[:, None, None] + JITTER * np.eye(n)
-    best, weights = np.full(n_voxels, np.inf), np.zeros((n_voxels, n))
+    best = np.full(n_voxels, np.inf)
+    weights = np.zeros((n_voxels, n))
     for size in range(1, n + 1):
         for members in map(list, itertools.combinations(range(n), size)):
             part = R[:, members][:, :, members]
             w = np.linalg.solve(part, np.ones((n_voxels, size, 1)))[:, :, 0]
             w /= w.sum(axis=1, keepdims=True)
             error = np.einsum("vi,vij,vj->v", w, part, w)
-            won = (w >= 0).all(axis=1) & (error < best)
-            best[won] = error[won]
-            weights[won] = 0
-            weights[np.ix_(won, members)] = w[won]
+            better = (w >= 0).all(axis=1) & (error < best)
+            best[better] = error[better]
+            weights[better] = 0
+            weights[np.ix_(better, members)] = w[better]
     return weights.T
 
 
-def _outer_folds(model, data, cv):
-    """Return folds of the training rows, and the number of the fold that tests each row."""
+def _outer_folds(model: RidgeCV, data: SplitData, cv: Any) -> tuple[list[tuple[NDArray, NDArray]], NDArray]:
+    """Return folds of the training TRs, and the fold that tests each TR."""
     n_trs = len(data.train_runs)
     cv = model.cv if cv is None else cv
     folds = check_folds(cv, n_trs, data.train_runs, model.gap if is_whole(cv) else 0, once=True)
     if len(folds) < 3:
         raise ValueError(f"cv makes {len(folds)} folds, expected three or more: alphas are chosen by those left in")
-    number = np.empty(n_trs, dtype=int)
+    fold_of = np.empty(n_trs, dtype=int)
     for k, (_, test) in enumerate(folds):
-        number[test] = k
-    return folds, number
+        fold_of[test] = k
+    return folds, fold_of
 
 
-def residual_products(residuals, runs):
+def residual_products(residuals: NDArray, runs: ArrayLike) -> NDArray:
     """Return sums over time of products of residuals, centered in each run.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Principal components of training seconds, and TRs with all delayed features.
+"""Principal components of training seconds.
 
 Not scikit-learn's PCA: it copies the training samples to float64 at once. From 20,000 x 1,500 numbers in float16
 (0.06 GB) it takes 0.39 GB where this takes 0.11 GB, and is no faster. The components are the same to 4e-8 of the
@@ -8,7 +8,6 @@ Nakagi et al. (2024, EMNLP) reduce layers of 4,096 dimensions to 1,280 component
 regression, then shift by 8, 9 and 10 s and average (`delays.shift_average`; `delays.fir` stacks instead).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,9 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from naturalistic.arrays import as_stored
-from naturalistic.features.delays import as_delays, delays_in_trs
 from naturalistic.parameters import whole
-from naturalistic.runs import run_slices
 
 COMPONENTS = 1280  # of the paper
 _BLOCK = 2048  # samples in float64 at once
@@ -178,37 +175,6 @@ def pca_transform(features: ArrayLike, training: ArrayLike, n_components: int = 
     for a in range(features.shape[1]):
         out[:, a] = fit_components(features[:, a], training, n_components).transform(features[:, a])
     return out
-
-
-def valid_trs(runs: ArrayLike, delays: Sequence[float | Sequence[float]], tr: float) -> NDArray:
-    """Return the TRs at which every delayed copy has a sample of its run.
-
-    Before that `delays.fir` and `delays.shift_average` have zeros in place of what came before the run began: the
-    average of 8, 9 and 10 s is 0 in the first 8 s and misses copies in the next 2. Such TRs may be left out of a fit.
-
-    Parameters
-    ----------
-    runs : array-like (n_trs,)
-    delays : sequence of float or of sequences of float
-        In s, multiples of ``tr``; groups count as their delays do, see `delays.delayed`.
-    tr : float
-        Repetition time in s.
-
-    Returns
-    -------
-    valid : bool array (n_trs,)
-
-    Raises
-    ------
-    ValueError
-        If a delay is not a multiple of ``tr``.
-    """
-    shifts = delays_in_trs(np.unique(np.hstack(as_delays(delays))), tr)
-    inside = np.zeros(len(runs), bool)
-    for run in run_slices(runs):
-        length = run.stop - run.start
-        inside[run.start + max(0, shifts.max()) : run.start + max(0, length + min(0, shifts.min()))] = True
-    return inside
 
 
 def _check_training(features: NDArray, training: ArrayLike) -> NDArray:
