@@ -1,4 +1,4 @@
-"""The sweep over layers: what it must equal, find, and not see; what is chosen in training; viewings and places."""
+"""The sweep over layers: what it must equal, find, and not see; what is selected in training; repeats and coordinates."""
 
 import shutil
 
@@ -212,7 +212,7 @@ def test_responses_of_whole_numbers(simulated):
     np.testing.assert_array_equal(found.predicted, expected.predicted)
 
 
-# ---- viewings, ceilings, places ----
+# ---- repeats, ceilings, coordinates ----
 
 
 def test_repeats_are_stacked(small_movie):

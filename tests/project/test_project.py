@@ -188,8 +188,6 @@ RETIRED_TABLE = "## Words that we do not use"
 # (module, public name or "" for a summary line, word) and why it stays
 RETIRED_WORDS_THAT_STAY = {
     ("download.py", "VerifiedFiles", "verified"): "files whose checksums were compared in this place",
-    ("viewings.py", "viewings", "viewing"): "repeats of whole films",
-    ("viewings.py", "", "viewing"): "the same",
     ("doctor.py", "places", "places"): "folders in which data are looked for, not coordinates",
     ("score_model.py", "heard", "heard"): "the notes that the network has played so far",
 }
