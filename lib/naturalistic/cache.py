@@ -167,7 +167,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 def free_bytes(folder: Path | str) -> int:
-    """Return the free bytes of the disk on which ``folder`` is, or would be made."""
+    """Return the free bytes of the disk that has, or would have, ``folder``."""
     return shutil.disk_usage(_nearest(folder)).free
 
 
@@ -188,7 +188,7 @@ def check_room(folder: Path | str, n_bytes: int) -> None:
 
 
 def check_folder(folder: Path | str) -> None:
-    """Check that ``folder`` is, or could be, a folder; makes nothing.
+    """Check that ``folder`` is, or could be, a folder; write nothing.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def check_folder(folder: Path | str) -> None:
 
 
 def check_writable(folder: Path | str) -> None:
-    """Check that files can be written to ``folder``, or to where it would be made; leaves nothing behind.
+    """Check that files can be written to ``folder``, which need not be there yet; leave nothing behind.
 
     Raises
     ------

@@ -91,7 +91,7 @@ class Alice(Titled):
     notes: list
 
     def open_subject(self, label: str) -> Subject:
-        """Return one listener: the mean signal of each region, as published.
+        """Return one subject: the mean signal of each region, as published.
 
         Parameters
         ----------

@@ -198,7 +198,7 @@ class Subject(ShapeRepr):
 
 
 class Subjects(Mapping[str, Subject]):
-    """Subjects by label, each opened when it is first asked for.
+    """Subjects by label, each opened at its first use.
 
     Parameters
     ----------

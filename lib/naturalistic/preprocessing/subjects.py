@@ -21,7 +21,7 @@ from naturalistic.preprocessing.store import prepare
 def open_subjects(
     experiment: Any, space: str | None = None, *, derivatives: Path | str | None = None, **options: Any
 ) -> Subjects:
-    """Return the subjects of an experiment, each opened when it is first asked for.
+    """Return the subjects of an experiment, each opened at its first use.
 
     Parameters
     ----------
