@@ -43,7 +43,7 @@ def cache_dir() -> Path:
 
 
 def memory(name: str) -> joblib.Memory:
-    """Return the `joblib.Memory` called ``name`` inside `cache_dir` (made when something is first stored)."""
+    """Return the `joblib.Memory` called ``name`` inside `cache_dir` (created when something is first stored)."""
     import joblib
 
     return joblib.Memory(cache_dir() / name, verbose=0)
