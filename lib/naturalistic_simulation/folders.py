@@ -47,10 +47,10 @@ def write_whole(
         If it cannot be written, or the disk has too little room.
     """
     folder = Path(folder)
-    there = _readme_of(folder, readme_name)
-    if there == readme:
+    current = _readme_of(folder, readme_name)
+    if current == readme:
         return folder
-    if folder.exists() and _without_recipe(there) != _without_recipe(readme):
+    if folder.exists() and _without_recipe(current) != _without_recipe(readme):
         raise FileExistsError(f"{folder} exists and is not this {what}; remove it, or name another folder")
     check_writable(folder.parent)
     check_room(folder.parent, n_bytes)

@@ -118,12 +118,12 @@ def network_of(path: Path | str, device: str = "cpu") -> ScoreModel:
 
 
 def _card_beside(path: Path) -> dict:
-    place = path.with_suffix(".json")
-    if not place.is_file():
+    card = path.with_suffix(".json")
+    if not card.is_file():
         raise FileNotFoundError(
-            f"{place} is not there: expected the card of {path.name}, which says what vectors it was trained on"
+            f"{card} is not there: expected the card of {path.name}, which says what vectors it was trained on"
         )
-    return read_json(place)
+    return read_json(card)
 
 
 class MiniGenerator:
