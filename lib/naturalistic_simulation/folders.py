@@ -88,13 +88,8 @@ def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
 def part_of(path: Path, mark: str | None = None) -> Path:
     """Return the name of a file or folder while it is written.
 
-    It ends as the path does, since writers go by the suffix.
-
-    Parameters
-    ----------
-    path : Path
-    mark : str, optional
-        Part of the name that tells one process from another; drawn by default, ``"*"`` for all of them.
+    It ends as the path does, since writers go by the suffix. ``mark`` tells one process from another and is drawn by
+    default; ``"*"`` stands for all of them.
     """
     suffix = "".join(path.suffixes)
     return path.with_name(f".{path.name.removesuffix(suffix)}-{mark or uuid.uuid4().hex[:12]}{suffix}")

@@ -147,21 +147,7 @@ class MiniGenerator:
         self.device = str(device)
 
     def write(self, embeddings: ArrayLike, seeds: Sequence[int], duration: float = 15.0) -> Iterator[Score]:
-        """Write a score for each vector, one after another.
-
-        Parameters
-        ----------
-        embeddings : array (n, 128)
-        seeds : list of int
-            Not negative, one a row.
-        duration : float
-            s.
-
-        Raises
-        ------
-        ValueError
-            If the vectors, the seeds or the duration are not as expected.
-        """
+        """Write a score for each vector, one after another; see `generate_all`."""
         vectors, seeds = check_embeddings(embeddings, self.dim, seeds, duration)
         if negative := [seed for seed in seeds if seed < 0]:
             raise ValueError(f"seeds: {negative[0]} is negative, expected 0 or more")
@@ -171,26 +157,7 @@ class MiniGenerator:
             yield from write_scores(self.network, vectors[rows], seeds[rows], float(duration))
 
     def generate(self, embedding: ArrayLike, seed: int, duration: float = 15.0) -> tuple[NDArray, int]:
-        """Return one piece of music; see `generator.Generator.generate`.
-
-        Parameters
-        ----------
-        embedding : array (dim,)
-        seed : int
-        duration : float
-            s.
-
-        Returns
-        -------
-        waveform : float32 array (n_samples,)
-        sample_rate : int
-            Hz.
-
-        Raises
-        ------
-        ValueError
-            If the vectors, the seeds or the duration are not as expected.
-        """
+        """Return one piece of music and its sample rate; see `Generator.generate`."""
         waveforms, rate = self.generate_all(np.asarray(embedding)[None], [seed], duration, progress=False)
         return waveforms[0], rate
 
