@@ -148,8 +148,8 @@ def numbers_of(folder: Path | str) -> tuple[int, int]:
 @functools.lru_cache(maxsize=8)  # the recipe takes a tenth of a second, and is asked for with every track
 def _numbers_in(readme: str) -> tuple[int, int] | None:
     """Return seed and number of tracks from a README, or None for another recipe."""
-    found = re.search(r"seed (\d+), (\d+) tracks", readme)
-    seed, n_tracks = map(int, found.groups()) if found else (0, 0)
+    match = re.search(r"seed (\d+), (\d+) tracks", readme)
+    seed, n_tracks = map(int, match.groups()) if match else (0, 0)
     return (seed, n_tracks) if readme == README.format(recipe=recipe(), seed=seed, n_tracks=n_tracks) else None
 
 

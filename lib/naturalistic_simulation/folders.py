@@ -47,10 +47,10 @@ def write_whole(
         If it cannot be written, or the disk has too little room.
     """
     folder = Path(folder)
-    there = _readme_of(folder, readme_name)
-    if there == readme:
+    current = _readme_of(folder, readme_name)
+    if current == readme:
         return folder
-    if folder.exists() and _without_recipe(there) != _without_recipe(readme):
+    if folder.exists() and _without_recipe(current) != _without_recipe(readme):
         raise FileExistsError(f"{folder} exists and is not this {what}; remove it, or name another folder")
     check_writable(folder.parent)
     check_room(folder.parent, n_bytes)
@@ -88,13 +88,8 @@ def write_file(path: Path | str, write: Callable[[Path], object]) -> None:
 def part_of(path: Path, mark: str | None = None) -> Path:
     """Return the name of a file or folder while it is written.
 
-    It ends as the path does, since writers go by the suffix.
-
-    Parameters
-    ----------
-    path : Path
-    mark : str, optional
-        Part of the name that tells one process from another; drawn by default, ``"*"`` for all of them.
+    It ends as the path does, since writers go by the suffix. ``mark`` tells one process from another and is drawn by
+    default; ``"*"`` stands for all of them.
     """
     suffix = "".join(path.suffixes)
     return path.with_name(f".{path.name.removesuffix(suffix)}-{mark or uuid.uuid4().hex[:12]}{suffix}")

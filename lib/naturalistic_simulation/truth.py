@@ -45,7 +45,7 @@ class Truth:
         ----------
         mask : bool array (x, y, z)
         start : str
-            Such as ``"Test"``.
+            First letters of the runs, such as ``"Test"``.
 
         Returns
         -------
@@ -129,12 +129,7 @@ class MoviePlan:
 
 
 def of_movie(movie: NarrativeMovie) -> MoviePlan | None:
-    """Return the ground truth of a movie experiment, or None for measured data.
-
-    Parameters
-    ----------
-    movie : NarrativeMovie
-    """
+    """Return the ground truth of a movie experiment, or None for measured data."""
     path = Path(movie.folder).parent / "truth" / "plan.json"
     if not path.is_file():
         return None
@@ -154,13 +149,7 @@ def of_movie(movie: NarrativeMovie) -> MoviePlan | None:
 def mixtures_of(movie: NarrativeMovie, level: str) -> dict[str, NDArray]:
     """Return the feature directions of a level that regions follow.
 
-    Arrays (n_columns, n_features), by region.
-
-    Parameters
-    ----------
-    movie : NarrativeMovie
-        A simulated one.
-    level : str
+    Arrays (n_columns, n_features) by region, for a simulated movie.
     """
     ending = f" {level}"
     mixtures = open_arrays(Path(movie.folder).parent / "truth" / "mixtures.npz", _AGAIN)

@@ -16,18 +16,7 @@ from naturalistic_simulation.music.experiment import in_parallel
 
 
 def written(path: Path | str, write: Callable[[Path], object]) -> bool:
-    """Write a file whole or not at all, unless it exists.
-
-    Parameters
-    ----------
-    path : Path
-    write : callable
-        ``write(part)`` writes the file ``part``.
-
-    Returns
-    -------
-    is_new : bool
-    """
+    """Write a file whole, unless it exists; return whether it was written."""
     path = Path(path)
     if path.is_file():
         return False
@@ -46,15 +35,7 @@ def write_text(path: Path | str, text: str) -> bool:
 def write_top(root: Path, readme: str, name: str, version: str) -> None:
     """Write README and description of a data set, marked as simulated data.
 
-    Parameters
-    ----------
-    root : Path
-    readme : str
-        Follows on the mark.
-    name : str
-        Of the data set in whose layout it is.
-    version : str
-        Of BIDS, as that data set has it.
+    The text of ``readme`` follows on the mark; ``name`` and BIDS ``version`` are those of the real data set.
     """
     write_text(root / "README", f"{MARKS[0]}. {readme}")
     about = {"Name": f"Simulated data in the layout of the {name}", "BIDSVersion": version}
@@ -62,19 +43,14 @@ def write_top(root: Path, readme: str, name: str, version: str) -> None:
 
 
 def check_disk(folder: Path | str, paths: Sequence[Path], n_bytes: Sequence[int]) -> None:
-    """Check that a folder can be written and has room for the files that are missing.
+    """Check that a folder can be written and has room for its missing files.
 
-    Parameters
-    ----------
-    folder : Path
-    paths : list of Path
-    n_bytes : list of int
-        Of each.
+    ``n_bytes`` is the size of each of ``paths``.
 
     Raises
     ------
     RequestError
-        With what is needed and what there is.
+        With the bytes that are needed and those that are free.
     """
     if not all(path.is_file() for path in paths):  # finished files may be on a read-only disk
         check_writable(folder)
@@ -82,18 +58,9 @@ def check_disk(folder: Path | str, paths: Sequence[Path], n_bytes: Sequence[int]
 
 
 def in_processes(function: Callable, jobs: Sequence[tuple], name: str, n_jobs: int | None, progress: bool) -> None:
-    """Call a function for each job, in processes of one thread each.
+    """Call a function for each tuple of arguments, in processes of one thread each.
 
-    Parameters
-    ----------
-    function : callable
-    jobs : list of tuple
-        Arguments of each call.
-    name : str
-        Of the progress bar.
-    n_jobs : int, optional
-        Processes; as many as there are cores if None.
-    progress : bool
+    By default there are as many processes as cores; ``name`` labels the progress bar.
     """
     with joblib.parallel_config("loky", n_jobs=n_jobs or joblib.cpu_count(), inner_max_num_threads=1):
         in_parallel(function, jobs, name, progress)

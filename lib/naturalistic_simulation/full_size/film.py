@@ -25,12 +25,12 @@ def films_of(runs: Iterable) -> dict[str, Film]:
     shown = {}
     at = 0
     last = None
-    told = _told(0)
+    film = _all_dramas(0)
     for run in sorted(runs, key=lambda run: (run.episode, run.name)):
         at -= N_OVERLAP * (run.episode == last)
-        while len(told) < at + run.n_seconds:
-            told = joined([told, _told(len(told) // len(_told(0)))])
-        shown[run.name] = told.part(at, at + run.n_seconds)
+        while len(film) < at + run.n_seconds:
+            film = joined([film, _all_dramas(len(film) // len(_all_dramas(0)))])
+        shown[run.name] = film.part(at, at + run.n_seconds)
         last = run.episode
         at += run.n_seconds
     return shown
@@ -42,15 +42,15 @@ def all_runs() -> tuple:
 
 
 @functools.cache
-def _told(k: int) -> Film:
+def _all_dramas(k: int) -> Film:
     """Return all dramas one after another, retold for the ``k``-th time."""
-    parts = [part for name in DRAMAS for part in _once(read_drama(name))]
+    parts = [part for name in DRAMAS for part in _without_overlaps(read_drama(name))]
     whole = joined(parts)
     texts = {level: retold(seconds, k, N_ANNOTATORS.get(level)) for level, seconds in whole.texts.items()}
     return Film(texts, whole.speakers, whole.luminance, whole.loudness, whole.cuts, whole.n_words)
 
 
-def _once(drama: dict) -> list[Film]:
+def _without_overlaps(drama: dict) -> list[Film]:
     """Return the runs of a drama without their overlaps."""
     first, *others = films(drama)
     return [first, *(film.part(N_OVERLAP, len(film)) for film in others)]
@@ -65,19 +65,19 @@ def retold(seconds: list[list[str]], k: int, n_annotators: int | None = None) ->
     ----------
     seconds : list of n_seconds lists of str
     k : int
-        How often it was told before; 0 leaves the texts of the annotators that there are as they are.
+        Number of earlier tellings; 0 leaves the texts of the annotators as they are.
     n_annotators : int, optional
-        How many texts a second gets; further ones retell the first. As many as there are by default.
+        Number of texts of a second; further ones retell the first. By default as many as there are.
 
     Returns
     -------
     seconds : list of n_seconds lists of str
     """
     known = list(dict.fromkeys(text for second in seconds for text in second))
-    place = {text: j for j, text in enumerate(known)}
+    position = {text: j for j, text in enumerate(known)}
 
     def other(text: str, step: int) -> str:
-        words = known[(place[text] + step) % len(known)].split()[:N_WORDS]
+        words = known[(position[text] + step) % len(known)].split()[:N_WORDS]
         return f"{text} {' '.join(words)}" if step else text
 
     def annotated(second: list[str]) -> list[str]:

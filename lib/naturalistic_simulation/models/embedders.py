@@ -62,11 +62,11 @@ def load_mulan(
     _fill({"sound": sound, "text": text}, weights or path_of("mini-mulan"), "mini-mulan")
     sound = sound.eval().to(device)
     text = text.eval().to(device)
-    hear = partial(_embed_sound, sound, device)
-    read = partial(_embed_text, text, device)
+    audio_tower = partial(_embed_sound, sound, device)
+    text_tower = partial(_embed_text, text, device)
     return Embedder(
-        name="mini-mulan", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=128, audio_tower=hear, text_tower=read,
-        identity=lambda: digest(sound, digest(text), load_model(MINILM).digest), device=device,
+        name="mini-mulan", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=128, audio_tower=audio_tower,
+        text_tower=text_tower, identity=lambda: digest(sound, digest(text), load_model(MINILM).digest), device=device,
         batch_size=batch_size or 64,
     )  # fmt: skip
 
@@ -113,10 +113,10 @@ def load_ssl(
     network = network.eval().to(device)
     if layer not in range(len(network.blocks) + 2):
         raise ValueError(f"layer is {layer!r}, expected 0 to {len(network.blocks) + 1}")
-    hear = partial(_mean_states, network, device, layer)
+    audio_tower = partial(_mean_states, network, device, layer)
     return Embedder(
         name="mini-ssl", sample_rate=SAMPLE_RATE, window=window, hop=hop, dim=len(network.first.norm.weight),
-        audio_tower=hear, identity=lambda: digest(network, layer), device=device, batch_size=batch_size or 64,
+        audio_tower=audio_tower, identity=lambda: digest(network, layer), device=device, batch_size=batch_size or 64,
     )  # fmt: skip
 
 
@@ -152,12 +152,12 @@ def _fill(modules: dict[str, torch.nn.Module], path: Path | str, model: str) -> 
     """Load weights (half precision on disk) into modules, by prefixes of names."""
     weights = {name: weight.float() for name, weight in read_weights(path, model).items()}
     for prefix, module in modules.items():
-        own = {
+        selected = {
             name.removeprefix(f"{prefix}."): w
             for name, w in weights.items()
             if not prefix or name.startswith(f"{prefix}.")
         }
         try:
-            module.load_state_dict(own)
+            module.load_state_dict(selected)
         except RuntimeError as error:
             raise ValueError(f"{path} holds no weights of {type(module).__name__}: {error}") from error

@@ -118,12 +118,12 @@ def network_of(path: Path | str, device: str = "cpu") -> ScoreModel:
 
 
 def _card_beside(path: Path) -> dict:
-    place = path.with_suffix(".json")
-    if not place.is_file():
+    card = path.with_suffix(".json")
+    if not card.is_file():
         raise FileNotFoundError(
-            f"{place} is not there: expected the card of {path.name}, which says what vectors it was trained on"
+            f"{card} is not there: expected the card of {path.name}, which says what vectors it was trained on"
         )
-    return read_json(place)
+    return read_json(card)
 
 
 class MiniGenerator:
@@ -147,21 +147,7 @@ class MiniGenerator:
         self.device = str(device)
 
     def write(self, embeddings: ArrayLike, seeds: Sequence[int], duration: float = 15.0) -> Iterator[Score]:
-        """Write a score for each vector, one after another.
-
-        Parameters
-        ----------
-        embeddings : array (n, 128)
-        seeds : list of int
-            Not negative, one a row.
-        duration : float
-            s.
-
-        Raises
-        ------
-        ValueError
-            If the vectors, the seeds or the duration are not as expected.
-        """
+        """Write a score for each vector, one after another; see `generate_all`."""
         vectors, seeds = check_embeddings(embeddings, self.dim, seeds, duration)
         if negative := [seed for seed in seeds if seed < 0]:
             raise ValueError(f"seeds: {negative[0]} is negative, expected 0 or more")
@@ -171,26 +157,7 @@ class MiniGenerator:
             yield from write_scores(self.network, vectors[rows], seeds[rows], float(duration))
 
     def generate(self, embedding: ArrayLike, seed: int, duration: float = 15.0) -> tuple[NDArray, int]:
-        """Return one piece of music; see `generator.Generator.generate`.
-
-        Parameters
-        ----------
-        embedding : array (dim,)
-        seed : int
-        duration : float
-            s.
-
-        Returns
-        -------
-        waveform : float32 array (n_samples,)
-        sample_rate : int
-            Hz.
-
-        Raises
-        ------
-        ValueError
-            If the vectors, the seeds or the duration are not as expected.
-        """
+        """Return one piece of music and its sample rate; see `Generator.generate`."""
         waveforms, rate = self.generate_all(np.asarray(embedding)[None], [seed], duration, progress=False)
         return waveforms[0], rate
 

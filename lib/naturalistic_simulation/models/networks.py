@@ -92,6 +92,6 @@ class MaskedSound(nn.Module):
         """Return the squared error of hidden frames and a third of that of others."""
         power = same_loudness(frames)
         rise = torch.diff(power, dim=1, prepend=power[:, :1]).clamp(min=0)
-        told = self.fill(self.states(frames, hidden)[-1].transpose(1, 2)).transpose(1, 2)
-        error = ((4 * told - torch.cat([power, rise], dim=2)) ** 2).mean(dim=2)
+        predicted = self.fill(self.states(frames, hidden)[-1].transpose(1, 2)).transpose(1, 2)
+        error = ((4 * predicted - torch.cat([power, rise], dim=2)) ** 2).mean(dim=2)
         return error[hidden].mean() + error[~hidden].mean() / 3

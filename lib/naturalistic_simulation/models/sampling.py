@@ -66,31 +66,31 @@ def write_scores(network: ScoreModel, vectors: torch.Tensor, seeds: Sequence[int
     -------
     scores : list of Score
     """
-    chances = [np.random.default_rng(seed) for seed in seeds]
+    generators = [np.random.default_rng(seed) for seed in seeds]
     condition = network.conditions(vectors)
-    headers, states = write_headers(network, condition, chances)
+    headers, states = write_headers(network, condition, generators)
     plan = network.plans(states, condition)
     writing = Writing([read_header(header) for header in headers], duration)
     state = torch.tanh(network.start(plan))
-    alive = np.arange(len(seeds))
+    active = np.arange(len(seeds))
     for _ in range(writing.events.shape[1]):
-        known = torch.from_numpy(writing.known(alive)).to(plan.device)
-        inputs = network.heard(known, plan[alive])
-        state[alive] = network.next_state(network.into(inputs), state[alive])
-        branches = network.branches(state[alive], inputs)
-        luck = np.stack([chances[row].random(N_FIELDS) for row in alive])
-        drawn = np.zeros((len(alive), N_FIELDS), dtype=np.int64)
+        known = torch.from_numpy(writing.known(active)).to(plan.device)
+        inputs = network.heard(known, plan[active])
+        state[active] = network.next_state(network.into(inputs), state[active])
+        branches = network.branches(state[active], inputs)
+        uniform = np.stack([generators[row].random(N_FIELDS) for row in active])
+        drawn = np.zeros((len(active), N_FIELDS), dtype=np.int64)
         for k in range(N_FIELDS):
             logits = network.field(k, branches, torch.from_numpy(drawn[:, :k]).to(plan.device), known)
-            drawn[:, k] = draw(logits.cpu().numpy(), writing.allowed(alive, drawn, k), luck[:, k])
-        alive = alive[writing.add(alive, drawn)]
-        if not len(alive):
+            drawn[:, k] = draw(logits.cpu().numpy(), writing.allowed(active, drawn, k), uniform[:, k])
+        active = active[writing.add(active, drawn)]
+        if not len(active):
             break
     return [decode(header, events[:n], duration) for header, events, n in zip(headers, writing.events, writing.n)]
 
 
 def write_headers(
-    network: ScoreModel, condition: torch.Tensor, chances: list[np.random.Generator]
+    network: ScoreModel, condition: torch.Tensor, generators: list[np.random.Generator]
 ) -> tuple[list[NDArray], torch.Tensor]:
     """Draw a header for each condition.
 
@@ -99,7 +99,7 @@ def write_headers(
     network : ScoreModel
     condition : float tensor (n, width)
         From `ScoreModel.conditions`.
-    chances : list of numpy.random.Generator
+    generators : list of numpy.random.Generator
         One a row.
 
     Returns
@@ -110,7 +110,7 @@ def write_headers(
     """
     n = len(condition)
     device = condition.device
-    kinds = np.searchsorted(HEADER_STARTS, np.arange(BEGIN), side="right") - 1
+    kind = np.searchsorted(HEADER_STARTS, np.arange(BEGIN), side="right") - 1
     position = np.arange(BEGIN)
     headers = [[] for _ in range(n)]
     over = np.zeros(n, dtype=bool)
@@ -124,18 +124,18 @@ def write_headers(
         over |= token == END
         if over.all():
             break
-        allowed = np.tile(kinds == k, (n, 1))
+        allowed = np.tile(kind == k, (n, 1))
         if k >= 4:
-            allowed = (position > token[:, None]) & (kinds >= 4) & ((k > 4) | (position != END))
+            allowed = (position > token[:, None]) & (kind >= 4) & ((k > 4) | (position != END))
         allowed[over] = position == END
-        luck = np.array([0.0 if done else rng.random() for done, rng in zip(over, chances)])
-        token = draw(logits[:, 0].cpu().numpy(), allowed, luck)
+        uniform = np.array([0.0 if done else rng.random() for done, rng in zip(over, generators)])
+        token = draw(logits[:, 0].cpu().numpy(), allowed, uniform)
         for row in np.flatnonzero(~over):
             headers[row].append(token[row])
     return [np.array(header) for header in headers], last
 
 
-def draw(logits: NDArray, allowed: NDArray, luck: NDArray) -> NDArray:
+def draw(logits: NDArray, allowed: NDArray, uniform: NDArray) -> NDArray:
     """Return a token of each row by nucleus sampling from allowed ones.
 
     Each row has a number from 0 to 1 of its own.
@@ -145,7 +145,7 @@ def draw(logits: NDArray, allowed: NDArray, luck: NDArray) -> NDArray:
     logits : array (n, size)
     allowed : bool array (n, size)
         One or more of each row.
-    luck : array (n,)
+    uniform : array (n,)
 
     Returns
     -------
@@ -159,8 +159,8 @@ def draw(logits: NDArray, allowed: NDArray, luck: NDArray) -> NDArray:
     before = np.cumsum(shares, axis=1) - shares
     shares[before >= TOP_P] = 0
     upto = np.cumsum(shares, axis=1)
-    place = (upto <= luck[:, None] * upto[:, -1:]).sum(axis=1)
-    return order[np.arange(len(order)), np.minimum(place, (shares > 0).sum(axis=1) - 1)]
+    chosen = (upto <= uniform[:, None] * upto[:, -1:]).sum(axis=1)
+    return order[np.arange(len(order)), np.minimum(chosen, (shares > 0).sum(axis=1) - 1)]
 
 
 class Writing:
@@ -202,12 +202,12 @@ class Writing:
             return known
         known[:, 2 : 2 + N_FIELDS] = NOW + STARTS[:-1] + self.events[rows, count - 1]
         for k, lag in enumerate(LAGS, start=1):
-            there = np.flatnonzero(step >= lag * bar_steps)
-            at = rows[there]
-            back = lag * bar_steps[there]
-            found = (self.keys[at, :count] <= (self.keys[at, count - 1] - back * WIDTH)[:, None]).sum(axis=1)
-            advance = self.keys[at, found] // WIDTH - (step[there] - back)
-            known[there, 2 + k * N_FIELDS : 2 + (k + 1) * N_FIELDS] = recalled(self.events[at, found], advance, k)
+            reached = np.flatnonzero(step >= lag * bar_steps)
+            at = rows[reached]
+            back = lag * bar_steps[reached]
+            index = (self.keys[at, :count] <= (self.keys[at, count - 1] - back * WIDTH)[:, None]).sum(axis=1)
+            advance = self.keys[at, index] // WIDTH - (step[reached] - back)
+            known[reached, 2 + k * N_FIELDS : 2 + (k + 1) * N_FIELDS] = recalled(self.events[at, index], advance, k)
         return known
 
     def allowed(self, rows: NDArray, drawn: NDArray, k: int) -> NDArray:

@@ -33,9 +33,9 @@ def keys_of(events: NDArray) -> NDArray:
     """Return the order of events: step, voice and rank as one number each (n,)."""
     steps = np.cumsum(events[:, 0].astype(np.int64))
     voices = events[:, 1].astype(np.int64)
-    place = steps * SIZES[1] + voices
-    first = np.searchsorted(place, place)
-    return place * RANKS + np.minimum(np.arange(len(place)) - first, RANKS - 1)
+    order = steps * SIZES[1] + voices
+    first = np.searchsorted(order, order)
+    return order * RANKS + np.minimum(np.arange(len(order)) - first, RANKS - 1)
 
 
 def known_before(events: NDArray, bar_steps: int) -> NDArray:
@@ -61,12 +61,12 @@ def known_before(events: NDArray, bar_steps: int) -> NDArray:
     known[0, 2] = 1
     known[1:, 2 : 2 + N_FIELDS] = NOW + STARTS[:-1] + events
     for k, lag in enumerate(LAGS, start=1):
-        there = np.flatnonzero(now >= lag * bar_steps)
-        there = there[there > 0]
-        ago = keys[there - 1] - lag * bar_steps * width
-        found = np.searchsorted(keys, ago, side="right")
+        reached = np.flatnonzero(now >= lag * bar_steps)
+        reached = reached[reached > 0]
+        ago = keys[reached - 1] - lag * bar_steps * width
+        index = np.searchsorted(keys, ago, side="right")
         columns = slice(2 + k * N_FIELDS, 2 + (k + 1) * N_FIELDS)
-        known[there, columns] = recalled(events[found], steps[found] - (now[there] - lag * bar_steps), k)
+        known[reached, columns] = recalled(events[index], steps[index] - (now[reached] - lag * bar_steps), k)
     return known
 
 

@@ -167,17 +167,7 @@ def measure(name: str, weights: Path | str | None = None) -> dict:
 def measure_generator(weights: Path | str, n_pieces: int, seed: int = 0) -> dict:
     """Return the scores of a generator on the 60 simulated test clips.
 
-    It was trained on none of them.
-
-    Parameters
-    ----------
-    weights : str or Path
-    n_pieces, seed : int
-        Of the training.
-
-    Returns
-    -------
-    scores : dict
+    It was trained on none of them, but on ``n_pieces`` pieces of the ``seed``.
     """
     experiment = music_genre.load("simulated")
     clips = [experiment.clips[k] for k in experiment.clip_indices("Test")]

@@ -20,23 +20,15 @@ MOST_EVENTS = 288  # of a score that are learned from; a fifth of all have more
 def train_generator(
     path: Path | str, n_pieces: int = 4000, epochs: int = 7, seed: int = 0, batch_size: int = 32, progress: bool = True
 ) -> list[float]:
-    """Train the generator and write its weights.
+    """Train the generator, write its weights, and return the loss of each epoch.
 
     Parameters
     ----------
     path : str or Path
         Of the safetensors file.
     n_pieces, epochs, seed, batch_size : int
+        Checked by `loop.check_training` before the first piece is composed.
     progress : bool
-
-    Returns
-    -------
-    losses : list of float
-
-    Raises
-    ------
-    ValueError
-        If `loop.check_training` refuses a number or the file, before the first piece is composed.
     """
     request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
     headers, events, vectors = training_scores(request.n_pieces, request.seed, progress)
@@ -53,19 +45,7 @@ def train_generator(
 
 
 def noisy(vectors: NDArray, rng: np.random.Generator) -> torch.Tensor:
-    """Return vectors with noise of the size `NOISE`.
-
-    Parameters
-    ----------
-    vectors : float32 array (n, dim)
-        Of length 1.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    vectors : float tensor (n, dim)
-        Of length 1 again.
-    """
+    """Return vectors (n, dim) of length 1 with noise of the size `NOISE`."""
     x = torch.from_numpy(vectors + rng.standard_normal(vectors.shape, np.float32) * NOISE / vectors.shape[1] ** 0.5)
     return torch.nn.functional.normalize(x, dim=1)
 
@@ -101,15 +81,5 @@ def packed(headers: list[NDArray], known: list[NDArray], events: list[NDArray], 
 
 
 def longest_first(indices: NDArray, events: list[NDArray]) -> NDArray:
-    """Return indices of scores sorted by their number of events.
-
-    Parameters
-    ----------
-    indices : int array (n,)
-    events : list of int array (n_events, 6)
-
-    Returns
-    -------
-    indices : int array (n,)
-    """
+    """Return indices of scores sorted by the number of events to learn from."""
     return indices[np.argsort([-min(len(events[i]), MOST_EVENTS) for i in indices], kind="stable")]

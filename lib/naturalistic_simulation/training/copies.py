@@ -128,13 +128,13 @@ def _best_overlap(notes: NDArray, keys: NDArray, owner: NDArray, n_learned: int,
     pitched = notes[:, 1] < N_PITCHED
 
     def counted(part: NDArray, up: int) -> NDArray:
-        asked = _keys(part + [0, 0, up])
-        first = np.searchsorted(keys, asked - reach)
-        last = np.searchsorted(keys, asked + reach, side="right")
+        wanted = _keys(part + [0, 0, up])
+        first = np.searchsorted(keys, wanted - reach)
+        last = np.searchsorted(keys, wanted + reach, side="right")
         found = np.repeat(first - np.append(0, np.cumsum(last - first))[:-1], last - first) + np.arange(
             (last - first).sum()
         )
-        shift = keys[found] - np.repeat(asked, last - first) + reach
+        shift = keys[found] - np.repeat(wanted, last - first) + reach
         return np.bincount(owner[found] * n_shifts + shift, minlength=n_learned * n_shifts)
 
     drums = counted(notes[~pitched], 0)

@@ -39,13 +39,13 @@ def generator_scores(
     scores : dict
     """
     generator = MiniGenerator(network_of(weights))
-    heard = {"mini-mulan": load_mulan(), "mini-ssl": load_ssl()}
-    true = {name: clip_vectors(embedder, waveforms, sample_rate) for name, embedder in heard.items()}
+    embedders = {"mini-mulan": load_mulan(), "mini-ssl": load_ssl()}
+    true = {name: clip_vectors(embedder, waveforms, sample_rate) for name, embedder in embedders.items()}
     seeds = list(range(len(waveforms)))
     generated, rate = generator.generate_all(true["mini-mulan"], seeds, CLIP, progress=False)
     generated = [as_played(wave, rate) for wave in generated]
     scores = {"n_clips": len(waveforms)}
-    for name, embedder in heard.items():
+    for name, embedder in embedders.items():
         accuracy = identification(clip_vectors(embedder, generated, rate), true[name])
         scores[f"identification_{name}"] = float(accuracy.mean())
     written = [encode(score) for score in generator.write(true["mini-mulan"], seeds, CLIP)]

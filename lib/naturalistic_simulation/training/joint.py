@@ -56,23 +56,15 @@ def train_joint(
     batch_size: int = 200,
     progress: bool = True,
 ) -> list[float]:
-    """Train mini-mulan and write its weights.
+    """Train mini-mulan, write its weights, and return the loss of each epoch.
 
     Parameters
     ----------
     path : str or Path
         Of the safetensors file.
     n_pieces, epochs, seed, batch_size : int
+        Checked by `loop.check_training` before the first piece is composed.
     progress : bool
-
-    Returns
-    -------
-    losses : list of float
-
-    Raises
-    ------
-    ValueError
-        If `loop.check_training` refuses a number or the file, before the first piece is composed.
     """
     request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
     frames, sentences, _ = training_music(request.n_pieces, request.seed, progress)
@@ -89,7 +81,7 @@ def train_joint(
 
 
 def excerpts(frames: NDArray, indices: NDArray, length: int, rng: np.random.Generator) -> torch.Tensor:
-    """Return a random excerpt of each piece.
+    """Return a random excerpt of each piece: float32 tensor (n, length, 64).
 
     Parameters
     ----------
@@ -98,10 +90,6 @@ def excerpts(frames: NDArray, indices: NDArray, length: int, rng: np.random.Gene
     length : int
         Frames.
     rng : Generator
-
-    Returns
-    -------
-    shown : float32 tensor (n, length, 64)
     """
     half = rng.integers(2, size=len(indices))
     start = rng.integers(frames.shape[2] - length + 1, size=len(indices))

@@ -83,8 +83,8 @@ def fit(
     path.parent.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
     n_batches = max(n_samples // batch_size, 1)
-    asked = {"seed": seed, "n_samples": n_samples, "epochs": epochs, "batch_size": batch_size, "rate": rate}
-    first = _resume(part, module, optimizer, asked)
+    settings = {"seed": seed, "n_samples": n_samples, "epochs": epochs, "batch_size": batch_size, "rate": rate}
+    first = _resume(part, module, optimizer, settings)
     losses = []
     bar = tqdm(range(first, epochs), initial=first, total=epochs, desc=path.stem, unit="epoch", disable=not progress)
     for epoch in bar:
@@ -105,7 +105,12 @@ def fit(
             total += float(loss.detach())
         losses.append(total / n_batches)
         bar.set_postfix(loss=f"{losses[-1]:.3f}")
-        state = {"module": module.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1, "asked": asked}
+        state = {
+            "module": module.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "epoch": epoch + 1,
+            "asked": settings,
+        }
         write_file(part, partial(torch.save, state))
     half = {name: weight.half().contiguous() for name, weight in module.eval().state_dict().items()}
     write_file(path, lambda weights: save_file(half, str(weights)))
@@ -145,12 +150,12 @@ def check_training(path: Path | str, *, n_pieces: int, epochs: int, seed: int, b
     if path.suffix in (".json", ".part"):
         raise RequestError(f"{path} ends in {path.suffix}, expected a name such as {path.with_suffix('.safetensors')}")
     check_writable(path.parent)
-    asked = {"seed": request.seed, "n_samples": request.n_pieces, "epochs": request.epochs}
-    _check_same(path.with_name(path.name + ".part"), asked)
+    settings = {"seed": request.seed, "n_samples": request.n_pieces, "epochs": request.epochs}
+    _check_same(path.with_name(path.name + ".part"), settings)
     return request
 
 
-def _check_same(part: Path, asked: dict[str, float]) -> dict | None:
+def _check_same(part: Path, settings: dict[str, float]) -> dict | None:
     """Return the state of a checkpoint of the same training, or None without one."""
     if not part.is_file():
         return None
@@ -160,19 +165,19 @@ def _check_same(part: Path, asked: dict[str, float]) -> dict | None:
         state = torch.load(part, weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ValueError(f"{part} is damaged or was cut short ({error}); {again}") from error
-    differ = [name for name, value in asked.items() if state["asked"][name] != value]
+    differ = [name for name, value in settings.items() if state["asked"][name] != value]
     if differ:
         name = differ[0]
         raise ValueError(
-            f"{part} is of a training with {name} {state['asked'][name]}, expected {asked[name]}: remove it, or go on "
-            "with that one"
+            f"{part} is of a training with {name} {state['asked'][name]}, expected {settings[name]}: remove it, or "
+            "go on with that one"
         )
     return state
 
 
-def _resume(part: Path, module: torch.nn.Module, optimizer: torch.optim.Optimizer, asked: dict[str, float]) -> int:
+def _resume(part: Path, module: torch.nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, float]) -> int:
     """Load the checkpoint of the same training, and return the first epoch."""
-    state = _check_same(part, asked)
+    state = _check_same(part, settings)
     if state is None:
         return 0
     module.load_state_dict(state["module"])

@@ -21,23 +21,15 @@ SHARE = 0.4
 def train_masked(
     path: Path | str, n_pieces: int = 3000, epochs: int = 16, seed: int = 0, batch_size: int = 48, progress: bool = True
 ) -> list[float]:
-    """Train mini-ssl and write its weights; no caption is read.
+    """Train mini-ssl without captions, write its weights, and return its losses.
 
     Parameters
     ----------
     path : str or Path
         Of the safetensors file.
     n_pieces, epochs, seed, batch_size : int
+        Checked by `loop.check_training` before the first piece is composed.
     progress : bool
-
-    Returns
-    -------
-    losses : list of float
-
-    Raises
-    ------
-    ValueError
-        If `loop.check_training` refuses a number or the file, before the first piece is composed.
     """
     request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
     frames, _, _ = training_music(request.n_pieces, request.seed, progress)
@@ -51,18 +43,7 @@ def train_masked(
 
 
 def gaps(n: int, length: int, rng: np.random.Generator) -> torch.Tensor:
-    """Return a mask of hidden frames, in gaps of `GAP` frames that may touch.
-
-    Parameters
-    ----------
-    n, length : int
-        Samples and frames.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    hidden : bool tensor (n, length)
-    """
+    """Return a mask (n, length) of hidden frames, in gaps of `GAP` that may touch."""
     n_gaps = round(SHARE * length / GAP)
     starts = rng.integers(0, length - GAP + 1, size=(n, n_gaps))
     hidden = np.zeros((n, length), dtype=bool)

@@ -12,7 +12,7 @@ GAIN = 0.1  # -20 dB
 
 
 def clip_vectors(embedder: Embedder, waveforms: Sequence[NDArray], sample_rate: int, **options: Any) -> NDArray:
-    """Return one vector a clip, the mean over its windows.
+    """Return the mean vector over the windows of each clip: (n_clips, dim).
 
     Parameters
     ----------
@@ -22,10 +22,6 @@ def clip_vectors(embedder: Embedder, waveforms: Sequence[NDArray], sample_rate: 
         Hz.
     **options
         Passed on to ``embedder.embed``.
-
-    Returns
-    -------
-    vectors : array (n_clips, dim)
     """
     return embedder.embed(waveforms, sample_rate, **options).mean(axis=1)
 
@@ -64,18 +60,12 @@ def joint_scores(
 
 
 def probe_scores(vectors: NDArray, facts: dict[str, ArrayLike]) -> dict[str, float]:
-    """Return scores of linear probes of clip vectors.
-
-    Accuracy for names, r for numbers.
+    """Return scores of linear probes of clip vectors, by name of the fact.
 
     Parameters
     ----------
     vectors : array (n_clips, dim)
     facts : dict of str to array (n_clips,)
-
-    Returns
-    -------
-    scores : dict of str to float
-        By name of the fact.
+        Names are scored by accuracy, numbers by r.
     """
     return {name: probe(vectors, np.asarray(values))[0] for name, values in facts.items()}

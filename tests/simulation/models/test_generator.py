@@ -199,12 +199,12 @@ def test_whatever_is_drawn_can_be_played(untrained):
 
 def test_a_draw_is_of_the_nucleus():
     logits = np.log(np.array([[0.5, 0.3, 0.15, 0.05]])) * sampling.TEMPERATURE
-    luck = (np.arange(2000) + 0.5) / 2000
-    drawn = sampling.draw(np.repeat(logits, 2000, 0), np.ones((2000, 4), bool), luck)
+    uniform = (np.arange(2000) + 0.5) / 2000
+    drawn = sampling.draw(np.repeat(logits, 2000, 0), np.ones((2000, 4), bool), uniform)
     shares = np.bincount(drawn, minlength=4) / 2000
     np.testing.assert_allclose(shares, np.array([0.5, 0.3, 0.15, 0]) / 0.95, atol=2e-3)
     allowed = np.array([[False, False, True, True]])
-    assert set(sampling.draw(np.repeat(logits, 50, 0), np.repeat(allowed, 50, 0), luck[::40]).tolist()) == {2, 3}
+    assert set(sampling.draw(np.repeat(logits, 50, 0), np.repeat(allowed, 50, 0), uniform[::40]).tolist()) == {2, 3}
 
 
 def test_a_piece_depends_on_its_vector_and_seed_alone(generator, asked, written):
