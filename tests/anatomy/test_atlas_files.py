@@ -13,7 +13,7 @@ NAMES = ["Unknown", "G_one", "S_two"]
 
 def on_surface():
     coordinates = np.random.default_rng(0).uniform(-20, 20, (2 * N, 3))
-    return SimpleNamespace(coordinates=coordinates, mask=None, space="fsaverage5")
+    return SimpleNamespace(coordinates=coordinates, grid=None, space="fsaverage5")
 
 
 def annotation(path, n_vertices):
@@ -48,7 +48,7 @@ def test_a_broken_annotation_is_named(tmp_path, spoil):
 
 def in_volume():
     rng = np.random.default_rng(0)
-    return SimpleNamespace(coordinates=rng.uniform(-13, 13, (60, 3)), mask=np.ones(1, bool), space="mni")
+    return SimpleNamespace(coordinates=rng.uniform(-13, 13, (60, 3)), grid=np.ones(1, bool), space="mni")
 
 
 @pytest.mark.parametrize("kind", ["flipped", "one volume in 4-D", "scaled"])
