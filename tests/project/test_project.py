@@ -190,6 +190,7 @@ RETIRED_WORDS_THAT_STAY = {
     ("download.py", "VerifiedFiles", "verified"): "files whose checksums were compared in this place",
     ("viewings.py", "viewings", "viewing"): "repeats of whole films",
     ("viewings.py", "", "viewing"): "the same",
+    ("joint.py", "", "made"): "the models that a commonality consists of",
     ("doctor.py", "places", "places"): "folders in which data are looked for, not coordinates",
     ("score_model.py", "heard", "heard"): "the notes that the network has played so far",
 }

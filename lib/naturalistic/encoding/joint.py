@@ -297,7 +297,7 @@ def commonality(joint: JointModel, first: str, second: str, beyond: bool = False
 
 
 def commonality_interval(joint: JointModel, first: str, second: str, beyond: bool = False, **options: Any) -> NDArray:
-    """Return the bootstrap interval of `commonality` where its models predict.
+    """Return the bootstrap interval of the shared part of `commonality`, where the models that it is made of predict.
 
     Parameters
     ----------
