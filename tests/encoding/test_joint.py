@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from naturalistic.encoding import Split, fit, fit_predict
+from naturalistic.encoding import FoldSplit, Split, fit, fit_predict
 from naturalistic.encoding import joint as joint_models
 from naturalistic.encoding.bootstrap import BlockSums, draw_counts, score_interval
 from naturalistic.encoding.design import design
@@ -661,3 +661,49 @@ def test_stacking_with_other_folds_and_few_runs(film):
     assert (a.weights != stacked_model(spaces, bold[keep], few, Split(**how), block=10, cv=other).weights).any()
     with pytest.raises(ValueError, match="cv makes 2 folds, expected three or more"):
         stacked_model(spaces, bold[keep], few, Split(**how), block=10, cv=2)
+
+
+# ---- folds that leave out runs ---------------------------------------------------------------------------------
+
+
+def test_sums_of_folds_are_those_of_all_their_runs():
+    rng = np.random.default_rng(0)
+    lengths = (60, 47, 52)
+    measured, predicted = (rng.standard_normal((sum(lengths), 4)) for _ in range(2))
+    runs = np.repeat(np.arange(3), lengths)
+    whole = BlockSums(runs, 4, 10, np.float64)
+    whole.add("m", measured, predicted)
+    parts = []
+    for run in range(3):
+        part = BlockSums(runs[runs == run], 4, 10, np.float64)
+        part.add("m", measured[runs == run], predicted[runs == run])
+        parts.append(part)
+    pooled = BlockSums.pool(parts)
+    assert pooled.runs.tolist() == whole.runs.tolist()
+    for kind in ("r", "r2"):
+        np.testing.assert_allclose(pooled.score("m", kind), whole.score("m", kind))
+    interval, expected = (score_interval(sums, [(1, "m")], n_boot=50) for sums in (pooled, whole))
+    np.testing.assert_allclose(interval.low, expected.low)
+    parts[1].add("n", measured[runs == 1], predicted[runs == 1])
+    with pytest.raises(ValueError, match="of other models or voxels"):
+        BlockSums.pool(parts)
+
+
+def test_a_joint_model_in_folds_is_one_model_a_fold(film):
+    spaces, bold, how = film
+    runs = how["runs"]
+    folds = [(np.flatnonzero(runs % 3 != k), np.flatnonzero(runs % 3 == k)) for k in range(3)]
+    split = FoldSplit(runs, folds, how["tr"], how["delays"], runs)
+    joint = joint_models.joint_model(spaces, bold, banded(), split)
+    single = [
+        joint_models.joint_model(spaces, bold, banded(), Split(runs % 3 == k, runs, how["tr"], how["delays"]))
+        for k in range(3)
+    ]
+    np.testing.assert_allclose(joint.gammas, np.mean([fold.gammas for fold in single], axis=0), atol=1e-6)
+    expected = np.mean([joint_models.unique_variance(fold) for fold in single], axis=0)
+    np.testing.assert_allclose(joint_models.unique_variance(joint), expected, atol=0.02)
+    assert np.isnan(joint.p).all() and len(joint.sums.runs) == sum(len(fold.sums.runs) for fold in single)
+    low = joint_models.unique_variance_interval(joint, n_boot=200).low
+    assert (low[0] > 0).mean() > 0.8 and not (low[2] > 0).any()
+    with pytest.raises(ValueError, match=r"cannot be shifted; encoding\.group_accuracy fits"):
+        joint_models.joint_model(spaces, bold, banded(), split, n_permutations=5)

@@ -133,6 +133,38 @@ class BlockSums:
         self.squares.update(other.squares)
         return self
 
+    @classmethod
+    def pool(cls, parts: Sequence["BlockSums"]) -> "BlockSums":
+        """Put sums of other test runs of the same models and voxels one behind another.
+
+        Parameters
+        ----------
+        parts : sequence of BlockSums
+            Such as one for each fold that leaves out runs.
+
+        Returns
+        -------
+        pooled : BlockSums
+            Of all runs; models can no longer be added.
+
+        Raises
+        ------
+        ValueError
+            If the parts are of other models or of another number of voxels.
+        """
+        first = parts[0]
+        if any(part.products.keys() != first.products.keys() or part._shape[1] != first._shape[1] for part in parts):
+            raise ValueError("the parts are of other models or voxels, expected the same in each")
+        pooled = cls.__new__(cls)
+        n_runs = np.cumsum([0, *(part.runs.max() + 1 for part in parts)])
+        pooled.runs = np.concatenate([part.runs + n for part, n in zip(parts, n_runs)])
+        pooled._shape = (len(pooled.runs), first._shape[1])
+        pooled._dtype = first._dtype
+        pooled.measured = np.concatenate([part.measured for part in parts])
+        pooled.products = {model: np.concatenate([part.products[model] for part in parts]) for model in first.products}
+        pooled.squares = {model: np.concatenate([part.squares[model] for part in parts]) for model in first.squares}
+        return pooled
+
     def score(self, model: Hashable, kind: Literal["r2", "r"] = "r2") -> NDArray:
         """Return the score of a model on all blocks.
 

@@ -19,10 +19,11 @@ from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.partition import r2_by_space, r_by_space
 from naturalistic.encoding.prediction import Prediction
 from naturalistic.encoding.scores import shifted_scores
-from naturalistic.encoding.split import Split, as_responses, split_data
+from naturalistic.encoding.split import FoldSplit, Split, as_responses, split_data
 from naturalistic.inference import p_values
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.engine.banded import fit_space_sets
+from naturalistic.models.folds import check_folds
 from naturalistic.parameters import whole
 
 
@@ -37,7 +38,7 @@ class JointModel(ShapeRepr):
     r_by_space, r2_by_space : array (n_spaces, n_voxels)
         Part of each space in the score of all.
     gammas : array (n_spaces, n_voxels)
-        Weights chosen on the training runs; each voxel's sum to 1.
+        Weights chosen on the training runs; each voxel's sum to 1. Of folds, like the scores by space, the mean.
     cv_scores : array (n_voxels,)
         Best mean score over the training folds, of the model of all spaces.
     p : array (n_voxels,)
@@ -94,7 +95,7 @@ def joint_model(
     features: Mapping[str, ArrayLike],
     bold: ArrayLike | MultiSubjectBold,
     model: BandedRidgeCV,
-    split: Split,
+    split: Split | FoldSplit,
     *,
     pairs: Sequence[tuple[str, str]] = (),
     block: int = 30,
@@ -104,7 +105,8 @@ def joint_model(
 ) -> JointModel:
     """Fit the model of all spaces and those without each, and test them.
 
-    One model is held at a time, and predictions of one block of voxels.
+    One model is held at a time, and predictions of one block of voxels. With a `FoldSplit` each fold of runs is
+    predicted by models of the others, and the sums of all test runs are pooled.
 
     Parameters
     ----------
@@ -114,13 +116,14 @@ def joint_model(
     model : BandedRidgeCV
         Best with ``n_draws=nested_gammas(n_spaces)`` (see `engine.sets`): with random draws, models with and without a
         space also differ by the luck of their searches.
-    split : Split
+    split : Split or FoldSplit
+        The folds of a `FoldSplit` leave out whole runs, without a gap.
     pairs : sequence of (str, str)
         Also fit what `commonality` needs: each of the two alone, both alone, and all without both.
     block : int
         TRs in a block of the bootstrap.
     n_permutations, seed : int
-        Circular shifts for p, as in `encoding.score`.
+        Circular shifts for p, as in `encoding.score`; none with a `FoldSplit`, see `group_accuracy`.
     keep_null : bool
         Whether to keep the null of the model of all spaces, as in `encoding.score`.
 
@@ -133,6 +136,15 @@ def joint_model(
     ValueError
         As in `fit_predict`, and if there are fewer than two spaces or a pair is not of two of them.
     """
+    if isinstance(split, FoldSplit):
+        if n_permutations:
+            raise ValueError(
+                f"n_permutations is {n_permutations} with a FoldSplit, expected 0: predictions of several models "
+                "cannot be shifted; encoding.group_accuracy fits shifted responses again"
+            )
+        return _pool_folds(
+            [joint_model(features, bold, model, fold, pairs=pairs, block=block) for fold in _as_splits(split)]
+        )
     bold = as_responses(bold)
     n_permutations = whole("n_permutations", n_permutations, 0)
     data = split_data(features, bold, split)
@@ -167,6 +179,36 @@ def joint_model(
         del fitted
     kept_null = None if kept_null is None else kept_null[:n_shifts]  # short runs have fewer shifts than were asked for
     return JointModel(names, parts[0], parts[1], gammas, cv_scores, p, sums, kept_null)
+
+
+def _as_splits(split: FoldSplit) -> list[Split]:
+    """Return the split of each fold, which tests whole runs."""
+    n_trs = len(split.groups)
+    splits = []
+    for _, test in check_folds(split.cv, n_trs, split.groups, split.gap, split.runs, once=True):
+        marked = np.zeros(n_trs, dtype=bool)
+        marked[test] = True
+        splits.append(Split(marked, split.runs, split.tr, split.delays))
+    return splits
+
+
+def _pool_folds(folds: Sequence[JointModel]) -> JointModel:
+    """Pool joint models of the same spaces that were tested on other runs."""
+    weights = np.array([len(fold.sums.runs) for fold in folds], dtype=np.float64)
+    weights /= weights.sum()
+
+    def mean(name: str) -> NDArray:
+        return sum(weight * getattr(fold, name) for weight, fold in zip(weights, folds))
+
+    return JointModel(
+        folds[0].spaces,
+        mean("r_by_space"),
+        mean("r2_by_space"),
+        mean("gammas"),
+        mean("cv_scores"),
+        np.full_like(folds[0].p, np.nan),
+        BlockSums.pool([fold.sums for fold in folds]),
+    )
 
 
 def _less(name: str) -> str:
