@@ -1,4 +1,4 @@
-"""The sweep over layers: what it must equal, find, and not see; what is selected in training; repeats and coordinates."""
+"""The sweep over layers: what it must equal, find, and not see; selection in training; repeats and coordinates."""
 
 import shutil
 
