@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from naturalistic import encoding
 from naturalistic.encoding import FoldSplit, design
 from naturalistic.features.delays import fir
+from naturalistic.features.pca import TrainingPCA, pca_transform
 from naturalistic.inference import circular_shift_null, draw_shifts, p_values
 from naturalistic.models.folds import contiguous_groups
 from naturalistic.models.ridge import RidgeCV
@@ -226,3 +229,52 @@ def test_rotation_changes_no_prediction():
     a, b = (Ridge(alpha=50.0).fit(X[train], Y[train]).predict(X) for X in (wide, narrow))
     np.testing.assert_allclose(a, b, atol=1e-4)
     assert design.rotated(wide.T) is not None and design.rotated(wide.T).shape == (500, 60)
+
+
+def test_trs_that_are_not_kept_give_history_alone():
+    """The first TRs of each run reach the features of those behind them, and are neither fitted nor scored."""
+    spaces, bold = simulate()
+    x = spaces["heard"]
+    keep = np.concatenate([np.arange(150) >= 10, np.arange(150) >= 7])
+    how = {"groups": GROUPS, "runs": RUNS, "cv": 6, "tr": TR}
+    model = RidgeCV(alphas=[10.0], cv=5)
+    found = encoding.fit_predict(x, bold, model, FoldSplit(**how, delays=LAGS, keep=keep))
+    assert len(found.measured) == keep.sum()
+    np.testing.assert_array_equal(found.runs, GROUPS[keep])
+    late = fir(x, LAGS, TR, RUNS)[keep]
+    by_hand = {"groups": GROUPS[keep], "runs": RUNS[keep], "cv": 6, "tr": TR, "delays": [0]}
+    expected = encoding.fit_predict(late, bold[keep], model, FoldSplit(**by_hand))
+    np.testing.assert_allclose(found.predicted, expected.predicted, atol=0.02)
+    spoiled = bold.copy()
+    spoiled[~keep] = 1e6
+    again = encoding.fit_predict(x, spoiled, model, FoldSplit(**how, delays=LAGS, keep=keep))
+    np.testing.assert_array_equal(again.predicted, found.predicted)
+    accuracy = encoding.group_accuracy(
+        x, spoiled[None], model, FoldSplit(**how, delays=LAGS, keep=keep), n_permutations=9
+    )
+    np.testing.assert_allclose(accuracy.r[0], encoding.correlation_inside(found), atol=1e-6)
+    with pytest.raises(ValueError, match=r"keep is int64 of shape \(300,\), expected one bool for each of 300 TRs"):
+        FoldSplit(**how, delays=LAGS, keep=keep.astype(int))
+
+
+def test_features_that_are_fitted_see_the_training_trs_of_each_fold():
+    spaces, bold = simulate()
+    wide = np.concatenate([spaces["heard"], spaces["unrelated"]], axis=1)
+    split = FoldSplit(groups=GROUPS, runs=RUNS, cv=6, delays=LAGS, tr=TR, keep=np.arange(300) % 150 >= 5)
+    seen = []
+
+    def features(training):
+        seen.append(training)
+        return TrainingPCA({"wide": wide}, 4)(training)
+
+    found = encoding.fit_predict(features, bold, RIDGE, split)
+    assert len(seen) == 6 and not (np.stack(seen) & ~split.keep).any()
+    for training, (train, test) in zip(seen, split.folds()):
+        kept = np.flatnonzero(split.keep)
+        np.testing.assert_array_equal(np.flatnonzero(training), kept[train])
+        reduced = pca_transform(wide[:, None], training, 4)[:, 0]
+        alone = encoding.fit_predict({"wide": reduced}, bold, RIDGE, replace(split, cv=[(train, test), (test, train)]))
+        np.testing.assert_allclose(alone.predicted[test], found.predicted[test], atol=1e-5)
+        break
+    pca = TrainingPCA({"wide": wide}, 4)
+    assert pca(seen[0]) is pca(seen[0].copy()) and pca(seen[0]) is not pca(seen[1])

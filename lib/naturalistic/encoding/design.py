@@ -1,6 +1,6 @@
 """Design matrices: feature spaces scaled, delayed, freed of confounds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +11,9 @@ from naturalistic.features.delays import delayed
 from naturalistic.runs import run_slices, shift_inside_runs
 
 Spaces: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
+FittedSpaces: TypeAlias = Callable[
+    [NDArray], Spaces
+]  # from the mask of training TRs, so that nothing else is fitted on
 Delays: TypeAlias = Sequence[float] | Mapping[str, Sequence[float]]
 
 

@@ -15,15 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from naturalistic.arrays import ShapeRepr, column_blocks
 from naturalistic.encoding.bootstrap import BlockSums, ScoreInterval, score_interval
 from naturalistic.encoding.comparison import VariancePartition, mean_by_label, variance_partitioning
+from naturalistic.encoding.design import FittedSpaces
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.partition import r2_by_space, r_by_space
 from naturalistic.encoding.prediction import Prediction
 from naturalistic.encoding.scores import shifted_scores
-from naturalistic.encoding.split import FoldSplit, Split, as_responses, split_data
+from naturalistic.encoding.split import FoldSplit, Split, SplitData, as_responses, fold_data, split_data
 from naturalistic.inference import p_values
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.engine.banded import fit_space_sets
-from naturalistic.models.folds import check_folds
 from naturalistic.parameters import whole
 
 
@@ -92,7 +92,7 @@ class JointModel(ShapeRepr):
 
 
 def joint_model(
-    features: Mapping[str, ArrayLike],
+    features: Mapping[str, ArrayLike] | FittedSpaces,
     bold: ArrayLike | MultiSubjectBold,
     model: BandedRidgeCV,
     split: Split | FoldSplit,
@@ -111,7 +111,7 @@ def joint_model(
     Parameters
     ----------
     features : dict of array (n_trs, n_features)
-        Two or more; controls are a space like others.
+        Two or more; controls are a space like others. With a `FoldSplit` also a function, as in `fit_predict`.
     bold : array, memory map or MultiSubjectBold (n_trs, n_voxels)
     model : BandedRidgeCV
         Best with ``n_draws=nested_gammas(n_spaces)`` (see `engine.sets`): with random draws, models with and without a
@@ -142,20 +142,31 @@ def joint_model(
                 f"n_permutations is {n_permutations} with a FoldSplit, expected 0: predictions of several models "
                 "cannot be shifted; encoding.group_accuracy fits shifted responses again"
             )
-        return _pool_folds(
-            [joint_model(features, bold, model, fold, pairs=pairs, block=block) for fold in _as_splits(split)]
-        )
-    bold = as_responses(bold)
-    n_permutations = whole("n_permutations", n_permutations, 0)
-    data = split_data(features, bold, split)
+        folds = fold_data(features, bold, split)
+        return _pool_folds([_fit_joint(data, model, pairs, block, 0, seed, False) for data in folds])
+    data = split_data(features, as_responses(bold), split)
+    return _fit_joint(data, model, pairs, block, whole("n_permutations", n_permutations, 0), seed, keep_null)
+
+
+def _fit_joint(
+    data: SplitData,
+    model: BandedRidgeCV,
+    pairs: Sequence[tuple[str, str]],
+    block: int,
+    n_permutations: int,
+    seed: int,
+    keep_null: bool,
+) -> JointModel:
+    """Fit the models of all sets of spaces on training TRs, and test them."""
     names = tuple(data.train)
     sets = sets_of(names, pairs)
-    n_voxels = bold.shape[1]
-    sums = BlockSums(data.test_runs, n_voxels, block, bold.dtype)
+    n_voxels = data.bold.shape[1]
+    dtype = data.bold.dtype
+    sums = BlockSums(data.test_runs, n_voxels, block, dtype)
     fits = fit_space_sets(model, data.train, data.bold, sets, data.train_runs)
-    parts = np.empty((2, len(names), n_voxels), bold.dtype)
+    parts = np.empty((2, len(names), n_voxels), dtype)
     p = np.full(n_voxels, np.nan)
-    kept_null = np.empty((n_permutations, n_voxels), bold.dtype) if keep_null and n_permutations else None
+    kept_null = np.empty((n_permutations, n_voxels), dtype) if keep_null and n_permutations else None
     for members, fitted in zip(sets, fits):
         for columns in column_blocks(len(data.test_runs), n_voxels):
             part_by_space = {n: data.test[n] @ fitted.coef_[columns, fitted.spaces_[n]].T for n in members}
@@ -179,17 +190,6 @@ def joint_model(
         del fitted
     kept_null = None if kept_null is None else kept_null[:n_shifts]  # short runs have fewer shifts than were asked for
     return JointModel(names, parts[0], parts[1], gammas, cv_scores, p, sums, kept_null)
-
-
-def _as_splits(split: FoldSplit) -> list[Split]:
-    """Return the split of each fold, which tests whole runs."""
-    n_trs = len(split.groups)
-    splits = []
-    for _, test in check_folds(split.cv, n_trs, split.groups, split.gap, split.runs, once=True):
-        marked = np.zeros(n_trs, dtype=bool)
-        marked[test] = True
-        splits.append(Split(marked, split.runs, split.tr, split.delays))
-    return splits
 
 
 def _pool_folds(folds: Sequence[JointModel]) -> JointModel:

@@ -358,6 +358,10 @@ def sweep_layers_in_folds(
     bold = as_responses(bold)
     n_permutations = whole("n_permutations", n_permutations, 0)
     check_length(split, len(bold))
+    if not split.keep.all():
+        raise ValueError(
+            f"keep leaves out {(~split.keep).sum()} TRs, expected none: take them out of bold and features"
+        )
     groups = split.groups
     runs = split.runs
     n_folds = whole("cv", split.cv, 2)

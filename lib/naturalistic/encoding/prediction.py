@@ -9,12 +9,20 @@ from sklearn.base import clone
 from tqdm import tqdm
 
 from naturalistic.arrays import ShapeRepr, as_floats, check_finite
-from naturalistic.encoding.design import Spaces, check_confounds, check_spaces, design, residuals, rotated, shifted
+from naturalistic.encoding.design import (
+    FittedSpaces,
+    Spaces,
+    check_confounds,
+    check_spaces,
+    design,
+    residuals,
+    rotated,
+    shifted,
+)
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.split import FoldSplit, Split, SplitData, check_length, split_data
 from naturalistic.inference import draw_shifts, p_values
 from naturalistic.models.banded import BandedRidgeCV
-from naturalistic.models.folds import check_folds
 from naturalistic.models.ridge import RidgeCV
 from naturalistic.models.scoring import correlation, r2
 from naturalistic.parameters import whole
@@ -143,7 +151,7 @@ def fit(
 
 
 def fit_predict(
-    features: Spaces,
+    features: Spaces | FittedSpaces,
     bold: ArrayLike | MultiSubjectBold,
     model: RidgeCV | BandedRidgeCV,
     split: Split | FoldSplit,
@@ -160,7 +168,8 @@ def fit_predict(
     Parameters
     ----------
     features : dict of str to array (n_trs, n_features), or one array
-        Feature spaces on the TR grid, not delayed. An array alone is the space "features".
+        Feature spaces on the TR grid, not delayed. An array alone is the space "features". With a `FoldSplit` also a
+        function that gives these from the mask of the training TRs (n_trs,), as `features.pca.TrainingPCA` does.
     bold : array, memory map or MultiSubjectBold (n_trs, n_voxels)
         Responses, any unit; whole numbers are worked on in float64.
     model : RidgeCV or BandedRidgeCV
@@ -195,7 +204,7 @@ def fit_predict(
 
 
 def _fit_predict_folds(
-    features: Spaces,
+    features: Spaces | FittedSpaces,
     bold: ArrayLike,
     model: RidgeCV | BandedRidgeCV,
     split: FoldSplit,
@@ -207,24 +216,27 @@ def _fit_predict_folds(
     if bold.ndim != 2:
         raise ValueError(f"bold has shape {bold.shape}, expected (n_trs, n_voxels): one voxel is bold[:, None]")
     check_finite(bold, "bold")
-    spaces, delays = check_spaces(features, split.delays, len(bold))
     check_length(split, len(bold))
-    runs = split.runs
-    groups = split.groups
-    folds = check_folds(split.cv, len(bold), groups, split.gap, runs, once=True)
+    folds = split.folds()
+    if not callable(features):
+        check_spaces(features, split.delays, len(bold))
     if confounds is not None:
-        confounds = check_confounds(confounds, len(bold), min(len(train) for train, _ in folds))
+        confounds = check_confounds(confounds, len(bold), min(len(train) for train, _ in folds))[split.keep]
+    responses = bold[split.keep]
+    groups = split.kept_groups
     n_targets = bold.shape[1] * (1 if shifts is None else len(shifts))
-    measured, predicted = np.empty((2, len(bold), n_targets), dtype=bold.dtype)
+    measured, predicted = np.empty((2, len(responses), n_targets), dtype=bold.dtype)
     for train, test in folds:
-        X = design(spaces, delays, split.tr, runs, train)
-        Y = bold
+        mask = split.training_mask(train)
+        spaces, delays = check_spaces(features(mask) if callable(features) else features, split.delays, len(bold))
+        X = design(spaces, delays, split.tr, split.runs, mask)[split.keep]
+        Y = responses
         if confounds is not None:
             X = residuals(X, confounds, train)
             Y = residuals(Y, confounds, train)
         X = rotated(X)
         if shifts is not None:
-            Y = np.concatenate([shifted(Y, row, runs) for row in shifts], axis=1)
+            Y = np.concatenate([shifted(Y, row, split.kept_runs) for row in shifts], axis=1)
         fitted = clone(model).fit(X[train], Y[train], groups=groups[train])
         measured[test] = Y[test]
         predicted[test] = fitted.predict(X[test])
@@ -258,7 +270,7 @@ def correlation_inside(prediction: Prediction) -> NDArray:
 
 
 def group_accuracy(
-    features: Spaces,
+    features: Spaces | FittedSpaces,
     bold: ArrayLike,
     model: RidgeCV,
     split: FoldSplit,
@@ -308,7 +320,7 @@ def group_accuracy(
         confounds = [check_confounds(x, n_trs, name=f"confounds[{k}]") for k, x in enumerate(confounds)]
     parts = [(bold.transpose(1, 0, 2).reshape(n_trs, -1), None)] if confounds is None else list(zip(bold, confounds))
     check_length(split, n_trs)
-    batches = shift_batches(split.runs, n_trs, parts[0][0].shape[1], n_permutations, seed)
+    batches = shift_batches(split.kept_runs, int(split.keep.sum()), parts[0][0].shape[1], n_permutations, seed)
     jobs = [(targets, subject_confounds, batch) for targets, subject_confounds in parts for batch in batches]
     scored = []
     for targets, subject_confounds, batch in tqdm(jobs, desc="fits", delay=3, leave=False):

@@ -3,7 +3,7 @@
 `Split` tests whole runs that stay the same; `FoldSplit` leaves out groups of TRs in turn, where there is one run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,9 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr, as_floats
-from naturalistic.encoding.design import Delays, Spaces, check_confounds, check_spaces, design, residuals
+from naturalistic.encoding.design import (
+    Delays,
+    FittedSpaces,
+    Spaces,
+    check_confounds,
+    check_spaces,
+    design,
+    residuals,
+)
 from naturalistic.models.engine.validation import check_finite
-from naturalistic.models.folds import check_groups
+from naturalistic.models.folds import check_folds, check_groups
 from naturalistic.runs import check_runs, run_slices
 
 if TYPE_CHECKING:
@@ -96,6 +104,9 @@ class FoldSplit:
         Run id of each TR; one run by default.
     gap : int
         TRs left out of training on either side of a test group, when ``cv`` is a number.
+    keep : bool array (n_trs,), optional
+        TRs that train and test; all by default. The others only give delayed features what came before, such as the
+        start of a run that shows again what ended the run before. Folds are of the TRs that are kept.
 
     Raises
     ------
@@ -109,6 +120,7 @@ class FoldSplit:
     delays: Delays
     runs: NDArray | None = None
     gap: int = 0
+    keep: NDArray | None = None
 
     def __post_init__(self) -> None:
         if self.groups is None:
@@ -116,10 +128,36 @@ class FoldSplit:
         n_trs = len(np.atleast_1d(self.groups))
         object.__setattr__(self, "groups", check_groups(self.groups, n_trs))
         object.__setattr__(self, "runs", check_runs(self.runs, n_trs))
+        keep = np.ones(n_trs, dtype=bool) if self.keep is None else np.asarray(self.keep)
+        if keep.dtype != bool or keep.shape != (n_trs,) or not keep.any():
+            raise ValueError(f"keep is {keep.dtype} of shape {keep.shape}, expected one bool for each of {n_trs} TRs")
+        object.__setattr__(self, "keep", keep)
+
+    @property
+    def kept_runs(self) -> NDArray:
+        """Return the run of each TR that is kept (n_kept,)."""
+        return self.runs[self.keep]
+
+    @property
+    def kept_groups(self) -> NDArray:
+        """Return the group of each TR that is kept (n_kept,)."""
+        return self.groups[self.keep]
+
+    def folds(self) -> list[tuple[NDArray, NDArray]]:
+        """Return ``(train, test)`` indices into the TRs that are kept, of each fold."""
+        n_kept = int(self.keep.sum())
+        return check_folds(self.cv, n_kept, self.kept_groups, self.gap, self.kept_runs, once=True)
+
+    def training_mask(self, train: NDArray) -> NDArray:
+        """Return training TRs (indices into those that are kept) as a mask of all TRs: bool (n_trs,)."""
+        mask = np.zeros(len(self.keep), dtype=bool)
+        mask[np.flatnonzero(self.keep)[train]] = True
+        return mask
 
     def __repr__(self) -> str:
         n_groups = len(np.unique(self.groups))
-        return f"FoldSplit({len(self.groups)} TRs of {self.tr} s in {n_groups} groups, cv={self.cv}, gap={self.gap})"
+        n_trs = int(self.keep.sum())
+        return f"FoldSplit({n_trs} TRs of {self.tr} s in {n_groups} groups, cv={self.cv}, gap={self.gap})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -203,6 +241,43 @@ def split_data(
         return centered(_average_repeats(responses, runs[test], split.repeats)[0], ids)
 
     return SplitData(train, marked_rows(bold, ~test), runs[~test], tested, ids, measured)
+
+
+def fold_data(features: Spaces | FittedSpaces, bold: ArrayLike, split: FoldSplit) -> Iterator[SplitData]:
+    """Yield delayed features and responses of the training and the test TRs of each fold.
+
+    Parameters
+    ----------
+    features, bold, split
+        As in `naturalistic.encoding.fit_predict`.
+
+    Yields
+    ------
+    data : SplitData
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or a space is no table of finite numbers.
+    """
+    bold = as_floats(bold, "bold")
+    check_length(split, len(bold))
+    check_finite(bold, "bold")
+    responses = bold[split.keep]
+    runs = split.kept_runs
+    for train, test in split.folds():
+        mask = split.training_mask(train)
+        spaces, delays = check_spaces(features(mask) if callable(features) else features, split.delays, len(bold))
+        X = {n: design({n: x}, delays, split.tr, split.runs, mask)[split.keep] for n, x in spaces.items()}
+        measured = centered(responses[test], runs[test])
+        yield SplitData(
+            {name: x[train] for name, x in X.items()},
+            responses[train],
+            split.kept_groups[train],
+            {name: centered(x[test], runs[test]) for name, x in X.items()},
+            runs[test],
+            lambda columns=slice(None), measured=measured: measured[:, columns],
+        )
 
 
 def check_length(split: Split | FoldSplit, n_trs: int) -> None:

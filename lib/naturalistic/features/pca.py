@@ -8,6 +8,7 @@ Nakagi et al. (2024, EMNLP) reduce layers of 4,096 dimensions to 1,280 component
 regression, then shift by 8, 9 and 10 s and average (`delays.shift_average`; `delays.fir` stacks instead).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -144,6 +145,39 @@ def _largest(matrix: NDArray, n: int) -> tuple[NDArray, NDArray]:
     size = len(matrix)
     values, vectors = linalg.eigh(matrix, subset_by_index=[size - n, size - 1], check_finite=False)
     return np.maximum(values[::-1], 0), vectors[:, ::-1]
+
+
+class TrainingPCA:
+    """Feature spaces along their principal components of the training TRs, for each fold anew.
+
+    What `encoding.fit_predict`, `group_accuracy` and `joint_model` take as features with a `FoldSplit`.
+
+    Parameters
+    ----------
+    spaces : dict of str to array (n_trs, n_features)
+    n_components : int
+        Of each space; one of no more features than this stays as it is.
+    """
+
+    def __init__(self, spaces: Mapping[str, ArrayLike], n_components: int) -> None:
+        self.spaces = dict(spaces)
+        self.n_components = whole("n_components", n_components)
+        self._known: dict[bytes, dict[str, NDArray]] = {}
+
+    def __call__(self, training: NDArray) -> dict[str, NDArray]:
+        """Return the spaces, reduced by components of the training TRs; computed once for each fold.
+
+        Parameters
+        ----------
+        training : bool array (n_trs,)
+        """
+        key = np.packbits(training).tobytes()
+        if key not in self._known:
+            self._known[key] = {
+                name: pca_transform(np.asarray(x)[:, None], training, self.n_components)[:, 0]
+                for name, x in self.spaces.items()
+            }
+        return self._known[key]
 
 
 def pca_transform(features: ArrayLike, training: ArrayLike, n_components: int = COMPONENTS) -> NDArray:
