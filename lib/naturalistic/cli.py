@@ -58,7 +58,7 @@ def run_fetch(parsed: argparse.Namespace) -> None:
 
     choices = ("subjects", "runs", "parts", "subset", "keep")
     selection = {key: getattr(parsed, key) for key in choices if hasattr(parsed, key)}
-    if "subjects" in selection and parsed.name in PARTS:
+    if "subjects" in selection:
         selection["subjects"] = _subjects(parsed.name, parsed.subjects)
     options = {"base_url": parsed.base_url, "n_connections": parsed.connections, "dry_run": parsed.dry_run}
     folder = fetch(parsed.name, parsed.to or cache_dir() / parsed.name, **options, **selection)
@@ -128,8 +128,8 @@ def run_doctor(parsed: argparse.Namespace) -> int:
 
 
 def _subjects(name: str, labels: list[str] | None) -> list[str] | None:
-    """Return the requested labels, None for all, which has to be named."""
-    if labels == ["all"]:
+    """Return the requested labels, None for all, which has to be named where they are large."""
+    if labels == ["all"] or (not labels and name in IN_CACHE):
         return None
     if not labels:
         known = subjects_of(manifest(name))
@@ -156,7 +156,7 @@ def _fma_options(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def _studyforrest_options(parser: argparse.ArgumentParser, name: str) -> None:
-    help_subject = "1 2 ...; default: all 15"
+    help_subject = "1 2 ..., or all (default)"
     parser.add_argument("--subject", "--subjects", nargs="+", dest="subjects", metavar="S", help=help_subject)
     parser.add_argument("--parts", nargs="+", metavar="PART", help="default: bold annotations atlas")
 
@@ -180,7 +180,7 @@ FETCHABLE = {
         _fma_options, "--subset small --to data/fma",
     ),
     "studyforrest": (
-        "a film in 15 brains (studyforrest.org: parcel time series 193 MB, annotations 21 MB)", _studyforrest_options,
+        "a film in 15 brains (studyforrest.org: parcel time series 202 MB, annotations 19 MB)", _studyforrest_options,
         "--subject 1 2 --to data/studyforrest",
     ),
 }  # fmt: skip

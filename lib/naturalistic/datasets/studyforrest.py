@@ -24,7 +24,7 @@ from naturalistic import simulated
 from naturalistic.cache import cache_dir
 from naturalistic.datasets import studyforrest_files as published
 from naturalistic.datasets.annotations import Annotations, AnnotationTable, join_annotations
-from naturalistic.datasets.download import DownloadError
+from naturalistic.datasets.download import DownloadError, VerifiedFiles, target_of
 from naturalistic.datasets.fetch import fetch
 from naturalistic.datasets.studyforrest_files import ATLAS, LABELS, N_TRS, NAME, TR
 from naturalistic.datasets.studyforrest_tables import (
@@ -132,10 +132,9 @@ class StudyForrest(Titled):
 
     def is_repeated(self) -> NDArray:
         """Return the TRs at the start of a run that show what ended the run before: bool (n_trs,)."""
-        first_new = {run: 0.0 for run in RUN_NAMES}
-        for before, run, start, n in zip(RUN_NAMES, RUN_NAMES[1:], RUN_STARTS, N_TRS):
-            first_new[run] = start + n * TR
-        return self.tr_times() < np.repeat([first_new[run] - 1e-6 for run in self.run_names], self.n_trs)
+        ends = np.add(RUN_STARTS, np.multiply(N_TRS, TR))
+        end_before = dict(zip(RUN_NAMES, [0.0, *ends[:-1]]))
+        return self.tr_times() < np.repeat([end_before[run] - 1e-6 for run in self.run_names], self.n_trs)
 
     def is_dropped(self) -> NDArray:
         """Return the first ``n_dropped`` TRs of each run: bool (n_trs,)."""
@@ -402,7 +401,7 @@ def locate(
 ) -> Path:
     """Return the folder of the published data, downloading them if it must.
 
-    Looked for in ``$NATURALISTIC_DATA/studyforrest``, then in the cache, then in the public repositories (193 MB of CSV
+    Looked for in ``$NATURALISTIC_DATA/studyforrest``, then in the cache, then in the public repositories (202 MB of CSV
     for all subjects), each file compared with its SHA-256. CSV stay in the cache: the folder is then the published
     tree, which can be checked, copied and read again by a later version without network.
 
@@ -428,20 +427,27 @@ def locate(
     if own:
         print(f"$NATURALISTIC_DATA ({own}) has no folder {NAME}; looking in the cache and at the public copies.")
     folder = cache_dir() / NAME
-    options: dict[str, Any] = {"n_connections": 8, "n_tries": _TRIES}
     try:
-        fetch(NAME, folder, subjects=subjects, parts=["bold", "annotations"], **options)
+        _download(folder, _TRIES, subjects=subjects, parts=["bold", "annotations"])
     except DownloadError as error:
         if fallback is None:
             raise
         print(f"SIMULATED DATA: {NAME} is not to be had here, what follows is no brain's. ({error})")
         return simulated.simulate("film")
     try:
-        fetch(NAME, folder, parts=["atlas"], **options)
+        _download(folder, 1, parts=["atlas"])
     except DownloadError as error:
         if notes is not None:
             notes.append(f"the atlas could not be downloaded ({error})")
     return folder
+
+
+def _download(folder: Path, n_tries: int, **selection: Any) -> None:
+    """Download what is not there; without a lock where all is there, so that chapters may load it side by side."""
+    verified = VerifiedFiles(folder)
+    files = published.download_plan(**selection).files
+    if not all(verified.holds(file, target_of(file, folder)) for file in files):
+        fetch(NAME, folder, n_connections=8, n_tries=n_tries, **selection)
 
 
 def _select_subjects(subjects: Sequence[str] | None, folder: Path) -> tuple[str, ...]:

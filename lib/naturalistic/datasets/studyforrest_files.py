@@ -100,7 +100,7 @@ def download_plan(
     ----------
     name : str
     subjects : iterable, optional
-        Such as ``1``, ``"01"`` or ``"sub-01"``; all 15 by default (193 MB as CSV).
+        Such as ``1``, ``"01"`` or ``"sub-01"``; all 15 by default (202 MB as CSV).
     parts : iterable of {"bold", "annotations", "atlas"}, optional
         All by default.
 
@@ -301,9 +301,7 @@ def _read_csv(path: Path, n_trs: int, advice: str) -> NDArray[np.float32]:
     try:
         labels = np.array([int(cell) for cell in header.split(",")])
     except ValueError:
-        raise ValueError(
-            f"{path} begins with {header[:40]!r}, expected a row of labels of parcels; {advice}"
-        ) from None
+        raise ValueError(f"{path} begins with {header[:40]!r}, expected a row of labels of parcels; {advice}") from None
     columns = _columns(path, labels)
     for k, row in enumerate(rows, 1):
         if row.count(",") + 1 != len(labels):

@@ -48,10 +48,11 @@ LOW_LEVEL = {
 _TIMES = ("start", "end", "onset", "duration")
 _MOST_BACKWARDS = 1.0  # s; one line of the published dialogue ends 0.1 s before it begins
 _LAST = 6900.0  # s of the film that each table reaches: the last scene begins at 6,945 s, and the film ends at 7,086 s
-_FASTEST = 6.0  # words a second, of a line whose end is wrong: 57 of 985 lines last 0.001 s, the median line has 2.8
+_FASTEST = 6.0  # words a second, of a line whose end is wrong: 43 of 985 lines last 0.001 s, the median line has 2.8
 _USUAL = 3.0  # words a second, of such a line
 _QUIET = 1e-5  # rms under which the logarithm does not follow; the quietest TR has 3e-5
 _ROUNDING = 1e-6  # s; 1752.08 + 2 is not exact
+_DIMENSIONS = ("arousal", "valence_positive", "valence_negative")
 _DIRECTION = re.compile(r"^\s*\([^)]*\)\s*")  # "(over radio)" in front of what is said
 
 
@@ -221,7 +222,7 @@ def _read(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
 def line_bounds(rows: Sequence[Mapping[str, Any]]) -> tuple[NDArray, NDArray]:
     """Return start and end of lines in s; a line of more than 6 words a second lasts as if it had 3.
 
-    In the published dialogue 57 lines last 0.001 s, and one ends before it begins.
+    In the published dialogue 43 lines last 0.001 s, one ends before it begins, and 24 more cannot be said so fast.
     """
     starts = np.array([row["start"] for row in rows])
     ends = np.array([row["end"] for row in rows])
@@ -251,7 +252,8 @@ def find_words(rows: Sequence[Mapping[str, Any]], grid: FilmGrid) -> FilmWords:
     starts, ends = line_bounds(rows)
     length = ((ends - starts) / np.maximum(n_words, 1))[lines]
     onsets = starts[lines] + positions * length
-    middles = onsets + length / 2
+    offsets = onsets + length
+    middles = (onsets + offsets) / 2
     events = []
     for edges in grid.edges():
         inside = np.flatnonzero((middles >= edges[0]) & (middles < edges[-1]))
@@ -259,7 +261,7 @@ def find_words(rows: Sequence[Mapping[str, Any]], grid: FilmGrid) -> FilmWords:
     return FilmWords(
         [word for words in said for word in words],
         onsets,
-        onsets + length,
+        offsets,
         lines,
         positions,
         np.concatenate(events),
@@ -303,9 +305,9 @@ def by_second(rows: Iterable[tuple[float, float, Any]], nothing: Any, grid: Film
 def read_emotions(path: Path, grid: FilmGrid) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     """Return the emotions of the characters on the TRs: names, and means over the characters (n_trs, n).
 
-    Values are of the observers' agreement, 0 to 1 (arousal -1 to 1), and 0 where no character shows an emotion. Columns
-    that are 0 in all of the film are left out, as are cues (``c_...``) and directions (``d_...``). The last column,
-    ``n_characters``, counts those who show one.
+    Values are the agreement of observers, 0 to 1 (arousal -1 to 1), and 0 where no character is described.
+    Emotions that nobody shows are left out, as are cues (``c_...``) and directions (``d_...``). The last
+    column, ``n_characters``, counts the characters that are described.
 
     Parameters
     ----------
@@ -313,9 +315,8 @@ def read_emotions(path: Path, grid: FilmGrid) -> tuple[tuple[str, ...], NDArray[
         Of ``emotions_av_1s_events.tsv``: a row for each character and stretch of whole seconds.
     grid : FilmGrid
     """
-    rows = _read(path, ("onset", "duration", "character", "arousal", "valence_positive", "valence_negative"))
-    names = [name for name in rows[0] if name in ("arousal", "valence_positive", "valence_negative")]
-    names += [name for name in rows[0] if name.startswith("e_")]
+    rows = _read(path, ("onset", "duration", "character", *_DIMENSIONS))
+    names = [*_DIMENSIONS, *(name for name in rows[0] if name.startswith("e_"))]
     try:
         values = np.array([[number(row[name]) for name in names] for row in rows])
     except ValueError as error:
@@ -326,7 +327,7 @@ def read_emotions(path: Path, grid: FilmGrid) -> tuple[tuple[str, ...], NDArray[
         raise ValueError(f"{path} has a row without a duration, expected a whole number of seconds; fetch it again")
     n_characters = grid.rate(starts, starts + lengths, lengths)
     columns = []
-    shown = [k for k in range(len(names)) if values[:, k].any()]
+    shown = [k for k, name in enumerate(names) if name in _DIMENSIONS or values[:, k].any()]
     for k in shown:
         total = grid.rate(starts, starts + lengths, values[:, k] * lengths)
         columns.append(np.divide(total, n_characters, out=np.zeros_like(total), where=n_characters > _ROUNDING))
