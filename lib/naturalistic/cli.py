@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from naturalistic.cache import RequestError, check_writable
+from naturalistic.cache import RequestError, cache_dir, check_writable
 from naturalistic.datasets.openneuro import PARTS, manifest, subjects_of
 
 
@@ -61,7 +61,7 @@ def run_fetch(parsed: argparse.Namespace) -> None:
     if "subjects" in selection:
         selection["subjects"] = _subjects(parsed.name, parsed.subjects)
     options = {"base_url": parsed.base_url, "n_connections": parsed.connections, "dry_run": parsed.dry_run}
-    folder = fetch(parsed.name, parsed.to, **options, **selection)
+    folder = fetch(parsed.name, parsed.to or cache_dir() / parsed.name, **options, **selection)
     if not parsed.dry_run:
         files = plan_of(parsed.name, **selection).files
         print(f"{parsed.name}: all that was asked for ({len(files)} file{'s'[: len(files) != 1]}) is in {folder}")
@@ -105,8 +105,6 @@ def run_train(parsed: argparse.Namespace) -> None:
 
 def _train_corpus_vectors(parsed: argparse.Namespace) -> None:
     """Compute the vectors of the simulated corpus again, in a corpus that is kept in the cache."""
-    from naturalistic.cache import cache_dir
-
     module, path = _simulation("corpus_vectors"), Path(parsed.to).expanduser()
     check_writable(path.parent)
     n_tracks = parsed.n_pieces or 2000
@@ -130,8 +128,8 @@ def run_doctor(parsed: argparse.Namespace) -> int:
 
 
 def _subjects(name: str, labels: list[str] | None) -> list[str] | None:
-    """Return the requested labels, None for all, which has to be named."""
-    if labels == ["all"]:
+    """Return the requested labels, None for all, which has to be named where they are large."""
+    if labels == ["all"] or (not labels and name in IN_CACHE):
         return None
     if not labels:
         known = subjects_of(manifest(name))
@@ -157,6 +155,12 @@ def _fma_options(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--keep", action="store_true", help="keep the archives after they were unpacked")
 
 
+def _studyforrest_options(parser: argparse.ArgumentParser, name: str) -> None:
+    help_subject = "1 2 ..., or all (default)"
+    parser.add_argument("--subject", "--subjects", nargs="+", dest="subjects", metavar="S", help=help_subject)
+    parser.add_argument("--parts", nargs="+", metavar="PART", help="default: bold annotations atlas")
+
+
 # name -> what it is, what can be chosen, an example
 FETCHABLE = {
     "ds003720": (
@@ -175,7 +179,12 @@ FETCHABLE = {
         "music to retrieve from (Free Music Archive, 30-s excerpts: small 7.7 GB, large 100 GB; twice that to unpack)",
         _fma_options, "--subset small --to data/fma",
     ),
+    "studyforrest": (
+        "a film in 15 brains (studyforrest.org: parcel time series 202 MB, annotations 19 MB)", _studyforrest_options,
+        "--subject 1 2 --to data/studyforrest",
+    ),
 }  # fmt: skip
+IN_CACHE = ("studyforrest",)  # small enough to be fetched to the cache
 # name -> what it is, options (whole numbers, but for those of SWITCHES)
 SWITCHES = ("render-all",)
 SIMULATED = {
@@ -243,7 +252,9 @@ def _add_fetch(parser: argparse.ArgumentParser) -> None:
     for name, (description, add_options, example) in FETCHABLE.items():
         one = _new(data_sets.add_parser, name, help=description, description=description,
                    epilog=f"example:\n  naturalistic fetch {name} {example}")  # fmt: skip
-        one.add_argument("--to", required=True, metavar="DIR", help="folder to fetch to; made if it is not there")
+        in_cache = name in IN_CACHE
+        where = "folder to fetch to; made if it is not there" + "; default: the cache, where load() looks" * in_cache
+        one.add_argument("--to", required=not in_cache, metavar="DIR", help=where)
         add_options(one, name)
         one.add_argument("--dry-run", action="store_true", help="say what would be fetched, and fetch nothing")
         one.add_argument("--connections", type=int, default=2, metavar="N", help="files side by side (default: 2)")

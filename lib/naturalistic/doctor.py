@@ -20,9 +20,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from naturalistic.cache import RequestError, cache_dir, check_writable, format_bytes, free_bytes
-from naturalistic.datasets import alice, captions, fma, gtzan, music_genre, openneuro, studyforrest
+from naturalistic.datasets import alice, captions, fma, gtzan, music_genre, openneuro, studyforrest_files
 from naturalistic.datasets.download import DownloadPlan, VerifiedFiles, bytes_present, target_of
 from naturalistic.datasets.events import GENRES, Clip
+from naturalistic.datasets.studyforrest_tables import TABLES
 from naturalistic.hub import cached_models
 from naturalistic.reporting.results import find_repository
 from naturalistic.simulated import data_folder, is_simulated
@@ -35,7 +36,6 @@ PARTLY = "incomplete"
 ABSENT = "not found"
 PAGES = {
     "captions": "https://www.kaggle.com/datasets/nishimotolab/music-caption-brain2music",
-    "studyforrest": "https://github.com/psychoinformatics-de/studyforrest-data-annotations",
 }
 _KINDS = ("music", "corpus", "movie")  # simulated data that the chapters open
 _NEEDED = ("", "book")  # extras without which the default book cannot be built; "" is the package itself
@@ -47,6 +47,7 @@ _OPENS = {
     "captions_of.load_captions(": ("captions",),
     "fma.load(": ("fma",),
     "narrative_movie.load(": ("ds005531",),
+    "studyforrest.load(": ("studyforrest",),
 }
 _PARAMETERS = {"fma": "corpus", "captions": "captions"}  # all others are the chapter's dataset
 
@@ -407,15 +408,22 @@ def find_corpus(where: list[Path]) -> Found:
 
 
 def find_studyforrest(where: list[Path]) -> Found:
-    """Look for the annotations of studyforrest."""
-    problem = Found("studyforrest", get=PAGES["studyforrest"])
+    """Look for the tables of studyforrest and for subjects, in either layout."""
+    get = "naturalistic fetch studyforrest (or make book, 0.2 GB)"
+    problem = Found("studyforrest", get=get)
+    n_published = len(studyforrest_files.published_subjects())
     for folder in (inner for place in where for inner in (place / "studyforrest", place)):
-        missing = [name for name in studyforrest.TABLES if not (folder / name).is_file()]
-        if not missing:
-            return Found("studyforrest", COMPLETE, str(folder), f"{len(studyforrest.TABLES)} tables")
-        if len(missing) < len(studyforrest.TABLES):
-            says = f"lacks {', '.join(missing)}"
-            problem = Found("studyforrest", PARTLY, str(folder), says, get=PAGES["studyforrest"])
+        paths = {name.rpartition("/")[2]: studyforrest_files.find_file(folder, name) for name in TABLES}
+        missing = [name for name, path in paths.items() if path is None]
+        if len(missing) == len(TABLES) or _is_simulated(folder):
+            continue
+        subjects = studyforrest_files.subjects_present(folder)
+        says = f"{len(TABLES) - len(missing)} of {len(TABLES)} tables, {len(subjects)} of {n_published} subjects"
+        says += f"; lacks {', '.join(missing)}" * bool(missing)
+        if not missing and len(subjects) == n_published:
+            return Found("studyforrest", COMPLETE, str(folder), says, subjects)
+        again = f"naturalistic fetch studyforrest --to {_quoted(folder)}"
+        problem = Found("studyforrest", PARTLY, str(folder), says, () if missing else subjects, again)
     return problem
 
 

@@ -2,13 +2,14 @@
 
 import importlib
 import json
+import os
 import re
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from naturalistic import cli, doctor, hub
-from naturalistic.datasets import alice, fma, gtzan, openneuro, studyforrest
+from naturalistic.datasets import alice, fma, gtzan, openneuro, studyforrest_files, studyforrest_tables
 from naturalistic.datasets.download import VerifiedFiles, target_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -282,11 +283,27 @@ def test_corpus(tmp_path, monkeypatch):
 
 
 def test_studyforrest(tmp_path):
-    for name in studyforrest.TABLES:
-        (tmp_path / name).touch()
-    assert doctor.find_studyforrest([tmp_path]).state == "complete"
+    assert doctor.find_studyforrest([tmp_path]).get.startswith("naturalistic fetch studyforrest")
+    for name in studyforrest_tables.TABLES:
+        (tmp_path / Path(name).name).touch()
+    found = doctor.find_studyforrest([tmp_path])
+    assert (found.state, found.says) == ("incomplete", "6 of 6 tables, 0 of 15 subjects")
+    (tmp_path / "brains").mkdir()
+    for subject in studyforrest_files.published_subjects():
+        (tmp_path / f"brains/sub-{subject}_avmovie_shen278.npz").touch()
+    found = doctor.find_studyforrest([tmp_path])
+    assert found.state == "complete" and found.subjects[-1] == "20"
     (tmp_path / "scenes.csv").unlink()
-    assert doctor.find_studyforrest([tmp_path]).says == "lacks scenes.csv"
+    found = doctor.find_studyforrest([tmp_path])
+    assert found.says == "5 of 6 tables, 15 of 15 subjects; lacks scenes.csv" and found.subjects == ()
+    assert found.get == f"naturalistic fetch studyforrest --to {tmp_path}"
+
+
+def test_the_real_film_is_found(monkeypatch):
+    folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere"))
+    if not (folder / "studyforrest").is_dir():
+        pytest.skip("the data of studyforrest.org are not here: set NATURALISTIC_DATA")
+    assert doctor.find_studyforrest([folder]).state == "complete"
 
 
 def test_what_chapters_can_be_run_on(tmp_path):

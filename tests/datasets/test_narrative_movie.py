@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import scipy.io
-from naturalistic.datasets import bold_store, movie_bold, movie_runs, narrative_movie, openneuro, scans, studyforrest
+from naturalistic.datasets import bold_store, movie_bold, movie_runs, narrative_movie, openneuro, scans
 from naturalistic.datasets.annotations import LEVELS, MARKER, read_annotation
 from naturalistic.datasets.fmriprep import MESHES
 from naturalistic.preprocessing import open_subjects, prepare, zscore
@@ -681,82 +681,3 @@ def test_scans_are_whole_runs(tree, tmp_path, monkeypatch):
     assert len(movie.annotations("Story")) == len(subject.bold)
     with pytest.raises(ValueError, match="expected one of S01, S02"):
         movie.scans("S03")
-
-
-# --- Forrest Gump, as studyforrest.org described it -----------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def real_forrest():
-    """Folder of the real tables; the test is skipped where they are not."""
-    folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "studyforrest"
-    if not folder.is_dir():
-        pytest.skip("the tables of studyforrest.org are not here: set NATURALISTIC_DATA")
-    return folder
-
-
-def test_the_real_tables(real_forrest):
-    film = studyforrest.load(real_forrest)
-    assert film.run_names == tuple(f"segment-{k}" for k in range(1, 9)) and not film.is_simulated
-    assert list(film.n_seconds.values()) == [894, 866, 860, 960, 908, 862, 1068, 667]
-    assert film.levels == ("Speech", "Story", "TimePlace") and "7,085 s" in str(film)
-    counts = {"english_dialog.csv": 985, "german_audio_description.csv": 573, "locations.tsv": 869}
-    assert {name: len(film.tables[name]) for name in counts} == counts
-    for level in film.levels:
-        text = film.annotations(level)
-        assert len(text) == 7085 == len(text.runs) and text.run_names == film.run_names
-        assert all(isinstance(second, list) and second for second in text.texts)
-        assert (text.speakers is None) == (level != "Speech")
-    speech = film.annotations("Speech")
-    assert speech.texts[188:194] == [[""], *[["Hello. My name's Forrest Gump."]] * 5], "189.8 to 194.0 s"
-    assert speech.texts[194] == [""] and speech.speakers[190] == ["FORREST"]
-    assert speech.texts[238] == ["My feet hurt."] and speech.speakers[238] == ["BLACK WOMAN"]
-    said = {text for second in speech.texts for text in second if text}
-    in_film = {row["text"] for row in film.tables["english_dialog.csv"] if row["text"] and row["start"] < 7085}
-    assert said == in_film, "each line is heard somewhere, the one that ends before it starts too"
-    assert film.annotations("Story").texts[16] == ["Vor bewölktem Himmel schwebt eine grau-weiße Feder durch die Luft."]
-    places = film.annotations("TimePlace").texts
-    assert {len(second) for second in places} == {2}
-    assert places[300] == ["Greenbow Alabama, doctor's office, inside, day", "doctors office, inside, day"]
-    assert places[3] == ["Paramount, mountain logo, outside, day", ""]
-    assert film.cuts().sum() == 848 and film.cuts()[168] == 1 and film.cuts()[169] == 0
-    assert film.music().texts[350] == ["Hank Williams: Lovesick Blues"] and film.music().texts[19] == [""]
-    assert film.title("x") == "x"
-
-
-def test_one_segment_is_as_in_the_whole_film(real_forrest):
-    film, part = studyforrest.load(real_forrest), studyforrest.load(real_forrest, runs=["segment-3", "segment-2"])
-    assert part.run_names == ("segment-2", "segment-3") and part.n_seconds == {"segment-2": 866, "segment-3": 860}
-    for level in film.levels:
-        assert part.annotations(level).texts == film.annotations(level).texts[894:2620]
-    np.testing.assert_array_equal(part.cuts(), film.cuts()[894:2620])
-
-
-def test_broken_tables_of_the_film(real_forrest, tmp_path):
-    for name in studyforrest.TABLES:
-        shutil.copy(real_forrest / name, tmp_path)
-    film = studyforrest.load(tmp_path)
-    for level in ("Object", "Summary"):
-        with pytest.raises(ValueError, match=f"level is '{level}', the tables have Speech, Story, TimePlace"):
-            film.annotations(level)
-    for runs in ("segment-1", ["segment-9"], []):
-        with pytest.raises(ValueError, match="expected a list of some of segment-1, "):
-            studyforrest.load(tmp_path, runs=runs)
-    path = tmp_path / "english_dialog.csv"
-    whole = path.read_text(encoding="utf-8")
-    for text, message in (
-        (whole.replace("person", "who"), r"english_dialog\.csv has the columns start, end, who, text, expected"),
-        (whole[: whole.index('"FORREST"')], r"english_dialog\.csv, row 1 .*cells are missing; was the file cut"),
-        (whole.replace("189.8", "soon"), r"english_dialog\.csv, row 1 .*could not convert"),
-        ("", "has the columns , expected start"),
-    ):
-        path.write_text(text, encoding="utf-8")
-        with pytest.raises(ValueError, match=message):
-            studyforrest.load(tmp_path)
-    path.write_bytes(whole.replace("Hello", "Él").encode("latin-1", "replace"))
-    with pytest.raises(ValueError, match=r"english_dialog\.csv is Latin-1 .*, expected UTF-8 \(byte \d+"):
-        studyforrest.load(tmp_path)
-    for name in ("shots.csv", "music.tsv"):
-        (tmp_path / name).unlink()
-    with pytest.raises(FileNotFoundError, match=r"lacks shots\.csv, music\.tsv: expected tables of"):
-        studyforrest.load(tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from naturalistic.datasets import alice, fma, gtzan, studyforrest
+from naturalistic.datasets import alice, fma, gtzan
 from naturalistic.datasets.annotations import read_annotation
 from naturalistic.datasets.events import COLUMNS, Clip, read_events
 from naturalistic.simulated import is_simulated
@@ -62,66 +62,6 @@ def test_blank_lines_behind_annotations_are_no_seconds(tmp_path):
 def test_a_readme_says_that_data_are_simulated_in_any_encoding(tmp_path, encoding):
     (tmp_path / "README").write_bytes("SIMULATED DATA of näh".encode(encoding))
     assert is_simulated(tmp_path)
-
-
-# --- Forrest Gump -------------------------------------------------------------------------------------------------
-
-TABLES = {
-    "fmri_segments.csv": "start,end,id\n0.0,10.0,1\n10.0,20.0,2\n",
-    "english_dialog.csv": 'start,end,person,text\n12,14,ANN,"Yes, now."\n3,4,BEN,No.\n5.0,4.9,ANN,So.\n',
-    "german_audio_description.csv": "start,end,text\n1,2,Näher\n",
-    "locations.tsv": "onset\tduration\tmajor_location\tsetting\tlocale\tint_or_ext\ttime_of_day\n"
-    "0\t20\tA\tB\tC\text\tday\n",
-    "scenes.csv": "start,location,tod,setting\n10,PARK,DAY,EXT\n0,HOUSE,DAY,INT\n",
-    "shots.csv": "start\n0.0\n7.5\n",
-    "music.tsv": "onset\tduration\tartist\ttitle\n2\t3\tA\tB\n",
-}
-
-
-@pytest.fixture
-def film(tmp_path):
-    for name, text in TABLES.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    return tmp_path
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_the_film_is_the_same_in_every_spelling(film, encoding, end):
-    for name, text in TABLES.items():
-        (film / name).write_bytes((text.replace("\n", end) + end).encode(encoding))
-    opened = studyforrest.load(film, runs=(run for run in ["segment-2", "segment-1"]))
-    speech = opened.annotations("Speech").texts
-    assert speech[12] == speech[13] == ["Yes, now."] and speech[3] == ["No."] and speech[5] == ["So."]
-    assert opened.annotations("Story").texts[1] == ["Näher"]
-    places = [second[1] for second in opened.annotations("TimePlace").texts]
-    assert places == ["house, inside, day"] * 10 + ["park, outside, day"] * 10  # rows that are out of order
-    assert opened.cuts().tolist() == [1, *[0] * 6, 1, *[0] * 12]
-
-
-BROKEN_FILM = {
-    "before its start": ("english_dialog.csv", "3,4,", "-3,4,", r"row 2 .*begins 3 s before the film"),
-    "a cut before its start": ("shots.csv", "7.5", "-7.5", r"shots\.csv, row 2 .*begins 7.5 s before the film"),
-    "backwards": ("english_dialog.csv", "3,4,", "3,1,", "row 2 .*ends 2 s before it begins"),
-    "a negative duration": ("music.tsv", "2\t3", "2\t-3", "row 1 .*ends 3 s before it begins"),
-    "n/a": ("music.tsv", "2\t3", "n/a\t3", r"music\.tsv, row 1 .*could not convert 'n/a'"),
-    "nan": ("shots.csv", "7.5", "nan", r"shots\.csv, row 2 .*could not convert 'nan'"),
-    "a decimal comma": ("shots.csv", "7.5", '"7,5"', "row 2 .*write the decimal comma as a point"),
-    "a header alone": ("shots.csv", "0.0\n7.5\n", "", "has a header and no row"),
-    "semicolons": ("scenes.csv", ",", ";", r"divided by another sign \(semicolon\)"),
-    "segments that overlap": ("fmri_segments.csv", "10.0,20", "9.0,20", "row 2: segment-2 from 9 to 20 s"),
-    "a segment twice": ("fmri_segments.csv", "20.0,2", "20.0,1", "row 2: segment-1 .*each segment once"),
-    "a segment without length": ("fmri_segments.csv", "10.0,20.0", "10.0,10.0", "row 2: segment-2 from 10 to 10 s"),
-}
-
-
-@pytest.mark.parametrize("name, old, new, message", BROKEN_FILM.values(), ids=BROKEN_FILM)
-def test_broken_film(film, name, old, new, message):
-    path = film / name
-    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
-    with pytest.raises(ValueError, match=message) as error:
-        studyforrest.load(film)
-    assert name in str(error.value)
 
 
 # --- tracks and stories -------------------------------------------------------------------------------------------

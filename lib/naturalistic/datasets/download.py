@@ -56,8 +56,8 @@ class RemoteFile:
 
     Attributes
     ----------
-    path : str
-        Relative, with ``/``: both below the address and below the folder.
+    path, remote_path : str
+        Relative, with ``/``: below the folder, and below the address (there ``path`` too, if it is empty).
     digest : str or None
         ``"md5:..."``, ``"sha1:..."`` or ``"sha256:..."``, in hexadecimal digits; None where none was published.
     n_bytes : int or None
@@ -70,6 +70,7 @@ class RemoteFile:
     digest: str | None = None
     n_bytes: int | None = None
     group: str = ""
+    remote_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -430,7 +431,7 @@ def _download_one(
         # parts that nobody goes on with get a name that no other process uses
         part = _part_of(target if resume else target.with_name(f"{target.name}.{os.getpid()}"))
         try:
-            transfer(file, base_url.rstrip("/") + "/" + quote(file.path), target, part, options)
+            transfer(file, base_url.rstrip("/") + "/" + quote(file.remote_path or file.path), target, part, options)
         finally:
             if not resume:
                 part.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from naturalistic.cache import RequestError, check_folder, check_room, folder_lock, format_bytes, free_bytes
-from naturalistic.datasets import fma, gtzan, openneuro
+from naturalistic.datasets import fma, gtzan, openneuro, studyforrest_files
 from naturalistic.datasets.download import DownloadError, DownloadPlan, VerifiedFiles, bytes_present, download_files
 from naturalistic.parameters import whole
 
@@ -17,6 +17,7 @@ DATA_SETS: dict[str, Callable[..., DownloadPlan]] = {
     "ds005531": functools.partial(openneuro.download_plan, "ds005531"),
     "gtzan": gtzan.download_plan,
     "fma": fma.download_plan,
+    "studyforrest": studyforrest_files.download_plan,
 }
 
 
@@ -26,6 +27,7 @@ def fetch(
     *,
     base_url: str | None = None,
     n_connections: int = 2,
+    n_tries: int = 5,
     dry_run: bool = False,
     progress: bool = True,
     **selection: Any,
@@ -38,21 +40,23 @@ def fetch(
     Parameters
     ----------
     name : str
-        A key of `DATA_SETS`: ``"ds003720"`` (music), ``"ds005531"`` (films), ``"gtzan"`` (the music's sound) or
-        ``"fma"`` (a large corpus of music).
+        A key of `DATA_SETS`: ``"ds003720"`` (music), ``"ds005531"`` (films), ``"gtzan"`` (the music's sound),
+        ``"fma"`` (a large corpus of music) or ``"studyforrest"`` (a film).
     folder : str or Path
         Made if it is not there.
     base_url : str, optional
         Another copy of the same files.
     n_connections : int
         Files fetched side by side.
+    n_tries : int
+        Failures in succession after which a file is given up.
     dry_run : bool
         Print what would be fetched; fetch and make nothing.
     progress : bool
         Show a progress bar.
     **selection
         ``subjects``, ``runs`` and ``parts`` of an OpenNeuro data set (see `openneuro.plan`); ``keep`` of GTZAN;
-        ``subset`` and ``keep`` of FMA.
+        ``subset`` and ``keep`` of FMA; ``subjects`` and ``parts`` of studyforrest.
 
     Returns
     -------
@@ -90,6 +94,7 @@ def fetch(
                 verified=VerifiedFiles(folder),
                 n_connections=n_connections,
                 progress=progress,
+                n_tries=n_tries,
             )
         except DownloadError as error:
             raise DownloadError(f"{error}. What has arrived is kept in {folder}: fetch again to go on") from error

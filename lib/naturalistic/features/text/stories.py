@@ -1,10 +1,10 @@
-"""NDArray[np.float32] of a story, word by word, on the TRs of the subjects who listened to it."""
+"""Features of a story or of a film's dialogue, word by word, on the TRs of the subjects who heard it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.features import timing
 from naturalistic.features.text.contexts import context_starts
@@ -13,65 +13,108 @@ from naturalistic.features.text.word_encoder import contextual, static
 
 if TYPE_CHECKING:
     from naturalistic.datasets.alice import Alice
+    from naturalistic.datasets.studyforrest_tables import FilmWords
+
+Method = Literal["lanczos", "mean", "last", "sum"]
 
 
 def contextual_features(
-    story: "Alice", model: LanguageModel, n_words: int | None = 32, layers: Sequence[int] | None = None
+    story: "Alice | FilmWords",
+    model: LanguageModel,
+    n_words: int | None = 32,
+    layers: Sequence[int] | None = None,
+    *,
+    method: Method = "lanczos",
 ) -> NDArray[np.float32]:
     """Return every layer of a language model for each word with those before it, on the TRs of a story.
 
     Parameters
     ----------
-    story : Alice
-        From `datasets.alice.load`.
+    story : Alice or FilmWords
+        From `datasets.alice.load`, or from the method ``words`` of `datasets.studyforrest.load`.
     model : LanguageModel
         From `language_model.load_model`.
     n_words : int, optional
         Words of context, the word itself included; None: the whole story up to the word.
     layers : list of int, optional
         0 is the embedding layer, -1 the last; all by default.
+    method : {"lanczos", "mean", "last", "sum"}
+        As `on_trs`.
 
     Returns
     -------
     features : float32 array (n_covered, n_layers, dim)
         On the TRs that the transcript covers (``story.covered``); each word counts at its middle.
     """
-    starts = context_starts(story.onsets, n_words)
-    states = contextual(model, story.words, starts, layers=layers)
-    return timing.to_trs(states, _middles(story), story.tr_times[story.covered], story.tr).transpose(1, 0, 2)
+    starts = context_starts(np.arange(len(story.words)), n_words)
+    return on_trs(contextual(model, story.words, starts, layers=layers), story, method).transpose(1, 0, 2)
 
 
-def static_features(story: "Alice", model: LanguageModel) -> NDArray[np.float32]:
+def static_features(
+    story: "Alice | FilmWords", model: LanguageModel, *, method: Method = "lanczos"
+) -> NDArray[np.float32]:
     """Return the model's input embeddings of the words, without context, on the TRs of a story.
 
     Parameters
     ----------
-    story : Alice
+    story : Alice or FilmWords
     model : LanguageModel
+    method : {"lanczos", "mean", "last", "sum"}
+        As `on_trs`.
 
     Returns
     -------
     features : float32 array (n_covered, dim)
     """
-    vectors = static(model, story.words)
-    return timing.to_trs(vectors, _middles(story), story.tr_times[story.covered], story.tr)
+    return on_trs(static(model, story.words), story, method)
 
 
-def word_rate(story: "Alice") -> NDArray[np.float32]:
+def word_rate(story: "Alice | FilmWords") -> NDArray[np.float32]:
     """Return the number of words that begin in each TR of a story.
 
     Parameters
     ----------
-    story : Alice
+    story : Alice or FilmWords
 
     Returns
     -------
     rate : float32 array (n_covered, 1)
     """
-    ones = np.ones((len(story.words), 1), np.float32)
-    return timing.to_trs(ones, story.onsets, story.tr_times[story.covered], story.tr, method="sum")
+    return on_trs(np.ones((len(story.words), 1), np.float32), story, "sum", at="onset")
 
 
-def _middles(story: "Alice") -> NDArray:
-    """Return the middle of each word in s."""
-    return (story.onsets + story.offsets) / 2
+def on_trs(
+    features: ArrayLike,
+    story: "Alice | FilmWords",
+    method: Method = "lanczos",
+    *,
+    at: Literal["middle", "onset"] = "middle",
+) -> NDArray:
+    """Bring features of the words of a story onto its TRs.
+
+    Parameters
+    ----------
+    features : array (n_words, n_features) or (n_layers, n_words, n_features)
+        Of ``story.words``.
+    story : Alice or FilmWords
+        Words of a film come onto the TRs of every run in which they are heard, and of no other.
+    method : {"lanczos", "mean", "last", "sum"}
+        As `timing.to_trs`. In a film minutes pass without a word: "lanczos" joins the words around them by a line,
+        "mean" has 0 there.
+    at : {"middle", "onset"}
+        When a word counts.
+
+    Returns
+    -------
+    on_trs : array (n_covered, n_features) or (n_layers, n_covered, n_features)
+    """
+    if at not in ("middle", "onset"):
+        raise ValueError(f"at is {at!r}, expected 'middle' or 'onset'")
+    times = story.onsets if at == "onset" else (story.onsets + story.offsets) / 2
+    if not hasattr(story, "events"):
+        return timing.to_trs(features, times, story.tr_times[story.covered], story.tr, method)
+    order = np.lexsort((times[story.events], story.event_runs))
+    events = story.events[order]
+    runs = {"event_runs": story.event_runs[order], "runs": story.runs}
+    heard = np.asarray(features)[..., events, :]
+    return timing.to_trs(heard, times[events], story.tr_times, story.tr, method, **runs)
