@@ -409,7 +409,7 @@ def find_corpus(where: list[Path]) -> Found:
 
 def find_studyforrest(where: list[Path]) -> Found:
     """Look for the tables of studyforrest and for subjects, in either layout."""
-    get = "naturalistic fetch studyforrest (or make book, 0.2 GB)"
+    get = "naturalistic fetch studyforrest --subject all (or make book, 0.2 GB)"
     problem = Found("studyforrest", get=get)
     n_published = len(studyforrest_files.published_subjects())
     for folder in (inner for place in where for inner in (place / "studyforrest", place)):
@@ -422,7 +422,7 @@ def find_studyforrest(where: list[Path]) -> Found:
         says += f"; lacks {', '.join(missing)}" * bool(missing)
         if not missing and len(subjects) == n_published:
             return Found("studyforrest", COMPLETE, str(folder), says, subjects)
-        again = f"naturalistic fetch studyforrest --to {_quoted(folder)}"
+        again = f"naturalistic fetch studyforrest --subject all --to {_quoted(folder)}"
         problem = Found("studyforrest", PARTLY, str(folder), says, () if missing else subjects, again)
     return problem
 

@@ -296,7 +296,7 @@ def test_studyforrest(tmp_path):
     (tmp_path / "scenes.csv").unlink()
     found = doctor.find_studyforrest([tmp_path])
     assert found.says == "5 of 6 tables, 15 of 15 subjects; lacks scenes.csv" and found.subjects == ()
-    assert found.get == f"naturalistic fetch studyforrest --to {tmp_path}"
+    assert found.get == f"naturalistic fetch studyforrest --subject all --to {tmp_path}"
 
 
 def test_the_real_film_is_found(monkeypatch):

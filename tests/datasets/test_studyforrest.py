@@ -12,6 +12,7 @@ from naturalistic.datasets import studyforrest
 from naturalistic.datasets import studyforrest_files as published
 from naturalistic.datasets.studyforrest_tables import FilmGrid, line_bounds, spoken_words
 from naturalistic.features.text import stories
+from naturalistic.features.text.language_model import load_model
 from naturalistic.inference import leave_one_out_correlation
 from naturalistic.preprocessing import open_subjects
 
@@ -450,6 +451,27 @@ def test_levels_and_runs_that_do_not_exist(tables):
             studyforrest.load(tables, runs=runs)
     with pytest.raises(ValueError, match="fallback is 'none', expected None or 'simulated'"):
         studyforrest.load(tables, fallback="none")
+
+
+def test_features_of_words_come_onto_the_trs_of_each_run_in_which_they_are_spoken(tables, tiny_gpt2):
+    words = studyforrest.load(tables).words()
+    model = load_model(tiny_gpt2)
+    layers = stories.contextual_features(words, model, n_lines=1, method="mean")
+    assert layers.shape == (3599, 3, 32)
+    spoken = np.flatnonzero(stories.on_trs(np.ones((15, 1)), words, "sum")[:, 0])
+    np.testing.assert_array_equal(np.flatnonzero(np.abs(layers).sum(axis=(1, 2))), spoken)
+    times = studyforrest.load(tables).tr_times()
+    twice = [np.flatnonzero(np.isclose(times, 890))[k] for k in (0, 1)]  # "Twice": the end of a run, and the next one
+    np.testing.assert_array_equal(layers[twice[0]], layers[twice[1]])
+    alone = stories.contextual_features(words, model, n_lines=0, method="mean")
+    assert not np.allclose(alone[spoken[-1]], layers[spoken[-1]]), "the line before counts"
+    by_words = stories.contextual_features(words, model, 1, method="mean")
+    first = int(np.flatnonzero(times == 2)[0])  # "No." is the first word: it has no context
+    np.testing.assert_allclose(by_words[first], layers[first], atol=1e-6)
+    assert stories.static_features(words, model).shape == (3599, 32)
+    assert stories.word_rate(words).sum() == len(words.events) == 15 + 8 + 4 - 2
+    with pytest.raises(ValueError, match="n_lines is -1, expected a whole number of at least 0"):
+        words.context_starts(-1)
 
 
 # --- the published layout, whole and damaged -----------------------------------------------------------------------

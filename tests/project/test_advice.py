@@ -11,6 +11,7 @@ import pytest
 from huggingface_hub.cli.hf import app
 from naturalistic import cli
 from naturalistic.datasets import movie_bold, narrative_movie
+from naturalistic.datasets.fetch import plan_of
 from naturalistic.datasets.openneuro import download_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,9 +21,9 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MUL
 # what stands for a value that a message is filled with; every other one is a path
 VALUES = {
     "kind": "music", "train": "mini-ssl", "subset": "small", "split": "Test", "options": " --epochs 3", "seed": "0",
-    "extra": "generate",
+    "extra": "generate", "part": "atlas",
 }  # fmt: skip
-SUBJECTS = {"ds003720": "001", "ds005531": "S01"}
+SUBJECTS = {"ds003720": "001", "ds005531": "S01", "studyforrest": "01"}
 NAMED = {"fetch": "ds003720", "train": "mini-ssl"}  # what {name} is
 # a command stands alone, in parentheses, in quotes or at the end of a sentence
 OURS = re.compile(r"naturalistic (?:fetch|simulate|train|doctor)\b(?:'[^']*'|[^()`;:\n'])*")
@@ -98,7 +99,9 @@ def test_every_advised_command_of_ours_parses(command):
     except SystemExit as end:
         assert end.code == 0 and words[-1] == "--help", command
         return
-    if "subjects" in vars(given) and words[0] == "fetch":
+    if words[:2] == ["fetch", "studyforrest"]:  # all subjects by default
+        assert plan_of(given.name, subjects=cli._subjects(given.name, given.subjects), parts=given.parts).files
+    elif "subjects" in vars(given) and words[0] == "fetch":
         assert given.subjects, f"{command}: whose scans is not said, which is refused"
         runs = None if given.runs is None else [run for run in given.runs if run != "..."]
         assert download_plan(given.name, subjects=given.subjects, runs=runs, parts=given.parts).files

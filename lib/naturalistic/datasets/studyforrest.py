@@ -380,7 +380,9 @@ def load(
     if not labels:
         notes.append("no subject is there: only the film's annotations can be read")
     if published.atlas_path(folder) is None:
-        notes.append(f"{ATLAS} is not there: no coordinates of parcels, no maps (naturalistic fetch {NAME} has it)")
+        notes.append(
+            f"{ATLAS} is not there: no coordinates of parcels, no maps (naturalistic fetch studyforrest --parts atlas)"
+        )
     names = [run for run in RUN_NAMES if run in selected]
     return StudyForrest(
         name=simulated.name_of(NAME) if is_simulated else "studyforrest, Forrest Gump",
@@ -468,7 +470,7 @@ def _tables(folder: Path, is_published: bool) -> dict[str, list[dict[str, Any]]]
         raise FileNotFoundError(
             f"{folder} lacks {', '.join(missing)}: expected tables of "
             "https://github.com/psychoinformatics-de/studyforrest-data-annotations; download them: "
-            f"naturalistic fetch {NAME} --parts annotations --to {folder}"
+            f"naturalistic fetch studyforrest --parts annotations --to {folder}"
         )
     if is_published:
         for name, path in found.items():

@@ -166,7 +166,7 @@ def needed_file(folder: Path, path: str, purpose: str) -> Path:
         part = manifest()[path].group
         raise FileNotFoundError(
             f"{folder} has no {path} (nor {path.rpartition('/')[2]}), needed for {purpose}; download it: "
-            f"naturalistic fetch {NAME} --parts {part} --to {folder}"
+            f"naturalistic fetch studyforrest --parts {part} --to {folder}"
         )
     return found
 
@@ -232,7 +232,7 @@ def read_bold(folder: Path, subject: str, runs: Sequence[int], published: bool =
         ends = np.cumsum(N_TRS)
         return np.concatenate([whole[ends[k] - N_TRS[k] : ends[k]] for k in runs])
     names = [_BOLD.format(subject, k + 1) for k in runs]
-    again = f"naturalistic fetch {NAME} --subject {subject} --to {folder}"
+    again = f"naturalistic fetch studyforrest --subject {subject} --to {folder}"
     paths = [find_file(folder, name) for name in names]
     if missing := [name for name, path in zip(names, paths) if path is None]:
         raise FileNotFoundError(

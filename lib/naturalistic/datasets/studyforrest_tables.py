@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr
-from naturalistic.datasets.studyforrest_files import NAME, TR, find_file
+from naturalistic.datasets.studyforrest_files import TR, find_file
 from naturalistic.datasets.words import is_mark
+from naturalistic.parameters import whole
 from naturalistic.text_files import number, read_table, read_text
 
 # path in the repository -> columns; fmri_segments.csv is none of them: its bounds are the middles of what two runs show
@@ -103,8 +104,8 @@ class FilmGrid(ShapeRepr):
                 bounds[-1][1] = max(end, bounds[-1][1])
             else:
                 bounds.append([start, end])
-        share = self._integrate(*np.transpose(bounds).reshape(2, -1), np.ones(len(bounds))) / self.tr
-        return np.minimum(share, 1.0)
+        first, last = np.reshape(bounds, (-1, 2)).T
+        return np.minimum(self._integrate(first, last, np.ones(len(bounds))) / self.tr, 1.0)
 
     def rate(self, starts: ArrayLike, ends: ArrayLike, amounts: ArrayLike) -> NDArray:
         """Return amounts per second, each spread evenly over its interval (n_trs,)."""
@@ -123,7 +124,7 @@ class FilmGrid(ShapeRepr):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FilmWords(ShapeRepr):
-    """Words of the dialogue, and where they are heard.
+    """Words of the dialogue and the times at which they are spoken.
 
     A word of the dialogue stands here once, in the order in which lines are read: this is what a language model is
     given, so that lines of people who talk at once are not mixed. ``events`` are the times that a word is heard; it is
@@ -174,6 +175,7 @@ class FilmWords(ShapeRepr):
         -------
         starts : int array (n_words,)
         """
+        n_lines = whole("n_lines", n_lines, 0)
         spoken = np.unique(self.lines)
         first = np.searchsorted(self.lines, spoken)
         rank = np.searchsorted(spoken, self.lines)
@@ -214,7 +216,7 @@ def _read(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
     if last < _LAST:
         raise ValueError(
             f"{path} ends at {last:,.1f} s of the film, which lasts 7,086 s: expected rows up to {_LAST:,.0f} s or "
-            f"later; was the file cut short? Fetch it again (naturalistic fetch {NAME} --parts annotations)"
+            f"later; was the file cut short? Fetch it again (naturalistic fetch studyforrest --parts annotations)"
         )
     return sorted(rows, key=lambda row: row[times[0]])
 
@@ -369,7 +371,7 @@ def read_low_level(folder: Path, grid: FilmGrid, check: Callable[[Path, str], No
         missing = [path for path, there in found.items() if there is None]
         raise FileNotFoundError(
             f"{folder} lacks {', '.join(missing[:3])}{' ...' * (len(missing) > 3)} and {PER_TR}: expected one of them, "
-            f"with light and sound; download: naturalistic fetch {NAME} --parts annotations --to {folder}"
+            f"with light and sound; download: naturalistic fetch studyforrest --parts annotations --to {folder}"
         )
     else:
         means = {}

@@ -1,4 +1,4 @@
-"""Features of a story or of a film's dialogue, word by word, on the TRs of the subjects who heard it."""
+"""Features of a story or of a film's dialogue, word by word, on the TRs of its subjects."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +24,7 @@ def contextual_features(
     n_words: int | None = 32,
     layers: Sequence[int] | None = None,
     *,
+    n_lines: int | None = None,
     method: Method = "lanczos",
 ) -> NDArray[np.float32]:
     """Return every layer of a language model for each word with those before it, on the TRs of a story.
@@ -38,6 +39,8 @@ def contextual_features(
         Words of context, the word itself included; None: the whole story up to the word.
     layers : list of int, optional
         0 is the embedding layer, -1 the last; all by default.
+    n_lines : int, optional
+        Of a film: the context is the word's line up to it and so many lines before, instead of ``n_words``.
     method : {"lanczos", "mean", "last", "sum"}
         As `on_trs`.
 
@@ -46,7 +49,10 @@ def contextual_features(
     features : float32 array (n_covered, n_layers, dim)
         On the TRs that the transcript covers (``story.covered``); each word counts at its middle.
     """
-    starts = context_starts(np.arange(len(story.words)), n_words)
+    if n_lines is None:
+        starts = context_starts(np.arange(len(story.words)), n_words)
+    else:
+        starts = story.context_starts(n_lines)
     return on_trs(contextual(model, story.words, starts, layers=layers), story, method).transpose(1, 0, 2)
 
 
@@ -116,5 +122,5 @@ def on_trs(
     order = np.lexsort((times[story.events], story.event_runs))
     events = story.events[order]
     runs = {"event_runs": story.event_runs[order], "runs": story.runs}
-    heard = np.asarray(features)[..., events, :]
-    return timing.to_trs(heard, times[events], story.tr_times, story.tr, method, **runs)
+    of_events = np.asarray(features)[..., events, :]
+    return timing.to_trs(of_events, times[events], story.tr_times, story.tr, method, **runs)
