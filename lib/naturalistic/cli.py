@@ -195,6 +195,8 @@ SIMULATED = {
                 "render-all": "render all tracks now, not when they are first heard"}),
     "movie": ("the movie experiment in simulated brains, in the layout of ds005531",
               {"seed": "of all that is drawn at random", "subjects": "how many"}),
+    "film": ("a film of two hours in 15 simulated brains, in the layout of studyforrest",
+             {"seed": "of all that is drawn at random", "subjects": "how many"}),
     "story": ("a story in 27 simulated brains, in the layout of the Alice data",
               {"seed": "of all that is drawn at random"}),
 }  # fmt: skip

@@ -12,12 +12,13 @@ from pathlib import Path
 # name -> module of this package, imported on demand
 _MODULES = {
     "simulate_corpus": "corpus",
+    "simulate_film": "film",
     "simulate_movie": "movie.text_embedding",
     "simulate_music": "music.experiment",
     "simulate_story": "story",
 }
 
-__all__ = ["simulate_corpus", "simulate_movie", "simulate_music", "simulate_story"]
+__all__ = ["simulate_corpus", "simulate_film", "simulate_movie", "simulate_music", "simulate_story"]
 
 
 def __getattr__(name: str) -> Callable[..., Path]:
