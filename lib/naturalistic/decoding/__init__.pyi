@@ -39,6 +39,7 @@ from .nulls import (
     within_label_test,
 )
 from .retrieval import Index, build_index
+from .segments import SegmentIdentification, identify_segments
 from .subjects import decode_left_out_subject, decode_pooled, decode_within_subjects
 from .windows import BoldWindows, WindowedData, WindowPairs, average_by_clip, make_windows, pair_windows, window_bold
 
@@ -55,6 +56,7 @@ __all__ = [
     "PermutationResult",
     "PooledSubjects",
     "PrincipalComponents",
+    "SegmentIdentification",
     "Tagger",
     "WindowPairs",
     "WindowedData",
@@ -85,6 +87,7 @@ __all__ = [
     "identification_by_label",
     "identification_by_subject",
     "identification_test",
+    "identify_segments",
     "index_corpus",
     "index_folder",
     "label_confusion",

@@ -21,6 +21,7 @@ from .encoding import (
     unique_by_region,
     values_by_roi,
 )
+from .film import accuracy_by_lag, identification_by_length, model_ladder
 from .interactive import SurfacePage, surface_page
 from .language import (
     change_curves,
@@ -44,6 +45,7 @@ __all__ = [
     "ROI_NAMES",
     "SurfacePage",
     "accuracy_by_context",
+    "accuracy_by_lag",
     "accuracy_by_roi",
     "axis_maps",
     "best_space_map",
@@ -61,8 +63,10 @@ __all__ = [
     "fir_responses",
     "genre_confusion",
     "head_motion",
+    "identification_by_length",
     "layers_by_level",
     "levels_on_time_line",
+    "model_ladder",
     "models_by_level",
     "play_list",
     "play_table",
