@@ -222,7 +222,10 @@ def _write_tables(folder: Path, film: _Film, rng: np.random.Generator) -> None:
     pauses = [(a[1] + 0.5, b[0] - 0.5) for a, b in zip(film.lines, film.lines[1:]) if b[0] - a[1] > 4]
     pauses.append((LENGTH - 9, LENGTH - 6))
     texts = ("Ein Zimmer, davor ein Weg.", "Jemand geht durch die Tür.", "Es wird langsam dunkel.")
-    described = [(round(a, 1), round(min(b, a + 4), 1), str(rng.choice(texts))) for a, b in pauses]
+    described = []
+    for start, end in pauses:
+        for at in np.arange(start, end - 2, 7.0):
+            described.append((round(float(at), 1), round(float(min(end, at + 5)), 1), str(rng.choice(texts))))
     _save(folder / "german_audio_description.csv", ("start", "end", "text"), described)
     _save(folder / "shots.csv", ("start",), [(round(float(start), 2),) for start in film.shots])
     music = [(start, round(end - start, 2), "Nobody", "simulated") for start, end in film.music]
