@@ -12,6 +12,7 @@ from naturalistic.datasets import music_genre
 from naturalistic_simulation import simulate_music, simulate_story
 
 from tests.helpers.once import CHAPTERS, write_once
+from tests.helpers.small_film import write_film
 from tests.helpers.small_movie import write
 
 matplotlib.use("Agg")
@@ -121,3 +122,18 @@ def prepared_music(tmp_path_factory, small_music):
 def small_movie(tmp_path_factory):
     """Folder of a small simulated film experiment: one subject, two titles."""
     return write_once(tmp_path_factory, "movie", write)
+
+
+@pytest.fixture(scope="session")
+def real_forrest():
+    """Folder of the real data; the test is skipped where they are not."""
+    folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "studyforrest"
+    if not folder.is_dir():
+        pytest.skip("the data of studyforrest.org are not here: set NATURALISTIC_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_film(tmp_path_factory):
+    """Folder of two subjects in the published layout; not to be changed."""
+    return write_once(tmp_path_factory, "small-film", write_film)

@@ -1,7 +1,7 @@
 """Simulated film of two hours in 15 simulated brains, in the compact layout of studyforrest.
 
 Lines come from the grammar of `story`, in scenes of one kind; shots, music, light and sound are drawn. Each parcel near
-an auditory, visual or language region mixes drives of the film through a haemodynamic response, a signal of its own
+an auditory, visual or language region mixes drives of the film through a hemodynamic response, a signal of its own
 that all subjects share, and noise of its subject; all other parcels have the last two alone. No drive depends on the
 context of a word: a language model with context has nothing to add. The ground truth is saved beside the data.
 """
@@ -73,7 +73,7 @@ studyforrest, so that a chapter can run where those data cannot be had. The grou
 
 @dataclass(frozen=True)
 class _Film:
-    """Lines (start, end, person, text), scenes (start, kind), shots (s), music (start, end), samples every `STEP` s."""
+    """Lines (start, end, name, text), scenes (start, kind), shots (s), music (start, end), samples every `STEP` s."""
 
     lines: list[tuple[float, float, str, str]]
     scenes: list[tuple[float, str]]
@@ -149,7 +149,7 @@ def _write(folder: Path, readme: str, seed: int, subjects: int) -> None:
 
 
 def _shoot(rng: np.random.Generator) -> _Film:
-    """Return a film: a story of which half is spoken, in stretches, and what is seen and heard around it."""
+    """Return a film: a story of which half is spoken, in stretches, and picture and sound around it."""
     intervals, scenes = story.tell(rng, LENGTH - 60)
     quiet = _stretches(rng, 15, 60)
     lines = []
@@ -222,7 +222,10 @@ def _write_tables(folder: Path, film: _Film, rng: np.random.Generator) -> None:
     pauses = [(a[1] + 0.5, b[0] - 0.5) for a, b in zip(film.lines, film.lines[1:]) if b[0] - a[1] > 4]
     pauses.append((LENGTH - 9, LENGTH - 6))
     texts = ("Ein Zimmer, davor ein Weg.", "Jemand geht durch die Tür.", "Es wird langsam dunkel.")
-    described = [(round(a, 1), round(min(b, a + 4), 1), str(rng.choice(texts))) for a, b in pauses]
+    described = []
+    for start, end in pauses:
+        for at in np.arange(start, end - 2, 7.0):
+            described.append((round(float(at), 1), round(float(min(end, at + 5)), 1), str(rng.choice(texts))))
     _save(folder / "german_audio_description.csv", ("start", "end", "text"), described)
     _save(folder / "shots.csv", ("start",), [(round(float(start), 2),) for start in film.shots])
     music = [(start, round(end - start, 2), "Nobody", "simulated") for start, end in film.music]
@@ -356,7 +359,7 @@ def _respond(drives: NDArray, delay: float) -> NDArray:
 
 
 def _hrf(delay: float) -> NDArray:
-    """Return a haemodynamic response whose peak is moved by ``delay`` - 6 s."""
+    """Return a hemodynamic response whose peak is moved by ``delay`` - 6 s."""
     hrf = spm_hrf(STEP, oversampling=1, time_length=32.0)
     times = np.arange(len(hrf)) * STEP
     return np.interp(times * 6.0 / delay, times, hrf)

@@ -1,6 +1,7 @@
 """From voxels to the surface: each vertex takes the nearest voxel, far ones take none."""
 
 import matplotlib.pyplot as plt
+import nibabel as nib
 import numpy as np
 import pytest
 from naturalistic import plotting
@@ -34,6 +35,27 @@ def test_values_at_the_vertices_stay_there():
     at = rng.standard_normal(2 * surface.N_VERTICES)
     values = surface.to_surface(at, surface.midthickness_coordinates(), surface.SPACING)
     np.testing.assert_allclose(np.concatenate(list(values.values())), at)
+
+
+def test_each_vertex_takes_the_value_of_its_parcel(tmp_path):
+    affine = np.diag([-4.0, 4, 4, 1])  # x runs from right to left
+    affine[:3, 3] = 100, -120, -80
+    mm = nib.affines.apply_affine(affine, np.argwhere(np.ones((50, 50, 45))))
+    labels = np.where(mm[:, 0] < 0, 7, np.where(mm[:, 1] < 0, 3, 5)).reshape(50, 50, 45)
+    labels[..., :15] = 0  # below z = -20 mm there is no parcel
+    nib.save(nib.Nifti1Image(labels.astype(np.int16), affine), tmp_path / "atlas.nii.gz")
+    coordinates = np.split(surface.midthickness_coordinates(), 2)
+    values = surface.parcels_to_surface([[1.0, 2.0], [10.0, 20.0]], tmp_path / "atlas.nii.gz", [7, 3])
+    left, right = values["left"], values["right"]
+    assert left.shape == (2, surface.N_VERTICES)
+    inside = (coordinates[0][:, 0] < -4) & (coordinates[0][:, 2] > -18)
+    assert (left[0, inside] == 1).all() and (left[1, inside] == 10).all()
+    behind = (coordinates[1][:, 0] > 4) & (coordinates[1][:, 2] > -18) & (coordinates[1][:, 1] < -4)
+    before = (coordinates[1][:, 0] > 4) & (coordinates[1][:, 2] > -18) & (coordinates[1][:, 1] > 4)
+    assert (right[0, behind] == 2).all() and np.isnan(right[0, before]).all(), "parcel 5 has no value"
+    assert np.isnan(left[0, coordinates[0][:, 2] < -30]).all(), "no parcel is near"
+    with pytest.raises(ValueError, match=r"values has shape \(3,\) and labels \(2,\), expected"):
+        surface.parcels_to_surface([1, 2, 3], tmp_path / "atlas.nii.gz", [7, 3])
 
 
 def test_each_subject_comes_from_its_own_voxels():

@@ -29,7 +29,7 @@ def run(capsys, *arguments):
 
 DATA_SETS = ["fetch ds003720", "fetch ds005531", "fetch gtzan", "fetch fma", "fetch studyforrest"]
 COMMANDS = ["", "doctor", "fetch", *DATA_SETS, "simulate", "simulate music", "simulate corpus", "simulate movie",
-            "simulate story"]  # fmt: skip
+            "simulate film", "simulate story"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -63,7 +63,7 @@ def test_python_m_naturalistic():
         ("fetch ds003720 --subject 1 --to x --connections 0", "expected a whole number of at least 1"),
         ("fetch gtzan --subject 1 --to x", "unrecognized arguments: --subject 1"),
         ("make music --to x", "make is called simulate now: naturalistic simulate music --to x"),
-        ("simulate film --to x", "invalid choice: 'film'"),
+        ("simulate opera --to x", "invalid choice: 'opera'"),
         ("simulate music --to x --seed one", "invalid int value: 'one'"),
     ],
 )

@@ -6,7 +6,7 @@ import sys
 import naturalistic_simulation
 import pytest
 from naturalistic import generation, renamed, simulated
-from naturalistic.datasets import alice, fma, music_genre, narrative_movie
+from naturalistic.datasets import alice, fma, music_genre, narrative_movie, studyforrest
 from naturalistic.features import audio
 
 
@@ -41,7 +41,10 @@ def test_a_library_that_the_simulation_lacks_is_named_as_it_is(monkeypatch):
         simulated.simulation("corpus_tracks")
 
 
-LOADERS = {"music": music_genre.load, "movie": narrative_movie.load, "story": alice.load, "corpus": fma.load}
+LOADERS = {
+    "music": music_genre.load, "movie": narrative_movie.load, "film": studyforrest.load, "story": alice.load,
+    "corpus": fma.load,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", LOADERS)

@@ -1,7 +1,6 @@
 """Forrest Gump: time, layouts, annotations on the TRs, and what is wrong with damaged files."""
 
 import csv
-import os
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -16,25 +15,9 @@ from naturalistic.features.text.language_model import load_model
 from naturalistic.inference import leave_one_out_correlation
 from naturalistic.preprocessing import open_subjects
 
-from tests.helpers.once import write_once
-from tests.helpers.small_film import TABLES, put, write_film
+from tests.helpers.small_film import TABLES, put
 
 LINKED = "brains", "published/sub-01", "published/segments", "published/researchcut", "annotations"
-
-
-@pytest.fixture(scope="session")
-def real_forrest():
-    """Folder of the real data; the test is skipped where they are not."""
-    folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "studyforrest"
-    if not folder.is_dir():
-        pytest.skip("the data of studyforrest.org are not here: set NATURALISTIC_DATA")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def small_film(tmp_path_factory):
-    """Folder of two subjects in the published layout; not to be changed."""
-    return write_once(tmp_path_factory, "small-film", write_film)
 
 
 @pytest.fixture
@@ -157,6 +140,17 @@ def test_the_real_leave_one_out_correlation(real_signals):
     by_subject = dict(zip(film.subjects, values.mean(axis=1)))
     assert by_subject.pop("20") == pytest.approx(0.103, abs=0.005)
     assert 0.18 < min(by_subject.values()) and max(by_subject.values()) < 0.3
+
+
+def test_no_moment_of_the_film_counts_in_two_runs(real_forrest):
+    """With the first TRs of each run dropped, what features with delays up to 8 s see is of one run alone."""
+    film = studyforrest.load(real_forrest)
+    kept = ~film.is_dropped()
+    seen = [film.tr_times()[kept & (film.runs == run)] for run in range(8)]
+    for before, after in pairwise(seen):
+        assert before[-1] + film.tr <= after[0] - 8.0 + 1e-6
+    times = film.tr_times()
+    assert (np.diff(np.sort(times[kept])) > 1.9).all() and (np.diff(np.sort(times)) < 0.1).any()
 
 
 def test_some_runs_are_as_in_the_whole_film(real_forrest):

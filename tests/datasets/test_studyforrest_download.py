@@ -13,9 +13,8 @@ from naturalistic.datasets import studyforrest_files as published
 from naturalistic.datasets.download import CHUNK, DownloadError, download_files
 from naturalistic.datasets.fetch import fetch
 
-from tests.helpers.once import write_once
 from tests.helpers.server import Server, contents
-from tests.helpers.small_film import manifest_of, write_film
+from tests.helpers.small_film import manifest_of
 
 # the server breaks its own sockets on purpose
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -23,16 +22,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 ATLAS = "shen_3mm_278.nii.gz"
 
 
-@pytest.fixture(scope="session")
-def small_film(tmp_path_factory):
-    """Folder of two subjects in the published layout; not to be changed."""
-    return write_once(tmp_path_factory, "small-film", write_film)
-
-
 @pytest.fixture
 def server(small_film, tmp_path, monkeypatch):
     """A server with the small film and a file for the atlas, and a manifest of them."""
-    folder = shutil.copytree(small_film, tmp_path / "served")
+    folder = shutil.copytree(small_film, tmp_path / "served", ignore=shutil.ignore_patterns("whole"))
     (folder / ATLAS).write_bytes(b"no image")
     manifest = manifest_of(folder)
     monkeypatch.setattr(published, "manifest", lambda: manifest)

@@ -24,7 +24,12 @@ TABLES = {
 
 
 def write_film(folder, subjects=SUBJECTS, seed=0):
-    """Write all files that the loader reads, but for the image of the atlas; return the folder."""
+    """Write all files that the loader reads, but for the image of the atlas; return the folder.
+
+    One that is whole is left alone: another process may be reading it.
+    """
+    if (folder / "whole").is_file():
+        return folder
     for path, text in TABLES.items():
         put(folder / path, text)
     rng = np.random.default_rng(seed)
@@ -46,6 +51,7 @@ def write_film(folder, subjects=SUBJECTS, seed=0):
             put(
                 folder / f"sub-{subject}/shen_fconn/sub-{subject}_task-avmovie_run-{k}_bold.csv", "\n".join(rows) + "\n"
             )
+    put(folder / "whole", "")
     return folder
 
 

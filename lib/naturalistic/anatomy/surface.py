@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from nilearn.datasets import load_fsaverage, load_fsaverage_data
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
+
+from naturalistic.datasets.images import read_volume
 
 SIDES = ("left", "right")
 N_VERTICES = 10242  # of one hemisphere
@@ -82,6 +85,49 @@ def to_surface(values: ArrayLike, coordinates: ArrayLike, voxel_size: float) -> 
     distance, nearest = cKDTree(coordinates).query(midthickness_coordinates())
     at_vertices = values[..., nearest]
     at_vertices[..., distance > REACH * np.sqrt(3) / 2 * voxel_size] = np.nan
+    return dict(zip(SIDES, np.split(at_vertices, 2, axis=-1)))
+
+
+def parcels_to_surface(
+    values: ArrayLike, atlas: Path | str, labels: ArrayLike, reach: float = 6.0
+) -> dict[str, NDArray]:
+    """Return the values of parcels of an atlas at the midthickness vertices of fsaverage5.
+
+    Parameters
+    ----------
+    values : array (..., n_parcels)
+    atlas : Path or str
+        Label image in MNI152 mm, 0 outside.
+    labels : int array (n_parcels,)
+        Label of each parcel in the image.
+    reach : float
+        mm. A vertex takes the label of the nearest voxel that has one; with none so near, it is NaN, as are vertices
+        whose label is none of ``labels``.
+
+    Returns
+    -------
+    values : dict of str to float64 array (..., 10242)
+        ``"left"`` and ``"right"``.
+
+    Raises
+    ------
+    ValueError
+        If there is not one value a label.
+    """
+    values = np.asarray(values, dtype=float)
+    labels = np.asarray(labels)
+    if values.ndim < 1 or values.shape[-1:] != labels.shape:
+        raise ValueError(f"values has shape {values.shape} and labels {labels.shape}, expected (..., n) and (n,)")
+    volume, affine = read_volume(atlas, placed=True)
+    inside = np.argwhere(volume > 0)
+    tree = cKDTree(inside @ affine[:3, :3].T + affine[:3, 3])
+    distance, nearest = tree.query(midthickness_coordinates(), distance_upper_bound=reach)
+    label = np.full(len(distance), -1)
+    near = np.isfinite(distance)
+    label[near] = volume[tuple(inside[nearest[near]].T)]
+    order = np.argsort(labels)
+    column = order[np.minimum(np.searchsorted(labels[order], label), len(labels) - 1)]
+    at_vertices = np.where(labels[column] == label, values[..., column], np.nan)
     return dict(zip(SIDES, np.split(at_vertices, 2, axis=-1)))
 
 

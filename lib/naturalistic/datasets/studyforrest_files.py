@@ -23,7 +23,6 @@ from pathlib import Path
 from zlib import error as zlib_error
 
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from naturalistic.cache import RequestError, content_key, read_array, write_array
@@ -376,6 +375,8 @@ def networks(folder: Path) -> tuple[str, ...] | None:
     path = find_file(folder, NETWORKS_FILE)
     if path is None:
         return None
+    import scipy.io  # slow to import, and `naturalistic fetch` needs it not
+
     try:
         codes = np.ravel(scipy.io.loadmat(path)["yeoROIs"])
     except (ValueError, KeyError, TypeError, OSError, NotImplementedError, zlib_error) as error:

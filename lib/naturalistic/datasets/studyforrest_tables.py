@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr
 from naturalistic.datasets.studyforrest_files import TR, find_file
-from naturalistic.datasets.words import is_mark
 from naturalistic.parameters import whole
 from naturalistic.text_files import number, read_table, read_text
 
@@ -235,7 +234,7 @@ def line_bounds(rows: Sequence[Mapping[str, Any]]) -> tuple[NDArray, NDArray]:
 
 def spoken_words(text: str) -> list[str]:
     """Return the words of a line, without a stage direction in front of it and without lone signs."""
-    return [word for word in _DIRECTION.sub("", text).split() if not is_mark(word)]
+    return [word for word in _DIRECTION.sub("", text).split() if any(map(str.isalnum, word))]
 
 
 def find_words(rows: Sequence[Mapping[str, Any]], grid: FilmGrid) -> FilmWords:

@@ -25,7 +25,7 @@ def open_subjects(
 
     Parameters
     ----------
-    experiment : MusicGenre, NarrativeMovie or Alice
+    experiment : MusicGenre, NarrativeMovie, StudyForrest or Alice
         What a data set's ``load`` returns.
     space : str, optional
         ``"raw"`` preprocesses the scans; ``"mni"``, ``"fsaverage5"`` and others take fMRIPrep's output (see
