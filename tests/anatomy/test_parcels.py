@@ -74,31 +74,3 @@ def test_bad_atlases(tmp_path):
         with pytest.raises(error) as raised:
             anatomy.subject_parcels(one, atlas)
         assert message in str(raised.value)
-
-
-def test_values_of_parcels_are_at_the_vertices_inside_them(tmp_path):
-    """Halves of the brain box by x: each hemisphere has the value of its parcel; labels in any order."""
-    shape = (62, 74, 62)
-    affine = np.array([[-3.0, 0, 0, 90], [0, 3, 0, -126], [0, 0, 3, -72], [0, 0, 0, 1]])  # x falls with the index
-    x = affine[0, 0] * np.arange(shape[0]) + affine[0, 3]
-    volume = np.zeros(shape, np.int16)
-    volume[x < 0] = 5
-    volume[x > 0] = 2
-    path = label_image(tmp_path / "atlas.nii.gz", volume, affine)
-    maps = anatomy.parcels_to_surface([[20.0, 50.0], [1.0, 2.0]], [2, 5], path)
-    assert maps["left"].shape == (2, 10242)
-    away = {side: np.abs(mesh_x(side)) > 6 for side in maps}
-    assert (maps["left"][:, away["left"]] == [[50.0], [2.0]]).all()
-    assert (maps["right"][:, away["right"]] == [[20.0], [1.0]]).all()
-    swapped = anatomy.parcels_to_surface([50.0, 20.0], [5, 2], path)
-    np.testing.assert_array_equal(swapped["left"], maps["left"][0])
-    one = anatomy.parcels_to_surface([20.0], [2], path)  # the other parcel was not asked for: its side is bare
-    assert np.isnan(one["left"][away["left"]]).mean() > 0.95
-    with pytest.raises(ValueError, match=r"atlas\.nii\.gz has no label 7"):
-        anatomy.parcels_to_surface([1.0, 2.0], [2, 7], path)
-
-
-def mesh_x(side):
-    from naturalistic.anatomy.surface import SIDES, midthickness_coordinates
-
-    return np.split(midthickness_coordinates(), 2)[SIDES.index(side)][:, 0]

@@ -8,7 +8,6 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.anatomy.surface import to_surface
 from naturalistic.arrays import as_real, check_finite
 from naturalistic.datasets.images import nearest_values, read_volume
 from naturalistic.parameters import whole
@@ -62,41 +61,6 @@ def subject_parcels(
     else:
         raise ValueError(f"atlas names {len(paths)} files, expected one label image, or a left and a right annotation")
     return _numbered(labels, paths)
-
-
-def parcels_to_surface(values: ArrayLike, labels: ArrayLike, atlas: Path | str) -> dict[str, NDArray]:
-    """Return the values of parcels at the midthickness vertices of fsaverage5.
-
-    Parameters
-    ----------
-    values : array (..., n_parcels)
-    labels : int array (n_parcels,)
-        Label of each parcel in the image.
-    atlas : Path or str
-        NIfTI image of whole-number labels in MNI152 mm.
-
-    Returns
-    -------
-    values : dict of str to array (..., 10242)
-        ``"left"`` and ``"right"``; NaN where no voxel of these parcels is near.
-
-    Raises
-    ------
-    ValueError
-        If a label is not in the image.
-    """
-    volume, affine = read_volume(Path(atlas), placed=True)
-    volume = np.rint(volume).astype(int)
-    labels = np.asarray(labels)
-    missing = np.setdiff1d(labels, volume)
-    if len(missing):
-        raise ValueError(f"{atlas} has no label {missing[0]} (and {len(missing) - 1} more): is it another atlas?")
-    inside = np.isin(volume, labels)
-    order = np.argsort(labels)
-    parcel = order[np.searchsorted(labels[order], volume[inside])]
-    coordinates = np.argwhere(inside) @ affine[:3, :3].T + affine[:3, 3]
-    voxel_size = float(abs(np.linalg.det(affine[:3, :3])) ** (1 / 3))
-    return to_surface(np.asarray(values)[..., parcel], coordinates, voxel_size)
 
 
 def _of_volume(path: Path, coordinates: NDArray) -> NDArray:
