@@ -26,7 +26,7 @@ BUILD = ROOT / "_build"
 RUNS, STAGE, HTML = BUILD / "runs", BUILD / "stage", BUILD / "html"
 CELL_TIMEOUT = 1800  # s
 SUMMARIES = ("00-overview", "91-results")  # read the numbers of the other chapters: run last
-READS = {"10-semantic-maps": ("09-language-encoding",)}  # chapters that take something from the results of others
+READS = {"13-semantic-maps": ("12-language-encoding",)}  # chapters that take something from the results of others
 # simulated data -> the call that opens them, and the parameter of a chapter that names them
 OPENS = {
     "music": ("music_genre.load(", "dataset"),

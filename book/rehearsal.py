@@ -26,15 +26,15 @@ PARTS = {
     "ds003720": {
         "make": "naturalistic_simulation.full_size:simulate_music_subject",
         "disk_gb": 16,
-        "chapters": {"02-music-experiment": {}, "06-music-decoding": {}, "08-music-encoding": {}},
+        "chapters": {"05-music-experiment": {}, "07-music-decoding": {}, "09-music-encoding": {}},
     },
     "ds005531": {
         "make": "naturalistic_simulation.full_size:simulate_movie_subject",
         "disk_gb": 38,
         "chapters": {
-            "03-movie-experiment": {},
-            "09-language-encoding": {"contexts": "[1, 4]", "n_best": 5000},
-            "10-semantic-maps": {"n_components": 100, "n_best": 5000},
+            "10-movie-experiment": {},
+            "12-language-encoding": {"contexts": "[1, 4]", "n_best": 5000},
+            "13-semantic-maps": {"n_components": 100, "n_best": 5000},
         },
     },
 }

@@ -315,12 +315,12 @@ def test_what_chapters_can_be_run_on(tmp_path):
         path.touch()
     found = doctor.data_sets([tmp_path, tmp_path / "elsewhere"])
     can = doctor.chapters(ROOT, found)
-    assert can["02-music-experiment"]["command"] == (
-        f"papermill notebooks/02-music-experiment.ipynb out.ipynb -p dataset {tmp_path / 'ds003720'} "
+    assert can["05-music-experiment"]["command"] == (
+        f"papermill notebooks/05-music-experiment.ipynb out.ipynb -p dataset {tmp_path / 'ds003720'} "
         f'-p subjects "[002]" -p audio {tmp_path / "elsewhere/genres"}'
     )
-    assert can["07-music-reconstruction"]["missing"] == ["captions", "fma"]
-    assert can["03-movie-experiment"] == {"needs": ["ds005531"], "missing": ["ds005531"], "command": ""}
+    assert can["08-music-reconstruction"]["missing"] == ["captions", "fma"]
+    assert can["10-movie-experiment"] == {"needs": ["ds005531"], "missing": ["ds005531"], "command": ""}
     assert can["90-ridge-engine"] == {"needs": [], "missing": [], "command": ""}
 
 

@@ -383,7 +383,7 @@ def test_the_manifest_of_the_film_experiment():
     assert {f.group for f in plan.files} == groups
     names = [f.path.rpartition("/")[2] for f in plan.files if f.group == "sub-S01 preprocessed_data"]
     assert names == ["sub-S01_task-crown_run-01.mat", "vset_100.mat"]
-    # the image that places the viewer's voxels comes whatever the runs: the maps of chapters 9 and 10 need it
+    # the image that places the viewer's voxels comes whatever the runs: the maps of chapters 12 and 13 need it
     assert any(f.path.endswith("fs_fullhead/reference.nii.gz") for f in plan.files)
 
 

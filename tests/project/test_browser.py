@@ -28,7 +28,7 @@ HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
 LOOK = Path(__file__).parents[1] / "helpers" / "look.html"
 API = "book/api"
 FOUND = queue.Queue()  # what the browser sends back from look.html
-CHAPTERS = ("06-music-decoding", "07-music-reconstruction")
+CHAPTERS = ("07-music-decoding", "08-music-reconstruction")
 
 pytestmark = [
     pytest.mark.skipif(not (HTML / "index.html").is_file(), reason="the book is not built: make book"),
@@ -127,8 +127,8 @@ def test_formulas_have_a_size_and_players_a_width_and_a_name(seen):
 
 def test_one_page_has_a_surface_to_turn_and_a_telephone_shows_all_of_it(seen):
     frames = {page: each["frames"] for page, each in seen.items() if each["frames"]}
-    assert list(frames) == ["notebooks/10-semantic-maps.html"] and len(frames["notebooks/10-semantic-maps.html"]) == 1
-    assert all(inside <= outside for inside, outside in frames["notebooks/10-semantic-maps.html"]), frames
+    assert list(frames) == ["notebooks/13-semantic-maps.html"] and len(frames["notebooks/13-semantic-maps.html"]) == 1
+    assert all(inside <= outside for inside, outside in frames["notebooks/13-semantic-maps.html"]), frames
 
 
 def test_dark_is_dark_and_text_can_be_read(seen):
@@ -231,22 +231,22 @@ def test_first_chapter_shows_its_figures_and_formulas(address, tmp_path):
 
 
 def test_second_chapter_shows_its_figures_and_plays_its_clips(address, tmp_path):
-    document, _ = open_page(f"{address}/notebooks/02-music-experiment.html", tmp_path)
+    document, _ = open_page(f"{address}/notebooks/05-music-experiment.html", tmp_path)
     assert len(re.findall(r"<figure\b", document)) == 7 and "Traceback" not in document
     players = re.findall(r'<audio controls[^>]+src="data:audio/mpeg;base64,([^"]+)"', document)
     assert len(players) == 10
     for player in players:
         wave, rate = soundfile.read(io.BytesIO(base64.b64decode(player)))
         assert len(wave) / rate == pytest.approx(15, abs=0.2) and 0.03 < np.sqrt(np.mean(wave**2)) < 0.3
-    assert (HTML / "notebooks" / "02-music-experiment.html").stat().st_size < 3e6
+    assert (HTML / "notebooks" / "05-music-experiment.html").stat().st_size < 3e6
 
 
 def test_fourth_chapter_shows_its_figures_and_measures_what_the_cards_say(address, tmp_path):
-    document, _ = open_page(f"{address}/notebooks/04-music-features.html", tmp_path)
+    document, _ = open_page(f"{address}/notebooks/06-music-features.html", tmp_path)
     assert len(re.findall(r"<figure\b", document)) == 4 and "Traceback" not in document
     assert document.count("<audio controls") == 5
-    assert (HTML / "notebooks" / "04-music-features.html").stat().st_size < 3e6
-    numbers = json.loads((HTML.parent / "results" / "04-music-features.json").read_text())
+    assert (HTML / "notebooks" / "06-music-features.html").stat().st_size < 3e6
+    numbers = json.loads((HTML.parent / "results" / "06-music-features.json").read_text())
     if numbers["dataset"].startswith("Simulated data") and numbers["n_clips"] == 540:
         card = mini.card("mini-mulan")["scores"]
         assert numbers["caption_to_clip_median_rank"] == pytest.approx(card["caption_to_clip_median_rank"], abs=1)
@@ -254,7 +254,7 @@ def test_fourth_chapter_shows_its_figures_and_measures_what_the_cards_say(addres
 
 
 def test_the_music_chapters_show_their_figures_and_play_the_reconstructions(address, tmp_path):
-    chapters = [("06-music-decoding", 6, 0), ("07-music-reconstruction", 3, 30), ("08-music-encoding", 4, 0)]
+    chapters = [("07-music-decoding", 6, 0), ("08-music-reconstruction", 3, 30), ("09-music-encoding", 4, 0)]
     for chapter, n_figures, n_players in chapters:
         document, console = open_page(f"{address}/notebooks/{chapter}.html", tmp_path)
         assert console == [] and "Traceback" not in document
@@ -268,7 +268,7 @@ def test_the_music_chapters_show_their_figures_and_play_the_reconstructions(addr
 
 
 def test_the_movie_chapters_show_their_figures(address, tmp_path):
-    for chapter, n_figures in [("03-movie-experiment", 3), ("05-language-features", 5)]:
+    for chapter, n_figures in [("10-movie-experiment", 3), ("11-language-features", 5)]:
         document, console = open_page(f"{address}/notebooks/{chapter}.html", tmp_path)
         assert console == [] and "Traceback" not in document
         assert len(re.findall(r"<figure\b", document)) == n_figures
@@ -277,10 +277,10 @@ def test_the_movie_chapters_show_their_figures(address, tmp_path):
 def test_the_page_of_results_shows_what_the_chapters_wrote(address, tmp_path):
     document, console = open_page(f"{address}/notebooks/91-results.html", tmp_path)
     assert console == [] and "Traceback" not in document
-    read = json.loads((HTML.parent / "results" / "06-music-decoding.json").read_text())
+    read = json.loads((HTML.parent / "results" / "07-music-decoding.json").read_text())
     for name in (read["joint"], read["sound"], "text"):
         assert f"{np.mean(read['scores'][name]['identification']):.3f}" in document
-    rebuilt = json.loads((HTML.parent / "results" / "07-music-reconstruction.json").read_text())
+    rebuilt = json.loads((HTML.parent / "results" / "08-music-reconstruction.json").read_text())
     for by in rebuilt["identification"].values():
         assert all(f"{x['oracle']:.3f}" in document for x in by.values())
 

@@ -195,7 +195,7 @@ def test_costs_of_chapters_that_were_not_run_are_kept(build, tmp_path, monkeypat
     path.write_text(json.dumps({"machine": "", "chapters": kept}))
     monkeypatch.setattr(build, "ROOT", tmp_path)
     (tmp_path / "notebooks").mkdir()
-    for name in ("01-first-model", "02-music-experiment", build.SUMMARIES[-1]):
+    for name in ("01-first-model", "05-music-experiment", build.SUMMARIES[-1]):
         (tmp_path / "notebooks" / f"{name}.md").touch()
     first, second, summary = build.find_chapters([])
     for source in (second, summary):
@@ -222,7 +222,7 @@ def test_pages_that_sum_up_come_last_and_only_when_their_chapters_have_results(b
     text = (ROOT / "notebooks" / "00-overview.md").read_text()
     for chapter in re.findall(r'"(\d\d-[a-z-]+)"', text):
         (tmp_path / "results" / f"{chapter}.json").touch()
-    (tmp_path / "results" / "10-semantic-maps.json").unlink(missing_ok=True)  # read by the page of results
+    (tmp_path / "results" / "13-semantic-maps.json").unlink(missing_ok=True)  # read by the page of results
     assert [s.stem for s in build.with_summaries([engine])] == ["90-ridge-engine"]
     assert [s.stem for s in build.with_summaries([first])] == ["01-first-model", "00-overview"]
     everything = [s.stem for s in build.with_summaries(build.find_chapters([]))]
@@ -235,7 +235,7 @@ def test_a_chapter_runs_again_when_what_it_reads_of_another_changes(build, monke
     monkeypatch.setattr(build, "simulate_data", lambda sources, parameters: None)
     (tmp_path / "results").mkdir()
     sources, ran = (
-        [tmp_path / f"{name}.md" for name in ("01-first-model", "09-language-encoding", "10-semantic-maps")],
+        [tmp_path / f"{name}.md" for name in ("01-first-model", "12-language-encoding", "13-semantic-maps")],
         [],
     )
 
@@ -248,12 +248,12 @@ def test_a_chapter_runs_again_when_what_it_reads_of_another_changes(build, monke
     build.run_chapters(sources, {}, force=False)
     build.run_chapters(sources, {}, force=False)
     assert ran == [source.stem for source in sources]
-    (tmp_path / "results" / "09-language-encoding.json").write_text("{}")  # by hand: both, one after the other
+    (tmp_path / "results" / "12-language-encoding.json").write_text("{}")  # by hand: both, one after the other
     build.run_chapters(sources, {}, force=False)
-    assert ran[3:] == ["09-language-encoding", "10-semantic-maps"]
+    assert ran[3:] == ["12-language-encoding", "13-semantic-maps"]
     build.run_chapters(sources[1:2], {}, force=True)
     build.run_chapters(sources, {}, force=False)
-    assert ran[5:] == ["09-language-encoding", "10-semantic-maps"]
+    assert ran[5:] == ["12-language-encoding", "13-semantic-maps"]
 
 
 def test_every_package_has_its_page_of_the_reference():

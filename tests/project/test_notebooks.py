@@ -65,7 +65,7 @@ def small_movie(tmp_path_factory):
 
 
 def test_movie_experiment_on_small_simulated_data(tmp_path, monkeypatch, small_movie):
-    printed, n_figures, numbers = run("03-movie-experiment", tmp_path, monkeypatch, dataset=str(small_movie), start=30)
+    printed, n_figures, numbers = run("10-movie-experiment", tmp_path, monkeypatch, dataset=str(small_movie), start=30)
     assert "1 subjects x 3 runs" in printed and "Speech, Object, Story, Summary, TimePlace" in printed
     assert n_figures == 3 and numbers["dataset"].startswith("Simulated data")
     assert numbers["n_training"] == 450 and numbers["n_test"] == 450
@@ -79,7 +79,7 @@ def test_language_features_of_each_kind_of_model(tmp_path, monkeypatch, small_mo
     """Small random checkpoints from disk, by the chapter's parameter."""
     asked = {"dataset": str(small_movie), "sweep": [1, 8], "language_model": str(save_tiny(kind, tmp_path / kind))}
     asked["by_command"] = kind == "gpt2"  # papermill -p sweep "[1, 8]" -p subjects None
-    printed, n_figures, numbers = run("05-language-features", tmp_path, monkeypatch, subjects=None, **asked)
+    printed, n_figures, numbers = run("11-language-features", tmp_path, monkeypatch, subjects=None, **asked)
     assert "(900, 3, 32) (n_seconds, n_layers, dim)" in printed and n_figures == 5
     assert numbers["n_layers"] == 3 and numbers["model"].endswith(kind)
     assert all(numbers["cka"][level][level] == pytest.approx(1) for level in numbers["cka"])

@@ -1,4 +1,4 @@
-"""Chapters 9 and 10 by papermill: the ground truth of two subjects is found; one subject, neither truth nor repeats."""
+"""Chapters 12 and 13 by papermill: the ground truth of two subjects is found; one subject, neither truth nor repeats."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ def one_subject(tmp_path_factory, two_subjects):
 
 def test_levels_and_layers_are_found_in_two_subjects(tmp_path, monkeypatch, two_subjects):
     printed, n_figures, numbers = run(
-        "09-language-encoding", tmp_path, monkeypatch, dataset=str(two_subjects), contexts="[1, 8]", story="simulated",
+        "12-language-encoding", tmp_path, monkeypatch, dataset=str(two_subjects), contexts="[1, 8]", story="simulated",
         n_permutations=999, story_permutations=9,
     )  # fmt: skip
     assert printed.startswith("Simulated data") and n_figures == 7 and numbers["n_subjects"] == 2
@@ -59,7 +59,7 @@ def test_levels_and_layers_are_found_in_two_subjects(tmp_path, monkeypatch, two_
 def test_unique_variance_is_where_it_was_simulated(tmp_path, monkeypatch, two_subjects):
     layers = {"Speech": 5, "Object": 2, "Story": 4, "Summary": 5, "TimePlace": 1}
     _, n_figures, numbers = run(
-        "10-semantic-maps", tmp_path, monkeypatch, dataset=str(two_subjects), layers=layers, n_together=2,
+        "13-semantic-maps", tmp_path, monkeypatch, dataset=str(two_subjects), layers=layers, n_together=2,
         n_permutations=999, delays="[[4, 5, 6]]",
     )  # fmt: skip
     assert n_figures == 6
@@ -86,14 +86,14 @@ def test_unique_variance_is_where_it_was_simulated(tmp_path, monkeypatch, two_su
 
 def test_one_subject_without_ground_truth_or_repeats(tmp_path, monkeypatch, one_subject):
     printed, n_figures, swept = run(
-        "09-language-encoding", tmp_path, monkeypatch, dataset=str(one_subject), contexts=[1], story="simulated",
+        "12-language-encoding", tmp_path, monkeypatch, dataset=str(one_subject), contexts=[1], story="simulated",
         subjects="[1]", language_models="[minilm]", n_permutations=999, story_permutations=9,
     )  # fmt: skip
     assert "1,350 s of training, 1,350 s of test" in printed and n_figures == 7
     assert swept["checks"] == {} and swept["of_ceiling"]["minilm"]["Story"] is None
     json.dumps(swept, allow_nan=False)
     _, n_figures, joint = run(
-        "10-semantic-maps",
+        "13-semantic-maps",
         tmp_path,
         monkeypatch,
         dataset=str(one_subject),

@@ -28,17 +28,17 @@ def measured_music(tmp_path_factory):
 def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measured_music):
     """All music chapters one after another, as a lab would run them, and the page that reads what they found."""
     asked, corpus = measured_music
-    _, n_figures, read = run("06-music-decoding", tmp_path, monkeypatch, **asked)
+    _, n_figures, read = run("07-music-decoding", tmp_path, monkeypatch, **asked)
     assert n_figures == 6 and not read["dataset"].startswith("MADE")
     assert set(read["across"]) == {"own", "others'", "everybody's"}
     assert min(read["repairs"]["mini-mulan"]["centered"]) > 0.65
-    printed, n_figures, rebuilt = run("07-music-reconstruction", tmp_path, monkeypatch, corpus=corpus, **asked)
+    printed, n_figures, rebuilt = run("08-music-reconstruction", tmp_path, monkeypatch, corpus=corpus, **asked)
     assert "39 tracks indexed, 1 unreadable" in printed and n_figures == 3
     generated = rebuilt["identification"]["generated"]["mini-mulan"]
     assert generated["oracle"] > 0.85 and min(generated["identification"]) > 0.5
     assert rebuilt["identification"]["retrieved"]["mini-mulan"]["oracle"] > 0.6
     assert set(rebuilt["agreement"]) == {"genre", "instruments"}  # nobody knows the mood
-    _, n_figures, mapped = run("08-music-encoding", tmp_path, monkeypatch, delays="[3.0, 4.5, 6.0, 7.5]", **asked)
+    _, n_figures, mapped = run("09-music-encoding", tmp_path, monkeypatch, delays="[3.0, 4.5, 6.0, 7.5]", **asked)
     assert n_figures == 4 and "planted" not in mapped
     primary = mapped["regions"]["primary auditory"]
     assert primary["acoustic"]["r"] > primary["genre"]["r"] > 0
@@ -48,7 +48,7 @@ def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measu
 
 
 def save_films():
-    """Write what the page of results reads of chapters 9 and 10, which are run on films and not here."""
+    """Write what the page of results reads of chapters 12 and 13, which are run on films and not here."""
     levels = ["Speech", "Story"]
     r, layers = ({level: list(values) for level in levels} for values in ((0.1, 0.2), (1, 2)))
     found = {
@@ -57,6 +57,6 @@ def save_films():
         "gain": {level: {} for level in levels},
     }
     about = {"dataset": "another data set", "seed": 0}
-    results.save("09-language-encoding", {"models": ["static", "large"], "levels": levels, **found}, **about)
+    results.save("12-language-encoding", {"models": ["static", "large"], "levels": levels, **found}, **about)
     unique = {region: dict.fromkeys(levels, 0.05) for region in ("primary auditory", "precuneus")}
-    results.save("10-semantic-maps", {"unique_r": unique, "axes": {"share": [0.5, 0.3, 0.2]}}, **about)
+    results.save("13-semantic-maps", {"unique_r": unique, "axes": {"share": [0.5, 0.3, 0.2]}}, **about)

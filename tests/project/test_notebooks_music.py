@@ -20,7 +20,7 @@ def copied(source, folder):
 
 
 def test_music_experiment_on_simulated_data_finds_the_ground_truth(tmp_path, monkeypatch, small_music):
-    printed, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, dataset=str(small_music))
+    printed, n_figures, numbers = run("05-music-experiment", tmp_path, monkeypatch, dataset=str(small_music))
     assert "no brain was measured" in printed and "15 of 18 runs are not there" in printed
     assert n_figures == 7 and numbers["dataset"].startswith("Simulated data") and numbers["n_subjects"] == 1
     planted, ceiling = numbers["planted"], numbers["ceiling"]["sub-001"]
@@ -34,7 +34,7 @@ def test_music_experiment_without_ground_truth(tmp_path, monkeypatch, small_musi
     (tmp_path / "data/ds003720/README").write_text("README of a data set that was measured")
     shutil.rmtree(tmp_path / "data/truth")
     parameters = {"dataset": str(tmp_path / "data"), "subjects": [1]}
-    printed, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, **parameters)
+    printed, n_figures, numbers = run("05-music-experiment", tmp_path, monkeypatch, **parameters)
     assert "CC0" in printed and "MADE" not in printed
     assert n_figures == 7 and "planted" not in numbers and numbers["halves_r"] > 0.4
 
@@ -52,14 +52,14 @@ def test_music_experiment_on_fmriprep_output(tmp_path, monkeypatch, small_music)
         inside = (np.asarray(image.dataobj).mean(axis=3) > 300).astype(np.uint8)
         nib.save(nib.Nifti1Image(inside, image.affine), f"{stem}-brain_mask.nii.gz")
     parameters = {"dataset": str(tmp_path / "data"), "space": "mni"}
-    _, n_figures, numbers = run("02-music-experiment", tmp_path, monkeypatch, **parameters)
+    _, n_figures, numbers = run("05-music-experiment", tmp_path, monkeypatch, **parameters)
     assert n_figures == 6 and numbers["halves_r"] > 0.3
     assert numbers["ceiling"]["sub-001"]["auditory belt"] > 0.3
 
 
 def test_music_features_on_small_simulated_data(tmp_path, monkeypatch, small_music):
     asked = {"dataset": str(small_music), "models": "[mini-mulan, mini-ssl]"}  # text, as papermill -p hands it over
-    printed, n_figures, numbers = run("04-music-features", tmp_path, monkeypatch, **asked)
+    printed, n_figures, numbers = run("06-music-features", tmp_path, monkeypatch, **asked)
     assert "(60, 4, 128)" in printed and "(60, 7, 192)" in printed
     assert n_figures == 4 and numbers["n_clips"] == 60 and numbers["dataset"].startswith("Simulated data")
     assert numbers["caption_to_clip_median_rank"] <= 2 and numbers["zero_shot_genre_accuracy"] >= 0.75
@@ -70,7 +70,7 @@ def test_music_features_on_small_simulated_data(tmp_path, monkeypatch, small_mus
 def test_music_is_decoded_from_small_simulated_data(tmp_path, monkeypatch, small_music):
     """One subject, 40 clips to train on, 20 to test."""
     asked = {"dataset": str(small_music), "n_permutations": 200, "subjects": "[1]"}
-    printed, n_figures, numbers = run("06-music-decoding", tmp_path, monkeypatch, **asked)
+    printed, n_figures, numbers = run("07-music-decoding", tmp_path, monkeypatch, **asked)
     assert "15 of 18 runs are not there" in printed and n_figures == 6
     assert numbers["n_test_clips"] == 20 and numbers["n_subjects"] == 1
     joint = numbers["repairs"]["mini-mulan"]

@@ -162,14 +162,14 @@ def write_results(rng):
 
     models, ours = ("mini-mulan", "mini-ssl", "text"), ("MuLan_music", "w2v-BERT-avg", "MuLan_text")
     save(
-        "06-music-decoding",
+        "07-music-decoding",
         **{"joint": "mini-mulan", "n_test_clips": whole(), "n_subjects": whole(), "stood_for": dict(zip(models, ours))},
         scores={model: scores() for model in models},
         across={whose: tests() for whose in ("own", "others'", "everybody's")},
     )
     ways = ("retrieved", "generated")
     save(
-        "07-music-reconstruction",
+        "08-music-reconstruction",
         **{"sound": "mini-ssl", "sample_rates": dict.fromkeys(("heard", *ways), 100)},
         played={f"{how}: clip {whole()}": one() for how in ("best", "middle", "worst")},
         identification={way: {model: scores() for model in models} for way in ways},
@@ -178,7 +178,7 @@ def write_results(rng):
     regions = {}
     for region in ("primary auditory", "auditory belt"):
         regions[region] = {model: {"r": one()} for model in models} | {"ceiling": one(), "best": "text"}
-    save("08-music-encoding", joint="mini-mulan", spaces=dict.fromkeys(models, 1), regions=regions)
+    save("09-music-encoding", joint="mini-mulan", spaces=dict.fromkeys(models, 1), regions=regions)
     middle = whole()
     r, ceiling = (dict(zip(ROI_NAMES, few(len(ROI_NAMES)))) for _ in range(2))
     accuracy = {f"layer {middle}": r}
@@ -187,14 +187,14 @@ def write_results(rng):
     found = {"accuracy": {model: of_levels(few) for model in language}, "levels": list(of_levels(one))}
     found["layers"] = {model: of_levels(lambda: [whole(), whole()]) for model in language}
     found["gain"] = of_levels(lambda: {"subjects": few(), "p": one(), "low": one(), "high": one()})
-    save("09-language-encoding", models=list(language), n_subjects=whole(), **found)
+    save("12-language-encoding", models=list(language), n_subjects=whole(), **found)
     unique = {region: of_levels(one) for region in ("auditory belt", "precuneus")}
-    save("10-semantic-maps", unique_r=unique, axes={"share": few(), "p": few(), "null": few(), "n": whole()})
+    save("13-semantic-maps", unique_r=unique, axes={"share": few(), "p": few(), "null": few(), "n": whole()})
     about = {"seconds": whole(), "peak_mb": whole(), "dataset": f"ds{whole()}"}
     costs = {"machine": f"{whole()} cores, {whole()} GB", "chapters": {"first model": about}}
     (results.results_dir() / "build.json").write_text(json.dumps(costs))
-    results.save_arrays("07-music-reconstruction", {name: np.zeros((3, 2)) for name in (*SOUNDS, "response")})
-    results.save_arrays("08-music-encoding", {"left": np.zeros(2)})
+    results.save_arrays("08-music-reconstruction", {name: np.zeros((3, 2)) for name in (*SOUNDS, "response")})
+    results.save_arrays("09-music-encoding", {"left": np.zeros(2)})
 
 
 SOUNDS = ("heard", "retrieved", "generated", "read", "true")

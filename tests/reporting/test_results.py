@@ -91,12 +91,12 @@ def test_layers_are_those_of_the_same_data(tmp_path, monkeypatch):
     from naturalistic.reporting import summaries
 
     monkeypatch.setenv("NATURALISTIC_RESULTS", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="run the chapter 09-language-encoding first"):
+    with pytest.raises(FileNotFoundError, match="run the chapter 12-language-encoding first"):
         summaries.chosen_layers("minilm", "made")
     chose = {"minilm": {"Speech": [5, 5, 2], "Story": [4, 5]}}
-    results.save("09-language-encoding", {"layers": chose}, dataset="made", seed=0)
+    results.save("12-language-encoding", {"layers": chose}, dataset="made", seed=0)
     assert summaries.chosen_layers("minilm", "made") == {"Speech": 5, "Story": 4}
-    with pytest.raises(ValueError, match="is of made, expected ds005531: run the chapter 09-language-encoding on it"):
+    with pytest.raises(ValueError, match="is of made, expected ds005531: run the chapter 12-language-encoding on it"):
         summaries.chosen_layers("minilm", "ds005531")
     with pytest.raises(ValueError, match="was run with minilm, expected gpt2"):
         summaries.chosen_layers("gpt2", "made")

@@ -130,7 +130,7 @@ def level_cells(numbers: Mapping, level: str) -> dict[str, str]:
     Parameters
     ----------
     numbers : dict
-        Of chapter 9, as `results.load` returns them.
+        Of chapter 12, as `results.load` returns them.
     level : str
 
     Returns
@@ -147,14 +147,14 @@ def level_cells(numbers: Mapping, level: str) -> dict[str, str]:
 
 
 def chosen_layers(model: str, dataset: str) -> dict[str, int]:
-    """Return the median over subjects of the layer selected in chapter 9, by level.
+    """Return the median over subjects of the layer selected in chapter 12, by level.
 
     Parameters
     ----------
     model : str
         One of its language models.
     dataset : str
-        Name of the data set that chapter 9 must have been run on.
+        Name of the data set that chapter 12 must have been run on.
 
     Returns
     -------
@@ -166,9 +166,9 @@ def chosen_layers(model: str, dataset: str) -> dict[str, int]:
     FileNotFoundError, ValueError
         If the chapter has not been run, or on other data, or without this model.
     """
-    by_model = results.load("09-language-encoding", dataset)["layers"]
+    by_model = results.load("12-language-encoding", dataset)["layers"]
     if model not in by_model:
         raise ValueError(
-            f"chapter 9 was run with {', '.join(by_model)}, expected {model}: run it with that, or give layers"
+            f"chapter 12 was run with {', '.join(by_model)}, expected {model}: run it with that, or give layers"
         )
     return {level: int(np.median(layers)) for level, layers in by_model[model].items()}
