@@ -47,6 +47,14 @@ LEVEL_COLORS = {
     "Summary": "#CC79A7",
     "TimePlace": "#56B4E9",
 }
+# of descriptions of a real film; layers of a language model are blue, static vectors orange
+FILM_COLORS = {
+    "picture": "#009E73",
+    "sound": "#56B4E9",
+    "speech": "#999999",
+    "random": "#CC79A7",
+    "not heard": "#BBBBBB",
+}
 ROI_NAMES = {
     "LATL": "left anterior temporal",
     "RATL": "right anterior temporal",
@@ -88,7 +96,7 @@ def feature_color(name: str, names: Sequence[str] = ()) -> str | tuple[float, ..
     if name.startswith("layer "):
         deepest = max([int(n.split()[1]) for n in [*names, name] if n.startswith("layer ")])
         return plt.get_cmap("Blues")(0.35 + 0.6 * int(name.split()[1]) / max(deepest, 1))
-    return COLORS.get(name, COLORS["highlight"])
+    return {**FILM_COLORS, **COLORS}.get(name, COLORS["highlight"])
 
 
 def space_color(name: str) -> str:
@@ -102,7 +110,9 @@ def space_color(name: str) -> str:
     -------
     color : str
     """
-    return {**COLORS, **_EMBEDDING_COLORS, **LEVEL_COLORS}.get(name, COLORS["ceiling"])
+    if name.startswith("layer "):
+        return COLORS["layers"]
+    return {**COLORS, **FILM_COLORS, **_EMBEDDING_COLORS, **LEVEL_COLORS}.get(name, COLORS["ceiling"])
 
 
 def spread(n: int, width: float) -> NDArray:
