@@ -9,8 +9,9 @@ import pytest
 import torch
 from naturalistic import preprocessing
 from naturalistic.datasets import music_genre
-from naturalistic_simulation import simulate_music, simulate_story
+from naturalistic_simulation import simulate_corpus, simulate_music, simulate_story
 
+from tests.helpers.corpus import write_archive
 from tests.helpers.once import CHAPTERS, write_once
 from tests.helpers.small_film import write_film
 from tests.helpers.small_movie import write
@@ -116,6 +117,19 @@ def prepared_music(tmp_path_factory, small_music):
         return preprocessing.prepare(scans, n_dropped=music_genre.N_DUMMY, folder=folder / "prepared", n_jobs=1)
 
     return write_once(tmp_path_factory, CHAPTERS, prepare)
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory):
+    """Folder of a small corpus as FMA is, with all that goes wrong in it."""
+    return write_archive(tmp_path_factory.mktemp("fma"))
+
+
+@pytest.fixture(scope="session")
+def small_corpus(tmp_path_factory):
+    """Folder of a simulated corpus of five tracks, all rendered."""
+    folder = tmp_path_factory.mktemp("simulated") / "corpus"
+    return simulate_corpus(folder, 5, n_jobs=1, render_all=True, progress=False)
 
 
 @pytest.fixture(scope="session")

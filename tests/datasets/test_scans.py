@@ -80,7 +80,7 @@ def test_slope_and_intercept_are_read_with_the_values(tmp_path, ending, slope, i
     assert whole == np.int16 if (slope, inter) == (1, 0) else whole.kind == "f"
 
 
-def test_a_slope_that_nibabel_chooses_comes_back(tmp_path):
+def test_a_slope_that_nibabel_selects_comes_back(tmp_path):
     values = np.random.default_rng(0).standard_normal((4, 4, 4, N)) * 100 + 5000
     image = nib.Nifti1Image(values, np.eye(4))
     image.set_data_dtype(np.int16)

@@ -65,7 +65,7 @@ def test_one_row_a_clip_is_the_mean_of_its_windows():
             assert np.allclose(short.targets[k], rows.targets[rows.clips == clip].mean(axis=0), atol=1e-6)
 
 
-def test_the_planted_delay_is_found_and_the_clips_are_read():
+def test_the_simulated_delay_is_found_and_the_clips_are_decoded():
     recording = Recording()
     delay = decoding.select_subject_delay(
         recording.subject, recording.experiment, recording.vectors, 10.0, 5.0, slice(None)

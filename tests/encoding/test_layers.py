@@ -262,6 +262,7 @@ def test_ground_truth_of_a_film_is_at_its_voxels(small_movie):
         assert (plan.explainable[s] > 0).sum() > 100 and (plan.explainable[s][plan.region[s] < 0] == 0).all()
 
 
+@pytest.mark.slow
 def test_measured_voxels_are_registered(small_movie, tmp_path):
     folder = tmp_path / "ds005531"
     shutil.copytree(small_movie / "ds005531" if (small_movie / "ds005531").is_dir() else small_movie, folder)

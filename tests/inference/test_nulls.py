@@ -199,6 +199,7 @@ def test_leaving_out_many_small_shifts_does_not_hold_the_level():
     assert 0.07 < np.mean(p <= 0.05) < 0.1  # measured on 40,000 tests: .084, and .057 with min_shift=1
 
 
+@pytest.mark.slow
 def test_shuffled_single_trs_do_not_hold_the_level():
     """The calibration above can fail: the same tests, with blocks of one TR, call noise an effect."""
     p = false_positives(block_permutation_null, 0.7, SHORT_RUNS, 10, n_permutations=199, block=1)

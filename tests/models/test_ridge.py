@@ -157,7 +157,7 @@ def test_same_as_himalaya(peer, n_features, dtype, tolerance):
 @pytest.mark.slow
 @pytest.mark.parametrize("n_features", [150, 700])
 @pytest.mark.parametrize("decay", [0, 1])
-def test_float32_chooses_as_float64_and_as_an_svd_would(n_features, decay):
+def test_float32_selects_as_float64_and_as_an_svd_would(n_features, decay):
     rng = np.random.default_rng(0)
     alphas, n_trs, n_targets = np.logspace(-12, 12, 25), 600, 400
     X = rng.standard_normal((n_trs, n_features)) * np.arange(1, n_features + 1) ** -float(decay)

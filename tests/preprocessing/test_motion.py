@@ -27,6 +27,7 @@ def scan(size, n_trs, noise=NOISE, blob=0.03, still=False):
     return np.stack(volumes, axis=-1), affine, motion, reference, brain_mask(reference, affine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "n_trs", "error"), [(4.0, 24, 0.1), (8.0, 60, 0.2)])
 def test_known_motion_is_found_and_a_response_is_not_taken_for_it(size, n_trs, error):
     volumes, affine, motion, reference, brain = scan(size, n_trs)
@@ -48,6 +49,7 @@ def test_known_motion_is_found_at_full_size():
     assert bold.std(axis=0).mean() < 0.5 * volumes[brain].std(axis=-1).mean()
 
 
+@pytest.mark.slow
 def test_correction_lowers_the_variance_to_that_of_a_still_head():
     volumes, affine, _, reference, brain = scan(4.0, 24, blob=0)
     still = scan(4.0, 24, blob=0, still=True)[0]
@@ -87,6 +89,7 @@ def test_signs(axis):
     np.testing.assert_allclose(found[3:], step[3:], atol=0.003)
 
 
+@pytest.mark.slow
 def test_streams_give_the_same_as_arrays_and_again_the_same(tmp_path):
     volumes, affine, _, reference, brain = scan(8.0, 40)
     volumes = np.rint(volumes).astype(np.int16)

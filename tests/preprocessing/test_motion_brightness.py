@@ -54,6 +54,7 @@ def real():
     return series
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "gain"), [*((k, 1.0) for k in SERIES), (4, 0.4), (5, 2.0), (6, 2.0), (7, 0.4)])
 def test_real_heads_that_turned_far_come_back_or_are_warned_of(real, k, gain):
     volumes, affine, brain = real[k]

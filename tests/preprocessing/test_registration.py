@@ -85,6 +85,7 @@ def test_a_known_pose_is_found(size, error, seeds):
         assert brain_overlap(brain_mask(volume, affine), affine, found) > 0.95
 
 
+@pytest.mark.slow
 def test_the_same_image_gives_the_same_matrix_and_leaves_the_threads_alone():
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     volume, affine, _, found = placed(8.0, 1)
@@ -107,6 +108,7 @@ def test_a_known_pose_is_found_through_the_anatomy():
     assert mean_error(to_mni(volume, affine, t1w=t1w, t1w_affine=t1w_affine), truth) < 3
 
 
+@pytest.mark.slow
 def test_a_poor_match_is_seen():
     volume, affine, truth = subject(8.0, 1)
     brain = brain_mask(volume, affine)

@@ -24,63 +24,67 @@ def experiment(small_music):
 
 
 @pytest.fixture(scope="module")
-def person(prepared_music):
+def prepared(prepared_music):
     return prepared_music
 
 
-def test_it_is_the_steps_in_order(experiment, person):
+@pytest.mark.slow
+def test_it_is_the_steps_in_order(experiment, prepared):
     scan = experiment.scans("001")[1]
     data, affine = scans.volumes(scan)
     first, _ = scans.volumes(experiment.scans("001")[0])
     reference = np.asarray(first[..., 0], np.float32)
     brain = preprocessing.brain_mask(np.asarray(first, np.float64).mean(axis=3).astype(np.float32), affine)
     bold, motion = preprocessing.correct_motion(data, affine, brain, reference)
-    bold = preprocessing.running_median(bold[:, person.grid.mask[brain]], 1.5, 240.0)[N_DUMMY:]
-    np.testing.assert_allclose(person.select(scan.run).bold, preprocessing.zscore(bold), atol=1e-5)
-    np.testing.assert_allclose(person.scan_motion[scan.run], motion)
-    np.testing.assert_allclose(person.motion[400:800], motion[N_DUMMY:])
+    bold = preprocessing.running_median(bold[:, prepared.grid.mask[brain]], 1.5, 240.0)[N_DUMMY:]
+    np.testing.assert_allclose(prepared.select(scan.run).bold, preprocessing.zscore(bold), atol=1e-5)
+    np.testing.assert_allclose(prepared.scan_motion[scan.run], motion)
+    np.testing.assert_allclose(prepared.motion[400:800], motion[N_DUMMY:])
 
 
-def test_shapes_and_names(experiment, person):
-    assert person.bold.dtype == np.float32 and isinstance(person.bold, np.memmap)
+@pytest.mark.slow
+def test_shapes_and_names(experiment, prepared):
+    assert prepared.bold.dtype == np.float32 and isinstance(prepared.bold, np.memmap)
     assert (
-        person.bold.shape == (1200, person.grid.mask.sum())
-        and person.runs.tolist() == [0] * 400 + [1] * 400 + [2] * 400
+        prepared.bold.shape == (1200, prepared.grid.mask.sum())
+        and prepared.runs.tolist() == [0] * 400 + [1] * 400 + [2] * 400
     )
-    assert person.run_names == experiment.runs and person.label == "001" and person.tr == 1.5
-    test = person.select("Test")
+    assert prepared.run_names == experiment.runs and prepared.label == "001" and prepared.tr == 1.5
+    test = prepared.select("Test")
     assert isinstance(test.bold, np.memmap) and test.run_names == ("Test_run-01", "Test_run-02")
     assert test.runs.tolist() == [0] * 400 + [1] * 400 and list(test.scan_motion) == list(test.run_names)
-    np.testing.assert_array_equal(test.motion, person.motion[400:])
-    ends = person.select(["Test_run-02", person.run_names[0]])
-    np.testing.assert_array_equal(ends.bold, np.concatenate([person.bold[:400], person.bold[800:]]))
-    assert ends.run_names == (person.run_names[0], "Test_run-02") and ends.runs.tolist() == [0] * 400 + [1] * 400
+    np.testing.assert_array_equal(test.motion, prepared.motion[400:])
+    ends = prepared.select(["Test_run-02", prepared.run_names[0]])
+    np.testing.assert_array_equal(ends.bold, np.concatenate([prepared.bold[:400], prepared.bold[800:]]))
+    assert ends.run_names == (prepared.run_names[0], "Test_run-02") and ends.runs.tolist() == [0] * 400 + [1] * 400
     with pytest.raises(ValueError, match=r"runs are \['Test'\], expected some of Training_run-01"):
-        person.select(["Test"])
+        prepared.select(["Test"])
     for run in range(3):
-        part = person.bold[person.runs == run].astype(float)
+        part = prepared.bold[prepared.runs == run].astype(float)
         np.testing.assert_allclose(part.mean(axis=0), 0, atol=1e-5)
         assert set(np.round(part.std(axis=0), 4)) <= {0.0, 1.0}
     with pytest.raises(ValueError, match="no run begins with 'Rest'"):
-        person.select("Rest")
-    mask = person.grid.mask
-    assert person.coordinates.shape == (mask.sum(), 3) and person.voxel_size == pytest.approx(8)
-    image = person.image(np.arange(mask.sum()))
+        prepared.select("Rest")
+    mask = prepared.grid.mask
+    assert prepared.coordinates.shape == (mask.sum(), 3) and prepared.voxel_size == pytest.approx(8)
+    image = prepared.image(np.arange(mask.sum()))
     i, j, k = np.argwhere(mask)[7]
     assert image.get_fdata()[i, j, k] == 7
-    np.testing.assert_allclose((image.affine @ [i, j, k, 1])[:3], person.coordinates[7])
+    np.testing.assert_allclose((image.affine @ [i, j, k, 1])[:3], prepared.coordinates[7])
 
 
-def test_it_is_opened_the_second_time(experiment, person, monkeypatch):
+@pytest.mark.slow
+def test_it_is_opened_the_second_time(experiment, prepared, monkeypatch):
     monkeypatch.setattr(store, "_prepare", None)
-    again = store.prepare(experiment.scans("001"), n_dropped=N_DUMMY, folder=person.folder.parent)
-    np.testing.assert_array_equal(again.bold, person.bold)
-    how = {"drift": "cosine", "window": 128.0, "folder": person.folder.parent}
+    again = store.prepare(experiment.scans("001"), n_dropped=N_DUMMY, folder=prepared.folder.parent)
+    np.testing.assert_array_equal(again.bold, prepared.bold)
+    how = {"drift": "cosine", "window": 128.0, "folder": prepared.folder.parent}
     with pytest.raises(TypeError):  # other options are another result
         store.prepare(experiment.scans("001"), n_dropped=N_DUMMY, **how)
 
 
-def test_an_interrupted_subject_goes_on(experiment, person, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_an_interrupted_subject_goes_on(experiment, prepared, tmp_path, monkeypatch):
     whole, done = store._prepare_run, []
 
     def stop_at_the_third(scans, space, options, part, k):
@@ -97,10 +101,11 @@ def test_an_interrupted_subject_goes_on(experiment, person, tmp_path, monkeypatc
     done.clear()
     again = store.prepare(experiment.scans("001"), **how)
     assert done == ["Test_run-02"]
-    np.testing.assert_array_equal(again.bold, person.bold)
+    np.testing.assert_array_equal(again.bold, prepared.bold)
 
 
-def test_no_run_touches_another(experiment, person, small_music, tmp_path):
+@pytest.mark.slow
+def test_no_run_touches_another(experiment, prepared, small_music, tmp_path):
     """In two processes, while the others are the work of one."""
     shutil.copytree(small_music / "ds003720", tmp_path / "ds003720")
     path = tmp_path / "ds003720/sub-001/func/sub-001_task-Test_run-01_bold.nii.gz"
@@ -111,20 +116,22 @@ def test_no_run_touches_another(experiment, person, small_music, tmp_path):
         music_genre.load(tmp_path).scans("001"), n_dropped=N_DUMMY, folder=tmp_path / "kept", n_jobs=2
     )
     for run, same in ((0, True), (1, False), (2, True)):
-        assert np.array_equal(changed.bold[changed.runs == run], person.bold[person.runs == run]) == same
+        assert np.array_equal(changed.bold[changed.runs == run], prepared.bold[prepared.runs == run]) == same
 
 
-def test_cosines_and_the_whole_brain(experiment, person, tmp_path):
+@pytest.mark.slow
+def test_cosines_and_the_whole_brain(experiment, prepared, tmp_path):
     scan = experiment.scans("001")[:1]
     how = {"drift": "cosine", "window": 128.0, "region": "brain", "folder": tmp_path, "n_jobs": 1}
     other = store.prepare(scan, n_dropped=N_DUMMY, **how)
-    mask, whole = person.grid.mask, other.grid.mask
+    mask, whole = prepared.grid.mask, other.grid.mask
     assert whole.sum() > mask.sum() and not (mask & ~whole).any()
     same = other.bold[:, mask[whole]]
-    r = np.mean(same * person.bold[:400])
+    r = np.mean(same * prepared.bold[:400])
     assert 0.8 < r < 1, "another drift removal, the same brain"
 
 
+@pytest.mark.slow
 def test_fmriprep_spaces(tmp_path):
     """Aligned already: voxels of the mask, or vertices; motion is read from the confounds."""
     func = tmp_path / "derivatives/fmriprep/sub-001/func"
@@ -184,12 +191,13 @@ def test_confounds_of_another_run(tmp_path):
         scans.confounds_motion(scan)
 
 
-def test_one_voxel_step_by_step(experiment, person):
-    steps = preprocessing.trace(experiment.scans("001")[2], person, 11)
+@pytest.mark.slow
+def test_one_voxel_step_by_step(experiment, prepared):
+    steps = preprocessing.trace(experiment.scans("001")[2], prepared, 11)
     assert [len(series) for series in steps.values()] == [410, 410, 410, 400]
-    np.testing.assert_allclose(list(steps.values())[-1], person.bold[800:, 11], atol=1e-4)
+    np.testing.assert_allclose(list(steps.values())[-1], prepared.bold[800:, 11], atol=1e-4)
     data, _ = scans.volumes(experiment.scans("001")[2])
-    i, j, k = np.argwhere(person.grid.mask)[11]
+    i, j, k = np.argwhere(prepared.grid.mask)[11]
     np.testing.assert_array_equal(steps["as scanned"], data[i, j, k])
 
 
@@ -235,25 +243,28 @@ def test_a_full_disk_is_said_before_the_work(experiment, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("bold.npy"))
 
 
-def test_the_simulated_motion_is_found(experiment, person):
+@pytest.mark.slow
+def test_the_simulated_motion_is_found(experiment, prepared):
     known = truth.of_subject(experiment.folder, "001", head.SHAPE)
-    wrong = np.abs(np.stack([person.scan_motion[run] for run in known.runs]) - known.motion)
+    wrong = np.abs(np.stack([prepared.scan_motion[run] for run in known.runs]) - known.motion)
     assert wrong[..., :3].max() < 0.2 and np.rad2deg(wrong[..., 3:].max()) < 0.3  # mm, degrees; voxels of 8 mm
     assert np.abs(known.motion[..., :3]).max() > 0.5, "there was motion to be found"
 
 
-def test_the_simulated_pose_is_found(experiment, person):
+@pytest.mark.slow
+def test_the_simulated_pose_is_found(experiment, prepared):
     known = truth.of_subject(experiment.folder, "001", head.SHAPE)
     inside = np.argwhere(head.brightness(known.pose).reshape(head.SHAPE) > 300)
     mm = np.c_[inside, np.ones(len(inside))] @ head.AFFINE.T
-    error = np.linalg.norm((mm @ (person.grid.to_mni - known.pose).T)[:, :3], axis=1)
+    error = np.linalg.norm((mm @ (prepared.grid.to_mni - known.pose).T)[:, :3], axis=1)
     assert error.mean() < 3
 
 
-def test_the_simulated_ceiling_is_found(experiment, person):
+@pytest.mark.slow
+def test_the_simulated_ceiling_is_found(experiment, prepared):
     known = truth.of_subject(experiment.folder, "001", head.SHAPE)
-    planted, region = known.of_voxels(person.grid.mask, "Test")
-    test = person.select("Test")
+    planted, region = known.of_voxels(prepared.grid.mask, "Test")
+    test = prepared.select("Test")
     found = inference.explainable_variance(*experiment.stack_repeats(test.bold, test.runs))
     assert np.corrcoef(planted, found)[0, 1] > 0.8
     slope, _ = np.polyfit(planted, found, 1)
@@ -266,7 +277,8 @@ def test_the_simulated_ceiling_is_found(experiment, person):
     assert truth.of_subject(experiment.folder / "sub-001", "001", head.SHAPE) is None, "no truth beside real data"
 
 
-def test_the_simulated_delays_are_found(experiment, person):
+@pytest.mark.slow
+def test_the_simulated_delays_are_found(experiment, prepared):
     """A response shaped by the planted HRF fits best when its peak is where it was planted, to a second."""
     known = truth.of_subject(experiment.folder, "001", head.SHAPE)
     facts = json.loads((experiment.folder.parent / "truth" / "clips.json").read_text())
@@ -276,17 +288,17 @@ def test_the_simulated_delays_are_found(experiment, person):
     flat = heard.reshape(-1, heard.shape[2])
     drives = {kind: np.repeat(x[:, None], heard.shape[1], axis=1) for kind, x in drives.items()}
     drives["acoustics"] = cortex.unit_variance(flat / flat.std(axis=0)).reshape(heard.shape)
-    planted, region = known.of_voxels(person.grid.mask, "Test")
+    planted, region = known.of_voxels(prepared.grid.mask, "Test")
     from naturalistic.anatomy.regions import NAMES
 
     for name, (follows, *_) in cortex.PLAN.items():
         voxels = (region == NAMES.index(name)) & (planted > 0.5 * planted[region == NAMES.index(name)].max())
         peaks = np.arange(3.0, 9.01, 0.5)
-        fits = [_fit(experiment, person, voxels, drives, follows, peak) for peak in peaks]
+        fits = [_fit(experiment, prepared, voxels, drives, follows, peak) for peak in peaks]
         assert peaks[int(np.argmax(fits))] == pytest.approx(known.hrf_peaks[name], abs=1.0), name
 
 
-def _fit(experiment, person, voxels, drives, follows, peak):
+def _fit(experiment, prepared, voxels, drives, follows, peak):
     """Return the share of variance that a response of one peak explains in the training run, mean over voxels."""
     run = experiment.runs[0]
     order = [experiment.played[run][-1], *experiment.played[run]]  # with the dummy
@@ -294,6 +306,6 @@ def _fit(experiment, person, voxels, drives, follows, peak):
     x = np.apply_along_axis(lambda column: np.convolve(column, cortex.hrf(peak))[: len(x)], 0, x)
     x = preprocessing.running_median(x.reshape(410, 3, -1).mean(axis=1), 1.5, 240.0)[N_DUMMY:]
     left, size, _ = np.linalg.svd(preprocessing.zscore(x), full_matrices=False)
-    y = person.bold[person.runs == 0][:, voxels].astype(float)
+    y = prepared.bold[prepared.runs == 0][:, voxels].astype(float)
     shrink = (size**2 / (size**2 + 30.0))[:, None]
     return 1 - np.mean((y - left @ (shrink * (left.T @ y))) ** 2) / np.mean(y**2)

@@ -165,6 +165,7 @@ def test_a_short_peak_is_not_missed(build, monkeypatch):
     assert cost["peak_mb"] is None or cost["peak_mb"] > 195
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="processor time is read from /proc")
 def test_processor_time_is_that_of_work_and_not_of_waiting(build):
     import costs
@@ -308,6 +309,7 @@ def test_pages_get_buttons_only_where_the_repository_is_public(build, tmp_path, 
         launch.repository(tmp_path)
 
 
+@pytest.mark.slow
 def test_buttons_open_the_notebooks_of_the_repository(build, tmp_path, monkeypatch):
     """Two pages made with an address and without: a chapter has its buttons, a page that runs nothing has none."""
     book = tmp_path / "book"

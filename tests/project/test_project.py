@@ -225,6 +225,14 @@ def test_public_names_and_summaries_are_the_words_of_the_field():
     assert found == set(RETIRED_WORDS_THAT_STAY)
 
 
+def test_names_of_tests_are_the_words_of_the_field():
+    found = set()
+    for path in (ROOT / "tests").rglob("*.py"):
+        hits = retired_in(path.read_text(encoding="utf-8"))
+        found |= {(path.name, *hit) for hit in hits if hit[0]}
+    assert found == set()
+
+
 def test_retired_words_are_found():
     words, _ = retired_words()
     assert len(words) >= 25 and {"planted", "stand-in", "likeness", "judge", "asked", "heard", "rebuilt"} <= set(words)

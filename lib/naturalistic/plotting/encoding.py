@@ -208,7 +208,8 @@ def unique_by_region(
         color = space_color(name)
         ax.vlines(x, *bounds[name], color=color, lw=1.6)
         ax.plot(x, y, "o", color=color, ms=3.5, label=name)
-    ax.set_xticks(range(len(regions)), ["\n".join(region.split()) for region in regions])
+    names = ["\n".join(region.split()) for region in regions]
+    ax.set_xticks(range(len(regions)), names, fontsize=8 if len(regions) < 9 else 7)
     ax.set(ylabel=ylabel, title=title)
     fig.legend(loc="outside lower center", ncols=len(values), fontsize=8)
     return fig

@@ -29,6 +29,7 @@ def played_clips(small_music):
     return waves, sentences, truth.of_clips(experiment.folder, experiment.clips)
 
 
+@pytest.mark.slow
 def test_the_shipped_joint_model_on_clips_that_no_card_saw(played_clips):
     waves, sentences, facts = played_clips
     model = audio.load("mini-mulan")

@@ -156,6 +156,7 @@ def hashes(folder):
     }
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     """Made at other times."""
     how = {"dramas": ("station",)}

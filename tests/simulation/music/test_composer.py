@@ -261,6 +261,7 @@ def test_captions_are_true_and_grammatical(pieces):
                 assert tempo is None or abs(int(tempo[1]) - piece.tempo) <= 2.5, text
 
 
+@pytest.mark.slow
 def test_captions_vary_and_repeat(pieces):
     texts = [captions.caption(piece) for of in pieces.values() for piece in of]
     assert texts == [captions.caption(composer.compose(p.genre, p.seed)) for of in pieces.values() for p in of]

@@ -63,6 +63,7 @@ def test_sound_is_within_bounds(sounds, genre):
         assert np.abs(sound[-20:]).max() < 0.01
 
 
+@pytest.mark.slow
 def test_same_piece_same_sound_in_any_order_and_process():
     code = """
 import hashlib

