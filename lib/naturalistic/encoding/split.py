@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr, as_floats
+from naturalistic.datasets.repeats import StackRepeats
 from naturalistic.encoding.design import (
     Delays,
     FittedSpaces,
@@ -59,7 +60,7 @@ class Split:
     runs: NDArray
     tr: float
     delays: Delays
-    repeats: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None = None
+    repeats: StackRepeats | None = None
 
     def __post_init__(self) -> None:
         test = np.asarray(self.test)
@@ -435,9 +436,7 @@ def _check_test(test: NDArray, runs: NDArray) -> NDArray:
     return test
 
 
-def _average_repeats(
-    x: NDArray, runs: NDArray, lay_repeats: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None
-) -> tuple[NDArray, NDArray]:
+def _average_repeats(x: NDArray, runs: NDArray, lay_repeats: StackRepeats | None) -> tuple[NDArray, NDArray]:
     """Return the mean over repeats, of the same dtype, and its runs."""
     if lay_repeats is None:
         return x, runs
