@@ -1,7 +1,6 @@
 """What the tests share: data in the real layout, and a cache folder that no test leaves behind."""
 
 import functools
-import os
 from pathlib import Path
 
 import matplotlib
@@ -13,6 +12,7 @@ from naturalistic_simulation import simulate_corpus, simulate_music, simulate_st
 
 from tests.helpers.corpus import write_archive
 from tests.helpers.once import CHAPTERS, write_once
+from tests.helpers.real_data import real_folder
 from tests.helpers.small_film import write_film
 from tests.helpers.small_movie import write
 
@@ -68,10 +68,7 @@ def simulated_story(tmp_path_factory):
 @pytest.fixture
 def real_alice():
     """Folder of the real Alice data; the test is skipped where they are not."""
-    folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "alice"
-    if not folder.is_dir():
-        pytest.skip("the real Alice data are not here: set NATURALISTIC_DATA")
-    return folder
+    return real_folder("alice", "the real Alice data")
 
 
 @pytest.fixture(scope="session")
@@ -95,10 +92,7 @@ def tiny_gpt2(tmp_path_factory):
 @pytest.fixture(scope="session")
 def real_music():
     """Folder of the real text files of ds003720; the test is skipped where they are not."""
-    folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "ds003720"
-    if not folder.is_dir():
-        pytest.skip("the text files of ds003720 are not here: set NATURALISTIC_DATA")
-    return folder
+    return real_folder("ds003720", "the text files of ds003720")
 
 
 @pytest.fixture(scope="session")
@@ -141,10 +135,7 @@ def small_movie(tmp_path_factory):
 @pytest.fixture(scope="session")
 def real_forrest():
     """Folder of the real data; the test is skipped where they are not."""
-    folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "studyforrest"
-    if not folder.is_dir():
-        pytest.skip("the data of studyforrest.org are not here: set NATURALISTIC_DATA")
-    return folder
+    return real_folder("studyforrest", "the data of studyforrest.org")
 
 
 @pytest.fixture(scope="session")

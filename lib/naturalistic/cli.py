@@ -105,7 +105,8 @@ def run_train(parsed: argparse.Namespace) -> None:
 
 def _train_corpus_vectors(parsed: argparse.Namespace) -> None:
     """Compute the vectors of the simulated corpus again, in a corpus that is kept in the cache."""
-    module, path = _simulation("corpus_vectors"), Path(parsed.to).expanduser()
+    module = _simulation("corpus_vectors")
+    path = Path(parsed.to).expanduser()
     check_writable(path.parent)
     n_tracks = parsed.n_pieces or 2000
     try:

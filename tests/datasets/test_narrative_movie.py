@@ -16,6 +16,8 @@ from naturalistic.datasets.annotations import LEVELS, MARKER, read_annotation
 from naturalistic.datasets.fmriprep import MESHES
 from naturalistic.preprocessing import open_subjects, prepare, zscore
 
+from tests.helpers.real_data import real_folder
+
 GRID = (6, 5, 4)
 N_GRID = 120
 N_VOXELS = 40
@@ -64,10 +66,7 @@ def test_each_title_has_a_fold_and_a_test_run():
 @pytest.fixture(scope="session")
 def real_movie():
     """Folder of the real text files of ds005531; the test is skipped where they are not."""
-    folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "ds005531"
-    if not folder.is_dir():
-        pytest.skip("the text files of ds005531 are not here: set NATURALISTIC_DATA")
-    return folder
+    return real_folder("ds005531", "the text files of ds005531")
 
 
 def test_lengths_are_those_of_the_published_features(real_movie):

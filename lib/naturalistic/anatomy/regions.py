@@ -79,5 +79,6 @@ def nearest(
                 center = (np.array([x, y, z]) + shift) * [side, 1, 1]
                 distance = np.linalg.norm(coordinates - center, axis=1) / radius
                 closer = (distance <= 1) & (distance < best)
-                labels[closer], best[closer] = k, distance[closer]
+                labels[closer] = k
+                best[closer] = distance[closer]
     return labels, best

@@ -12,7 +12,9 @@ NO_PLACE = "states no place (its sform and qform codes are 0, or its axes lie in
 _FLAT = 1e-9  # mm3; a voxel that is smaller has axes in one plane
 _SAME_AFFINE = 1e-3  # mm; a larger difference is another grid
 _MIN_INSIDE = 0.5  # share of a mask that must lie in the field of view of a run; less is the mask of something else
-SHORTEST_TR, LONGEST_TR = 0.02, 100.0  # s; outside of them a header mixes up s and ms
+# s; outside of them a header mixes up s and ms
+SHORTEST_TR = 0.02
+LONGEST_TR = 100.0
 _UNITS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}  # s
 
 

@@ -22,7 +22,9 @@ from naturalistic.datasets.images import open_image, silence_unseen
 from naturalistic.datasets.movie_runs import MovieRun
 
 SHAPE = (96, 96, 72)  # of the scanner's grid
-BOLD, VOXELS = "dataDT", "tvoxels"  # keys of the two kinds of files
+# keys of the two kinds of files
+BOLD = "dataDT"
+VOXELS = "tvoxels"
 _MAX_CONSTANT = 0.1  # share of the mask's voxels; more means that the mask is of another head (our judgement)
 _RECIPE = 2  # raise it when the same files give other numbers
 _TILE = 256_000_000  # bytes read at a time

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import ShapeRepr, as_real, check_finite
-from naturalistic.decoding.metrics import correlation_similarity
+from naturalistic.arrays import ShapeRepr
+from naturalistic.decoding.metrics import check_vectors, identification
 from naturalistic.inference import draw_shifts, p_values
 from naturalistic.parameters import whole
 from naturalistic.preprocessing import zscore
 from naturalistic.runs import check_runs, run_slices, shift_inside_runs
-
-_DECIMALS = 10  # two correlations that agree so far are a tie
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,8 +26,6 @@ class SegmentIdentification(ShapeRepr):
     accuracy : array (n_segments,)
         Share of the other segments of the run that the prediction is less similar to than to the right one; a tie
         counts half. Chance is 0.5.
-    is_first : bool array (n_segments,)
-        Whether no other segment of the run is as similar: exact identification, with a chance of 1 in as many.
     runs : array (n_segments,)
         Run of each segment.
     null : array (n_permutations,)
@@ -39,10 +35,17 @@ class SegmentIdentification(ShapeRepr):
     """
 
     accuracy: NDArray
-    is_first: NDArray
     runs: NDArray
     null: NDArray
     p: float
+
+    @property
+    def is_first(self) -> NDArray:
+        """Return whether no other segment of the run is as similar: exact identification, bool (n_segments,).
+
+        Chance is 1 in the number of segments of the run.
+        """
+        return self.accuracy == 1
 
 
 def identify_segments(
@@ -79,14 +82,7 @@ def identify_segments(
     ValueError
         If shapes differ, a value is not finite, or a run has fewer than two segments.
     """
-    predicted = as_real(predicted, "predicted")
-    target = as_real(target, "target")
-    if predicted.ndim != 2 or predicted.shape != target.shape:
-        raise ValueError(
-            f"predicted has shape {predicted.shape} and target {target.shape}, expected (n_trs, n_columns) for both"
-        )
-    check_finite(predicted, "predicted")
-    check_finite(target, "target")
+    predicted, target = check_vectors(predicted, target)
     runs = check_runs(runs, len(predicted))
     slices = run_slices(runs)
     shortest = min(s.stop - s.start for s in slices)
@@ -94,16 +90,16 @@ def identify_segments(
     n_permutations = whole("n_permutations", n_permutations, 0)
     predicted = zscore(predicted, runs)
     segments = [_segments(zscore(target, runs)[s], n_trs) for s in slices]
-    accuracy, is_first = _identify(predicted, segments, slices, n_trs)
+    accuracy = _identify(predicted, segments, slices, n_trs)
     null = np.empty(0)
     p = np.nan
     if n_permutations:
         shifts = draw_shifts(runs, n_permutations, seed=seed)
         shifted = (shift_inside_runs(predicted, row, slices) for row in shifts)
-        null = np.array([_identify(x, segments, slices, n_trs)[0].mean() for x in shifted])
+        null = np.array([_identify(x, segments, slices, n_trs).mean() for x in shifted])
         p = float(p_values(accuracy.mean(keepdims=True), null[:, None])[0])
     run_of_segment = np.concatenate([np.full(len(x), runs[s.start]) for x, s in zip(segments, slices)])
-    return SegmentIdentification(accuracy, is_first, run_of_segment, null, p)
+    return SegmentIdentification(accuracy, run_of_segment, null, p)
 
 
 def _segments(values: NDArray, n_trs: int) -> NDArray:
@@ -112,15 +108,7 @@ def _segments(values: NDArray, n_trs: int) -> NDArray:
     return values[: n * n_trs].reshape(n, -1)
 
 
-def _identify(predicted: NDArray, segments: list[NDArray], slices: list[slice], n_trs: int) -> tuple[NDArray, NDArray]:
-    """Return accuracy and exact identification of each segment of all runs."""
-    accuracy = []
-    is_first = []
-    for target, s in zip(segments, slices):
-        similarity = np.round(correlation_similarity(_segments(predicted[s], n_trs), target), _DECIMALS)
-        right = np.diag(similarity)[:, None]
-        below = (similarity < right).sum(axis=1)
-        ties = (similarity == right).sum(axis=1) - 1
-        accuracy.append((below + ties / 2) / (len(target) - 1))
-        is_first.append(below == len(target) - 1)
-    return np.concatenate(accuracy), np.concatenate(is_first)
+def _identify(predicted: NDArray, segments: list[NDArray], slices: list[slice], n_trs: int) -> NDArray:
+    """Return the pairwise accuracy of each segment among those of its run."""
+    pairs = ((_segments(predicted[s], n_trs), target) for s, target in zip(slices, segments))
+    return np.concatenate([identification(found, target) for found, target in pairs])

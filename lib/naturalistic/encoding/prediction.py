@@ -13,14 +13,12 @@ from naturalistic.encoding.design import (
     FittedSpaces,
     Spaces,
     check_confounds,
-    check_spaces,
-    design,
     residuals,
     rotated,
     shifted,
 )
 from naturalistic.encoding.multi_subject import MultiSubjectBold
-from naturalistic.encoding.split import FoldSplit, Split, SplitData, check_length, split_data
+from naturalistic.encoding.split import FoldSplit, Split, SplitData, check_length, fold_designs, split_data
 from naturalistic.inference import draw_shifts, p_values
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.ridge import RidgeCV
@@ -217,19 +215,15 @@ def _fit_predict_folds(
         raise ValueError(f"bold has shape {bold.shape}, expected (n_trs, n_voxels): one voxel is bold[:, None]")
     check_finite(bold, "bold")
     check_length(split, len(bold))
-    folds = split.folds()
-    if not callable(features):
-        check_spaces(features, split.delays, len(bold))
     if confounds is not None:
-        confounds = check_confounds(confounds, len(bold), min(len(train) for train, _ in folds))[split.keep]
+        n_train = min(len(train) for train, _ in split.folds())
+        confounds = check_confounds(confounds, len(bold), n_train)[split.keep]
     responses = bold[split.keep]
     groups = split.kept_groups
     n_targets = bold.shape[1] * (1 if shifts is None else len(shifts))
     measured, predicted = np.empty((2, len(responses), n_targets), dtype=bold.dtype)
-    for train, test in folds:
-        mask = split.training_mask(train)
-        spaces, delays = check_spaces(features(mask) if callable(features) else features, split.delays, len(bold))
-        X = design(spaces, delays, split.tr, split.runs, mask)[split.keep]
+    for train, test, spaces in fold_designs(features, split):
+        X = np.concatenate(list(spaces.values()), axis=1)
         Y = responses
         if confounds is not None:
             X = residuals(X, confounds, train)

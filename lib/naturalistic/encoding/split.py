@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr, as_floats
+from naturalistic.datasets.repeats import StackRepeats
 from naturalistic.encoding.design import (
     Delays,
     FittedSpaces,
@@ -59,7 +60,7 @@ class Split:
     runs: NDArray
     tr: float
     delays: Delays
-    repeats: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None = None
+    repeats: StackRepeats | None = None
 
     def __post_init__(self) -> None:
         test = np.asarray(self.test)
@@ -243,6 +244,38 @@ def split_data(
     return SplitData(train, marked_rows(bold, ~test), runs[~test], tested, ids, measured)
 
 
+def fold_designs(
+    features: Spaces | FittedSpaces, split: FoldSplit
+) -> Iterator[tuple[NDArray, NDArray, dict[str, NDArray]]]:
+    """Yield training TRs, test TRs and the delayed features of each fold.
+
+    Parameters
+    ----------
+    features, split
+        As in `naturalistic.encoding.fit_predict`.
+
+    Yields
+    ------
+    train, test : int array
+        Indices into the TRs that are kept.
+    X : dict of str to array (n_kept, n_columns)
+        By space, scaled by the training TRs.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or a space is no table of finite numbers; of what is no function before the first fold.
+    """
+    n_trs = len(split.groups)
+    if not callable(features):
+        features, _ = check_spaces(features, split.delays, n_trs)
+    for train, test in split.folds():
+        mask = split.training_mask(train)
+        spaces, delays = check_spaces(features(mask) if callable(features) else features, split.delays, n_trs)
+        X = {n: design({n: x}, delays, split.tr, split.runs, mask)[split.keep] for n, x in spaces.items()}
+        yield train, test, X
+
+
 def fold_data(features: Spaces | FittedSpaces, bold: ArrayLike, split: FoldSplit) -> Iterator[SplitData]:
     """Yield delayed features and responses of the training and the test TRs of each fold.
 
@@ -265,10 +298,7 @@ def fold_data(features: Spaces | FittedSpaces, bold: ArrayLike, split: FoldSplit
     check_finite(bold, "bold")
     responses = bold[split.keep]
     runs = split.kept_runs
-    for train, test in split.folds():
-        mask = split.training_mask(train)
-        spaces, delays = check_spaces(features(mask) if callable(features) else features, split.delays, len(bold))
-        X = {n: design({n: x}, delays, split.tr, split.runs, mask)[split.keep] for n, x in spaces.items()}
+    for train, test, X in fold_designs(features, split):
         measured = centered(responses[test], runs[test])
         yield SplitData(
             {name: x[train] for name, x in X.items()},
@@ -406,9 +436,7 @@ def _check_test(test: NDArray, runs: NDArray) -> NDArray:
     return test
 
 
-def _average_repeats(
-    x: NDArray, runs: NDArray, lay_repeats: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]] | None
-) -> tuple[NDArray, NDArray]:
+def _average_repeats(x: NDArray, runs: NDArray, lay_repeats: StackRepeats | None) -> tuple[NDArray, NDArray]:
     """Return the mean over repeats, of the same dtype, and its runs."""
     if lay_repeats is None:
         return x, runs

@@ -58,7 +58,8 @@ def _motion_matrix(motion: ArrayLike, center: ArrayLike) -> NDArray:
     center : array (3,)
         Center of rotation in mm: :func:`_grid_center`.
     """
-    (sx, sy, sz), (cx, cy, cz) = np.sin(motion[3:]), np.cos(motion[3:])
+    sx, sy, sz = np.sin(motion[3:])
+    cx, cy, cz = np.cos(motion[3:])
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])

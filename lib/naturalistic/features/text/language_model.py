@@ -367,7 +367,8 @@ def _load_network(source: str, name: str | Path, dtype: Dtype) -> Any:
 def quiet() -> Iterator[None]:
     """Silence the progress bars and load reports of transformers, and restore their settings."""
     log = transformers.utils.logging
-    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    verbosity = log.get_verbosity()
+    bars = log.is_progress_bar_enabled()
     log.set_verbosity_error()
     log.disable_progress_bar()
     try:

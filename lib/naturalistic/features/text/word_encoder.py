@@ -1,4 +1,4 @@
-"""NDArray[np.float32] of words from a language model: each layer, each word in its context, or the word alone.
+"""Features of words from a language model: each layer, each word in its context, or the word alone.
 
 `contextual` extracts in two ways. **exact** runs each word with just its window: features are what the model gives
 for that text and nothing else. **chunked** runs long overlapping chunks in which each word has at least its window

@@ -104,7 +104,8 @@ class Rotated:
     """Moments in the eigenbasis: norm by the triangle of the test features, product by a sum."""
 
     def __init__(self, spectrum: Spectrum, factors: torch.Tensor, dtype: torch.dtype, n_targets: int) -> None:
-        (n_test, rank), n_factors = spectrum.Z.shape, factors.shape[1]
+        n_test, rank = spectrum.Z.shape
+        n_factors = factors.shape[1]
         saved = n_factors * (2 * n_test * rank - stair_work(n_test, rank))
         if n_targets * saved > 16 * n_test * rank**2:  # what the decomposition costs, in float64
             R = torch.linalg.qr(spectrum.Z, mode="r").R
@@ -226,7 +227,9 @@ def _tensors(value: Any) -> list[torch.Tensor]:
 
 def direct_is_cheaper(spectrum: Spectrum, n_factors: int, n_targets: int) -> bool:
     """Return whether `Direct` takes fewer operations than `Rotated` (products in float64 count twice)."""
-    (n_test, rank), q, k = spectrum.Z.shape, spectrum.W.shape[1], n_factors
+    n_test, rank = spectrum.Z.shape
+    q = spectrum.W.shape[1]
+    k = n_factors
     q_test = spectrum.W_test.shape[1]
     direct = 2 * n_test * q * k * (n_targets + rank)
     rotated = n_targets * (2 * rank * (q + q_test) + k * stair_work(n_test, rank)) + 8 * n_test * rank**2
