@@ -176,7 +176,7 @@ RENAMED_NAMES = {
     "naturalistic.plotting.GENRE_COLOURS": "naturalistic.plotting.GENRE_COLORS",
     "naturalistic.plotting.LEVEL_COLOURS": "naturalistic.plotting.LEVEL_COLORS",
     "naturalistic.plotting.agreement": "naturalistic.plotting.class_agreement",
-    "naturalistic.plotting.alignment": "naturalistic.plotting.space_similarity",
+    "naturalistic.plotting.alignment": "naturalistic.plotting.similarity_of_pairs",
     "naturalistic.plotting.best_map": "naturalistic.plotting.best_space_map",
     "naturalistic.plotting.by_layer": "naturalistic.plotting.values_by_layer",
     "naturalistic.plotting.colour_of": "naturalistic.plotting.feature_color",

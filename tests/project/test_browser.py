@@ -268,7 +268,7 @@ def test_the_music_chapters_show_their_figures_and_play_the_reconstructions(addr
 
 
 def test_the_movie_chapters_show_their_figures(address, tmp_path):
-    for chapter, n_figures in [("10-movie-experiment", 3), ("11-language-features", 5)]:
+    for chapter, n_figures in [("10-movie-experiment", 3), ("11-language-features", 3)]:
         document, console = open_page(f"{address}/notebooks/{chapter}.html", tmp_path)
         assert console == [] and "Traceback" not in document
         assert len(re.findall(r"<figure\b", document)) == n_figures

@@ -3,8 +3,10 @@
 import json
 import shutil
 
+import nbformat
 import numpy as np
 import pytest
+from naturalistic.reporting import results
 from naturalistic_simulation import simulate_movie
 
 from tests.helpers.chapters import MARKS, run
@@ -14,11 +16,18 @@ pytestmark = MARKS
 LEVELS = ("Speech", "Object", "Story")
 
 
+def displayed(folder, chapter):
+    """Return all text that the cells of a chapter displayed."""
+    cells = nbformat.read(folder / f"{chapter}.ipynb", 4).cells
+    outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
+    return "\n".join(str(output.get("data", {}).get("text/markdown", "")) for output in outputs)
+
+
 @pytest.fixture(scope="module")
 def two_subjects(tmp_path_factory):
-    """Three dramas as in the book, two viewers."""
+    """Three dramas as in the book, two subjects."""
     return write_once(
-        tmp_path_factory, "two viewers", lambda folder: simulate_movie(folder, subjects=2, progress=False)
+        tmp_path_factory, "two subjects", lambda folder: simulate_movie(folder, subjects=2, progress=False)
     )
 
 
@@ -49,11 +58,18 @@ def test_levels_and_layers_are_found_in_two_subjects(tmp_path, monkeypatch, two_
         assert numbers["by_delay"][level]["4-6 s"] > numbers["by_delay"][level]["8-10 s"]
         assert 0.03 < numbers["checks"]["false_share"][level] < 0.08
         assert 0 < numbers["of_ceiling"]["minilm"][level] < 1
-    found, planted = (numbers["checks"][f"region_level_{k}"] for k in ("found", "planted"))
-    assert found == planted and set(planted.values()) == set(LEVELS)
+    found, true = (numbers["checks"][f"region_level_{k}"] for k in ("found", "true"))
+    assert found == true and set(true.values()) == set(LEVELS)
     means = {level: np.mean(values) for level, values in numbers["accuracy"]["minilm"].items()}
     assert min(means[k] for k in LEVELS) > 2 * max(means["Summary"], means["TimePlace"])
     assert numbers["alice_data"] == "Simulated data (layout of Alice)"
+    scores = results.frame(numbers["scores"])
+    assert len(scores) == 2 * 12 and set(scores["level"]) == {*numbers["levels"], "no meaning"}
+    assert "the controls reach" in displayed(tmp_path, "12-language-encoding")
+    differences = results.frame(numbers["differences"])
+    against_controls = differences[differences["second"] == "controls no meaning"]
+    assert set(against_controls["level"]) == set(numbers["levels"])  # no level without its control
+    assert (differences["low"] < differences["high"]).all()
 
 
 def test_unique_variance_is_where_it_was_simulated(tmp_path, monkeypatch, two_subjects):
@@ -62,8 +78,9 @@ def test_unique_variance_is_where_it_was_simulated(tmp_path, monkeypatch, two_su
         "13-semantic-maps", tmp_path, monkeypatch, dataset=str(two_subjects), layers=layers, n_together=2,
         n_permutations=999, delays="[[4, 5, 6]]",
     )  # fmt: skip
-    assert n_figures == 6
-    truth = {name: {k: v[0] for k, v in row.items()} for name, row in numbers["truth"].items() if row}
+    assert n_figures == 5
+    truth = results.frame(numbers["truth"]).set_index(["region", "space"])
+    unique, low = truth["unique"], truth["low"]
     own = {
         "auditory belt": "Speech",
         "anterior temporal": "Speech",
@@ -71,17 +88,22 @@ def test_unique_variance_is_where_it_was_simulated(tmp_path, monkeypatch, two_su
         "lateral prefrontal": "Story",
     }
     for region, level in own.items():
-        assert truth[region][level] > 0.01 and numbers["truth"][region][level][1] > 0
-        assert max(v for k, v in truth[region].items() if k not in (level, "controls")) < 0.004
-    assert truth["early visual"]["controls"] > 0.05 < truth["primary auditory"]["controls"]
-    assert max(truth["elsewhere"].values()) < 0.001
+        assert unique[region, level] > 0.01 and low[region, level] > 0
+        assert max(v for k, v in unique[region].items() if k not in (level, "controls")) < 0.004
+    assert unique["early visual", "controls"] > 0.05 < unique["primary auditory", "controls"]
+    assert max(unique["elsewhere"]) < 0.001
     for level, region in (("Summary", "precuneus"), ("TimePlace", "primary auditory")):
-        assert truth[region][level] < 0.004
-    inside = numbers["axes"]["in_planted"]
+        assert unique[region, level] < 0.004
+    inside = results.frame(numbers["in_directions"]).pivot(index="voxels", columns="directions", values="share")
     for region in ("precuneus", "lateral prefrontal"):
-        assert max(inside[region], key=inside[region].get) == region
+        assert inside.loc[region].idxmax() == region
     assert numbers["axes"]["p"][0] <= 0.05
-    assert numbers["rivals"]["banded"]["chosen"] > numbers["rivals"]["plain"]["chosen"]
+    rivals = results.frame(numbers["rivals"]).set_index(["model", "voxels"])["r2"]
+    assert rivals["banded", "reliable"] > rivals["plain", "reliable"]
+    assert rivals["banded", "others"] < rivals["plain", "others"]  # said first in the chapter
+    said = displayed(tmp_path, "13-semantic-maps")
+    assert said.index("Over all voxels") < said.index("In reliable voxels")
+    assert set(numbers["group"]) == {"same shifts for all, FDR 5 %", "same shifts for all, family-wise 5 %"}
 
 
 def test_one_subject_without_ground_truth_or_repeats(tmp_path, monkeypatch, one_subject):
@@ -103,3 +125,4 @@ def test_one_subject_without_ground_truth_or_repeats(tmp_path, monkeypatch, one_
     )
     assert joint["layers"]["Speech"] == int(np.median(swept["layers"]["minilm"]["Speech"]))
     assert n_figures == 5 and joint["group"] == {} and joint["axes"]["stability"] is None
+    assert joint["truth"] == {"columns": [], "rows": []}

@@ -182,7 +182,13 @@ def _folds(side: str, pale: bool) -> NDArray:
 
 
 def unique_by_region(
-    values: Mapping[str, ArrayLike], bounds: Mapping[str, ArrayLike], regions: Sequence[str], title: str, ylabel: str
+    values: Mapping[str, ArrayLike],
+    bounds: Mapping[str, ArrayLike],
+    regions: Sequence[str],
+    title: str,
+    ylabel: str,
+    *,
+    total: ArrayLike | None = None,
 ) -> Figure:
     """Draw the unique variance of each feature space by region, with intervals.
 
@@ -195,6 +201,8 @@ def unique_by_region(
     regions : sequence of str
     title, ylabel : str
         ``ylabel`` with the unit.
+    total : array (n_regions,), optional
+        Score of the model of all spaces, drawn as a line across each region.
 
     Returns
     -------
@@ -202,6 +210,9 @@ def unique_by_region(
     """
     fig, ax = plt.subplots(figsize=(7.4, 3.2))
     ax.axhline(0, color=COLORS["ceiling"], lw=0.8)
+    if total is not None:
+        x = np.arange(len(regions))
+        ax.hlines(total, x - 0.45, x + 0.45, color=COLORS["ceiling"], lw=1.6, label="all spaces")
     width = 0.8 / len(values)
     for m, (name, y) in enumerate(values.items()):
         x = np.arange(len(regions)) + (m - (len(values) - 1) / 2) * width
@@ -211,7 +222,7 @@ def unique_by_region(
     names = ["\n".join(region.split()) for region in regions]
     ax.set_xticks(range(len(regions)), names, fontsize=8 if len(regions) < 9 else 7)
     ax.set(ylabel=ylabel, title=title)
-    fig.legend(loc="outside lower center", ncols=len(values), fontsize=8)
+    fig.legend(loc="outside lower center", ncols=len(values) + (total is not None), fontsize=8)
     return fig
 
 

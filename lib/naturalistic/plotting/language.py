@@ -3,15 +3,14 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from naturalistic.inference import t_test_over_subjects
 from naturalistic.plotting.style import COLORS, LEVEL_COLORS, spread
 
 WIDTH = 7.4  # inches of the time line
@@ -107,30 +106,29 @@ def change_curves(lags: ArrayLike, curves: Mapping[str, ArrayLike], title: str, 
     return fig
 
 
-def space_similarity(matrices: Mapping[str, tuple[ArrayLike, Sequence[str]]], title: str, label: str = "CKA") -> Figure:
-    """Draw matrices of the similarity of spaces, with numbers in the cells.
+def similarity_of_pairs(pairs: pd.DataFrame, title: str, label: str = "CKA") -> Figure:
+    """Draw the similarity of pairs of spaces, beside that of shifted ones.
 
     Parameters
     ----------
-    matrices : dict of str to (matrix (n, n), names)
+    pairs : pandas.DataFrame
+        A row for each pair: columns ``first``, ``second``, ``cka``, ``shifted`` (mean over shifts) and
+        ``most_shifted``.
     title, label : str
 
     Returns
     -------
     fig : matplotlib.figure.Figure
     """
-    fig, axes = plt.subplots(1, len(matrices), figsize=(7.4, 7.4 / len(matrices) * 0.95), squeeze=False)
-    for ax, (name, (matrix, names)) in zip(axes[0], matrices.items()):
-        image = ax.imshow(matrix, cmap="viridis", vmin=0, vmax=1)
-        ax.set_xticks(range(len(names)), names, rotation=90)
-        ax.set_yticks(range(len(names)), names)
-        ax.set_title(name)
-        for i, row in enumerate(matrix):
-            for j, value in enumerate(row):
-                ax.text(j, i, f"{value:.2f}".removeprefix("0"), ha="center", va="center", fontsize=6.5,
-                        color="black" if value > 0.6 else "white")  # fmt: skip
-    fig.colorbar(image, ax=axes, label=label, shrink=0.7)
-    fig.suptitle(title)
+    pairs = pairs.sort_values("cka")
+    y = np.arange(len(pairs))
+    fig, ax = plt.subplots(figsize=(6.2, 0.28 * len(pairs) + 1.1))
+    ax.barh(y, pairs["most_shifted"], 0.7, color=COLORS["chance"], label="shifted in time, up to the largest")
+    ax.vlines(pairs["shifted"], y - 0.35, y + 0.35, color=COLORS["ceiling"], lw=1, label="their mean")
+    ax.plot(pairs["cka"], y, "o", color=COLORS["layers"], ms=7, label="as it is")
+    ax.set_yticks(y, [f"{a} – {b}" for a, b in zip(pairs["first"], pairs["second"])])
+    ax.set(xlim=(0, 1), xlabel=label, title=title)
+    ax.legend(fontsize=8, loc="lower right")
     return fig
 
 
@@ -186,49 +184,44 @@ def layers_by_level(
     return fig
 
 
-def models_by_level(
-    scores: Mapping[str, Mapping[str, ArrayLike]],
-    title: str,
-    ylabel: str,
-    *,
-    ceiling: Mapping[str, ArrayLike] | None = None,
-) -> Figure:
-    """Draw accuracy by level and model, of subjects and their mean.
+def models_by_level(accuracy: pd.DataFrame, title: str, ylabel: str, *, no_meaning: str = "no meaning") -> Figure:
+    """Draw accuracy by level and model, beside spaces that know no meaning.
 
     Parameters
     ----------
-    scores : dict of str to dict of str to array (n_subjects,)
-        By model, then level.
+    accuracy : pandas.DataFrame
+        A row for each subject: columns ``model``, ``level``, ``r``; ``ceiling`` where there is one. The last model is
+        drawn filled, and with its ceiling.
     title, ylabel : str
-    ceiling : dict of str to array (n_subjects,), optional
-        By level.
+    no_meaning : str
+        Level of the spaces that are drawn as lines across the figure.
 
     Returns
     -------
     fig : matplotlib.figure.Figure
     """
-    fig, ax = plt.subplots(figsize=(7.4, 3.2))
+    with_meaning = accuracy[accuracy["level"] != no_meaning]
+    levels = list(with_meaning["level"].unique())
+    models = list(with_meaning["model"].unique())
+    fig, ax = plt.subplots(figsize=(7.4, 3.4))
     ax.axhline(0, color=COLORS["chance"], lw=0.8)
-    levels = list(dict.fromkeys(level for by in scores.values() for level in by))
-    models_of = {level: [model for model, by in scores.items() if level in by] for level in levels}
-    most = max(map(len, models_of.values()))
-    for m, (model, by_level) in enumerate(scores.items()):
+    rest = accuracy[accuracy["level"] == no_meaning].groupby("model", sort=False)["r"].mean()
+    for name, dashes in zip(rest.index, (":", "-", "-.")):
+        ax.axhline(rest[name], color=COLORS["controls"], ls=dashes, lw=1.8, label=f"{name} (no meaning)")
+    for (model, level), rows in with_meaning.groupby(["model", "level"], sort=False):
+        m = models.index(model)
+        color = _level_color(level)
+        x = levels.index(level) + (m - (len(models) - 1) / 2) * 0.7 / len(models)
         marker = _MARKERS[m % len(_MARKERS)]
-        for level in by_level:
-            models = models_of[level]
-            values = by_level[level]
-            color = _level_color(level)
-            x = levels.index(level) + (models.index(model) - (len(models) - 1) / 2) * 0.7 / most
-            ax.plot(x + spread(len(values), 0.14 / most), values, marker, ms=2.5, color=color, alpha=0.55)
-            face = color if model == models[-1] else "white"
-            _mean(ax, x, values, fmt=marker, color=color, mfc=face, ms=6.5, capsize=2, zorder=3)
-        last = COLORS["ceiling"] if model in [models[-1] for models in models_of.values()] else "white"
-        ax.plot([], [], marker, color=COLORS["ceiling"], label=model, mfc=last)
-    for n, (level, values) in enumerate((ceiling or {}).items()):
-        k = levels.index(level)
-        ends = [k - 0.42, k + 0.42]
-        height = [np.nanmean(values)] * 2
-        ax.plot(ends, height, "--", color=COLORS["ceiling"], lw=1, label=None if n else "ceiling")
+        ax.plot(x + spread(len(rows), 0.14 / len(models)), rows["r"], marker, ms=2.5, color=color, alpha=0.55)
+        ax.plot(x, rows["r"].mean(), marker, color=color, mfc=color if model == models[-1] else "white", ms=7.5)
+        if model == models[-1] and "ceiling" in rows:
+            ends = levels.index(level) + np.array([-0.42, 0.42])
+            label = None if levels.index(level) else "ceiling"
+            ax.plot(ends, [rows["ceiling"].mean()] * 2, "--", color=COLORS["ceiling"], lw=1, label=label)
+    for m, model in enumerate(models):
+        face = COLORS["ceiling"] if model == models[-1] else "white"
+        ax.plot([], [], _MARKERS[m % len(_MARKERS)], color=COLORS["ceiling"], label=model, mfc=face)
     ax.set_xticks(range(len(levels)), levels)
     ax.set(ylabel=ylabel, title=title)
     ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
@@ -244,7 +237,7 @@ def sweep_curves(
     *,
     ceiling: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Draw mean accuracy by one setting of the analysis, with its 95 % interval.
+    """Draw accuracy by one setting of the analysis, of subjects and their mean.
 
     Parameters
     ----------
@@ -264,14 +257,15 @@ def sweep_curves(
     ax.axhline(0, color=COLORS["chance"], lw=0.8)
     categorical = any(isinstance(value, str) for value in x)
     positions = np.arange(len(x)) if categorical else np.asarray(x, dtype=float)
-    for name, values in curves.items():
+    others = [COLORS["layers"], COLORS["highlight"], COLORS["controls"]]
+    for k, (name, values) in enumerate(curves.items()):
         level, *more = name.split(": ", 1)
-        mean = np.nanmean(values, axis=0)
-        color = _level_color(level)
-        ax.plot(positions, mean, "o--" if more else "o-", ms=4, color=color, mfc="white" if more else color, label=name)
-        if len(values) > 1:
-            group = t_test_over_subjects(values)
-            ax.fill_between(positions, group.low, group.high, color=color, alpha=0.15, lw=0)
+        values = np.asarray(values)
+        color = LEVEL_COLORS.get(level, others[k % len(others)])
+        line = "--" if more else "-"
+        ax.plot(positions, values.T, line, color=color, lw=0.5, alpha=0.5)
+        face = "white" if more else color
+        ax.plot(positions, np.nanmean(values, axis=0), "o" + line, ms=4, color=color, mfc=face, lw=2, label=name)
         if ceiling and name in ceiling:
             ax.axhline(ceiling[name], color=color, ls=":", lw=1)
     if categorical:
@@ -279,15 +273,6 @@ def sweep_curves(
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
     return fig
-
-
-def _mean(ax: Axes, x: float, values: ArrayLike, **look: Any) -> None:
-    """Draw the mean of subjects, with its interval where there are two or more."""
-    error = None
-    if len(values) > 1:
-        group = t_test_over_subjects(values)
-        error = [[group.mean - group.low], [group.high - group.mean]]
-    ax.errorbar([x], [np.nanmean(values)], yerr=error, **look)
 
 
 def _level_color(level: str) -> str:
