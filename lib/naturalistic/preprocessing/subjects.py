@@ -81,7 +81,10 @@ def _register(experiment: Any, subject: Subject) -> VoxelCoordinates:
     path = experiment.reference_image(subject.label)
     reference, affine = read_volume(path, np.float32)
     matrix = np.eye(4) if _is_in_mni(path) else to_mni(reference, affine)
-    grid = replace(subject.grid, affine=affine, to_mni=matrix)
+    scanned = subject.grid
+    if scanned is None:
+        raise ValueError(f"subject {subject.label} has no voxels: {path} places none")
+    grid = replace(scanned, affine=affine, to_mni=matrix)
     return VoxelCoordinates(grid.coordinates, grid.voxel_size)
 
 
