@@ -232,6 +232,7 @@ def open_prepared(place: Path) -> Subject:
         tr=description["tr"],
         space=description["space"],
         motion=_kept_motion(list(motion.values()), description["n_dropped"]),
+        first_trs=tuple(description["n_dropped"]),
         scan_motion={name: x for name, x in motion.items() if not np.isnan(x).any()},
         grid=grid,
         locate=partial(_locate, grid, description["space"]),
