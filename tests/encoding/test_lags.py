@@ -70,7 +70,7 @@ def test_a_constant_voxel_has_no_correlation():
     assert np.isfinite(encoding.lag_profile(feature, bold, TR, RUNS).by_run).all()
 
 
-def test_what_cannot_be_asked_is_refused():
+def test_arguments_without_sense_are_refused():
     feature = np.random.default_rng(5).standard_normal(len(RUNS))
     bold = np.zeros((len(RUNS), 2), np.float32)
     with pytest.raises(ValueError, match=r"lags are \[3\] s, expected multiples of the repetition time, 2 s"):

@@ -150,7 +150,7 @@ def load(
     Raises
     ------
     FileNotFoundError
-        If there is no such folder, no functional run, or no run in the space that was asked for.
+        If there is no such folder, no functional run, or no run in the requested space.
     ValueError
         If the data set has no such task, session or subject, or runs have several repetition times.
     """
@@ -251,7 +251,7 @@ def _select(found: dict[str, list[Run]], kind: str, wanted: Sequence[str] | str 
 
 
 def _choose_space(files: Sequence[RunFiles], space: str | None) -> str:
-    """Return the space that was asked for, or the first that every run has."""
+    """Return the requested space, or the first that every run has."""
     if space is not None:
         lacking = [of_run for of_run in files if not of_run.is_there(space)]
         if lacking:

@@ -1,4 +1,4 @@
-"""Words of a stimulus in the runs of an experiment: what a language model reads, and when it is heard."""
+"""Words of a stimulus in the runs of an experiment: the text that a language model reads, and when a subject hears it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from naturalistic.datasets.words import Transcript
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class SpokenWords(ShapeRepr):
-    """Words in the order in which they are read, and the times at which they are heard in each run.
+    """Words in the order in which they are read, and the times at which each run plays them.
 
     A word stands here once, also where two runs play the same recording. Features of words come onto TRs by
     `features.text.stories.on_trs`.
@@ -27,9 +27,9 @@ class SpokenWords(ShapeRepr):
     onsets, offsets : array (n_words,)
         s of the clock of ``tr_times``.
     events : int array (n_events,)
-        Index of the word that is heard, run by run.
+        Index of the word that is played, run by run.
     event_runs : int array (n_events,)
-        Run in which it is heard.
+        Run that plays it.
     tr_times, runs : array (n_trs,)
         Start of each TR in s, and its run.
     tr : float
@@ -55,7 +55,7 @@ def words_in_runs(
     *,
     offset: float | Mapping[str, float] = 0.0,
 ) -> SpokenWords:
-    """Return the words that a subject heard, on the TRs of the runs.
+    """Return the words that runs played, on the TRs of a subject.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def words_in_runs(
     Returns
     -------
     words : SpokenWords
-        Words outside of the scan are read as context, and heard in no TR.
+        Words outside of the scan are read as context, and lie in no TR.
 
     Raises
     ------
