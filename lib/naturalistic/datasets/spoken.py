@@ -1,4 +1,4 @@
-"""Words of a stimulus in the runs of an experiment: the text that a language model reads, and when a subject hears it."""
+"""Words of a stimulus in the runs of an experiment: the text that a model reads, and when a subject hears it."""
 
 from __future__ import annotations
 
