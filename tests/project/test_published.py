@@ -58,6 +58,29 @@ def test_readme_example_has_eight_lines_and_prints_a_number(tmp_path, chapters_c
     assert float(re.fullmatch(r"r = (-?\d\.\d\d), mean of 6 regions\n", done.stdout)[1]) > 0.1
 
 
+def test_how_to_run_starts_with_one_notebook():
+    """Then papermill, then the whole book; Windows is told where to go."""
+    running = (ROOT / "book" / "running.md").read_text(encoding="utf-8")
+    first, second, third = (running.index(text) for text in ("jupyter lab notebooks/", "bin/papermill", "make book\n"))
+    assert first < second < third
+    assert "WSL" in running and "WSL" in README
+    chapters = re.findall(r"notebooks/(\S+\.ipynb)", running)
+    assert chapters and all((ROOT / "notebooks" / name).is_file() for name in chapters)
+
+
+def test_all_files_of_the_packages_come_along():
+    """A file that no pattern of package-data matches would be missing from the wheel."""
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    listed = subprocess.run(["git", "ls-files", "lib"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    left = []
+    for name in listed.split():
+        package, _, inside = name.removeprefix("lib/").partition("/")
+        suffixes = {pattern.rpartition("*")[2] for pattern in patterns[package]}
+        if not inside.endswith(".py") and inside not in suffixes and Path(inside).suffix not in suffixes:
+            left.append(name)
+    assert left == []
+
+
 def test_spelling_of_license():
     """American, as the field's packages spell it."""
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "book/running.md"):
