@@ -296,10 +296,12 @@ def parameters_of(notebook):
 def check_parameters(parameters, sources):
     """Stop on a parameter that none of the chapters has."""
     import jupytext
+    from naturalistic.parameters import did_you_mean
 
     known = set().union(*(parameters_of(jupytext.read(source)) for source in sources))
-    if unknown := sorted(set(parameters) - known):
-        sys.exit(f"no chapter has the parameter {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    for name in sorted(set(parameters) - known):
+        nearest = did_you_mean(name, known)
+        sys.exit(f"no chapter has the parameter {name}{nearest or ';'} there are {', '.join(sorted(known))}")
 
 
 def make_stage(address=None):
