@@ -311,7 +311,7 @@ def make_stage(address=None):
     """
     shutil.rmtree(STAGE, ignore_errors=True)
     tools = shutil.ignore_patterns(
-        "__pycache__", "build.py", "costs.py", "execution.py", "lanes.py", "launch.py", "rehearsal.py"
+        "__pycache__", "build.py", "costs.py", "execution.py", "lanes.py", "launch.py", "picture.py", "rehearsal.py"
     )
     shutil.copytree(ROOT / "book", STAGE / "book", ignore=tools)
     for name in ("_config.yml", "_toc.yml", "_static"):
