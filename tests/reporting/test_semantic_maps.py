@@ -28,7 +28,7 @@ def test_the_sentence_about_rivals_follows_the_data():
     assert "+0.010 to +0.020" in table and table.splitlines()[2].count("–") == 2
 
 
-@pytest.mark.parametrize(("last", "words"), [(0.3, "The gap grows"), (0.2, "does not grow")])
+@pytest.mark.parametrize(("last", "words"), [(0.3, "The gap is largest"), (0.2, "is not largest")])
 def test_the_sentence_about_more_film_follows_the_data(last, words):
     curves = {"banded": np.array([[0.1, last]]), "plain": np.array([[0.1, 0.25]])}
     text = semantic_maps.learning_sentence([3, 22], curves)

@@ -113,8 +113,8 @@ def learning_sentence(minutes: ArrayLike, curves: Mapping[str, NDArray]) -> str:
     (first, a), (second, b) = curves.items()
     gaps = np.nanmean(a, axis=0) - np.nanmean(b, axis=0)
     steps = ", ".join(f"{gap:+.3f} ({m:.0f} min)" for m, gap in zip(minutes, gaps))
-    grows = "grows" if gaps[-1] > max(gaps[0], 0) else "does not grow"
-    return f"r of {first} less that of {second}: {steps}. The gap {grows} with the length of film."
+    largest = "is largest" if gaps[-1] > max(gaps[:-1].max(), 0) else "is not largest"
+    return f"r of {first} less that of {second}: {steps}. The gap {largest} with all of the film."
 
 
 def group_shares(group: "GroupMap | None") -> dict[str, float]:
