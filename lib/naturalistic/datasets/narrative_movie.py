@@ -202,7 +202,7 @@ class NarrativeMovie(Titled):
         shape, affine = movie_bold.grid(self.folder, label)
         return VoxelGrid(np.stack(np.unravel_index(flat, shape, order="F"), axis=1), shape, affine, to_mni=None)
 
-    def reference_image(self, label: str) -> Path:
+    def reference_image(self, subject: str) -> Path:
         """Return the image of a subject that says where the voxels lie.
 
         Raises
@@ -210,11 +210,11 @@ class NarrativeMovie(Titled):
         FileNotFoundError
             If it was not downloaded, with the command that downloads it.
         """
-        path = movie_bold.reference_path(self.folder, self._known(label))
+        path = movie_bold.reference_path(self.folder, self._known(subject))
         if not path.is_file():
             raise FileNotFoundError(
                 f"{path} is missing: it says where the voxels lie; download it (naturalistic fetch ds005531 "
-                f"--subject {label} --parts pycortex_db --to {shlex.quote(str(self.folder))})"
+                f"--subject {subject} --parts pycortex_db --to {shlex.quote(str(self.folder))})"
             )
         return path
 
