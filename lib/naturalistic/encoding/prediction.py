@@ -343,7 +343,9 @@ def group_accuracy(
                 f"confounds are of {len(confounds)} subjects, expected {n_subjects} as in bold, or one array "
                 f"({n_trs}, n_confounds) for all"
             )
-        parts = [(y, check_confounds(x, n_trs, name=f"confounds[{k}]")) for k, (y, x) in enumerate(zip(bold, confounds))]
+        parts = [
+            (y, check_confounds(x, n_trs, name=f"confounds[{k}]")) for k, (y, x) in enumerate(zip(bold, confounds))
+        ]
     check_length(split, n_trs)
     batches = shift_batches(split.kept_runs, int(split.keep.sum()), parts[0][0].shape[1], n_permutations, seed)
     jobs = [(targets, subject_confounds, batch) for targets, subject_confounds in parts for batch in batches]

@@ -190,9 +190,7 @@ def subjects_by_choice(frame: pd.DataFrame, title: str, ylabel: str) -> Figure:
     return fig
 
 
-def shares_by_test(
-    shares: Mapping[str, float], n: int, title: str, xlabel: str, *, level: float = 0.05
-) -> Figure:
+def shares_by_test(shares: Mapping[str, float], n: int, title: str, xlabel: str, *, level: float = 0.05) -> Figure:
     """Draw the share of false positives of each test, with 95 % intervals, beside the level.
 
     Parameters
@@ -210,7 +208,7 @@ def shares_by_test(
     fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(6.4, 0.55 * len(shares) + 1.1))
-    for y, (name, share) in enumerate(reversed(shares.items())):
+    for y, share in enumerate(reversed(shares.values())):
         low, high = stats.binomtest(round(share * n), n).proportion_ci(method="wilson")
         color = COLORS["joint"] if low <= level else COLORS["highlight"]
         ax.barh(y, 100 * share, 0.6, color=color, alpha=0.75)

@@ -1,4 +1,4 @@
-"""Numbers and sentences of the chapter on a first model."""
+"""Numbers and sentences of the chapters of part I: a first model, ridge and delays, ceilings and nulls."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -114,7 +114,8 @@ def findings(numbers: Mapping) -> str:
     clear = {roi: numbers["beyond_low"][roi] is not None and numbers["beyond_low"][roi] > 0 for roi in beyond}
     lesson = {roi: clear[roi] and not beyond[roi] for roi in beyond}
     context = numbers["accuracy_by_context"]
-    first, last = list(context)[0], list(context)[-1]
+    windows = list(context)
+    first, last = windows[0], windows[-1]
     change = ", ".join(f"{context[last][roi] - context[first][roi]:+.2f} in {roi}" for roi in layer)
     bold = {name: numbers["significant"].get(name, dict.fromkeys(layer, False)) for name in numbers["accuracy"]}
     lines = [
@@ -123,11 +124,11 @@ def findings(numbers: Mapping) -> str:
         f"Bold: significant (refitted shift null, FDR 0.05; tested were {_list(numbers['p'])}). {numbers['dataset']}, "
         f"{numbers['n_subjects']} listeners, {numbers['n_trs']} TRs, {numbers['model']}.",
         "",
-        f"**Does it?** In {sum(layer.values())} of {len(layer)} regions {middle} predicts minutes that it never saw; in "
-        f"{sum(beats.values())} it does so better than word rate and loudness.",
+        f"**Does it?** In {sum(layer.values())} of {len(layer)} regions {middle} predicts minutes that it never saw; "
+        f"in {sum(beats.values())} it does so better than word rate and loudness.",
         "",
-        f"- **{middle.capitalize()}** with {numbers['window']} words of context predicts {_marked(layer)}; **word rate and "
-        f"loudness** predict {_marked(controls)}.",
+        f"- **{middle.capitalize()}** with {numbers['window']} words of context predicts {_marked(layer)}; **word rate "
+        f"and loudness** predict {_marked(controls)}.",
         f"- Between the two (shift null, FDR 0.05), the layer is **above** in {_marked(beats)} and **below** in "
         f"{_marked(loses)}. (The null is that neither predicts.)",
         f"- **Beyond** word rate, loudness and motion the layer predicts {_marked(beyond)}. An interval over listeners "
@@ -135,6 +136,68 @@ def findings(numbers: Mapping) -> str:
         f"- **Context**: from {first} to {last} words, r changes by {change}.",
     ]
     return "\n".join([*lines, *_known(numbers)])
+
+
+def ridge_found(numbers: Mapping) -> str:
+    """Return what the chapter on ridge and delays found, as Markdown.
+
+    Parameters
+    ----------
+    numbers : dict
+        As `results.load` returns them.
+
+    Returns
+    -------
+    text : str
+    """
+    choices = ", ".join(f"{r:.3f} ({name})" for name, r in numbers["by_choice"].items())
+    delays = ", ".join(f"{r:.3f} ({name})" for name, r in numbers["by_delays"].items())
+    scaled = ", ".join(f"{r:.3f} ({name})" for name, r in numbers["by_scaling"].items())
+    peaks = ", ".join(f"{s:g} s in {roi}" for roi, s in numbers["response_peak_s"].items() if s is not None)
+    bands = []
+    for case, gains in numbers["banded_gain"].items():
+        listed = ", ".join(f"{gain:+.3f} with {n} rows" for n, gain in gains.items())
+        bands.append(f"- Banded ridge against ridge where {case}: {listed}.")
+    return "\n".join(
+        [
+            f"- {numbers['dataset']}, {numbers['n_subjects']} listeners. Held-out r by the choice of alpha: {choices}.",
+            f"- Held-out r by delays: {delays}.",
+            f"- The response to word rate peaks after {peaks or 'no clear time'}; elsewhere no peak stands out from "
+            "the weights before zero.",
+            *bands,
+            f"- Simulated runs, held-out r by scaling: {scaled}.",
+        ]
+    )
+
+
+def nulls_found(numbers: Mapping) -> str:
+    """Return what the chapter on ceilings and nulls counted, as Markdown.
+
+    Parameters
+    ----------
+    numbers : dict
+        As `results.load` returns them.
+
+    Returns
+    -------
+    text : str
+    """
+    counted = ", ".join(f"{share:.0%} ({name})" for name, share in numbers["false_positives"].items())
+    maps = ", ".join(f"{share:.0%} ({name})" for name, share in numbers["false_maps"].items())
+    wrong = numbers["wrong_time"]
+    means = {name: sum(by_region.values()) / len(by_region) for name, by_region in numbers["accuracy"].items()}
+    models = ", ".join(f"{r:.3f} ({name})" for name, r in means.items())
+    return "\n".join(
+        [
+            f"- Of regions that follow nothing, p is at most 0.05 in {counted}.",
+            f"- Of {numbers['n_experiments']} simulated experiments in which nothing is, a test finds something in "
+            f"{maps}.",
+            f"- {numbers['dataset']}: a model at the wrong time is significant by a t-test over "
+            f"{numbers['n_subjects']} listeners in {wrong['share']:.0%} of regions, and in {wrong['map']:.0%} of maps "
+            "after FDR.",
+            f"- Mean accuracy over regions: {models}.",
+        ]
+    )
 
 
 def _known(numbers: Mapping) -> list[str]:
