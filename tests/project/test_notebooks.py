@@ -29,7 +29,7 @@ def short_minilm(tmp_path_factory):
 def test_first_model_on_simulated_data_finds_the_ground_truth(tmp_path, monkeypatch, short_minilm):
     printed, n_figures, numbers = run(
         "01-first-model", tmp_path, monkeypatch, dataset="simulated", window=4, n_permutations=60, n_checks=60,
-        language_model=str(short_minilm),
+        language_model=str(short_minilm), answers=True,
         subjects="[s18, s22, s23, s24, s26, s28, s30, s31, s33, s35, s36, s37]",  # text, as papermill -p hands it over
     )  # fmt: skip
     assert printed.startswith("Simulated data (layout of Alice)")
@@ -66,7 +66,7 @@ def test_first_model_on_the_real_data_with_another_model(tmp_path, monkeypatch, 
 def test_ridge_and_delays_on_simulated_data(tmp_path, monkeypatch, short_minilm):
     printed, n_figures, numbers = run(
         "02-ridge-and-delays", tmp_path, monkeypatch, dataset="simulated", window=4, n_alphas=9, n_repeats=2,
-        language_model=str(short_minilm), subjects="[s18, s22, s23, s24, s26, s28]",
+        answers=True, language_model=str(short_minilm), subjects="[s18, s22, s23, s24, s26, s28]",
     )  # fmt: skip
     assert printed.startswith("Simulated data (layout of Alice)") and n_figures == 6
     fit, size, r = (numbers["by_alpha"][k] for k in ("training TRs", "size of weights", "held-out TRs"))
@@ -85,7 +85,7 @@ def test_ridge_and_delays_on_simulated_data(tmp_path, monkeypatch, short_minilm)
 def test_ceilings_and_nulls_on_simulated_data(tmp_path, monkeypatch, short_minilm):
     printed, n_figures, numbers = run(
         "03-ceilings-and-nulls", tmp_path, monkeypatch, dataset="simulated", n_permutations=39, n_experiments=30,
-        language_model=str(short_minilm), subjects="[s18, s22, s23, s24, s26, s28]",
+        answers=True, language_model=str(short_minilm), subjects="[s18, s22, s23, s24, s26, s28]",
     )  # fmt: skip
     assert printed.startswith("Simulated data (layout of Alice)") and n_figures == 4
     ceilings = numbers["ceilings"]
