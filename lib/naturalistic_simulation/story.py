@@ -27,7 +27,7 @@ SCENE_LENGTH = (8.0, 16.0)  # s
 SILENT = "s33"  # zero everywhere, as one of the real subjects is
 # weights of word rate, kind of scene and the other shared signal in a region's response; noise has sd 1
 WEIGHTS = {
-    "LATL": (0.15, 0.35, 0.15),
+    "LATL": (0.15, 0.30, 0.15),
     "RATL": (0.15, 0.00, 0.15),
     "LPTL": (0.45, 0.45, 0.30),
     "LIPL": (0.00, 0.00, 0.25),
