@@ -72,7 +72,8 @@ def test_ridge_and_delays_on_simulated_data(tmp_path, monkeypatch, short_minilm)
     fit, size, r = (numbers["by_alpha"][k] for k in ("training TRs", "size of weights", "held-out TRs"))
     assert fit[0] > 0.99 > fit[-1] and np.all(np.diff(size) < 0) and max(r) > r[0] + 0.02
     choice = numbers["by_choice"]
-    assert choice["on the test"] > choice["inside, with a gap"] > choice["inside, shuffled"]
+    inside = [choice["inside, with a gap"], choice["inside, shuffled"]]
+    assert choice["on the test"] - 0.03 > max(inside) and min(inside) > choice["no penalty"] + 0.03
     assert numbers["by_delays"]["2-10 s, FIR"] > numbers["by_delays"]["none"]
     one, alike = (numbers["banded_gain"][case] for case in ("one space drives", "all columns alike"))
     assert min(one.values()) > 0.05 and np.mean(list(alike.values())) < 0.01
