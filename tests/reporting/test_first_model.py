@@ -51,7 +51,7 @@ def test_the_check_names_what_was_missed():
     assert "Scenes drive A, B." in text and "found in A and missed in B" in text and "without a cause: C" in text
 
 
-def test_counts_of_nulls_and_ridge_are_told():
+def test_sentences_on_nulls_and_ridge_follow_the_numbers():
     counted = {
         "dataset": "d", "n_subjects": 3, "n_experiments": 60, "false_positives": {"formula": 0.34},
         "false_maps": {"t-test": 0.52}, "wrong_time": {"share": 0.08, "map": 0.1},
