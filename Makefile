@@ -1,7 +1,11 @@
-# Two commands do everything on a bare clone with Python 3.11 and pip: make book, make test.
+# Two commands do everything on a bare clone with Python 3.11, 3.12 or 3.13 and pip: make book, make test.
 # Both make .venv first, and again only when pyproject.toml or constraints.txt changed.
 
-PYTHON ?= $(shell command -v python3.11 || echo python3)
+# the newest that runs: the name alone may be a shim of pyenv for a version that is not chosen, and venv may be missing
+SUPPORTED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+	$$name -c '$(SUPPORTED)' 2>/dev/null && echo $$name && break; done)
+WHICH_PYTHON = Python 3.11, 3.12 or 3.13 with venv is needed, found $(or $(PYTHON),none): name one with make PYTHON=...
 BIN := .venv/bin
 # what is downloaded and what is slow to compute is kept beside what is built
 export NATURALISTIC_CACHE ?= $(CURDIR)/_build/cache
@@ -15,7 +19,7 @@ test test-fast test-long coverage: export OMP_NUM_THREADS := 1
 test test-fast test-long coverage: export LOKY_MAX_CPU_COUNT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book test test-fast test-long coverage bench rehearsal doctor pairs clean
+.PHONY: book test test-fast test-long coverage bench rehearsal doctor pairs picture package clean
 
 book: .venv/installed
 	$(BIN)/python book/build.py $(BOOKFLAGS)
@@ -53,8 +57,16 @@ doctor: .venv/installed
 pairs: .venv/installed
 	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.md
 
+# README's picture, from the measured film of chapter 4
+picture: .venv/installed
+	$(BIN)/python book/picture.py
+
+# wheel and sdist in _build/dist; README's example is run from the wheel in an empty environment
+package: .venv/installed
+	$(BIN)/python tests/check_package.py
+
 .venv/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and f"Python 3.11 is needed, this is {v[0]}.{v[1]}; name another with make PYTHON=...")'
+	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { echo >&2 '$(WHICH_PYTHON)'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book,test]"
 	touch $@

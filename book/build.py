@@ -296,10 +296,12 @@ def parameters_of(notebook):
 def check_parameters(parameters, sources):
     """Stop on a parameter that none of the chapters has."""
     import jupytext
+    from naturalistic.parameters import did_you_mean
 
     known = set().union(*(parameters_of(jupytext.read(source)) for source in sources))
-    if unknown := sorted(set(parameters) - known):
-        sys.exit(f"no chapter has the parameter {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    for name in sorted(set(parameters) - known):
+        nearest = did_you_mean(name, known)
+        sys.exit(f"no chapter has the parameter {name}{nearest or ';'} there are {', '.join(sorted(known))}")
 
 
 def make_stage(address=None):
@@ -309,7 +311,7 @@ def make_stage(address=None):
     """
     shutil.rmtree(STAGE, ignore_errors=True)
     tools = shutil.ignore_patterns(
-        "__pycache__", "build.py", "costs.py", "execution.py", "lanes.py", "launch.py", "rehearsal.py"
+        "__pycache__", "build.py", "costs.py", "execution.py", "lanes.py", "launch.py", "picture.py", "rehearsal.py"
     )
     shutil.copytree(ROOT / "book", STAGE / "book", ignore=tools)
     for name in ("_config.yml", "_toc.yml", "_static"):

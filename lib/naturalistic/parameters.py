@@ -1,10 +1,12 @@
 """Numbers that callers and papermill pass, turned into values and checked before any work begins.
 
-Counts and seeds of functions: `whole`, `check_seed`, `check_jobs`. A chapter's parameters: `checked`. papermill reads
-numbers, True, False and None of a command line; ``-p delays "[3, 4.5]"`` arrives as text.
+Counts and seeds of functions: `whole`, `check_seed`, `check_jobs`. One parameter of a chapter: `checked`; all of them:
+`chapter_parameters.check_chapter`. papermill reads numbers, True, False and None of a command line;
+``-p delays "[3, 4.5]"`` arrives as text.
 """
 
 import ast
+import difflib
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
@@ -68,7 +70,7 @@ def checked(
         x = _read(x, of)
         small = least is not None and x is not None and x < least
         if x is None or small or (among is not None and x not in among):
-            raise ValueError(error)
+            raise ValueError(error + did_you_mean(x, among or ()))
         return x
 
     if not many:
@@ -116,6 +118,26 @@ def some_of(name: str, value: Iterable[str], known: Sequence[str], *, note: str 
     return names
 
 
+def did_you_mean(value: Any, known: Iterable[Any]) -> str:
+    """Return ``"; did you mean 'name'?"`` for the nearest of the known names, empty if none is near.
+
+    Parameters
+    ----------
+    value : object
+        What came; only text has a nearest name.
+    known : iterable
+        Those that there are; what is not text is passed over.
+
+    Returns
+    -------
+    question : str
+    """
+    by_lower_case = {name.lower(): name for name in known if isinstance(name, str)}
+    written = value.strip().lower() if isinstance(value, str) else ""
+    nearest = difflib.get_close_matches(written, by_lower_case, n=1)
+    return f"; did you mean {by_lower_case[nearest[0]]!r}?" if nearest else ""
+
+
 def _split(value: Any) -> list | None:
     """Return the elements of a list or of its text; None where it is neither."""
     if isinstance(value, str):
@@ -123,7 +145,7 @@ def _split(value: Any) -> list | None:
         if text[:1] + text[-1:] not in ("[]", "()"):
             return None
         try:
-            return list(ast.literal_eval(text))
+            return list(ast.literal_eval(text.replace("\\", "\\\\")))  # of C:\new, \n is no end of a line
         except (ValueError, SyntaxError, TypeError):  # words without quotes
             return [x for word in text[1:-1].split(",") if (x := word.strip(" '\""))]
     try:

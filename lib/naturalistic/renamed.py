@@ -7,7 +7,7 @@ from types import ModuleType
 RENAMED = {
     "naturalistic.banded": "naturalistic.models.banded",
     "naturalistic.datasets.alice_files": "naturalistic.datasets.alice",
-    "naturalistic.datasets.asked": "naturalistic.datasets.bids",
+    "naturalistic.datasets.asked": "naturalistic.datasets.bids_files",
     "naturalistic.datasets.fma_files": "naturalistic.datasets.fma",
     "naturalistic.datasets.gtzan_files": "naturalistic.datasets.gtzan",
     "naturalistic.datasets.made": "naturalistic.simulated",
@@ -16,7 +16,7 @@ RENAMED = {
     "naturalistic.datasets.music_files": "naturalistic.datasets.music_genre",
     "naturalistic.datasets.place": "naturalistic.cache",
     "naturalistic.datasets.plan": "naturalistic.datasets.download",
-    "naturalistic.datasets.sidecars": "naturalistic.datasets.bids",
+    "naturalistic.datasets.sidecars": "naturalistic.datasets.bids_files",
     "naturalistic.datasets.transfer": "naturalistic.datasets.download",
     "naturalistic.datasets.truth": "naturalistic_simulation.truth",
     "naturalistic.datasets.verified": "naturalistic.datasets.download",

@@ -7,10 +7,11 @@ weights and training; full-size data; and the ground truth that results are chec
 
 import importlib
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 # name -> module of this package, imported on demand
 _MODULES = {
+    "load_example": "example",
     "simulate_corpus": "corpus",
     "simulate_film": "film",
     "simulate_movie": "movie.text_embedding",
@@ -18,10 +19,10 @@ _MODULES = {
     "simulate_story": "story",
 }
 
-__all__ = ["simulate_corpus", "simulate_film", "simulate_movie", "simulate_music", "simulate_story"]
+__all__ = ["load_example", "simulate_corpus", "simulate_film", "simulate_movie", "simulate_music", "simulate_story"]
 
 
-def __getattr__(name: str) -> Callable[..., Path]:
+def __getattr__(name: str) -> Callable[..., Any]:
     """Return a function, whose module is imported now."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from naturalistic import preprocessing
-from naturalistic.datasets import bids, fmriprep, scans
+from naturalistic.datasets import bids_files, fmriprep, scans
 
 SHAPE, N, TR = (14, 16, 13), 24, 1.5
 AFFINE = np.diag([12.0, 12, 12, 1])
@@ -317,10 +317,10 @@ def test_a_sidecar_of_any_level_is_read(tmp_path, name):
 def test_the_nearest_sidecar_wins(tmp_path):
     for k, name in enumerate((ROOT, "task-rest_run-01_bold.json", SUBJECT, OWN)):
         write_json(tmp_path, name, {"RepetitionTime": 1.0 + k})
-        tr, path = bids.repetition_time(bids.sidecars_of(tmp_path / OWN))
+        tr, path = bids_files.repetition_time(bids_files.sidecars_of(tmp_path / OWN))
         assert (tr, path) == (1.0 + k, tmp_path / name)
     write_json(tmp_path, OWN, {"TaskName": "rest"})  # says nothing of it
-    assert bids.repetition_time(bids.sidecars_of(tmp_path / OWN)) == (3.0, tmp_path / SUBJECT)
+    assert bids_files.repetition_time(bids_files.sidecars_of(tmp_path / OWN)) == (3.0, tmp_path / SUBJECT)
 
 
 def test_a_raw_run_whose_sidecar_is_at_the_root(tmp_path):

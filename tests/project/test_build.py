@@ -36,8 +36,10 @@ def test_chapters_are_found_by_the_start_of_their_names(build):
 def test_a_mistyped_parameter_stops_the_build(build):
     sources = build.find_chapters(["01"])
     build.check_parameters({"window": 64}, sources)
-    with pytest.raises(SystemExit, match="no chapter has the parameter widnow; there are dataset, device"):
+    with pytest.raises(SystemExit, match=r"no chapter has the parameter widnow; did you mean 'window'\? there are"):
         build.check_parameters({"widnow": 64}, sources)
+    with pytest.raises(SystemExit, match="no chapter has the parameter moon; there are dataset, device"):
+        build.check_parameters({"moon": 64}, sources)
 
 
 def test_values_are_yaml(build):

@@ -20,7 +20,18 @@ MEETING = "simulated.py"  # the one module of the library that knows the simulat
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # from low to high; a module imports from its own layer or a lower one
 LAYERS = [
-    {"arrays", "runs", "cache", "hub", "intact", "parameters", "renamed", "simulated", "text_files"},
+    {
+        "arrays",
+        "runs",
+        "cache",
+        "chapter_parameters",
+        "hub",
+        "intact",
+        "parameters",
+        "renamed",
+        "simulated",
+        "text_files",
+    },
     {"models"},
     {"datasets"},
     {"anatomy"},

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-# in the order in which they are taken; all are of adults and in MNI152 mm
-TEMPLATES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym", "MNI152NLin2009cSym", "MNI152NLin6Sym")
+# in the order in which they are taken; all are of adults and in MNI mm (Colin27 is one head, in the same frame)
+TEMPLATES = ("MNI152NLin2009cAsym", "MNI152NLin6Asym", "MNI152NLin2009cSym", "MNI152NLin6Sym", "MNIColin27")
 SPACES = {"native": ("T1w",), "mni": TEMPLATES}
 # an fsaverage space: the names under which it comes, and the vertices of a hemisphere
 MESHES = {
@@ -38,7 +38,8 @@ def volume_files(func: Path, stem: str, space: str) -> tuple[Path, ...]:
         Folder of the subject's functional outputs.
     stem : str
         Such as ``"sub-001_task-rest_run-01"``.
-    space : {"native", "mni"}
+    space : str
+        ``"native"``, ``"mni"``, or a space by its whole name, such as ``"MNI152NLin6Asym_res-2"``.
 
     Returns
     -------
@@ -46,14 +47,14 @@ def volume_files(func: Path, stem: str, space: str) -> tuple[Path, ...]:
         Names of the current version if nothing is there.
     """
     there = sorted(path.name for path in func.glob(f"{stem}_*")) if func.is_dir() else []
-    for template in SPACES[space]:
+    for template in SPACES.get(space, (space,)):
         for bold, mask in _VOLUMES:
             name = re.compile(rf"({re.escape(stem)}(?:_bold)?_space-{template}({_ENTITIES}))_{bold}\.nii(?:\.gz)?")
             found = [match for match in map(name.fullmatch, there) if match]
             if found:
                 first = min(found, key=lambda match: (match[2] != "", match[2] != "_res-native", match[2], match[0]))
                 return func / first[0], plain_or_compressed(func / f"{first[1]}_{mask}.nii")
-    start = func / f"{stem}_space-{SPACES[space][0]}"
+    start = func / f"{stem}_space-{SPACES.get(space, (space,))[0]}"
     return tuple(plain_or_compressed(start.with_name(f"{start.name}_{ending}.nii")) for ending in _VOLUMES[0])
 
 
@@ -71,6 +72,11 @@ def confounds_file(func: Path, stem: str) -> Path:
     """Return the table of confounds of a run, under the name of the current version if none is there."""
     variants = [func / f"{stem}_{ending}.tsv" for ending in CONFOUNDS]
     return next((path for path in variants if path.is_file()), variants[0])
+
+
+def is_mni(space: str) -> bool:
+    """Return whether coordinates of a space are MNI152 mm."""
+    return space == "mni" or space.partition("_")[0] in TEMPLATES
 
 
 def variant_of(path: Path) -> str:

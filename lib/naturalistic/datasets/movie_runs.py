@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from naturalistic.datasets.annotations import KINDS, RELEASED, SPEECH
-from naturalistic.datasets.bids import select_subjects
+from naturalistic.datasets.bids_files import select_subjects
 from naturalistic.datasets.openneuro import run_of
 from naturalistic.parameters import some_of
 from naturalistic.text_files import read_table

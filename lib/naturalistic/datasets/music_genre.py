@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalistic.datasets import gtzan
-from naturalistic.datasets.bids import dataset_root, select_subjects
+from naturalistic.datasets.bids_files import dataset_root, select_subjects
 from naturalistic.datasets.events import CLIP, N_REPEATS, Clip, check_repeats, read_events
 from naturalistic.datasets.repeats import stack_repeats_in_runs
 from naturalistic.datasets.scans import Scan, find

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from naturalistic.datasets import movie_bold
 from naturalistic.datasets.annotations import Annotations, AnnotationTable, join_annotations, read_annotation
-from naturalistic.datasets.bids import dataset_root
+from naturalistic.datasets.bids_files import dataset_root
 from naturalistic.datasets.movie_runs import (
     SPLITS,
     MovieRun,

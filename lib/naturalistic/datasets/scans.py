@@ -14,7 +14,7 @@ from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 
 from naturalistic.datasets import fmriprep
-from naturalistic.datasets.bids import repetition_time, sidecars_of
+from naturalistic.datasets.bids_files import repetition_time, sidecars_of
 from naturalistic.datasets.images import (
     NO_PLACE,
     describe_grid,

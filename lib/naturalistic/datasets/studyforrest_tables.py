@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr
+from naturalistic.datasets.spoken import SpokenWords
 from naturalistic.datasets.studyforrest_files import TR, find_file
 from naturalistic.parameters import whole
 from naturalistic.text_files import number, read_table, read_text
@@ -121,44 +122,24 @@ class FilmGrid(ShapeRepr):
         return np.where(np.abs(integral) < _ROUNDING, 0.0, integral)  # sums of slopes return to 0 but for rounding
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class FilmWords(ShapeRepr):
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class FilmWords(SpokenWords):
     """Words of the dialogue and the times at which they are spoken.
 
-    A word of the dialogue stands here once, in the order in which lines are read: this is what a language model is
-    given, so that lines of people who talk at once are not mixed. ``events`` are the times that a word is heard; it is
-    heard twice where two runs show the same 16 s. Features of words come onto TRs by `features.text.stories.on_trs`.
+    The times of words are s of the film; those of a line are spread evenly over it. Words are as written, with
+    punctuation, without stage directions such as "(over radio)". A word is heard twice where two runs show the same
+    16 s.
 
     Attributes
     ----------
-    words : list of str
-        As written, with punctuation; without stage directions such as "(over radio)".
-    onsets, offsets : array (n_words,)
-        s of the film: the words of a line are spread evenly over it.
     lines : int array (n_words,)
         Line of each word, from 0.
     positions : int array (n_words,)
         Words that stand before it in its line.
-    events : int array (n_events,)
-        Index of the word that is heard, run by run, in order of the middles of words.
-    event_runs : int array (n_events,)
-        Run in which it is heard.
-    tr_times, runs : array (n_trs,)
-        s of the film at which each TR begins, and its run.
-    tr : float
-        s.
     """
 
-    words: list[str]
-    onsets: NDArray
-    offsets: NDArray
     lines: NDArray
     positions: NDArray
-    events: NDArray
-    event_runs: NDArray
-    tr_times: NDArray
-    runs: NDArray
-    tr: float = TR
 
     def context_starts(self, n_lines: int) -> NDArray:
         """Return the first word of each word's context: its line up to it, and ``n_lines`` lines before.
@@ -260,16 +241,16 @@ def find_words(rows: Sequence[Mapping[str, Any]], grid: FilmGrid) -> FilmWords:
         inside = np.flatnonzero((middles >= edges[0]) & (middles < edges[-1]))
         events.append(inside[np.argsort(middles[inside], kind="stable")])
     return FilmWords(
-        [word for words in said for word in words],
-        onsets,
-        offsets,
-        lines,
-        positions,
-        np.concatenate(events),
-        np.repeat(np.arange(len(events)), [len(each) for each in events]),
-        grid.tr_times,
-        grid.runs,
-        grid.tr,
+        words=[word for words in said for word in words],
+        onsets=onsets,
+        offsets=offsets,
+        lines=lines,
+        positions=positions,
+        events=np.concatenate(events),
+        event_runs=np.repeat(np.arange(len(events)), [len(each) for each in events]),
+        tr_times=grid.tr_times,
+        runs=grid.runs,
+        tr=grid.tr,
     )
 
 

@@ -102,6 +102,8 @@ class Subject(ShapeRepr):
         mm and rad; None if unknown.
     scan_motion : dict of str to array (n_volumes, 6)
         By run, that of the whole scan: volumes that were dropped from ``bold`` are in it.
+    first_trs : tuple of int
+        By run, the volumes of the scan that were dropped before ``bold`` begins; empty: none were.
     grid : VoxelGrid or None
         None on a surface, and for parcels.
     locate : callable or None
@@ -118,6 +120,7 @@ class Subject(ShapeRepr):
     space: str
     motion: NDArray | None = None
     scan_motion: Mapping[str, NDArray] = field(default_factory=dict, repr=False)
+    first_trs: tuple[int, ...] = ()
     grid: VoxelGrid | None = None
     locate: Callable[[], VoxelCoordinates] | None = field(default=None, repr=False)
     folder: Path | None = field(default=None, repr=False)
@@ -143,6 +146,13 @@ class Subject(ShapeRepr):
     def voxel_size(self) -> float:
         """Return the edge of a cube of a voxel's volume, or the spacing of vertices, mm."""
         return self._located.voxel_size
+
+    @property
+    def tr_times(self) -> NDArray:
+        """Return the start of each TR since the scan of its run began, s (n_trs,)."""
+        first_trs = self.first_trs or (0,) * len(self.run_names)
+        counts = np.bincount(self.runs, minlength=len(self.run_names))
+        return np.concatenate([np.arange(first, first + n) for first, n in zip(first_trs, counts)]) * self.tr
 
     def select(self, runs: str | Sequence[str]) -> Subject:
         """Return the subject with some of the runs, in the order of all.
@@ -181,6 +191,7 @@ class Subject(ShapeRepr):
             runs=(np.cumsum(kept) - 1)[self.runs[trs]],
             run_names=names,
             motion=None if self.motion is None else self.motion[trs],
+            first_trs=tuple(first for first, is_kept in zip(self.first_trs, kept) if is_kept),
             scan_motion={name: motion for name, motion in self.scan_motion.items() if name in names},
         )
 

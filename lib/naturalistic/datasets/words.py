@@ -62,6 +62,9 @@ class Transcript(NamedTuple):
         Intervals that the file announces and does not hold; 0 for a whole file.
     left_out : dict of str to int
         Intervals that are no words (see the module), by their text.
+    interpolated : int
+        Words whose times the file does not give: those of a subtitle or a sentence are spread over it, a word that an
+        aligner did not find lies between its neighbors.
     """
 
     words: list
@@ -70,6 +73,7 @@ class Transcript(NamedTuple):
     end: float
     missing: int
     left_out: dict
+    interpolated: int = 0
 
     @property
     def n_noises(self) -> int:

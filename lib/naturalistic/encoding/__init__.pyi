@@ -27,6 +27,7 @@ from .joint import (
     unique_variance,
     unique_variance_interval,
 )
+from .lags import LagProfile, lag_profile
 from .layers import (
     FoldedLayerScores,
     LayerScores,
@@ -69,6 +70,7 @@ __all__ = [
     "FoldedLayerScores",
     "GroupMap",
     "JointModel",
+    "LagProfile",
     "LayerScores",
     "LearningCurve",
     "MapOverSubjects",
@@ -97,6 +99,7 @@ __all__ = [
     "group_accuracy",
     "group_map",
     "joint_model",
+    "lag_profile",
     "learning_curve",
     "map_over_subjects",
     "mean_by_label",

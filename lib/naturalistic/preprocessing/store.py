@@ -23,6 +23,7 @@ from naturalistic.anatomy.surface import SPACING, midthickness_coordinates
 from naturalistic.cache import cache_dir, folder_lock, put_in_place, whole_or_absent
 from naturalistic.datasets import bold_store
 from naturalistic.datasets import scans as scans_of
+from naturalistic.datasets.fmriprep import is_mni
 from naturalistic.datasets.images import silence_unseen
 from naturalistic.datasets.scans import Scan
 from naturalistic.datasets.subject import Subject, VoxelCoordinates, VoxelGrid
@@ -164,7 +165,7 @@ def _volume_space(scans: Sequence[Scan], region: str) -> dict[str, Any]:
         brain = scans_of.masks_on_grid(scans, reference.shape, affine)
     else:
         brain = brain_mask(mean, affine)
-    matrix = np.eye(4) if scans[0].space == "mni" else to_mni(mean, affine, brain=brain)
+    matrix = np.eye(4) if is_mni(scans[0].space) else to_mni(mean, affine, brain=brain)
     mask = cortex_mask(brain.shape, affine, matrix, brain=brain) if region == "cortex" else brain
     if not mask.any():
         raise ValueError(f"no voxel of {scans[0].paths[0]} is in the mask of the {region}; look at its affine")
@@ -231,6 +232,7 @@ def open_prepared(place: Path) -> Subject:
         tr=description["tr"],
         space=description["space"],
         motion=_kept_motion(list(motion.values()), description["n_dropped"]),
+        first_trs=tuple(description["n_dropped"]),
         scan_motion={name: x for name, x in motion.items() if not np.isnan(x).any()},
         grid=grid,
         locate=partial(_locate, grid, description["space"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ def open_subjects(
 
     Parameters
     ----------
-    experiment : MusicGenre, NarrativeMovie, StudyForrest or Alice
+    experiment : MusicGenre, NarrativeMovie, StudyForrest, Alice or BidsExperiment
         What a data set's ``load`` returns.
     space : str, optional
         ``"raw"`` preprocesses the scans; ``"mni"``, ``"fsaverage5"`` and others take fMRIPrep's output (see
@@ -48,14 +49,20 @@ def open_subjects(
         if options or derivatives is not None:
             raise TypeError(f"{', '.join(options) or 'derivatives'}: the published BOLD of {experiment.name} is ready")
         return Subjects(experiment.subjects, partial(_open_published, experiment))
-    return Subjects(experiment.subjects, partial(_prepare_scans, experiment, space or "raw", derivatives, options))
+    return Subjects(
+        experiment.subjects,
+        partial(_prepare_scans, experiment, space or getattr(experiment, "space", "raw"), derivatives, options),
+    )
 
 
 def _prepare_scans(
     experiment: Any, space: str, derivatives: Path | str | None, options: dict[str, Any], label: str
 ) -> Subject:
     scans = experiment.scans(label, space, derivatives)
-    return prepare(scans, **{"n_dropped": experiment.n_dropped, "window": experiment.drift_window, **options})
+    n_dropped = experiment.n_dropped
+    if isinstance(n_dropped, Mapping):  # dummy volumes that differ between subjects
+        n_dropped = n_dropped[label]
+    return prepare(scans, **{"n_dropped": n_dropped, "window": experiment.drift_window, **options})
 
 
 def _open_published(experiment: Any, label: str) -> Subject:

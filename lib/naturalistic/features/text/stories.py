@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from naturalistic.datasets.spoken import SpokenWords
 from naturalistic.features import timing
 from naturalistic.features.text.contexts import context_starts
 from naturalistic.features.text.language_model import LanguageModel
@@ -13,13 +14,12 @@ from naturalistic.features.text.word_encoder import contextual, static
 
 if TYPE_CHECKING:
     from naturalistic.datasets.alice import Alice
-    from naturalistic.datasets.studyforrest_tables import FilmWords
 
 Method = Literal["lanczos", "mean", "last", "sum"]
 
 
 def contextual_features(
-    story: "Alice | FilmWords",
+    story: "Alice | SpokenWords",
     model: LanguageModel,
     n_words: int | None = 32,
     layers: Sequence[int] | None = None,
@@ -31,12 +31,14 @@ def contextual_features(
 
     Parameters
     ----------
-    story : Alice or FilmWords
-        From `datasets.alice.load`, or from the method ``words`` of `datasets.studyforrest.load`.
+    story : Alice or SpokenWords
+        From `datasets.alice.load`, from the method ``words`` of `datasets.studyforrest.load`, or from
+        `datasets.spoken.words_in_runs`.
     model : LanguageModel
         From `language_model.load_model`.
     n_words : int, optional
-        Words of context, the word itself included; None: the whole story up to the word.
+        Words of context, the word itself included; None: the whole story up to the word. It never reaches from one
+        recording into another.
     layers : list of int, optional
         0 is the embedding layer, -1 the last; all by default.
     n_lines : int, optional
@@ -50,20 +52,21 @@ def contextual_features(
         On the TRs that the transcript covers (``story.covered``); each word counts at its middle.
     """
     if n_lines is None:
-        starts = context_starts(np.arange(len(story.words)), n_words)
+        texts = story.texts if isinstance(story, SpokenWords) else None
+        starts = context_starts(np.arange(len(story.words)), n_words, runs=texts)
     else:
         starts = story.context_starts(n_lines)
     return on_trs(contextual(model, story.words, starts, layers=layers), story, method).transpose(1, 0, 2)
 
 
 def static_features(
-    story: "Alice | FilmWords", model: LanguageModel, *, method: Method = "lanczos"
+    story: "Alice | SpokenWords", model: LanguageModel, *, method: Method = "lanczos"
 ) -> NDArray[np.float32]:
     """Return the model's input embeddings of the words, without context, on the TRs of a story.
 
     Parameters
     ----------
-    story : Alice or FilmWords
+    story : Alice or SpokenWords
     model : LanguageModel
     method : {"lanczos", "mean", "last", "sum"}
         As `on_trs`.
@@ -75,12 +78,12 @@ def static_features(
     return on_trs(static(model, story.words), story, method)
 
 
-def word_rate(story: "Alice | FilmWords") -> NDArray[np.float32]:
+def word_rate(story: "Alice | SpokenWords") -> NDArray[np.float32]:
     """Return the number of words that begin in each TR of a story.
 
     Parameters
     ----------
-    story : Alice or FilmWords
+    story : Alice or SpokenWords
 
     Returns
     -------
@@ -91,7 +94,7 @@ def word_rate(story: "Alice | FilmWords") -> NDArray[np.float32]:
 
 def on_trs(
     features: ArrayLike,
-    story: "Alice | FilmWords",
+    story: "Alice | SpokenWords",
     method: Method = "lanczos",
     *,
     at: Literal["middle", "onset"] = "middle",
@@ -102,8 +105,8 @@ def on_trs(
     ----------
     features : array (n_words, n_features) or (n_layers, n_words, n_features)
         Of ``story.words``.
-    story : Alice or FilmWords
-        Words of a film come onto the TRs of every run in which they are heard, and of no other.
+    story : Alice or SpokenWords
+        Spoken words come onto the TRs of every run in which they are heard, and of no other.
     method : {"lanczos", "mean", "last", "sum"}
         As `timing.to_trs`. In a film minutes pass without a word: "lanczos" joins the words around them by a line,
         "mean" has 0 there.
@@ -117,7 +120,7 @@ def on_trs(
     if at not in ("middle", "onset"):
         raise ValueError(f"at is {at!r}, expected 'middle' or 'onset'")
     times = story.onsets if at == "onset" else (story.onsets + story.offsets) / 2
-    if not hasattr(story, "events"):
+    if not isinstance(story, SpokenWords):
         return timing.to_trs(features, times, story.tr_times[story.covered], story.tr, method)
     order = np.lexsort((times[story.events], story.event_runs))
     events = story.events[order]

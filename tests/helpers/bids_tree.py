@@ -1,0 +1,89 @@
+"""Small BIDS data sets with fMRIPrep's output, under the names that labs have."""
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+SHAPE = (6, 7, 5)
+MNI = "space-MNI152NLin2009cAsym_res-2"
+AFFINE = np.array([[-20.0, 0, 0, 60], [0, 20, 0, -70], [0, 0, 20, -40], [0, 0, 0, 1]])
+
+
+def write_image(path, n_trs, tr=2.0, seed=0, shape=SHAPE):
+    """Write a small functional image."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = 500 + 20 * np.random.default_rng(seed).standard_normal((*shape, n_trs))
+    image = nib.Nifti1Image(values.astype(np.float32), AFFINE)
+    image.header.set_zooms((20.0, 20.0, 20.0, tr))
+    image.header.set_xyzt_units("mm", "sec")
+    nib.save(image, path)
+
+
+def write_mask(path, shape=SHAPE):
+    """Write a mask of all voxels but the outermost."""
+    mask = np.zeros(shape, np.uint8)
+    mask[1:-1, 1:-1, 1:-1] = 1
+    nib.save(nib.Nifti1Image(mask, AFFINE), path)
+
+
+def write_confounds(path, n_trs, n_dummies=0, seed=0):
+    """Write fMRIPrep's table of confounds; the first derivative is n/a, as it has none."""
+    rng = np.random.default_rng(seed)
+    motion = [f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"]
+    names = [*motion, *(f"{name}_derivative1" for name in motion), "csf", "white_matter", "global_signal"]
+    names += [f"non_steady_state_outlier{k:02d}" for k in range(n_dummies)]
+    rows = ["\t".join(names)]
+    for t in range(n_trs):
+        cells = [f"{x:.5f}" for x in rng.standard_normal(len(names) - n_dummies)]
+        if t == 0:
+            cells[6:12] = ["n/a"] * 6
+        rows.append("\t".join([*cells, *(str(int(t == k)) for k in range(n_dummies))]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(rows) + "\n")
+
+
+def write_surfaces(func, stem, mesh="fsaverage5", n_vertices=10_242, n_trs=20):
+    """Write the two hemispheres of a run."""
+    rng = np.random.default_rng(1)
+    for side in "LR":
+        data = [nib.gifti.GiftiDataArray(rng.standard_normal(n_vertices).astype(np.float32)) for _ in range(n_trs)]
+        nib.save(nib.gifti.GiftiImage(darrays=data), func / f"{stem}_hemi-{side}_space-{mesh}_bold.func.gii")
+
+
+def write_description(folder, name, kind="raw"):
+    """Write the description that every BIDS data set has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"Name": name, "BIDSVersion": "1.8.0", "DatasetType": kind}
+    (folder / "dataset_description.json").write_text(json.dumps(content))
+
+
+def write_run(folder, func, stem, *, n_trs=20, tr=2.0, n_dummies=0, raw=True, prepared=True, seed=0):
+    """Write one run: raw with its sidecar, and prepared in MNI with mask and confounds."""
+    if raw:
+        write_image(folder / func / f"{stem}_bold.nii.gz", n_trs, tr, seed)
+        (folder / func / f"{stem}_bold.json").write_text(json.dumps({"RepetitionTime": tr}))
+    if prepared:
+        out = folder / "derivatives" / "fmriprep" / func
+        write_image(out / f"{stem}_{MNI}_desc-preproc_bold.nii.gz", n_trs, tr, seed + 100)
+        write_mask(out / f"{stem}_{MNI}_desc-brain_mask.nii.gz")
+        write_confounds(out / f"{stem}_desc-confounds_timeseries.tsv", n_trs, n_dummies, seed)
+
+
+def write_data_set(folder):
+    """Write two subjects x two sessions; the second lacks the last run.
+
+    Returns
+    -------
+    folder : Path
+    """
+    folder = Path(folder)
+    write_description(folder, "A story of ours")
+    write_description(folder / "derivatives" / "fmriprep", "fMRIPrep", "derivative")
+    for seed, (subject, session, run) in enumerate(
+        [("01", "a", 1), ("01", "a", 2), ("01", "b", 10), ("02", "a", 1), ("02", "a", 2)]
+    ):
+        func = Path(f"sub-{subject}", f"ses-{session}", "func")
+        write_run(folder, func, f"sub-{subject}_ses-{session}_task-story_run-{run}", n_dummies=run % 2, seed=seed)
+    return folder
