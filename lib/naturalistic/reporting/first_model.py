@@ -34,7 +34,7 @@ def collect(
     context : DataFrame
         Columns window, subject, region, r.
     check : DataFrame
-        Columns of `naturalistic_simulation.truth.of_story`, r beyond rhythm, p, significant.
+        Columns region, weights of the ground truth, r beyond rhythm, p, significant.
 
     Returns
     -------
