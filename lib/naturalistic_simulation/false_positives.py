@@ -5,7 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from naturalistic.encoding import Score
 from numpy.typing import ArrayLike, NDArray
+from scipy.signal import lfilter
 from scipy.spatial import cKDTree
+
+_WARM_UP = 100  # samples until the noise has forgotten its start
 
 
 class FalsePositives(NamedTuple):
@@ -24,6 +27,24 @@ class FalsePositives(NamedTuple):
     share: float
     beside: float
     false: float
+
+
+def smooth_noise(rng: np.random.Generator, n_trs: int, n_columns: int, phi: float = 0.9) -> NDArray:
+    """Return first-order autoregressive noise of sd 1, about as slow as BOLD.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    n_trs, n_columns : int
+    phi : float
+        Correlation of a sample with the one before.
+
+    Returns
+    -------
+    noise : array (n_trs, n_columns)
+    """
+    white = rng.standard_normal((n_trs + _WARM_UP, n_columns))
+    return lfilter([np.sqrt(1 - phi**2)], [1, -phi], white, axis=0)[_WARM_UP:]
 
 
 def false_positives(

@@ -1,8 +1,9 @@
 """Simulated story in 27 simulated brains, in the layout of the Alice data.
 
-The words come from a small grammar whose scenes change every half minute. Each region mixes the rate of words, a
-response to the kind of scene, a signal of its own that all subjects share, and noise of its subject. The ground truth
-is saved beside the data.
+The words come from a small grammar whose scenes change every dozen seconds, so that twelve minutes hold each kind of
+scene many times: with scenes of half a minute no model can learn what a kind does from four examples. Each region mixes
+the rate of words, a response to the kind of scene, a signal of its own that all subjects share, and noise of its
+subject. The ground truth is saved beside the data.
 """
 
 import json
@@ -22,15 +23,16 @@ N_TRS = 362
 N_DISCARDED = 10
 SUBJECTS = tuple(f"s{k:02d}" for k in (18, 22, 23, 24, 26, 28, 30, 31, 33, *range(35, 54)))
 N_BYTES = 6_000_000  # at most, measured
+SCENE_LENGTH = (8.0, 16.0)  # s
 SILENT = "s33"  # zero everywhere, as one of the real subjects is
 # weights of word rate, kind of scene and the other shared signal in a region's response; noise has sd 1
 WEIGHTS = {
     "LATL": (0.15, 0.30, 0.15),
-    "RATL": (0.15, 0.10, 0.15),
+    "RATL": (0.15, 0.00, 0.15),
     "LPTL": (0.45, 0.45, 0.30),
     "LIPL": (0.00, 0.00, 0.25),
     "LPreM": (0.20, 0.00, 0.15),
-    "LIFG": (0.10, 0.25, 0.10),
+    "LIFG": (0.10, 0.30, 0.10),
 }
 SCENES = {  # kind of scene: who, does what, to what, where, how it is
     "sea": (
@@ -61,7 +63,7 @@ SCENES = {  # kind of scene: who, does what, to what, where, how it is
 # the README tells one simulated story from another: raise the number of its recipe when the same seed makes other files
 README = """SIMULATED DATA. No brain was measured and nobody heard this story.
 
-Written by naturalistic_simulation.story (recipe 1, seed {seed}) in the layout of the Alice data of Brennan et al.
+Written by naturalistic_simulation.story (recipe 2, seed {seed}) in the layout of the Alice data of Brennan et al.
 (2016), so that a chapter can run where those data cannot be had. The ground truth is in truth.json.
 """
 
@@ -96,10 +98,13 @@ def simulate_story(folder: Path | str, seed: int = 2016) -> Path:
     return write_whole(folder, readme, N_BYTES, write, "simulated story", "alice_data_shared/README.txt")
 
 
-def tell(rng: np.random.Generator, duration: float = N_TRS * TR) -> tuple[list[tuple], list[tuple]]:
+def tell(
+    rng: np.random.Generator, duration: float = N_TRS * TR, scene_length: tuple[float, float] = (20, 40)
+) -> tuple[list[tuple], list[tuple]]:
     """Return a simulated story as intervals and scenes, in s.
 
-    Intervals are ``(onset, offset, word or "sp")``, scenes ``(onset, kind)``.
+    Intervals are ``(onset, offset, word or "sp")``, scenes ``(onset, kind)``; a scene ends with the sentence during
+    which its length, drawn between the two of ``scene_length``, is reached.
     """
     intervals = []
     scenes = []
@@ -109,7 +114,7 @@ def tell(rng: np.random.Generator, duration: float = N_TRS * TR) -> tuple[list[t
         kind = rng.choice([k for k in SCENES if k != kind])
         who, does, what, where, how = (words.split() for words in SCENES[kind])
         scenes.append((now, kind))
-        until = now + rng.uniform(20, 40)
+        until = now + rng.uniform(*scene_length)
         while now < min(until, duration):
             adjective = rng.choice(how)
             noun = rng.choice(what)
@@ -132,7 +137,7 @@ def _write(folder: Path, readme: str, rng: np.random.Generator) -> None:
     stimulus = folder / "alice_stim_shared"
     for name in (data / "10mm", data / "6mm", stimulus):
         name.mkdir(parents=True)
-    intervals, scenes = tell(rng)
+    intervals, scenes = tell(rng, scene_length=SCENE_LENGTH)
     _write_textgrid(stimulus / "DownTheRabbitHoleFinal_exp120_pad_1.TextGrid", intervals)
     rate, power, by_kind = _regressors(intervals, scenes, rng)
     truth = {"weights": WEIGHTS, "columns": ["word rate", "kind of scene", "shared"], "kind_of_scene": {}}

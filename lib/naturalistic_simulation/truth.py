@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from naturalistic.datasets.narrative_movie import NarrativeMovie
 from naturalistic.intact import open_arrays, read_json
 from numpy.typing import NDArray
@@ -154,3 +155,25 @@ def mixtures_of(movie: NarrativeMovie, level: str) -> dict[str, NDArray]:
     ending = f" {level}"
     mixtures = open_arrays(Path(movie.folder).parent / "truth" / "mixtures.npz", _AGAIN)
     return {key.removesuffix(ending): mixtures[key].T for key in mixtures if key.endswith(ending)}
+
+
+def of_story(folder: Path | str) -> pd.DataFrame | None:
+    """Return the ground truth of the regions of a simulated story, or None for measured data.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the data set.
+
+    Returns
+    -------
+    truth : DataFrame
+        A row a region, with its name in ``region``; the other columns are the weights in its response of the rate of
+        words, of the kind of scene, and of a signal that subjects share and no feature knows. Noise has weight 1.
+    """
+    path = Path(folder) / "truth.json"
+    if not path.is_file():
+        return None
+    truth = read_json(path, _AGAIN)
+    weights = pd.DataFrame.from_dict(truth["weights"], orient="index", columns=truth["columns"])
+    return weights.rename_axis("region").reset_index()

@@ -7,7 +7,7 @@ from naturalistic.datasets.download import DownloadError
 from naturalistic.datasets.words import read_textgrid
 from naturalistic.inference import leave_one_out_correlation
 from naturalistic.preprocessing import high_pass
-from naturalistic_simulation import simulate_story
+from naturalistic_simulation import simulate_story, truth
 
 
 @pytest.fixture
@@ -48,6 +48,14 @@ def test_the_real_word_rate_lies_at_20_s(real_alice):
 
     by_offset = {offset: agreement(offset) for offset in (-4, -2, 0, 2, 4)}
     assert max(by_offset, key=by_offset.get) == 0 and by_offset[0] > 0.9
+
+
+def test_the_ground_truth_of_a_story_is_known(simulated_story, tmp_path):
+    known = truth.of_story(simulated_story)
+    assert list(known.columns) == ["region", "word rate", "kind of scene", "shared"]
+    assert tuple(known["region"]) == alice.ROIS
+    assert list(known[known["kind of scene"] > 0]["region"]) == ["LATL", "LPTL", "LIFG"]
+    assert truth.of_story(tmp_path) is None  # measured data have none
 
 
 def test_the_simulated_story_has_the_same_shape(simulated_story):

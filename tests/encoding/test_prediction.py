@@ -216,6 +216,28 @@ def test_bad_group():
         encoding.group_accuracy(spaces, np.stack([bold, bold]), RIDGE, FoldSplit(**HOW), confounds=[bold])
 
 
+def test_confounds_of_all_subjects_are_those_of_each():
+    """One regression for confounds that all share gives what one for each subject gives."""
+    spaces, bold = simulate()
+    both = np.stack([bold, bold[::-1]])
+    confounds = np.random.default_rng(1).standard_normal((len(bold), 3))
+    options = {"n_permutations": 3, "seed": 5}
+    shared = encoding.group_accuracy(spaces, both, RIDGE, FoldSplit(**HOW), confounds=confounds, **options)
+    each = encoding.group_accuracy(spaces, both, RIDGE, FoldSplit(**HOW), confounds=[confounds] * 2, **options)
+    np.testing.assert_allclose(shared.r, each.r, atol=1e-4)
+    np.testing.assert_allclose(shared.null, each.null, atol=1e-4)
+
+
+def test_accuracy_as_a_table():
+    accuracy = encoding.Accuracy(np.array([[0.1, 0.2], [0.3, 0.4]]), np.zeros((5, 2)), np.array([0.5, 0.01]))
+    table = accuracy.to_frame(["s1", "s2"], ["A", "B"])
+    assert list(table.columns) == ["subject", "region", "r", "p"] and len(table) == 4
+    row = table[(table["subject"] == "s2") & (table["region"] == "B")].iloc[0]
+    assert row["r"] == 0.4 and row["p"] == 0.01
+    with pytest.raises(ValueError, match=r"r has shape \(2, 2\), expected \(3, 2\) as of the names"):
+        accuracy.to_frame(["s1", "s2", "s3"], ["A", "B"])
+
+
 def test_rotation_changes_no_prediction():
     """More features than TRs are rotated into as many as there are TRs: the same inner products, less to carry."""
     rng = np.random.default_rng(0)

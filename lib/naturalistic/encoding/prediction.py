@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from tqdm import tqdm
@@ -84,6 +85,29 @@ class Accuracy(ShapeRepr):
     r: NDArray
     null: NDArray
     p: NDArray
+
+    def to_frame(self, subjects: Sequence[str], regions: Sequence[str]) -> pd.DataFrame:
+        """Return a row for each subject and region.
+
+        Parameters
+        ----------
+        subjects : sequence of str (n_subjects,)
+        regions : sequence of str (n_voxels,)
+
+        Returns
+        -------
+        frame : DataFrame
+            Columns ``subject``, ``region``, ``r``, and ``p`` of the group in that region (NaN without a null).
+        """
+        if self.r.shape != (len(subjects), len(regions)):
+            raise ValueError(f"r has shape {self.r.shape}, expected ({len(subjects)}, {len(regions)}) as of the names")
+        rows = {
+            "subject": np.repeat(list(subjects), len(regions)),
+            "region": np.tile(list(regions), len(subjects)),
+            "r": self.r.ravel(),
+            "p": np.tile(self.p, len(subjects)),
+        }
+        return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -287,8 +311,8 @@ def group_accuracy(
         As in `fit_predict`.
     bold : array (n_subjects, n_trs, n_voxels)
     split : FoldSplit
-    confounds : array (n_subjects, n_trs, n_confounds), optional
-        Of each subject.
+    confounds : array (n_trs, n_confounds) or (n_subjects, n_trs, n_confounds), optional
+        Shared by all, such as the rate of words, or of each subject, which takes as many regressions as subjects.
     n_permutations : int
         Rows of the null; 0 for none (and NaN for p).
     seed : int
@@ -308,11 +332,20 @@ def group_accuracy(
         raise ValueError(f"bold has shape {bold.shape}, expected (n_subjects, n_trs, n_voxels)")
     n_subjects, n_trs, n_voxels = bold.shape
     n_permutations = whole("n_permutations", n_permutations, 0)
-    if confounds is not None:
+    everybody = bold.transpose(1, 0, 2).reshape(n_trs, -1)
+    if confounds is None:
+        parts = [(everybody, None)]
+    elif isinstance(confounds, np.ndarray) and confounds.ndim == 2 and len(confounds) == n_trs != n_subjects:
+        parts = [(everybody, check_confounds(confounds, n_trs))]
+    else:
         if len(confounds) != n_subjects:
-            raise ValueError(f"confounds are of {len(confounds)} subjects, expected {n_subjects} as in bold")
-        confounds = [check_confounds(x, n_trs, name=f"confounds[{k}]") for k, x in enumerate(confounds)]
-    parts = [(bold.transpose(1, 0, 2).reshape(n_trs, -1), None)] if confounds is None else list(zip(bold, confounds))
+            raise ValueError(
+                f"confounds are of {len(confounds)} subjects, expected {n_subjects} as in bold, or one array "
+                f"({n_trs}, n_confounds) for all"
+            )
+        parts = [
+            (y, check_confounds(x, n_trs, name=f"confounds[{k}]")) for k, (y, x) in enumerate(zip(bold, confounds))
+        ]
     check_length(split, n_trs)
     batches = shift_batches(split.kept_runs, int(split.keep.sum()), parts[0][0].shape[1], n_permutations, seed)
     jobs = [(targets, subject_confounds, batch) for targets, subject_confounds in parts for batch in batches]

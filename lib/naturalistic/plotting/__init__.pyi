@@ -15,7 +15,6 @@ from .encoding import (
     best_space_map,
     explained_by_axis,
     fir_responses,
-    scores_by_alpha,
     scores_by_region,
     space_maps,
     unique_by_region,
@@ -35,6 +34,7 @@ from .language import (
 )
 from .music import clip_by_model, clip_maps, clip_similarity, play_list, probe_bars, run_time_line, spectrograms
 from .scans import ceiling_by_region, explainable_variance, head_motion, voxel_by_step
+from .story import curves, design_matrix, models_by_region, predicted_and_measured, shares_by_test, subjects_by_choice
 from .style import COLORS, GENRE_COLORS, LEVEL_COLORS, ROI_NAMES, feature_color, set_style, space_color
 from .surface import brain_map
 
@@ -56,7 +56,9 @@ __all__ = [
     "clip_by_model",
     "clip_maps",
     "clip_similarity",
+    "curves",
     "delay_curves",
+    "design_matrix",
     "explainable_variance",
     "explained_by_axis",
     "feature_color",
@@ -68,21 +70,24 @@ __all__ = [
     "levels_on_time_line",
     "model_ladder",
     "models_by_level",
+    "models_by_region",
     "play_list",
     "play_table",
+    "predicted_and_measured",
     "probe_bars",
     "reconstruction_pipeline",
     "reconstruction_scores",
     "reconstruction_spectrograms",
     "run_time_line",
-    "scores_by_alpha",
     "scores_by_region",
     "set_style",
+    "shares_by_test",
     "similarity_of_pairs",
     "space_color",
     "space_maps",
     "spectrograms",
     "subject_scores",
+    "subjects_by_choice",
     "surface_page",
     "sweep_curves",
     "unique_by_region",

@@ -421,30 +421,6 @@ def fir_responses(delays: ArrayLike, weights: ArrayLike, rois: Sequence[str], ti
     return fig
 
 
-def scores_by_alpha(alphas: ArrayLike, scores: ArrayLike, chosen: ArrayLike, title: str) -> Figure:
-    """Draw cross-validated scores by alpha, with the selected alphas.
-
-    Parameters
-    ----------
-    alphas : array (n_alphas,)
-    scores : array (n_alphas, n_targets)
-    chosen : array (n_targets,)
-    title : str
-
-    Returns
-    -------
-    fig : matplotlib.figure.Figure
-    """
-    fig, ax = plt.subplots(figsize=(6, 2.8))
-    shades = plt.get_cmap("Blues")(np.linspace(0.45, 0.95, scores.shape[1]))
-    for line, alpha, shade in zip(scores.T, chosen, shades):
-        ax.plot(alphas, line, color=shade)
-        ax.plot(alpha, line[np.flatnonzero(alphas == alpha)[0]], "o", color=shade, ms=6)
-    ax.axhline(0, color=COLORS["chance"], lw=0.8)
-    ax.set(xscale="log", xlabel="alpha", ylabel="mean over folds (r)", title=title)
-    return fig
-
-
 def _draw_mean_interval(
     ax: Axes, x: float, group: "GroupResult | MeanInterval", k: int, color: str, filled: bool
 ) -> None:
