@@ -131,8 +131,8 @@ def genre_confusion(counts: ArrayLike, names: Sequence[str], table: pd.DataFrame
     for k, (decoder, color) in enumerate(zip(table["decoder"].unique(), colors)):
         by_genre = table[table["decoder"] == decoder].groupby("genre")["identification"]
         height = y + 0.18 * (2 * k - 1)
-        error = by_genre.std().fillna(0).loc[list(names)]
-        mean = by_genre.mean().loc[list(names)]
+        error = by_genre.std().fillna(0).loc[list(names)].to_numpy()
+        mean = by_genre.mean().loc[list(names)].to_numpy()
         right.errorbar(mean, height, xerr=error, fmt="o", color=color, ms=4, capsize=2, label=decoder)
     right.axvline(0.5, color=COLORS["chance"], ls="--", lw=1, label="chance")
     right.set_yticks(y, names)
