@@ -357,7 +357,9 @@ def test_figures_are_drawn_with_regions_and_spaces_that_have_nothing():
 
 def test_flat_maps_name_regions_once_and_draw_what_there_is():
     nothing = {side: np.full(10242, np.nan) for side in ("left", "right")}
-    fig = plotting.flat_maps({"mini-mulan": surface_map(0.4), "genre": nothing}, "Simulated", "r", regions=["precuneus"])
+    fig = plotting.flat_maps(
+        {"mini-mulan": surface_map(0.4), "genre": nothing}, "Simulated", "r", regions=["precuneus"]
+    )
     assert [ax.get_title() for ax in fig.axes[:4]] == [
         f"{name}, {side}" for name in ("mini-mulan", "genre") for side in ("left", "right")
     ]

@@ -99,7 +99,9 @@ def test_a_probe_names_the_better_model():
         "onsets": {"joint": 0.2, "sound": 0.4},
     }
     text = music.probe_text(probed, ["joint", "sound"])
-    assert "**joint** reads genre best; **sound** reads onsets best" in text and "| genre | 0.90 | 0.50 | 0.10 |" in text
+    assert (
+        "**joint** reads genre best; **sound** reads onsets best" in text and "| genre | 0.90 | 0.50 | 0.10 |" in text
+    )
     assert "best" not in music.probe_text(probed, ["joint"])
 
 

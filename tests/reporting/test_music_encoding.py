@@ -28,7 +28,9 @@ def test_a_ceiling_is_compared_with_what_is_known():
     text = music_encoding.ceiling_check_text({"halves_r": 0.66})
     assert "r = 0.66" in text and "truth" not in text
     known = {"r": 0.9, "slope": 1.0, "offset": 0.0, "shift_error_mm": 0.1, "turn_error_degrees": 0.2}
-    assert "correlates 0.90 with the ground truth" in music_encoding.ceiling_check_text({"halves_r": 0, "planted": known})
+    assert "correlates 0.90 with the ground truth" in music_encoding.ceiling_check_text(
+        {"halves_r": 0, "planted": known}
+    )
 
 
 @pytest.fixture
@@ -81,7 +83,9 @@ def test_the_truth_is_compared_where_it_is_known():
     none = pd.DataFrame()
     assert "no ground truth" in music_encoding.ground_truth_text(none, none, none)
     shares = {"subject": ["1", "2"], "space": ["joint"] * 2, "share": [0.04, 0.06], "beside": 0.2, "false": 0.0}
-    recovered = pd.DataFrame({"region": ["a"] * 2, "subject": ["1"] * 2, "space": ["joint", "acoustic"], "r": [0.5, 0.3]})
+    recovered = pd.DataFrame(
+        {"region": ["a"] * 2, "subject": ["1"] * 2, "space": ["joint", "acoustic"], "r": [0.5, 0.3]}
+    )
     advantage = pd.DataFrame({"region": ["a", "b"][:1], "difference": [0.2], "p": [0.004]})
     text = music_encoding.ground_truth_text(pd.DataFrame(shares), recovered, advantage)
     assert "| joint | 0.050 | 0.200 | 0.000 |" in text and "| a | 0.500 | 0.300 | 0.200 | 0.004 |" in text

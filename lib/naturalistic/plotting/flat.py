@@ -108,4 +108,4 @@ def _name_regions(ax: Axes, side: int, regions: Sequence[str]) -> None:
         center = np.array([x if side else -x, y, z])
         vertex = np.linalg.norm(folded - center, axis=1).argmin()
         halo = [withStroke(linewidth=2, foreground="white")]
-        ax.text(*flat[vertex, :2], name, fontsize=6.5, ha="center", va="center", path_effects=halo)
+        ax.text(flat[vertex, 0], flat[vertex, 1], name, fontsize=6.5, ha="center", va="center", path_effects=halo)
