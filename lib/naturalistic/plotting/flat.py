@@ -18,6 +18,7 @@ from naturalistic.plotting.style import space_color
 from naturalistic.plotting.surface import draw_flat
 
 NAMED = ("primary auditory", "anterior temporal", "lateral prefrontal", "early visual", "hand motor", "precuneus")
+BELOW = ("anterior temporal", "early visual")  # their names are written below them
 
 
 def flat_maps(
@@ -100,12 +101,16 @@ def _draw_rows(
 
 
 def _name_regions(ax: Axes, side: int, regions: Sequence[str]) -> None:
-    """Write the name of each region at the vertex nearest to its landmark."""
+    """Write the name of each region beside the vertex nearest to its landmark."""
     flat = meshes("flat")[side].coordinates
     folded = np.split(midthickness_coordinates(), 2)[side]
+    halo = [withStroke(linewidth=2, foreground="white")]
     for name in regions:
         x, y, z, _ = LANDMARKS[name][0]
         center = np.array([x if side else -x, y, z])
         vertex = np.linalg.norm(folded - center, axis=1).argmin()
-        halo = [withStroke(linewidth=2, foreground="white")]
-        ax.text(flat[vertex, 0], flat[vertex, 1], name, fontsize=6.5, ha="center", va="center", path_effects=halo)
+        offset = -24 if name in BELOW else 18  # points: a name on its region would hide it
+        ax.annotate(
+            name, flat[vertex, :2], (0, offset), textcoords="offset points", fontsize=6.5, ha="center", va="center",
+            path_effects=halo, arrowprops={"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
