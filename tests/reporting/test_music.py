@@ -102,7 +102,9 @@ def test_a_probe_names_the_better_model():
     assert (
         "**joint** reads genre best; **sound** reads onsets best" in text and "| genre | 0.90 | 0.50 | 0.10 |" in text
     )
-    assert "best" not in music.probe_text(probed, ["joint"])
+    assert "best" not in music.probe_text(probed, ["joint"]) and "within" not in text
+    equal = probed.assign(score=[0.9, 0.88, 0.2, 0.4])
+    assert "**sound** reads onsets best; within 0.03 of each other" in music.probe_text(equal, ["joint", "sound"])
 
 
 def test_sentences_follow_the_data():

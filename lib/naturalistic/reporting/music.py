@@ -14,6 +14,7 @@ from naturalistic.decoding.nulls import DecodingScores, PermutationResult
 from naturalistic.reporting import results, summaries
 
 ALPHA = 0.05  # of significance in sentences
+NEAR = 0.03  # scores of probes that differ by less are not called different
 ORACLE = "true"  # "subject" whose vectors are the true ones
 
 
@@ -205,14 +206,20 @@ def probe_text(probed: pd.DataFrame, models: Sequence[str]) -> str:
     cells = {name: {**row, "chance": next(iter(chance[name].values()))} for name, row in scores.items()}
     text = "Scores of linear probes on clips that were left out (r for numbers, share right for names):\n\n"
     text += results.table(cells)
+    if len(models) < 2:
+        return text
     leads: dict[str, list[str]] = {}
+    near = []
     for name, row in scores.items():
-        best = max(models, key=lambda model: row[model])
-        leads.setdefault(best, []).append(name)
-    if len(models) > 1:
-        sentences = [f"**{model}** reads {', '.join(names)} best" for model, names in leads.items()]
-        text += f"\n\nOf the models, {'; '.join(sentences)}."
-    return text
+        best, second = sorted(models, key=lambda model: -row[model])[:2]
+        if row[best] - row[second] < NEAR:
+            near.append(name)
+        else:
+            leads.setdefault(best, []).append(name)
+    sentences = [f"**{model}** reads {', '.join(names)} best" for model, names in leads.items()]
+    if near:
+        sentences.append(f"within {NEAR:g} of each other, which these clips do not tell apart: {', '.join(near)}")
+    return text + f"\n\nOf the models, {'; '.join(sentences)}."
 
 
 def embedding_costs_text(costs: Mapping[str, Any]) -> str:
