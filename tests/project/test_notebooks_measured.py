@@ -40,7 +40,7 @@ def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measu
     assert rebuilt["identification"]["retrieved"]["mini-mulan"]["oracle"] > 0.6
     assert set(rebuilt["agreement"]) == {"genre", "instruments"}  # nobody knows the mood
     _, n_figures, mapped = run("09-music-encoding", tmp_path, monkeypatch, delays="[3.0, 4.5, 6.0, 7.5]", **asked)
-    assert n_figures == 4 and "planted" not in mapped
+    assert n_figures == 4 and "ground_truth" not in mapped
     primary = mapped["regions"]["primary auditory"]
     assert primary["acoustic"]["r"] > primary["genre"]["r"] > 0
     save_films()

@@ -25,8 +25,8 @@ def test_music_experiment_on_simulated_data_finds_the_ground_truth(tmp_path, mon
     printed, n_figures, numbers = run("05-music-experiment", tmp_path, monkeypatch, dataset=str(small_music))
     assert "no brain was measured" in printed and "15 of 18 runs are not there" in printed
     assert n_figures == 7 and numbers["dataset"].startswith("Simulated data") and numbers["n_subjects"] == 1
-    planted, ceiling = numbers["planted"], numbers["ceiling"]["sub-001"]
-    assert planted["r"] > 0.8 and 0.8 < planted["slope"] < 1.15 and planted["shift_error_mm"] < 0.2
+    truth, ceiling = numbers["ground_truth"], numbers["ceiling"]["sub-001"]
+    assert truth["r"] > 0.8 and 0.8 < truth["slope"] < 1.15 and truth["shift_error_mm"] < 0.2
     assert ceiling["primary auditory"] > 0.4 > 0.3 > ceiling["early visual"]
     by_region = results.frame(numbers["ceilings"]).set_index("region")["median"]
     assert by_region["primary auditory"] == ceiling["primary auditory"] and by_region["all"] == ceiling["median"]
@@ -40,7 +40,7 @@ def test_music_experiment_without_ground_truth(tmp_path, monkeypatch, small_musi
     parameters = {"dataset": str(tmp_path / "data"), "subjects": [1]}
     printed, n_figures, numbers = run("05-music-experiment", tmp_path, monkeypatch, **parameters)
     assert "CC0" in printed and "MADE" not in printed
-    assert n_figures == 7 and "planted" not in numbers and numbers["halves_r"] > 0.4
+    assert n_figures == 7 and "ground_truth" not in numbers and numbers["halves_r"] > 0.4
 
 
 def test_music_experiment_on_fmriprep_output(tmp_path, monkeypatch, small_music):

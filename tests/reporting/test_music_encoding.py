@@ -29,7 +29,7 @@ def test_a_ceiling_is_compared_with_what_is_known():
     assert "r = 0.66" in text and "truth" not in text
     known = {"r": 0.9, "slope": 1.0, "offset": 0.0, "shift_error_mm": 0.1, "turn_error_degrees": 0.2}
     assert "correlates 0.90 with the ground truth" in music_encoding.ceiling_check_text(
-        {"halves_r": 0, "planted": known}
+        {"halves_r": 0, "ground_truth": known}
     )
 
 

@@ -85,11 +85,11 @@ def ceiling_check_text(numbers: Mapping[str, Any]) -> str:
     Parameters
     ----------
     numbers : dict
-        Of the chapter, with ``halves_r`` and, of simulated data, ``planted``.
+        Of the chapter, with ``halves_r`` and, of simulated data, ``ground_truth``.
     """
     text = f"The two halves of the test runs agree by r = {numbers['halves_r']:.2f} over voxels."
-    if "planted" in numbers:
-        truth = numbers["planted"]
+    if "ground_truth" in numbers:
+        truth = numbers["ground_truth"]
         text += (
             f" Explainable variance correlates {truth['r']:.2f} with the ground truth (slope {truth['slope']:.2f}, "
             f"offset {truth['offset']:.3f}); motion is off by at most {truth['shift_error_mm']:.2f} mm and "
