@@ -90,3 +90,12 @@ def test_many_maps_go_to_the_surface_at_once():
         for side, alone in surface.to_surface(row, places, 4.0).items():
             np.testing.assert_array_equal(together[side][k], alone.astype(np.float32))
     assert together["left"].dtype == np.float32 and np.isnan(together["left"]).any()
+
+
+def test_a_mean_map_is_over_those_who_have_a_value():
+    nan = np.nan
+    maps = [{"left": np.array([1.0, nan, nan]), "right": np.array([2.0])}]
+    maps.append({"left": np.array([3.0, 5.0, nan]), "right": np.array([4.0])})
+    mean = surface.mean_over_subjects(maps)
+    np.testing.assert_array_equal(mean["left"], [2, 5, nan])
+    np.testing.assert_array_equal(mean["right"], [3])

@@ -40,6 +40,14 @@ def test_a_clip_is_cut_faded_and_normalised(tmp_path, suffix):
     assert envelope(0.97) == pytest.approx(0.5 * envelope(2.0), rel=0.1)  # half-way up after a second
 
 
+def test_clips_are_rows_in_their_order(tmp_path):
+    audio = write_track(tmp_path)
+    clips = [CLIP, Clip("jazz", 3, 1.0, 16.0)]
+    waves = gtzan.load_clips(audio, clips)
+    assert waves.dtype == np.float32
+    np.testing.assert_array_equal(waves, [gtzan.load_clip(audio, clip) for clip in clips])
+
+
 def test_another_rate(tmp_path):
     audio = write_track(tmp_path)
     low = gtzan.load_clip(audio, CLIP, 16000)

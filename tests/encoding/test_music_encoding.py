@@ -4,6 +4,7 @@ from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from naturalistic import encoding, plotting
 from naturalistic.datasets.repeats import stack_repeats_in_runs
@@ -354,14 +355,31 @@ def test_figures_are_drawn_with_regions_and_spaces_that_have_nothing():
     plt.close("all")
 
 
+def test_flat_maps_name_regions_once_and_draw_what_there_is():
+    nothing = {side: np.full(10242, np.nan) for side in ("left", "right")}
+    fig = plotting.flat_maps(
+        {"mini-mulan": surface_map(0.4), "genre": nothing}, "Simulated", "r", regions=["precuneus"]
+    )
+    assert [ax.get_title() for ax in fig.axes[:4]] == [
+        f"{name}, {side}" for name in ("mini-mulan", "genre") for side in ("left", "right")
+    ]
+    assert [t.get_text() for ax in fig.axes for t in ax.texts] == ["precuneus", "precuneus"]
+    plotting.flat_maps({"genre": nothing}, "Simulated", "r")
+    fig = plotting.flat_class_maps({"all": surface_map(1.0), "none": nothing}, ["text", "acoustic"], "Simulated")
+    assert [t.get_text() for t in fig.legends[0].get_texts()] == ["text", "acoustic"]
+    plt.close("all")
+
+
 def test_bars_are_means_over_subjects():
-    scores = {
-        "text": {"x": np.array([0.1, 0.3]), "y": np.array([0.5, np.nan])},
-        "only acoustic": {"x": [0, 0], "y": [1, 1]},
-    }
-    fig = plotting.scores_by_region(scores, "Simulated", "r", ceiling={"x": np.array([0.6]), "y": np.array([0.7])})
+    scores = {("x", "1", "text"): 0.1, ("x", "2", "text"): 0.3, ("y", "1", "text"): 0.5, ("y", "2", "text"): np.nan}
+    scores |= {(region, subject, "only acoustic"): float(region == "y") for region in "xy" for subject in "12"}
+    table = pd.DataFrame([(*key, r) for key, r in scores.items()], columns=["region", "subject", "space", "r"])
+    table["ceiling"] = np.where(table["region"] == "x", 0.6, 0.7)
+    fig = plotting.scores_by_region(table, "r", "Simulated", "r", ceiling="ceiling")
     heights = [bar.get_height() for bar in fig.axes[0].patches]
     np.testing.assert_allclose(heights, [0.2, 0.5, 0, 1])
+    dashed = [line.get_ydata()[0] for line in fig.axes[0].get_lines() if line.get_linestyle() == "--"]
+    np.testing.assert_allclose(dashed, [0.6, 0.7])
     plt.close("all")
 
 

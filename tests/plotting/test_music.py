@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from naturalistic import plotting
 from naturalistic.plotting.music import draw_spectrogram, power_spectrogram
@@ -24,10 +25,55 @@ def test_one_region_is_one_panel():
 
 
 def test_a_region_without_voxels_has_no_median():
-    ceilings, regions = [np.array([0.2, 0.4, 0.6, np.nan])], [np.array([0, 0, 0, 1])]
-    first, second, rest = plotting.ceiling_by_region(ceilings, regions, ["a", "b"], "made").axes
+    regions = pd.Categorical(["a", "a", "a", "b"], ["a", "b", "rest"])
+    table = pd.DataFrame({"subject": "1", "region": regions, "ceiling": [0.2, 0.4, 0.6, np.nan]})
+    first, second, rest = plotting.ceiling_by_region(table, "Simulated").axes
     assert first.get_lines()[-1].get_ydata().tolist() == [0.4, 0.4]
     assert all(len(line.get_ydata()) == 0 for ax in (second, rest) for line in ax.get_lines())
+
+
+def test_scores_of_subjects_are_dots_beside_their_mean():
+    table = pd.DataFrame({"name": ["b", "b", "a"], "subject": ["1", "2", "1"], "score": [0.6, 0.8, 0.9]})
+    (ax,) = plotting.subject_scores(table, "name", "score", "Simulated", chance=0.5, oracle={"a": 1, "b": 0.95}).axes
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["b", "a"]
+    dots, mean, single, *_ = (line.get_ydata() for line in ax.get_lines() if line.get_marker() in (".", "o"))
+    assert dots.tolist() == [0.6, 0.8] and mean.tolist() == pytest.approx([0.7]) and single.tolist() == [0.9]
+    (oracle,) = (line.get_ydata() for line in ax.get_lines() if line.get_label() == "oracle")
+    assert list(oracle) == [0.95, 1] and ax.get_ylim()[0] < 0.5
+
+
+def test_the_oracle_of_reconstructions_is_a_bar():
+    rows = [("generated", "m", "1", 0.7, 0.3), ("generated", "m", "true", 0.9, 0.3)]
+    table = pd.DataFrame(rows, columns=["method", "embedding", "subject", "identification", "chance"])
+    (ax,) = plotting.reconstruction_scores(table, "Simulated").axes
+    (oracle,) = (line.get_ydata() for line in ax.get_lines() if line.get_label() == "oracle")
+    assert list(oracle) == [0.9]
+    agreement = table.rename(columns={"identification": "score"}).assign(property="genre")
+    (ax,) = plotting.class_agreement(agreement, "Simulated").axes
+    drawn = {line.get_label(): list(line.get_ydata()) for line in ax.get_lines()}
+    assert drawn["oracle"] == [0.9] and drawn["chance"] == [0.3]
+
+
+def test_the_delay_that_is_used_is_a_dot():
+    table = pd.DataFrame({"subject": "1", "delay": [0.0, 1.5], "r": [0.1, 0.2], "selected": [False, True]})
+    (ax,) = plotting.delay_curves(table, "Simulated").axes
+    line, dot = ax.get_lines()
+    assert line.get_ydata().tolist() == [0.1, 0.2] and dot.get_xydata().tolist() == [[1.5, 0.2]]
+
+
+def test_genres_are_means_over_subjects():
+    rows = [("seen", s, g, r) for s, by in {"1": (0.6, 0.8), "2": (0.8, 1.0)}.items() for g, r in zip("ab", by)]
+    table = pd.DataFrame(rows, columns=["decoder", "subject", "genre", "identification"])
+    _, right, _ = plotting.genre_confusion(np.eye(2), ["a", "b"], table, "Simulated").axes
+    np.testing.assert_allclose(right.get_lines()[0].get_xdata(), [0.7, 0.9])
+
+
+def test_probes_are_bars_beside_chance():
+    rows = [("genre", "m", 0.9, 0.1), ("mood", "m", 0.4, 0.2)]
+    table = pd.DataFrame(rows, columns=["property", "embedding", "score", "chance"])
+    (ax,) = plotting.probe_bars(table, "Simulated").axes
+    assert [bar.get_height() for bar in ax.patches] == [0.9, 0.4]
+    assert [line.get_ydata()[0] for line in ax.get_lines()] == [0.1, 0.2]
 
 
 def test_silence_is_drawn_at_the_lowest_level():

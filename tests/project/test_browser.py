@@ -243,7 +243,7 @@ def test_second_chapter_shows_its_figures_and_plays_its_clips(address, tmp_path)
 
 def test_fourth_chapter_shows_its_figures_and_measures_what_the_cards_say(address, tmp_path):
     document, _ = open_page(f"{address}/notebooks/06-music-features.html", tmp_path)
-    assert len(re.findall(r"<figure\b", document)) == 4 and "Traceback" not in document
+    assert len(re.findall(r"<figure\b", document)) == 3 and "Traceback" not in document
     assert document.count("<audio controls") == 5
     assert (HTML / "notebooks" / "06-music-features.html").stat().st_size < 3e6
     numbers = json.loads((HTML.parent / "results" / "06-music-features.json").read_text())

@@ -31,7 +31,8 @@ def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measu
     _, n_figures, read = run("07-music-decoding", tmp_path, monkeypatch, **asked)
     assert n_figures == 6 and not read["dataset"].startswith("MADE")
     assert set(read["across"]) == {"own", "others'", "everybody's"}
-    assert min(read["repairs"]["mini-mulan"]["centered"]) > 0.65
+    corrected = results.frame(read["corrections"]).query("embedding == 'mini-mulan' and correction == 'centered'")
+    assert len(corrected) == 2 and corrected["identification"].min() > 0.65
     printed, n_figures, rebuilt = run("08-music-reconstruction", tmp_path, monkeypatch, corpus=corpus, **asked)
     assert "39 tracks indexed, 1 unreadable" in printed and n_figures == 3
     generated = rebuilt["identification"]["generated"]["mini-mulan"]
@@ -39,7 +40,7 @@ def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measu
     assert rebuilt["identification"]["retrieved"]["mini-mulan"]["oracle"] > 0.6
     assert set(rebuilt["agreement"]) == {"genre", "instruments"}  # nobody knows the mood
     _, n_figures, mapped = run("09-music-encoding", tmp_path, monkeypatch, delays="[3.0, 4.5, 6.0, 7.5]", **asked)
-    assert n_figures == 4 and "planted" not in mapped
+    assert n_figures == 4 and "ground_truth" not in mapped
     primary = mapped["regions"]["primary auditory"]
     assert primary["acoustic"]["r"] > primary["genre"]["r"] > 0
     save_films()

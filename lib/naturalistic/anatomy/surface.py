@@ -1,6 +1,6 @@
 """The cortical surface fsaverage5 of nilearn: its meshes, and values of voxels at its vertices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -147,3 +147,24 @@ def to_surfaces(values: dict[str, ArrayLike], subjects: Mapping[str, Any]) -> li
         In the order of ``subjects``.
     """
     return [to_surface(values[s], subject.coordinates, subject.voxel_size) for s, subject in subjects.items()]
+
+
+def mean_over_subjects(maps: Sequence[Mapping[str, ArrayLike]]) -> dict[str, NDArray]:
+    """Return the mean map of subjects, over those who have a value at a vertex.
+
+    Parameters
+    ----------
+    maps : list of dict of str to array (10242,)
+        One a subject, from `to_surface`; NaN without a voxel.
+
+    Returns
+    -------
+    mean : dict of str to array (10242,)
+        NaN where no subject has a value.
+    """
+    mean = {}
+    for side in SIDES:
+        values = np.array([by_side[side] for by_side in maps])
+        n = np.isfinite(values).sum(axis=0)
+        mean[side] = np.nansum(values, axis=0) / np.where(n > 0, n, np.nan)
+    return mean

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
@@ -128,6 +129,30 @@ def load_clip(audio: Path | None, clip: Clip, sample_rate: int = SAMPLE_RATE, *,
         return as_played(waveform, sample_rate)
     except ValueError as error:
         raise ValueError(f"{path}, {clip.start:g} to {clip.end:g} s: {error}") from error
+
+
+def load_clips(audio: Path | None, clips: Iterable[Clip], sample_rate: int = SAMPLE_RATE) -> NDArray:
+    """Return clips as the experiment played them, one a row.
+
+    Parameters
+    ----------
+    audio : Path
+        Folder of the genres' folders.
+    clips : iterable of Clip
+        All of one duration.
+    sample_rate : int
+        Hz of the result.
+
+    Returns
+    -------
+    waveforms : float32 array (n_clips, n_samples)
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_clip`.
+    """
+    return np.stack([load_clip(audio, clip, sample_rate) for clip in clips])
 
 
 def _read(path: Path, clip: Clip, convert: bool) -> tuple[NDArray, int]:

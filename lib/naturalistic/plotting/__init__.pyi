@@ -21,6 +21,7 @@ from .encoding import (
     values_by_roi,
 )
 from .film import accuracy_by_lag, identification_by_length, model_ladder
+from .flat import flat_class_maps, flat_maps
 from .interactive import SurfacePage, surface_page
 from .language import (
     change_curves,
@@ -32,7 +33,7 @@ from .language import (
     values_by_layer,
     words_on_time_line,
 )
-from .music import clip_by_model, clip_maps, clip_similarity, play_list, probe_bars, run_time_line, spectrograms
+from .music import clip_maps, clip_similarity, play_list, probe_bars, run_time_line, spectrograms
 from .scans import ceiling_by_region, explainable_variance, head_motion, voxel_by_step
 from .story import curves, design_matrix, models_by_region, predicted_and_measured, shares_by_test, subjects_by_choice
 from .style import COLORS, GENRE_COLORS, LEVEL_COLORS, ROI_NAMES, feature_color, set_style, space_color
@@ -53,7 +54,6 @@ __all__ = [
     "ceiling_by_region",
     "change_curves",
     "class_agreement",
-    "clip_by_model",
     "clip_maps",
     "clip_similarity",
     "curves",
@@ -63,6 +63,8 @@ __all__ = [
     "explained_by_axis",
     "feature_color",
     "fir_responses",
+    "flat_class_maps",
+    "flat_maps",
     "genre_confusion",
     "head_motion",
     "identification_by_length",

@@ -2,10 +2,10 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -19,9 +19,6 @@ from naturalistic.anatomy.surface import meshes, sulcal_depth
 from naturalistic.plotting.music import TOP, audio_player, draw_spectrogram, power_spectrogram
 from naturalistic.plotting.style import COLORS, space_color, spread
 
-if TYPE_CHECKING:
-    from naturalistic.decoding.nulls import DecodingScores, PermutationResult
-
 _RECONSTRUCTION_COLORS = {"retrieved": "#56B4E9", "generated": "#D55E00"}
 _Box = tuple[float, float, float, float]  # left, bottom, width, height in fractions of the figure
 SMALL = 0.95  # of MP3: thirty players have to fit into a page
@@ -29,17 +26,14 @@ SMALL = 0.95  # of MP3: thirty players have to fit into a page
 ARROWS = (((0.45, 0.72), (0.51, 0.72)), ((0.92, 0.515), (0.92, 0.435)), ((0.53, 0.22), (0.47, 0.22)))
 
 
-def delay_curves(delays: ArrayLike, scores: Mapping[str, ArrayLike], chosen: Mapping[str, float], title: str) -> Figure:
+def delay_curves(table: pd.DataFrame, title: str) -> Figure:
     """Draw the cross-validated correlation of each delay, one line a subject.
 
     Parameters
     ----------
-    delays : array (n_delays,)
-        In s.
-    scores : dict of str to array (n_delays,)
-        By subject.
-    chosen : dict of str to float
-        Selected delay of each subject, marked by a dot.
+    table : DataFrame
+        A row for each subject and delay: ``subject``, ``delay`` (s), ``r``, and ``selected``, which marks the delay
+        that is used by a dot.
     title : str
 
     Returns
@@ -47,36 +41,41 @@ def delay_curves(delays: ArrayLike, scores: Mapping[str, ArrayLike], chosen: Map
     fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(5.4, 2.8))
-    for shade, (name, line) in zip(plt.get_cmap("Blues")(np.linspace(0.4, 0.95, len(scores))), scores.items()):
-        ax.plot(delays, line, color=shade, label=f"sub-{name}")
-        ax.plot(chosen[name], line[list(delays).index(chosen[name])], "o", color=shade)
+    subjects = table["subject"].unique()
+    for shade, subject in zip(plt.get_cmap("Blues")(np.linspace(0.4, 0.95, len(subjects))), subjects):
+        curve = table[table["subject"] == subject]
+        ax.plot(curve["delay"], curve["r"], color=shade, label=f"sub-{subject}")
+        used = curve[curve["selected"]]
+        ax.plot(used["delay"], used["r"], "o", color=shade)
     ax.set(xlabel="delay from sound to brain (s)", ylabel="correlation of held-out\ntraining windows (r)", title=title)
     ax.legend(fontsize=7.5)
     return fig
 
 
 def subject_scores(
-    scores: Mapping[str, ArrayLike],
+    table: pd.DataFrame,
+    by: str,
+    value: str,
     title: str,
-    ylabel: str,
     *,
+    ylabel: str = "identification accuracy",
     chance: float | None = None,
     oracle: Mapping[str, float] | None = None,
-    known: Mapping[str, float] | None = None,
     colors: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw scores of subjects (dots) with mean and standard deviation, by name.
 
     Parameters
     ----------
-    scores : dict of str to array (n_subjects,)
+    table : DataFrame
+        A row for each subject and name.
+    by, value : str
+        Columns of the names on the x axis, in order of appearance, and of the scores.
     title, ylabel : str
     chance : float, optional
         Drawn as a dashed line.
     oracle : dict of str to float, optional
         Scores of the true vectors, drawn as bars.
-    known : dict of str to float, optional
-        Published values, drawn as crosses.
     colors : dict of str to color, optional
         By name; `space_color` by default.
 
@@ -84,26 +83,27 @@ def subject_scores(
     -------
     fig : matplotlib.figure.Figure
     """
-    fig, ax = plt.subplots(figsize=(min(7.4, 1.6 + 1.15 * len(scores)), 3))
-    for x, (name, values) in enumerate(scores.items()):
+    names = list(table[by].unique())
+    fig, ax = plt.subplots(figsize=(min(7.4, 1.6 + 1.15 * len(names)), 3))
+    for x, name in enumerate(names):
+        values = table.loc[table[by] == name, value].to_numpy()
         color = (colors or {}).get(name) or space_color(name)
         ax.plot(x - 0.08 + spread(len(values), 0.09), values, ".", color=color, ms=7, alpha=0.6)
         error = np.std(values, ddof=1) if len(values) > 1 else 0
         ax.errorbar([x + 0.16], [np.mean(values)], [error], fmt="o", color=color, capsize=3)
-    for marks, marker, label, offset, size in ((oracle, "_", "oracle", 0, 14), (known, "x", "paper", 0.34, 6)):
-        points = [(x + offset, marks[name]) for x, name in enumerate(scores) if name in (marks or {})]
-        if points:
-            ax.plot(*np.transpose(points), marker, color=COLORS["ceiling"], ms=size, label=label)
+    if oracle is not None:
+        heights = [oracle[name] for name in names]
+        ax.plot(range(len(names)), heights, "_", color=COLORS["ceiling"], ms=14, label="oracle")
     if chance is not None:
         ax.axhline(chance, color=COLORS["chance"], ls="--", lw=1, label="chance")
-    ax.set_xticks(range(len(scores)), list(scores))
-    ax.set(ylabel=ylabel, title=title, xlim=(-0.5, len(scores) - 0.3))
+    ax.set_xticks(range(len(names)), names)
+    ax.set(ylabel=ylabel, title=title, xlim=(-0.5, len(names) - 0.3))
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
     return fig
 
 
-def genre_confusion(counts: ArrayLike, names: Sequence[str], by_genre: Mapping[str, ArrayLike], title: str) -> Figure:
+def genre_confusion(counts: ArrayLike, names: Sequence[str], table: pd.DataFrame, title: str) -> Figure:
     """Draw the confusion of genres and the identification accuracy by genre.
 
     Parameters
@@ -111,8 +111,8 @@ def genre_confusion(counts: ArrayLike, names: Sequence[str], by_genre: Mapping[s
     counts : array (n_genres, n_genres)
         Row: genre presented; column: genre of the other clip whose vector is most similar to the decoded one.
     names : sequence of str
-    by_genre : dict of str to array (n_subjects, n_genres)
-        Identification accuracy by decoder.
+    table : DataFrame
+        A row for each ``decoder``, ``subject`` and ``genre``, with its ``identification``.
     title : str
 
     Returns
@@ -124,80 +124,80 @@ def genre_confusion(counts: ArrayLike, names: Sequence[str], by_genre: Mapping[s
     image = left.imshow(share, cmap="viridis", vmin=0, vmax=max(0.5, share.max()))
     left.set_xticks(range(len(names)), names, rotation=90)
     left.set_yticks(range(len(names)), names)
-    left.set(xlabel="genre of the most alike other clip", ylabel="genre heard")
+    left.set(xlabel="genre of the most similar other clip", ylabel="genre presented")
     fig.colorbar(image, label="share of clips", shrink=0.7)
     y = np.arange(len(names))
     colors = (COLORS["ceiling"], COLORS["highlight"])
-    for k, ((decoder, values), color) in enumerate(zip(by_genre.items(), colors)):
+    for k, (decoder, color) in enumerate(zip(table["decoder"].unique(), colors)):
+        by_genre = table[table["decoder"] == decoder].groupby("genre")["identification"]
         height = y + 0.18 * (2 * k - 1)
-        error = np.std(values, axis=0, ddof=1) if len(values) > 1 else 0
-        mean = np.mean(values, axis=0)
+        error = by_genre.std().fillna(0).loc[list(names)].to_numpy()
+        mean = by_genre.mean().loc[list(names)].to_numpy()
         right.errorbar(mean, height, xerr=error, fmt="o", color=color, ms=4, capsize=2, label=decoder)
     right.axvline(0.5, color=COLORS["chance"], ls="--", lw=1, label="chance")
     right.set_yticks(y, names)
     right.invert_yaxis()
-    right.set(xlabel="identification accuracy")
+    right.set(xlabel="identification accuracy", xlim=(0, 1.02))
     right.legend(fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, columnspacing=1)
     fig.suptitle(title)
     return fig
 
 
-def reconstruction_scores(
-    scores: Mapping[tuple[str, str], Mapping[str, "DecodingScores"]], subjects: Sequence[str], title: str
-) -> Figure:
+def reconstruction_scores(table: pd.DataFrame, title: str, oracle: str = "true") -> Figure:
     """Draw the identification accuracy of reconstructions, chance and oracle.
 
     Parameters
     ----------
-    scores : dict of (method, embedding) to dict of str to DecodingScores
-        By subject, and ``"true"`` for sound reconstructed from the true vectors.
-    subjects : list of str
+    table : DataFrame
+        A row for each ``method``, ``embedding`` and ``subject``, with its ``identification``.
     title : str
+    oracle : str
+        "Subject" whose sound was reconstructed from the true vectors.
 
     Returns
     -------
     fig : matplotlib.figure.Figure
     """
-    names = {(method, model): f"{method},\n{model}" for method, model in scores}
-    accuracy = {names[k]: np.array([by[s].identification.score for s in subjects]) for k, by in scores.items()}
-    oracle = {names[k]: by["true"].identification.score for k, by in scores.items()}
-    colors = {name: space_color(model) for (_, model), name in names.items()}
-    return subject_scores(accuracy, title, "identification accuracy", chance=0.5, oracle=oracle, colors=colors)
+    named = table.assign(name=table["method"] + ",\n" + table["embedding"])
+    of_oracle = named[named["subject"] == oracle].set_index("name")["identification"].to_dict()
+    colors = dict(zip(named["name"], map(space_color, named["embedding"])))
+    scores = named[named["subject"] != oracle]
+    return subject_scores(scores, "name", "identification", title, chance=0.5, oracle=of_oracle, colors=colors)
 
 
-def class_agreement(
-    tested: Mapping[tuple[str, str], Mapping[str, "PermutationResult"]], subjects: Sequence[str], title: str
-) -> Figure:
+def class_agreement(table: pd.DataFrame, title: str, oracle: str = "true") -> Figure:
     """Draw the class agreement of reconstructions, chance and oracle.
 
     Parameters
     ----------
-    tested : dict of (property, method) to dict of str to PermutationResult
-        By subject, and ``"true"`` for sound reconstructed from the true vectors.
-    subjects : list of str
+    table : DataFrame
+        A row for each ``property``, ``method`` and ``subject``, with its ``score`` and ``chance``.
     title : str
+    oracle : str
+        "Subject" whose sound was reconstructed from the true vectors.
 
     Returns
     -------
     fig : matplotlib.figure.Figure
     """
-    properties, methods = (list(dict.fromkeys(part)) for part in zip(*tested))
+    properties = list(table["property"].unique())
+    methods = list(table["method"].unique())
     fig, ax = plt.subplots(figsize=(6.6, 3))
-    for k, name in enumerate(properties):
-        for m, method in enumerate(methods):
-            results = tested[name, method]
-            color = _RECONSTRUCTION_COLORS.get(method, COLORS["highlight"])
-            x = k + 0.34 * (m - (len(methods) - 1) / 2)
-            values = np.array([results[s].score for s in subjects])
-            first = k == 0
-            ax.plot(x - 0.05 + spread(len(values), 0.05), values, ".", color=color, ms=7, alpha=0.6)
-            error = np.std(values, ddof=1) if len(values) > 1 else 0
-            label = method if first else None
-            ax.errorbar([x + 0.08], [values.mean()], [error], fmt="o", color=color, capsize=3, label=label)
-            chance = np.mean([results[s].null.mean() for s in subjects])
-            last = first and m == len(methods) - 1
-            ax.plot(x, chance, "x", color=COLORS["ceiling"], ms=6, label="chance" if last else None)
-            ax.plot(x, results["true"].score, "_", color=COLORS["ceiling"], ms=16, label="oracle" if last else None)
+    for (name, method), rows in table.groupby(["property", "method"], sort=False):
+        color = _RECONSTRUCTION_COLORS.get(method, COLORS["highlight"])
+        x = properties.index(name) + 0.34 * (methods.index(method) - (len(methods) - 1) / 2)
+        of_subjects = rows[rows["subject"] != oracle]
+        values = of_subjects["score"].to_numpy()
+        error = np.std(values, ddof=1) if len(values) > 1 else 0
+        first = name == properties[0]
+        last = first and method == methods[-1]
+        ax.plot(x - 0.05 + spread(len(values), 0.05), values, ".", color=color, ms=7, alpha=0.6)
+        label = method if first else None
+        ax.errorbar([x + 0.08], [values.mean()], [error], fmt="o", color=color, capsize=3, label=label)
+        chance = of_subjects["chance"].mean()
+        ax.plot(x, chance, "x", color=COLORS["ceiling"], ms=6, label="chance" if last else None)
+        height = rows.loc[rows["subject"] == oracle, "score"]
+        ax.plot([x] * len(height), height, "_", color=COLORS["ceiling"], ms=16, label="oracle" if last else None)
     ax.set_xticks(range(len(properties)), properties)
     ax.set(ylabel="agreement (share of classes)", ylim=(0, 1.02), title=title)
     ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
@@ -86,46 +87,46 @@ def best_space_map(rows: Mapping[str, Mapping[str, ArrayLike]], names: Sequence[
     return fig
 
 
-def scores_by_region(
-    scores: Mapping[str, Mapping[str, ArrayLike]],
-    title: str,
-    ylabel: str,
-    *,
-    ceiling: Mapping[str, ArrayLike] | None = None,
-) -> Figure:
+def scores_by_region(table: pd.DataFrame, value: str, title: str, ylabel: str, *, ceiling: str | None = None) -> Figure:
     """Draw scores by region: bars are means over subjects, dots are subjects.
 
     Parameters
     ----------
-    scores : dict of str to dict of str to array (n_subjects,)
-        By space, or by part of the variance ("only <space>", "shared"); by region.
+    table : DataFrame
+        A row for each ``region``, ``subject`` and ``space``; of a variance partition the space is its part ("only
+        <space>", "shared").
+    value : str
+        Column of the scores.
     title, ylabel : str
-    ceiling : dict of str to array (n_subjects,), optional
-        By region; the mean is drawn as a line.
+    ceiling : str, optional
+        Column of the noise ceilings; their mean over subjects is drawn as a line.
 
     Returns
     -------
     fig : matplotlib.figure.Figure
     """
-    regions = list(next(iter(scores.values())))
-    width = 0.84 / len(scores)
+    regions = list(table["region"].unique())
+    spaces = list(table["space"].unique())
+    width = 0.84 / len(spaces)
     fig, ax = plt.subplots(figsize=(7.4, 3.2))
     ax.axhline(0, color=COLORS["ceiling"], lw=0.8)
-    for m, (name, by_region) in enumerate(scores.items()):
-        x = np.arange(len(regions)) + (m - (len(scores) - 1) / 2) * width
-        rows = np.array([by_region[region] for region in regions])
+    for m, name in enumerate(spaces):
+        x = np.arange(len(regions)) + (m - (len(spaces) - 1) / 2) * width
+        of_space = table[table["space"] == name]
+        rows = of_space.pivot_table(index="region", columns="subject", values=value, dropna=False, sort=False)
+        rows = rows.loc[regions].to_numpy()
         color = COLORS["words"] if name == "shared" else space_color(name.removeprefix("only "))
         with_value = np.isfinite(rows).any(axis=1)
         ax.bar(x[with_value], np.nanmean(rows[with_value], axis=1), width * 0.9, color=color, alpha=0.8, label=name)
         ax.plot(x[:, None] + spread(rows.shape[1], width * 0.25), rows, ".", color=COLORS["ceiling"], ms=2.5, alpha=0.7)
     if ceiling is not None:
-        for k, region in enumerate(regions):
-            ends = [k - 0.45, k + 0.45]
-            height = [np.nanmean(ceiling[region])] * 2
-            ax.plot(ends, height, "--", color=COLORS["ceiling"], lw=1, label="ceiling" if not k else None)
+        heights = table.groupby("region")[ceiling].mean().loc[regions]
+        for k, height in enumerate(heights):
+            label = None if k else "ceiling"
+            ax.plot([k - 0.45, k + 0.45], [height] * 2, "--", color=COLORS["ceiling"], lw=1, label=label)
     ax.set_xticks(range(len(regions)), ["\n".join(region.split()) for region in regions])
     ax.set(ylabel=ylabel, title=title)
-    fig.legend(loc="outside lower center", ncols=len(scores) + 1, fontsize=8)
+    fig.legend(loc="outside lower center", ncols=len(spaces) + 1, fontsize=8)
     return fig
 
 

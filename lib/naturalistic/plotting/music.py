@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import soundfile
 from IPython.display import HTML
 from matplotlib.axes import Axes
@@ -202,51 +203,6 @@ def audio_player(waveform: ArrayLike, sample_rate: int, name: str, level: float 
     return f'<audio controls preload="none" aria-label="{html.escape(name)}" src="{source}"></audio>'
 
 
-def clip_by_model(
-    frames: ArrayLike,
-    step: float,
-    vectors: Mapping[str, ArrayLike],
-    windows: Mapping[str, float],
-    hop: float,
-    title: str,
-) -> Figure:
-    """Draw the log-mel frames of a clip above the embeddings of its windows.
-
-    Parameters
-    ----------
-    frames : array (n_frames, n_mels)
-        In dB.
-    step : float
-        Seconds between frames.
-    vectors : dict of str to array (n_windows, dim)
-    windows : dict of str to float
-        Length of the windows of each model, in s.
-    hop : float
-        Seconds between windows.
-    title : str
-
-    Returns
-    -------
-    fig : matplotlib.figure.Figure
-    """
-    fig, axes = plt.subplots(len(vectors) + 1, 1, figsize=(7.4, 1.6 * (len(vectors) + 1)), sharex=True)
-    duration = len(frames) * step
-    axes[0].imshow(frames.T, aspect="auto", origin="lower", extent=(0, duration, 0, frames.shape[1]), cmap="magma")
-    axes[0].set(ylabel="mel band", title="what all models are given: power by time and frequency")
-    for ax, (name, rows) in zip(axes[1:], vectors.items()):
-        scaled = rows / np.abs(rows).max()
-        middles = np.arange(len(rows)) * hop + windows[name] / 2
-        edges = np.append(middles - hop / 2, middles[-1] + hop / 2)
-        ax.pcolormesh(edges, np.arange(rows.shape[1] + 1), scaled.T, cmap="RdBu_r", vmin=-1, vmax=1, rasterized=True)
-        plural = "s" if len(rows) > 1 else ""
-        ax.set(
-            ylabel="dimension", title=f"{name}: {len(rows)} window{plural} of {windows[name]:g} s, each at its middle"
-        )
-    axes[-1].set(xlabel="time (s)", xlim=(0, duration))
-    fig.suptitle(title)
-    return fig
-
-
 def clip_maps(vectors: Mapping[str, ArrayLike], genres: Sequence[str], title: str, seed: int = 0) -> Figure:
     """Draw the t-SNE maps of clips in the space of each model, colored by genre.
 
@@ -305,15 +261,13 @@ def clip_similarity(vectors: Mapping[str, ArrayLike], genres: Sequence[str], tit
     return fig
 
 
-def probe_bars(scores: Mapping[str, Mapping[str, float]], chance: Mapping[str, float], title: str) -> Figure:
-    """Draw the scores of linear probes by property and model, with chance as a line.
+def probe_bars(table: pd.DataFrame, title: str) -> Figure:
+    """Draw the scores of linear probes by property and embedding, with chance as a line.
 
     Parameters
     ----------
-    scores : dict of str to dict of str to float
-        By property, by model.
-    chance : dict of str to float
-        By property.
+    table : DataFrame
+        A row for each ``property`` and ``embedding``, with ``score`` and ``chance``.
     title : str
 
     Returns
@@ -321,15 +275,18 @@ def probe_bars(scores: Mapping[str, Mapping[str, float]], chance: Mapping[str, f
     fig : matplotlib.figure.Figure
     """
     fig, ax = plt.subplots(figsize=(7.4, 2.8))
-    models = list(next(iter(scores.values())))
-    width = 0.8 / len(models)
-    for m, name in enumerate(models):
-        x = np.arange(len(scores)) + (m - (len(models) - 1) / 2) * width
-        ax.bar(x, [row[name] for row in scores.values()], width * 0.9, color=space_color(name), label=name)
-    for k, name in enumerate(scores):
+    properties = list(table["property"].unique())
+    embeddings = list(table["embedding"].unique())
+    width = 0.8 / len(embeddings)
+    for m, name in enumerate(embeddings):
+        x = np.arange(len(properties)) + (m - (len(embeddings) - 1) / 2) * width
+        heights = table[table["embedding"] == name].set_index("property")["score"].loc[properties]
+        ax.bar(x, heights, width * 0.9, color=space_color(name), label=name)
+    chance = table.groupby("property")["chance"].mean().loc[properties]
+    for k, height in enumerate(chance):
         label = None if k else "chance"
-        ax.plot([k - 0.45, k + 0.45], [chance[name]] * 2, color=COLORS["ceiling"], lw=1, ls="--", label=label)
-    ax.set_xticks(range(len(scores)), list(scores))
+        ax.plot([k - 0.45, k + 0.45], [height] * 2, color=COLORS["ceiling"], lw=1, ls="--", label=label)
+    ax.set_xticks(range(len(properties)), properties)
     ax.set(ylabel="r, or share right", title=title, ylim=(min(0, ax.get_ylim()[0]), 1))
-    ax.legend(ncols=len(models) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    ax.legend(ncols=len(embeddings) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.12))
     return fig

@@ -1,9 +1,10 @@
 """Figures of scans: motion, preprocessing, noise ceilings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -75,36 +76,35 @@ def voxel_by_step(steps: Mapping[str, ArrayLike], tr: float, title: str) -> Figu
     return fig
 
 
-def ceiling_by_region(
-    ceilings: Sequence[ArrayLike], regions: Sequence[ArrayLike], names: Sequence[str], title: str
-) -> Figure:
+def ceiling_by_region(table: pd.DataFrame, title: str) -> Figure:
     """Draw noise ceilings of voxels (dots) and medians by subject (bars).
 
     Parameters
     ----------
-    ceilings : list of array (n_voxels,)
-        One a subject.
-    regions : list of int array (n_voxels,)
-        Index into ``names``; -1 elsewhere.
-    names : sequence of str
+    table : DataFrame
+        A row for each voxel: ``subject``, ``region`` (one panel each, in the order of its categories where it has
+        them) and ``ceiling``.
     title : str
 
     Returns
     -------
     fig : matplotlib.figure.Figure
     """
-    fig, axes = plt.subplots(1, len(names) + 1, figsize=(7.4, 2.8), sharey=True)
-    for k, (name, ax) in enumerate(zip([*names, "rest of cortex"], axes)):
-        code = k if k < len(names) else -1
-        for x, (values, labels) in enumerate(zip(ceilings, regions), 1):
-            in_region = values[(labels == code) & np.isfinite(values)]
-            dots = in_region[:: max(1, len(in_region) // 150)]
+    column = table["region"]
+    names = list(column.cat.categories if column.dtype == "category" else column.unique())
+    subjects = list(table["subject"].unique())
+    fig, axes = plt.subplots(1, len(names), figsize=(7.4, 2.8), sharey=True, squeeze=False)
+    for name, ax in zip(names, axes[0]):
+        in_region = table[(column == name) & np.isfinite(table["ceiling"])]
+        for x, subject in enumerate(subjects, 1):
+            values = in_region.loc[in_region["subject"] == subject, "ceiling"].to_numpy()
+            dots = values[:: max(1, len(values) // 150)]
             ax.plot(x + spread(len(dots), 0.25), dots, ".", color=COLORS["chance"], ms=2.5)
-            if len(in_region):
-                ax.plot([x - 0.35, x + 0.35], [np.median(in_region)] * 2, color=COLORS["layers"], lw=2.5)
+            if len(values):
+                ax.plot([x - 0.35, x + 0.35], [np.median(values)] * 2, color=COLORS["layers"], lw=2.5)
         ax.set_title("\n".join(name.split()), fontsize="small")
-        ax.set_xticks(range(1, len(ceilings) + 1))
-    axes[0].set(ylabel="noise ceiling (r),\nmean of four repeats", ylim=(0, 1))
+        ax.set_xticks(range(1, len(subjects) + 1))
+    axes[0, 0].set(ylabel="noise ceiling (r),\nmean of four repeats", ylim=(0, 1))
     fig.supxlabel("subject", fontsize="medium")
     fig.suptitle(title)
     return fig

@@ -1,0 +1,116 @@
+"""Large flat maps of the cortex, one feature space a row, with the names of regions."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from numpy.typing import ArrayLike
+
+from naturalistic.anatomy.regions import LANDMARKS
+from naturalistic.anatomy.surface import SIDES, meshes, midthickness_coordinates
+from naturalistic.plotting.style import space_color
+from naturalistic.plotting.surface import draw_flat
+
+NAMED = ("primary auditory", "anterior temporal", "lateral prefrontal", "early visual", "hand motor", "precuneus")
+BELOW = ("anterior temporal", "early visual")  # their names are written below them
+
+
+def flat_maps(
+    maps: Mapping[str, Mapping[str, ArrayLike]],
+    title: str,
+    label: str,
+    *,
+    vmin: float = 0.0,
+    vmax: float | None = None,
+    regions: Sequence[str] = NAMED,
+) -> Figure:
+    """Draw one pair of large flat maps a row on a common scale, with names of regions.
+
+    Parameters
+    ----------
+    maps : dict of str to dict of str to array (10242,)
+        By space; each from `surface.to_surface`. NaN is drawn as the bare surface.
+    title, label : str
+        ``label`` with the unit.
+    vmin, vmax : float
+        Ends of the color bar; ``vmax`` is the 99.8th percentile of all maps by default.
+    regions : sequence of str
+        Of `naturalistic.anatomy.regions`, named on the first row.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    values = np.concatenate([by_side[side] for by_side in maps.values() for side in SIDES])
+    if vmax is None:
+        vmax = float(np.nanpercentile(values, 99.8)) if np.isfinite(values).any() else 1.0
+    shading = {"cmap": "viridis", "vmin": vmin, "vmax": vmax}
+    fig, axes = _draw_rows(maps, shading, regions, classes=False)
+    fig.colorbar(ScalarMappable(Normalize(vmin, vmax), "viridis"), ax=axes, label=label, aspect=40, shrink=0.8)
+    fig.suptitle(title)
+    return fig
+
+
+def flat_class_maps(
+    maps: Mapping[str, Mapping[str, ArrayLike]], names: Sequence[str], title: str, *, regions: Sequence[str] = NAMED
+) -> Figure:
+    """Draw the class of each vertex on large flat maps, in the color of the class.
+
+    Parameters
+    ----------
+    maps : dict of str to dict of str to array (10242,)
+        By name of the row: index of the class in ``names``, NaN where nothing is drawn.
+    names : sequence of str
+        Feature spaces.
+    title : str
+    regions : sequence of str
+        As in `flat_maps`.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+    """
+    colors = [space_color(name) for name in names]
+    shading = {"cmap": ListedColormap(colors), "vmin": -0.5, "vmax": len(names) - 0.5}
+    fig, _ = _draw_rows(maps, shading, regions, classes=True)
+    patches = [Patch(color=color, label=name) for name, color in zip(names, colors)]
+    fig.legend(handles=patches, loc="outside lower center", ncols=len(names), fontsize=8)
+    fig.suptitle(title)
+    return fig
+
+
+def _draw_rows(
+    maps: Mapping[str, Mapping[str, ArrayLike]], shading: dict, regions: Sequence[str], classes: bool
+) -> tuple[Figure, np.ndarray]:
+    """Draw the flat maps of both hemispheres, one row a map."""
+    fig, axes = plt.subplots(len(maps), 2, figsize=(7.4, 2.5 * len(maps) + 0.4), squeeze=False)
+    for row, (name, by_side) in enumerate(maps.items()):
+        for column, side in enumerate(SIDES):
+            ax = axes[row, column]
+            draw_flat(ax, side, by_side[side], shading, classes)
+            ax.set_title(f"{name}, {side}", fontsize="small")
+            if row == 0:
+                _name_regions(ax, column, regions)
+    return fig, axes
+
+
+def _name_regions(ax: Axes, side: int, regions: Sequence[str]) -> None:
+    """Write the name of each region beside the vertex nearest to its landmark."""
+    flat = meshes("flat")[side].coordinates
+    folded = np.split(midthickness_coordinates(), 2)[side]
+    halo = [withStroke(linewidth=2, foreground="white")]
+    for name in regions:
+        x, y, z, _ = LANDMARKS[name][0]
+        center = np.array([x if side else -x, y, z])
+        vertex = np.linalg.norm(folded - center, axis=1).argmin()
+        offset = -24 if name in BELOW else 18  # points: a name on its region would hide it
+        ax.annotate(
+            name, flat[vertex, :2], (0, offset), textcoords="offset points", fontsize=6.5, ha="center", va="center",
+            path_effects=halo, arrowprops={"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
