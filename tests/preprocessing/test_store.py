@@ -201,6 +201,7 @@ def test_one_voxel_step_by_step(experiment, prepared):
     np.testing.assert_array_equal(steps["as scanned"], data[i, j, k])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -236,6 +237,7 @@ def test_a_run_on_another_grid(experiment, small_music, tmp_path):
     assert not (tmp_path / "kept").exists(), "something was made before the check"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_before_the_work(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "free_bytes", lambda _: 10**6)
     with pytest.raises(RequestError, match=r"has 1\.00 MB free, but .* are still needed"):
