@@ -221,12 +221,14 @@ def test_requests_that_make_no_sense(experiment, tmp_path, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_scans_that_do_not_belong_together(experiment, tmp_path):
     mixed = [*experiment.scans("001")[:1], *experiment.scans("001", "mni")[:1]]
     with pytest.raises(ValueError, match="of 2 kinds"):
         store.prepare(mixed, folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_on_another_grid(experiment, small_music, tmp_path):
     shutil.copytree(small_music / "ds003720", tmp_path / "ds003720")
     path = tmp_path / "ds003720/sub-001/func/sub-001_task-Test_run-01_bold.nii.gz"
