@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import re
+import sys
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -95,6 +96,12 @@ def part_of(path: Path, mark: str | None = None) -> Path:
     return path.with_name(f".{path.name.removesuffix(suffix)}-{mark or uuid.uuid4().hex[:12]}{suffix}")
 
 
+def _dump(tree: ast.AST) -> str:
+    """Return the text of a tree as Python 3.11 writes it, whichever version runs."""
+    show_empty = {"show_empty": True} if sys.version_info >= (3, 13) else {}
+    return ast.dump(tree, **show_empty).replace(", type_params=[]", "")  # a field since 3.12
+
+
 def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
     """Return a short hash of the code that writes files.
 
@@ -115,7 +122,7 @@ def recipe_of(sources: Iterable[Path], *more: bytes) -> str:
     total = hashlib.sha256()
     for path in sources:
         tree = _Bare().visit(ast.parse(path.read_bytes()))
-        total.update(ast.dump(tree).encode())
+        total.update(_dump(tree).encode())
     for part in more:
         total.update(part)
     return total.hexdigest()[:8]

@@ -26,6 +26,7 @@ def test_the_layout_of_the_simulated_captions(tmp_path):
     assert load_captions(path, CLIPS[:1]) == {CLIPS[0]: TEXTS[0]}
 
 
+@pytest.mark.slow
 def test_the_simulated_captions_themselves(small_music):
     from naturalistic.datasets.events import read_events
 

@@ -153,6 +153,7 @@ def test_no_moment_of_the_film_counts_in_two_runs(real_forrest):
     assert (np.diff(np.sort(times[kept])) > 1.9).all() and (np.diff(np.sort(times)) < 0.1).any()
 
 
+@pytest.mark.slow
 def test_some_runs_are_as_in_the_whole_film(real_forrest):
     film = studyforrest.load(real_forrest)
     part = studyforrest.load(real_forrest, runs=(run for run in ["run-3", "run-2"]), subjects=["sub-02", 1])

@@ -106,6 +106,7 @@ def test_a_corpus_in_which_nothing_can_be_read(archive, tmp_path):
     assert len(decoding.unreadable_tracks(tmp_path / "i")) == 5
 
 
+@pytest.mark.slow
 def test_the_small_models_hear_the_simulated_corpus(small_corpus, tmp_path):
     index = decoding.index_corpus(fma.load(small_corpus), audio.load("mini-mulan"), tmp_path / "i", progress=False)
     assert index.vectors.shape == (5, 128) and index.skipped == () and index.identity.startswith("mini-mulan ")

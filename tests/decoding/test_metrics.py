@@ -175,6 +175,7 @@ def test_windows_of_a_clip_move_together():
     assert len(np.unique(orders, axis=0)) == 6
 
 
+@pytest.mark.slow
 def test_p_is_uniform_without_an_effect():
     rng = np.random.default_rng(0)
     clips, p = np.repeat(np.arange(20), 3), []

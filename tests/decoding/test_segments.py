@@ -42,6 +42,7 @@ def test_a_constant_prediction_is_at_chance():
     assert (found.accuracy == 0.5).all() and not found.is_first.any() and found.p == 1
 
 
+@pytest.mark.slow
 def test_p_is_uniform_where_nothing_is_shared():
     p = []
     for seed in range(120):

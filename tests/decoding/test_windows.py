@@ -77,6 +77,7 @@ def test_no_run_touches_another():
     assert (a[6:] != b[6:]).all()
 
 
+@pytest.mark.slow
 def test_the_experiment_says_which_clip(small_music):
     experiment = music_genre.load(small_music)
     names = [run for run in experiment.runs if run.startswith("Test")]

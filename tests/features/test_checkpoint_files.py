@@ -76,6 +76,7 @@ for name in ("some/whole", "some/bare", "some/pointer"):
 """
 
 
+@pytest.mark.slow
 def test_hub_ids_that_are_in_the_cache(tmp_path):
     """In a process of its own: where the cache is, and that there is no network, is read once."""
     snapshots = {}

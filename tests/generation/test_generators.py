@@ -130,6 +130,7 @@ NAMES = sorted(RATES)
 SECONDS = 0.12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_from_disk_to_sound(generators, name):
     generator = generators[name]

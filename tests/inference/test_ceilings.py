@@ -132,6 +132,7 @@ def test_the_interval_of_a_single_voxel_leaves_out_who_does_not_vary():
     assert np.isnan(leave_one_out_interval(bold[:2, :, :1], RUNS).low).all()
 
 
+@pytest.mark.slow
 def test_shifted_apart_nothing_is_shared_and_p_is_uniform():
     rng, p = np.random.default_rng(1), []
     for _ in range(10):

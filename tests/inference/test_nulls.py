@@ -151,6 +151,7 @@ def false_positives(null, phi, runs, n_sets, **arguments):
 FOUR_RUNS, SHORT_RUNS = np.repeat(np.arange(4), 400), np.repeat(np.arange(4), 150)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "null, phi, arguments",
     [

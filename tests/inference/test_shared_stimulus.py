@@ -93,6 +93,7 @@ def test_a_subject_without_a_voxel_is_left_out_of_score_and_null():
     np.testing.assert_allclose(group.mean["left"], found.mean)
 
 
+@pytest.mark.slow
 def test_best_space_over_subjects_who_share_the_film():
     """Of three that know nothing none may beat the others in more than 5 %, whoever shares the film."""
     p = []

@@ -74,6 +74,7 @@ def test_the_brain_is_found_on_coarse_and_fine_grids(size, uneven):
     assert ndimage.label(mask)[1] == 1 and (ndimage.binary_fill_holes(mask) == mask).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "error", "seeds"),
     [(8.0, 2.5, (1, 2)), (3.0, 1.0, (1,)), pytest.param(2.0, 1.0, (1, 2), marks=pytest.mark.slow)],
@@ -125,6 +126,7 @@ def test_a_poor_match_is_seen():
             to_mni(picture, affine, mask)
 
 
+@pytest.mark.slow
 def test_an_image_that_is_cut_below_is_still_placed():
     shape, affine = grid(4.0, cut=24)
     affine[2, 3] += 12  # what is cut is the cerebellum

@@ -201,6 +201,7 @@ def test_one_voxel_step_by_step(experiment, prepared):
     np.testing.assert_array_equal(steps["as scanned"], data[i, j, k])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -220,12 +221,14 @@ def test_requests_that_make_no_sense(experiment, tmp_path, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_scans_that_do_not_belong_together(experiment, tmp_path):
     mixed = [*experiment.scans("001")[:1], *experiment.scans("001", "mni")[:1]]
     with pytest.raises(ValueError, match="of 2 kinds"):
         store.prepare(mixed, folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_on_another_grid(experiment, small_music, tmp_path):
     shutil.copytree(small_music / "ds003720", tmp_path / "ds003720")
     path = tmp_path / "ds003720/sub-001/func/sub-001_task-Test_run-01_bold.nii.gz"
@@ -236,6 +239,7 @@ def test_a_run_on_another_grid(experiment, small_music, tmp_path):
     assert not (tmp_path / "kept").exists(), "something was made before the check"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_before_the_work(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "free_bytes", lambda _: 10**6)
     with pytest.raises(RequestError, match=r"has 1\.00 MB free, but .* are still needed"):

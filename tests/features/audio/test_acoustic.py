@@ -25,6 +25,7 @@ def clicks(per_minute, seconds=15, rate=RATE):
     return sound
 
 
+@pytest.mark.slow
 def test_shapes_and_types():
     both = acoustic(np.stack([noise(), tone(440)]), RATE)
     assert {name: values.shape for name, values in both.items()} == {name: (2, n) for name, n in SIZES.items()}
@@ -34,6 +35,7 @@ def test_shapes_and_types():
         np.testing.assert_array_equal(single[name], both[name][1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frequency", "pitch_class"), [(440, 9), (880, 9), (261.63, 0), (659.26, 4)])
 @pytest.mark.parametrize("rate", [22050, 48000])
 def test_a_pure_tone(frequency, pitch_class, rate):
@@ -46,6 +48,7 @@ def test_a_pure_tone(frequency, pitch_class, rate):
     assert found["onset"][2] < 0.5
 
 
+@pytest.mark.slow
 def test_white_noise():
     found = acoustic(noise(), RATE)
     centroid, _, rolloff, flatness = found["spectral_mean"]
@@ -54,6 +57,7 @@ def test_white_noise():
     assert found["chroma"].min() > 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_minute", [50, 90, 120, 150])
 def test_a_click_track(per_minute):
     found = acoustic(clicks(per_minute), RATE)
@@ -61,6 +65,7 @@ def test_a_click_track(per_minute):
     assert abs(found["onset"][2] - per_minute / 60) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("per_minute", "heard"), [(180, 90), (240, 120)])
 def test_a_fast_click_track_is_estimated_an_octave_down(per_minute, heard):
     """Tempo is known up to a factor of two; the number of onsets is not."""
@@ -68,6 +73,7 @@ def test_a_fast_click_track_is_estimated_an_octave_down(per_minute, heard):
     assert abs(found["tempo"][0] - heard) < 3 and abs(found["onset"][2] - per_minute / 60) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [0.1, 3])
 def test_loudness_moves_the_level_and_nothing_else(gain):
     sound = clicks(120, 6) + tone(330) + 0.1 * noise()
@@ -78,6 +84,7 @@ def test_loudness_moves_the_level_and_nothing_else(gain):
         np.testing.assert_allclose(louder[name], plain[name], rtol=1e-3, atol=1e-3, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_clip_is_described_once(monkeypatch):
     first = acoustic(noise(2), RATE)
     monkeypatch.setattr(module, "_describe", lambda *args: pytest.fail("computed again"))

@@ -83,6 +83,7 @@ def test_equal_to_the_plain_call_on_the_same_window(folders, name):
         np.testing.assert_allclose(vectors[k, i], PLAIN[name](folders[name], window), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAVE)
 def test_the_batch_size_changes_nothing(folders, name):
     clips = sounds(rate=16000)

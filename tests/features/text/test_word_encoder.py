@@ -329,6 +329,7 @@ def test_cut_starts_leaves_what_fits():
 # -- exact -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", ["word", "context"])
 def test_exact_equals_one_call_a_word(model, pool):
     starts = sliding(len(SAMPLE), 9)
@@ -370,6 +371,7 @@ def test_equal_contexts_run_once(minilm):
     assert len(rows) == 3  # "yes", "yes no", "no yes"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["exact", "chunked"])
 def test_batches_change_nothing(minilm, method, monkeypatch):
     starts = sliding(len(SAMPLE), 6)
@@ -422,6 +424,7 @@ def test_chunked_is_exact_for_a_causal_model_that_reads_everything(models_by_kin
             )
 
 
+@pytest.mark.slow
 def test_chunked_is_near_to_exact_and_look_ahead_is_farther(minilm):
     words = (SAMPLE + SAMPLE[::-1]) * 2
     starts = sliding(len(words), 12)
@@ -626,6 +629,7 @@ def test_a_roberta_takes_fewer_tokens_than_it_has_positions():
         network(torch.full((1, limit + 1), 5))
 
 
+@pytest.mark.slow
 def test_a_tokenizer_without_offsets(tmp_path):
     config = transformers.CanineConfig(**{**TINY, "num_hidden_layers": 1})
     transformers.CanineModel(config).save_pretrained(tmp_path)

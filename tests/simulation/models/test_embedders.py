@@ -45,6 +45,7 @@ def test_the_shipped_joint_model_on_clips_that_no_card_saw(played_clips):
         np.testing.assert_allclose(model.embed(gain * waves[:3], RATE, cache=False), windows[:3], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_shipped_model_of_sound_alone(played_clips):
     waves, _, _ = played_clips
     model = audio.load("mini-ssl")

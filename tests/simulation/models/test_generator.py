@@ -220,6 +220,7 @@ def test_a_piece_depends_on_its_vector_and_seed_alone(generator, requested, writ
     assert first.dtype == np.float32 and len(first) == 15 * rate and not np.array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_seeds_give_different_pieces(generator, requested):
     scores = [tokens.encode(score) for score in generator.write(np.repeat(requested[:1], 12, axis=0), range(12))]
     for i, one in enumerate(scores):
@@ -227,6 +228,7 @@ def test_seeds_give_different_pieces(generator, requested):
         assert known[0] < 0.9
 
 
+@pytest.mark.slow
 def test_the_sound_is_identified(generator, requested, written):
     """Among twenty clips that nothing was trained on; a condition that went to the wrong row gives chance."""
     embedder = audio.load("mini-mulan")
@@ -236,6 +238,7 @@ def test_the_sound_is_identified(generator, requested, written):
     assert identification(np.roll(heard, 1, axis=0), requested).mean() < 0.65
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [False, True])
 def test_no_piece_is_a_copy(written, learnt, others, apart):
     """Generated pieces have no more bars of pieces trained on (a part of them) than other composed pieces have."""
@@ -344,6 +347,7 @@ def test_weights_of_something_else(tmp_path, monkeypatch):
         mini.load(tmp_path / "x.safetensors")
 
 
+@pytest.mark.slow
 def test_a_tiny_training_goes_on_where_it_stopped(tmp_path, monkeypatch):
     how = {"n_pieces": 8, "epochs": 2, "seed": 1, "batch_size": 4, "progress": False}
     monkeypatch.setattr(composed, "CLIP", 11.0)

@@ -48,6 +48,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, small_music):
     assert simulate_music(small_music, seed=5, subjects=1, n_training=1, n_test=2, progress=False) == small_music
 
 
+@pytest.mark.slow
 def test_the_loader_takes_it_as_the_real_thing(small_music):
     experiment = music_genre.load(small_music)
     assert experiment.runs == ("Training_run-01", "Test_run-01", "Test_run-02")
@@ -70,6 +71,7 @@ def test_the_loader_takes_it_as_the_real_thing(small_music):
     )
 
 
+@pytest.mark.slow
 def test_tracks_are_of_gtzans_form_and_captions_of_each_clip(small_music):
     info = soundfile.info(next((small_music / "genres" / "jazz").iterdir()))
     assert (info.samplerate, info.channels, info.frames) == (22050, 1, 661500)
@@ -102,6 +104,7 @@ def test_the_plan_is_that_of_the_experiment():
     assert music.plan(2)[0] != clips
 
 
+@pytest.mark.slow
 def test_a_folder_of_something_else_is_left_alone(tmp_path, small_music):
     with pytest.raises(FileExistsError, match="is not this simulated data set"):
         simulate_music(tmp_path)
