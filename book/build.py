@@ -2,7 +2,8 @@
 
 0. Simulated data are made in the cache, unless they are there or no chapter to be run opens them.
 1. Each notebooks/NN-name.md is run by papermill into _build/runs/. A chapter whose key (its text, the library,
-   the pinned versions, its parameters and where its data come from) is unchanged is not run again.
+   the pinned versions, its parameters and where its data come from) is unchanged is not run again. Chapters that do
+   not read each other's results run side by side, a core each.
 2. _build/stage/ mirrors the repository (book/ and the executed notebooks/), so that relative links hold.
 3. Jupyter Book makes the pages from the stage; any warning fails the build. An unchanged stage is not built again.
 """
@@ -17,8 +18,10 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+from lanes import in_lanes, number_of_lanes
 from launch import repository, with_buttons
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +30,8 @@ RUNS, STAGE, HTML = BUILD / "runs", BUILD / "stage", BUILD / "html"
 CELL_TIMEOUT = 1800  # s
 SUMMARIES = ("00-overview", "91-results")  # read the numbers of the other chapters: run last
 READS = {"13-semantic-maps": ("12-language-encoding",)}  # chapters that take something from the results of others
+# these run first: others find in the cache what they prepared, or wait for their results
+EARLY = ("05-music-experiment", "12-language-encoding")
 # simulated data -> the call that opens them, and the parameter of a chapter that names them
 OPENS = {
     "music": ("music_genre.load(", "dataset"),
@@ -46,12 +51,17 @@ def main():
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="run chapters again though nothing changed")
     parser.add_argument("--no-html", action="store_true", help="run the chapters, build no pages")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="chapters at once; default as many as cores and memory allow"
+    )
     options = parser.parse_args()
+    if options.jobs is not None and options.jobs < 1:
+        parser.error(f"--jobs is {options.jobs}, expected 1 or more")
     sources = with_summaries(find_chapters(options.chapters))
     parameters = read_parameters(options.parameter)
     check_parameters(parameters, sources)
     address = repository(ROOT)
-    run_chapters(sources, parameters, options.force)
+    run_chapters(sources, parameters, options.force, options.jobs or lanes_for(parameters))
     missing = [s.stem for s in find_chapters([]) if not (RUNS / f"{s.stem}.ipynb").is_file()]
     if missing:
         print(f"pages: not built, {', '.join(missing)} were never run; make book runs them")
@@ -139,36 +149,81 @@ def data_key(parameters):
     return "\n".join(["", own, hashlib.sha256(repr(state).encode()).hexdigest(), *held])
 
 
-def run_chapters(sources, parameters, force):
-    """Run the chapters whose key changed, with a bar over chapters and one over the cells of each."""
-    from costs import measured
+def lanes_for(parameters):
+    """Return how many chapters run at once: one where they share a graphics card, whose memory is not divided."""
+    return number_of_lanes() if parameters.get("device", "cpu") == "cpu" else 1
+
+
+def run_chapters(sources, parameters, force, lanes=1):
+    """Run the chapters whose key changed, up to ``lanes`` at once, with a bar over chapters."""
     from tqdm import tqdm
 
     RUNS.mkdir(parents=True, exist_ok=True)
-    todo = []
+    todo = changed_chapters(sources, parameters, force)
+    print(f"chapters: {len(todo)} to run, {len(sources) - len(todo)} unchanged", flush=True)
+    simulate_data([source for source, *_ in todo.values()], parameters)
+    with tqdm(total=len(todo), desc="chapters", unit="chapter", disable=not todo) as bar:
+        for name, cost in run_each(todo, parameters, lanes, bar.set_postfix_str):
+            source, code, stamp = todo[name]
+            note_cost(source, cost)
+            stamp.write_text(code + state_key(source, parameters))  # the run itself may have fetched the data
+            memory = f", {cost['peak_mb'] / 1000:.1f} GB of memory" if cost["peak_mb"] else ""
+            tqdm.write(f"{name}: {cost['seconds']:.0f} s{memory}")
+            bar.update()
+
+
+def changed_chapters(sources, parameters, force):
+    """Return the chapters that must run, by name: source, key of their code, and file of their key."""
+    todo = {}
     for source in sources:
         key, stamp = key_of(source, parameters), RUNS / f"{source.stem}.key"
         fresh = stamp.is_file() and stamp.read_text() == key and (RUNS / f"{source.stem}.ipynb").is_file()
-        coming = {other.stem for other, *_ in todo}
-        read = coming if source.stem in SUMMARIES else set(READS.get(source.stem, ()))
-        if coming & read:  # what it reads will change
+        if todo.keys() & read_by(source.stem, todo):  # what it reads will change
             fresh = False
         if force or not fresh:
-            todo.append((source, code_key(source, parameters), stamp))
+            stamp.unlink(missing_ok=True)
+            todo[source.stem] = source, code_key(source, parameters), stamp
         elif is_a_fallback(source):
             print(
                 f"{source.stem}: unchanged, and run on simulated data; BOOKFLAGS=--force tries for the real ones again"
             )
-    print(f"chapters: {len(todo)} to run, {len(sources) - len(todo)} unchanged", flush=True)
-    simulate_data([source for source, *_ in todo], parameters)
-    for source, code, stamp in tqdm(todo, desc="chapters", unit="chapter", disable=not todo):
-        stamp.unlink(missing_ok=True)
-        with measured() as cost:
-            run_chapter(source, parameters)
-        note_cost(source, cost)
-        stamp.write_text(code + state_key(source, parameters))  # the run itself may have fetched the data
-        memory = f", {cost['peak_mb'] / 1000:.1f} GB of memory" if cost["peak_mb"] else ""
-        tqdm.write(f"{source.stem}: {cost['seconds']:.0f} s{memory}")
+    return todo
+
+
+def read_by(name, chapters):
+    """Return the chapters whose results a chapter reads: a page that sums up reads all of ``chapters``."""
+    if name in SUMMARIES:
+        return {chapter for chapter in chapters if chapter not in SUMMARIES}
+    return set(READS.get(name, ()))
+
+
+def run_each(todo, parameters, lanes, show):
+    """Yield the name and the cost of each chapter as it ends."""
+    if lanes == 1 or len(todo) < 2:
+        for name, (source, *_) in todo.items():
+            show(name)
+            yield name, run_measured(parameters, source)
+        return
+    first = [name for name in EARLY if name in todo]
+    order = first + [name for name in todo if name not in first]
+    waits_for = {name: read_by(name, todo) for name in todo}
+    paths = {name: source for name, (source, *_) in todo.items()}
+    work = partial(run_named, {name: str(path) for name, path in paths.items()}, parameters)
+    yield from in_lanes(order, waits_for, work, lanes, lambda running: show(", ".join(running)))
+
+
+def run_named(paths, parameters, name):
+    """Run a chapter in a lane, without a bar of its own, and return its cost."""
+    return run_measured(parameters, Path(paths[name]), bar=False)
+
+
+def run_measured(parameters, source, bar=True):
+    """Run a chapter and return its cost."""
+    from costs import measured
+
+    with measured() as cost:
+        run_chapter(source, parameters, bar)
+    return cost
 
 
 def note_cost(source, cost):
@@ -202,7 +257,7 @@ def is_a_fallback(source):
     return results.is_file() and json.loads(results.read_text())["dataset"] == "Simulated data (layout of Alice)"
 
 
-def run_chapter(source, parameters):
+def run_chapter(source, parameters, bar=True):
     """Run one chapter by papermill; on an error say which cell, and keep what was run."""
     import jupytext
     import nbformat
@@ -218,7 +273,7 @@ def run_chapter(source, parameters):
     try:
         execute(
             str(raw), str(part), {k: v for k, v in parameters.items() if k in known},
-            cwd=str(ROOT / "notebooks"), progress_bar={"leave": False, "desc": source.stem},
+            cwd=str(ROOT / "notebooks"), progress_bar=bar and {"leave": False, "desc": source.stem},
             execution_timeout=CELL_TIMEOUT,
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
@@ -253,7 +308,9 @@ def make_stage(address=None):
     ``address`` is that of the repository in public, if it has one: pages get buttons that open their chapter there.
     """
     shutil.rmtree(STAGE, ignore_errors=True)
-    tools = shutil.ignore_patterns("__pycache__", "build.py", "costs.py", "execution.py", "launch.py", "rehearsal.py")
+    tools = shutil.ignore_patterns(
+        "__pycache__", "build.py", "costs.py", "execution.py", "lanes.py", "launch.py", "rehearsal.py"
+    )
     shutil.copytree(ROOT / "book", STAGE / "book", ignore=tools)
     for name in ("_config.yml", "_toc.yml", "_static"):
         shutil.move(STAGE / "book" / name, STAGE / name)

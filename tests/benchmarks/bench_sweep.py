@@ -1,10 +1,10 @@
 """How long the sweep over levels and layers takes: the whole miniature, and a tenth of a subject at full size.
 
-Run it with ``python tests/benchmarks/bench_sweep.py [--tenth]``. The first part is chapter 12's sweep: six made viewers,
-five levels, seven layers of MiniLM, cross-validation, test runs and 1,000 shifts each; beside it, in the same run, the
-same layer with one regression for each viewer in place of one for all. ``--tenth`` adds 8,800 voxels x 29,999 s of
-noise with 1,280 features, memory-mapped, as one layer of one level of ds005531 after reduction; a whole subject is
-extrapolated from the rate by voxel and the part that does not depend on voxels.
+Run it with ``python tests/benchmarks/bench_sweep.py [--tenth]``. The first part is chapter 12's sweep: six simulated
+subjects, five levels, seven layers of MiniLM, cross-validation, test runs and 1,000 shifts each; beside it, in the
+same run, the same layer with one regression for each viewer in place of one for all. ``--tenth`` adds 8,800 voxels x
+29,999 s of noise with 1,280 features, memory-mapped, as one layer of one level of ds005531 after reduction; a whole
+subject is extrapolated from the rate by voxel and the part that does not depend on voxels.
 """
 
 import argparse

@@ -116,7 +116,7 @@ def test_data_that_a_run_fetches_do_not_make_it_run_again(build, monkeypatch, tm
     (source,) = build.find_chapters(["01"])
     ran = []
 
-    def run_chapter(source, parameters):
+    def run_chapter(source, parameters, bar=True):
         ran.append(source.stem)
         (tmp_path / "cache" / "alice").mkdir(parents=True, exist_ok=True)
         (tmp_path / "runs" / f"{source.stem}.ipynb").touch()
@@ -240,7 +240,7 @@ def test_a_chapter_runs_again_when_what_it_reads_of_another_changes(build, monke
         [],
     )
 
-    def run_chapter(source, parameters):
+    def run_chapter(source, parameters, bar=True):
         ran.append(source.stem)
         (tmp_path / "results" / f"{source.stem}.json").write_text(json.dumps({"dataset": "made", "run": len(ran)}))
         (tmp_path / "runs" / f"{source.stem}.ipynb").touch()

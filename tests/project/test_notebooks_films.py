@@ -1,4 +1,4 @@
-"""Chapters 12 and 13 by papermill: the ground truth of two subjects is found; one subject, neither truth nor repeats."""
+"""Chapters 12 and 13 by papermill: ground truth of two subjects is found; one subject, neither truth nor repeats."""
 
 import json
 import shutil

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from naturalistic.reporting import results
 
@@ -18,6 +19,28 @@ def test_what_is_saved_is_loaded(folder):
     assert saved["r"] == [0.5, None] and saved["n"] == 3 and saved["ok"] is True and saved["of"] == {"1": [2.5, None]}
     assert saved["dataset"] == "made" and saved["seed"] == 1 and "numpy" in saved["versions"]
     assert [p.name for p in folder.iterdir()] == ["09-x.json"]
+
+
+def test_a_tidy_table_is_saved_and_comes_back(folder):
+    tidy = pd.DataFrame({"region": ["A", "B"], "r": np.array([0.5, np.nan], np.float32), "n": [3, 4]})
+    saved = results.save("09-x", {"accuracy": tidy}, dataset="made", seed=1)
+    assert saved["accuracy"] == {"columns": ["region", "r", "n"], "rows": [["A", 0.5, 3], ["B", None, 4]]}
+    back = results.frame(results.load("09-x")["accuracy"])
+    pd.testing.assert_frame_equal(back, tidy, check_dtype=False)
+    assert back["r"].dtype == float and np.isnan(back["r"][1])
+    empty = results.save("09-x", {"accuracy": tidy[:0]}, dataset="made", seed=1)
+    assert list(results.frame(empty["accuracy"])) == ["region", "r", "n"]
+
+
+def test_a_table_that_would_lose_something_is_refused(folder):
+    tidy = pd.DataFrame({"region": ["A", "B"], "r": [0.5, 0.1]})
+    with pytest.raises(TypeError, match="reset_index"):
+        results.save("09-x", {"a": tidy.set_index("region")}, dataset="made", seed=1)
+    with pytest.raises(ValueError, match="share a name: r, r"):
+        results.save("09-x", {"a": tidy[["r", "r"]]}, dataset="made", seed=1)
+    with pytest.raises(ValueError, match="no saved table"):
+        results.frame({"A": 0.5})
+    assert not folder.exists() or not list(folder.iterdir())
 
 
 def test_what_cannot_be_said_in_json_is_refused_and_the_old_file_stays(folder):
@@ -52,6 +75,13 @@ def test_table():
         "| a | **0.12** | – |",
         "| b | -1.00 | 2.00 |",
     ]
+
+
+def test_table_of_a_frame():
+    tidy = pd.DataFrame({"region": ["A", "A", "B"], "lag": [2, 4, 2], "r": [0.123, 1, -1]})
+    wide = tidy.pivot(index="region", columns="lag", values="r")
+    lines = results.table(wide, wide > 0.5, corner="r").split("\n")
+    assert lines == ["| r | 2 | 4 |", "| --- | --- | --- |", "| A | 0.12 | **1.00** |", "| B | -1.00 | – |"]
 
 
 def test_arrays_are_kept_as_they_are_and_replaced_whole(folder):

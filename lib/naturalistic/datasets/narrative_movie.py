@@ -5,6 +5,7 @@ Yamaguchi, Koide-Majima, Kubo, Nakai & Nishimoto (2024); CC0. 43 runs a subject,
 and what becomes of the 20 s that runs share, is in `movie_runs`.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,6 +201,22 @@ class NarrativeMovie(Titled):
         flat = movie_bold.read_mask(movie_bold.mask_path(self.folder, self._known(label)))
         shape, affine = movie_bold.grid(self.folder, label)
         return VoxelGrid(np.stack(np.unravel_index(flat, shape, order="F"), axis=1), shape, affine, to_mni=None)
+
+    def reference_image(self, label: str) -> Path:
+        """Return the image of a subject that says where the voxels lie.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it was not downloaded, with the command that downloads it.
+        """
+        path = movie_bold.reference_path(self.folder, self._known(label))
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path} is missing: it says where the voxels lie; download it (naturalistic fetch ds005531 "
+                f"--subject {label} --parts pycortex_db --to {shlex.quote(str(self.folder))})"
+            )
+        return path
 
     def scans(self, subject: str, space: str = "raw", derivatives: Path | str | None = None) -> list[Scan]:
         """Return the `Scan` of each run of a subject, whole; see `scans.find` for the spaces.

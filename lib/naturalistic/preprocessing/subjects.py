@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from naturalistic.datasets import movie_bold
 from naturalistic.datasets.images import read_volume
 from naturalistic.datasets.subject import Subject, Subjects, VoxelCoordinates
 from naturalistic.intact import read_json
@@ -64,29 +62,20 @@ def _open_published(experiment: Any, label: str) -> Subject:
     subject = experiment.open_subject(label)
     if subject.grid is None or subject.locate is not None:
         return subject
-    return replace(subject, locate=partial(_register, experiment.folder, subject))
+    return replace(subject, locate=partial(_register, experiment, subject))
 
 
-def _register(folder: Path, subject: Subject) -> VoxelCoordinates:
+def _register(experiment: Any, subject: Subject) -> VoxelCoordinates:
     """Return MNI coordinates of a subject's voxels; approximate, by an affine (see `to_mni`).
 
-    The reference image of the release is registered to the template. If the sidecar of that image has
+    The subject's reference image is registered to the template. If the sidecar of that image has
     ``"SpatialReference": "MNI152..."``, the grid is already in MNI152 mm.
     """
-    path = movie_bold.reference_path(folder, subject.label)
-    grid = subject.grid
-    if grid is None or grid.affine is None:
-        raise FileNotFoundError(
-            f"{path} is missing: it says where the voxels lie; download it "
-            f"(naturalistic fetch ds005531 --subject {subject.label} --parts pycortex_db --to "
-            f"{shlex.quote(str(folder))})"
-        )
-    if _is_in_mni(path):
-        matrix = np.eye(4)
-    else:
-        reference, _ = read_volume(path, np.float32)
-        matrix = to_mni(reference, grid.affine)
-    return VoxelCoordinates(replace(grid, to_mni=matrix).coordinates, grid.voxel_size)
+    path = experiment.reference_image(subject.label)
+    reference, affine = read_volume(path, np.float32)
+    matrix = np.eye(4) if _is_in_mni(path) else to_mni(reference, affine)
+    grid = replace(subject.grid, affine=affine, to_mni=matrix)
+    return VoxelCoordinates(grid.coordinates, grid.voxel_size)
 
 
 def _is_in_mni(path: Path) -> bool:

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic import simulated
@@ -47,7 +48,8 @@ def save(chapter: str, numbers: Mapping, *, dataset: str, seed: int) -> dict:
     chapter : str
         Such as ``"01-first-model"``; the file is ``<results_dir>/<chapter>.json``.
     numbers : dict
-        By name; values are numbers, strings, arrays, or lists and dicts of them. NaN becomes null.
+        By name; values are numbers, strings, arrays, tidy tables (DataFrames; `frame` returns them), or lists and
+        dicts of them. NaN becomes null.
     dataset : str
     seed : int
 
@@ -94,6 +96,29 @@ def load(chapter: str, dataset: str | None = None) -> dict:
     if dataset is not None and numbers["dataset"] != dataset:
         raise ValueError(f"{path} is of {numbers['dataset']}, expected {dataset}: run the chapter {chapter} on it")
     return numbers
+
+
+def frame(saved: Mapping) -> pd.DataFrame:
+    """Return the tidy table that a results file holds.
+
+    Parameters
+    ----------
+    saved : dict
+        ``columns`` and ``rows``, as `save` writes a DataFrame.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        A row for each observation; null is NaN in a column of numbers.
+
+    Raises
+    ------
+    ValueError
+        If it is not a saved table.
+    """
+    if not isinstance(saved, Mapping) or set(saved) != {"columns", "rows"}:
+        raise ValueError(f"a value of type {type(saved).__name__} is no saved table, expected its columns and rows")
+    return pd.DataFrame(saved["rows"], columns=saved["columns"]).infer_objects()
 
 
 def build_costs() -> dict | None:
@@ -217,6 +242,8 @@ def _plain(value: object) -> object:
     """Convert arrays and numpy numbers to lists and Python numbers for JSON."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, pd.DataFrame):
+        return _plain_table(value)
     if isinstance(value, np.ndarray):
         return _plain(value.tolist())
     if isinstance(value, (list, tuple)):
@@ -232,9 +259,19 @@ def _plain(value: object) -> object:
     raise TypeError(f"a result is of type {type(value).__name__}, expected numbers, strings, lists, dicts or arrays")
 
 
+def _plain_table(values: pd.DataFrame) -> dict:
+    """Convert a tidy table to its columns and rows for JSON."""
+    if not isinstance(values.index, pd.RangeIndex):
+        raise TypeError("a table among the results has an index, which is not saved: make it columns by reset_index()")
+    if not values.columns.is_unique:
+        raise ValueError(f"columns of a table among the results share a name: {', '.join(map(str, values.columns))}")
+    columns = [values[name].tolist() for name in values]
+    return {"columns": [str(name) for name in values], "rows": [_plain(list(row)) for row in zip(*columns)]}
+
+
 def table(
-    values: Mapping[str, Mapping],
-    bold: Mapping[str, Mapping[str, bool]] | None = None,
+    values: Mapping[str, Mapping] | pd.DataFrame,
+    bold: Mapping[str, Mapping[str, bool]] | pd.DataFrame | None = None,
     digits: int = 2,
     corner: str = "",
 ) -> str:
@@ -242,9 +279,10 @@ def table(
 
     Parameters
     ----------
-    values : dict of str to dict of str to float or str
-        By row, then column, as read from a results file; None is shown as a dash, strings are unchanged.
-    bold : dict of str to dict of str to bool, optional
+    values : dict of str to dict of str to float or str, or pandas.DataFrame
+        By row, then column, as read from a results file; a DataFrame by its index and columns. None and NaN are shown
+        as a dash, strings are unchanged.
+    bold : dict of str to dict of str to bool, or pandas.DataFrame, optional
         Cells to print in bold, with the same keys.
     digits : int
     corner : str
@@ -254,16 +292,18 @@ def table(
     -------
     text : str
     """
+    values = values.to_dict("index") if isinstance(values, pd.DataFrame) else values
+    bold = bold.to_dict("index") if isinstance(bold, pd.DataFrame) else bold
     columns = list(next(iter(values.values())))
 
     def cell(row: str, column: str) -> str:
         value = values[row][column]
-        if value is None:
+        if value is None or value != value:
             text = "–"
         else:
             text = value if isinstance(value, str) else f"{value:z.{digits}f}"
         return f"**{text}**" if bold and bold[row][column] else text
 
-    lines = [[corner, *columns], ["---"] * (len(columns) + 1)]
-    lines += [[row, *(cell(row, column) for column in columns)] for row in values]
+    lines = [[corner, *map(str, columns)], ["---"] * (len(columns) + 1)]
+    lines += [[str(row), *(cell(row, column) for column in columns)] for row in values]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
