@@ -21,7 +21,17 @@ from .encoding import (
     unique_by_region,
     values_by_roi,
 )
-from .film import accuracy_by_lag, identification_by_length, model_ladder
+from .film import (
+    accuracy_by_delay,
+    accuracy_by_lag,
+    accuracy_by_network,
+    accuracy_by_runs,
+    controls_bars,
+    decoded_series,
+    differences_by_network,
+    identification_by_length,
+    model_ladder,
+)
 from .interactive import SurfacePage, surface_page
 from .language import (
     change_curves,
@@ -45,8 +55,11 @@ __all__ = [
     "ROI_NAMES",
     "SurfacePage",
     "accuracy_by_context",
+    "accuracy_by_delay",
     "accuracy_by_lag",
+    "accuracy_by_network",
     "accuracy_by_roi",
+    "accuracy_by_runs",
     "axis_maps",
     "best_space_map",
     "brain_map",
@@ -56,7 +69,10 @@ __all__ = [
     "clip_by_model",
     "clip_maps",
     "clip_similarity",
+    "controls_bars",
+    "decoded_series",
     "delay_curves",
+    "differences_by_network",
     "explainable_variance",
     "explained_by_axis",
     "feature_color",
