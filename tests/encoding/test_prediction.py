@@ -280,7 +280,7 @@ def test_features_that_are_fitted_see_the_training_trs_of_each_fold():
 
 
 def test_each_fold_has_its_own_score_and_that_of_its_training():
-    """What was left out scores as by hand; the score inside training, by which layers are selected, knows nothing of it."""
+    """What was left out scores as by hand; the score inside training, by which layers are selected, is blind to it."""
     spaces, bold = simulate()
     people = np.stack([bold, bold[:, ::-1]])
     before = encoding.group_accuracy(spaces, people, RIDGE, FoldSplit(**HOW), n_permutations=0)

@@ -105,7 +105,7 @@ def accuracy_by_network(accuracy: pd.DataFrame, ceiling: Mapping[str, float], ti
     for k, network in enumerate(networks):
         label = {"label": "ceiling"} if not k else {}
         ax.plot([k - 0.42, k + 0.42], [ceiling[network]] * 2, "--", color=COLORS["ceiling"], lw=1, **label)
-    ax.set_xticks(range(len(networks)), ["\n".join(name.split()) for name in networks])
+    ax.set_xticks(range(len(networks)), networks, rotation=30, ha="right")
     ax.set(ylabel=ylabel, title=title)
     ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
     return fig
@@ -136,7 +136,7 @@ def differences_by_network(table: pd.DataFrame, title: str, ylabel: str, *, by: 
         color = feature_color(name, names)
         ax.vlines(x, rows["low"], rows["high"], color=color, lw=1.5)
         ax.plot(x, rows["value"], "o", color=color, ms=4.5, label=name)
-    ax.set_xticks(range(len(networks)), ["\n".join(name.split()) for name in networks])
+    ax.set_xticks(range(len(networks)), networks, rotation=30, ha="right")
     ax.set(ylabel=ylabel, title=title)
     ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
     return fig

@@ -278,8 +278,8 @@ def headline(numbers: Mapping) -> str:
     values = ", ".join(f"{name} {accuracy[name]:.3f}" for name in accuracy if name != layer)
     whose = "simulated brains" if results.is_simulated(numbers) else "measured brains"
     return (
-        f"{numbers['n_subjects']} {whose} and {numbers['n_trs']:,} TRs of film ({numbers['dataset']}): a language model "
-        f"that reads the dialogue in context predicts the average brain in runs that it has not met at "
+        f"{numbers['n_subjects']} {whose} and {numbers['n_trs']:,} TRs of film ({numbers['dataset']}): a language "
+        f"model that reads the dialogue in context predicts the average brain in runs that it has not met at "
         f"r = {accuracy[layer]:.3f}, mean over {numbers['n_parcels']} parcels. Its controls: {values}. In one model of "
         f"all of these, {context_text(numbers)}."
     )

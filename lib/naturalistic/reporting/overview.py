@@ -55,14 +55,14 @@ def music_text(read: Mapping, rebuilt: Mapping) -> str:
     again = rebuilt["identification"]["generated"][rebuilt["sound"]]
     rates = decoded["identification"]
     return (
-        f"From the brain, a regression reads a vector that stands for the music. Of two clips, the vector says which was "
-        f"played, right in **{np.mean(rates):.0%}** of cases, where chance is {decoded['chance']:.0%} "
+        f"From the brain, a regression reads a vector that stands for the music. Of two clips, the vector says which "
+        f"was played, right in **{np.mean(rates):.0%}** of cases, where chance is {decoded['chance']:.0%} "
         f"({read['n_test_clips']} clips, {read['n_subjects']} {brains_of(read)}, from {min(rates):.0%} to "
         f"{max(rates):.0%}). Then music is generated from the vector. Judged by a model that had no part in making it, "
-        f"this music says which of two clips was played in **{np.mean(again['identification']):.0%}** of cases (it would "
-        f"in {again['oracle']:.0%} if brains could be read without error). "
-        "{numref}`Chapter %s <ch:music-decoding>` reads the vector, {numref}`chapter %s <ch:music-reconstruction>` makes "
-        "the music."
+        f"this music says which of two clips was played in **{np.mean(again['identification']):.0%}** of cases (it "
+        f"would in {again['oracle']:.0%} if brains could be read without error). "
+        "{numref}`Chapter %s <ch:music-decoding>` reads the vector, {numref}`chapter %s <ch:music-reconstruction>` "
+        "makes the music."
     )
 
 
