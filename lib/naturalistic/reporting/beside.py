@@ -163,3 +163,14 @@ def region_rows(mapped: Mapping) -> dict[str, dict]:
         row["best"] = x["best"] if predicted else None
         rows[region] = row
     return rows
+
+
+def costs_text(costs: Mapping | None) -> str:
+    """Return the table of minutes and memory of each chapter, as `results.build_costs` returns them."""
+    if not costs or not costs["chapters"]:
+        return "Nothing was measured: `make book` does it when it runs a chapter."
+    rows = {}
+    for chapter, x in costs["chapters"].items():
+        peak = f"{x['peak_mb'] / 1000:.1f} GB" if x["peak_mb"] else None
+        rows[chapter] = {"data": x["dataset"], "minutes": f"{x['seconds'] / 60:.1f}", "peak of memory": peak}
+    return f"On {costs['machine']}:\n\n{results.table(rows, corner='chapter')}"
