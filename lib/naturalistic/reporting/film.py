@@ -178,10 +178,13 @@ def context_text(numbers: Mapping) -> str:
     static = number_row(differences, comparison="static", network=ALL)
     control = number_row(differences, comparison=CONTROL, network=ALL)
     verdict = _verdict(gain)
+    lesson = "an interval that holds zero"
+    if control["low"] > 0:
+        lesson = "clear of zero: timing that no other space has is enough for a gain, so a gain alone proves no meaning"
     return (
         f"words in context {verdict} static ones, {interval_text(gain)}; beside static words they add "
         f"{interval_text(adds)}, static words beside them {interval_text(static)}. The audio description, which was "
-        f"not played in the scanner, adds {interval_text(control)} to all of these"
+        f"not played in the scanner, adds {interval_text(control)} to all others, {lesson}"
     )
 
 
@@ -280,8 +283,8 @@ def headline(numbers: Mapping) -> str:
     return (
         f"{numbers['n_subjects']} {whose} and {numbers['n_trs']:,} TRs of film ({numbers['dataset']}): a language "
         f"model that reads the dialogue in context predicts the average brain in runs that it has not met at "
-        f"r = {accuracy[layer]:.3f}, mean over {numbers['n_parcels']} parcels. Its controls: {values}. In one model of "
-        f"all of these, {context_text(numbers)}. "
+        f"r = {accuracy[layer]:.3f}, mean over {numbers['n_parcels']} parcels. Its controls: {values}. In a joint "
+        f"model of these but the random vectors, {context_text(numbers)}. "
         "{numref}`Chapter %s <ch:real-film>` has the maps, the networks, the ceilings, and the way back from the brain."
     )
 
