@@ -134,8 +134,8 @@ def test_what_was_put_into_a_simulation_is_no_finding_of_measured_data():
     paper = results.published("nakagi2024")
     levels = {"dataset": "Simulated data (layout of ds005531)", "gain": {"Speech": {"subjects": [0.1, 0.2], "p": 0.02}}}
     rows = beside.context_rows(paper, levels, numbers())
-    planted = [row["planted"] for row in rows.values()]
-    assert planted[0] is None and "paper" in planted[1] and planted[2] is None
+    truth = [row["ground truth"] for row in rows.values()]
+    assert truth[0] is None and "paper" in truth[1] and truth[2] is None
     assert [*rows][1:] == ["chapter on levels, this run, simulated", "*Forrest Gump*, this run, measured"]
     of_film = rows["*Forrest Gump*, this run, measured"]
     assert of_film["difference (r)"].startswith("+0.0100") and "+0.0110" in of_film["a control under the same test"]

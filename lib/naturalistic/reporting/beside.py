@@ -38,7 +38,7 @@ def context_rows(paper: Mapping, levels: Mapping, forrest: Mapping) -> dict[str,
     claims = {level: x["beats_static"] for level, x in paper["levels"].items() if "beats_static" in x}
     printed = {
         "data": paper["data"],
-        "planted": None,
+        "ground truth": None,
         "difference (r)": "; ".join(f"{level}: {claim}" for level, claim in claims.items()),
         "a control under the same test": "not reported",
     }
@@ -48,14 +48,14 @@ def context_rows(paper: Mapping, levels: Mapping, forrest: Mapping) -> dict[str,
         gains.append(f"{level} {np.mean(gain['subjects']):+.3f}{p}" if "subjects" in gain else f"{level} –")
     of_levels = {
         "data": levels["dataset"],
-        "planted": _in_simulation(levels, "yes, for the levels of the paper"),
+        "ground truth": _in_simulation(levels, "yes, for the levels of the paper"),
         "difference (r)": "; ".join(gains),
         "a control under the same test": "see its accuracies in the chapter",
     }
     cells = film.results_row(forrest)
     of_film = {
         "data": f"{cells['data']}, {cells['subjects']} subjects",
-        "planted": _in_simulation(forrest, "no: the simulated cortex follows words alone"),
+        "ground truth": _in_simulation(forrest, "no: the simulated cortex follows words alone"),
         "difference (r)": cells["context less static words (r)"],
         "a control under the same test": cells["the audio description adds (r)"],
     }
@@ -73,7 +73,7 @@ def level_rows(paper: Mapping, levels: Mapping) -> dict[str, dict]:
         rows[level] = {
             "paper: layer of one subject": str(printed.get("layer", "–")),
             "paper: large beats static": printed.get("beats_static", "–"),
-            "planted": _in_simulation(levels, "as in the paper") or "–",
+            "ground truth": _in_simulation(levels, "as in the paper") or "–",
             f"this run: layers of {large}": " ".join(map(str, levels["layers"][large][level])),
             f"r, {small}": summaries.mean_sd(levels["accuracy"][small][level]),
             f"r, {large}": summaries.mean_sd(levels["accuracy"][large][level]),
@@ -90,7 +90,7 @@ def unique_text(paper: Mapping, levels: Mapping, joined: Mapping) -> str:
         low = joined.get("unique_variance_interval", {}).get(region, {}).get(level, [1])[0]
         rows[level] = {
             "paper: where": paper["levels"].get(level, {}).get("unique"),
-            "planted": _in_simulation(joined, "as in the paper") or "–",
+            "ground truth": _in_simulation(joined, "as in the paper") or "–",
             "this run: most, in": region if (low or 0) > 0 else "nowhere for sure",
             "this run: unique r": f"{joined['unique_r'][region][level]:.3f}",
         }
@@ -114,7 +114,7 @@ def decoding_rows(paper: Mapping, read: Mapping) -> dict[str, dict]:
         for what in _WHAT:
             row[f"paper: {what}"] = spread(paper[what][printed])
             row[f"{column_of(read)}: {what}"] = summaries.mean_sd(scores[what]) if scores else None
-        rows[f"{printed} / {ours or '–'}"] = row | {"planted": _in_simulation(read, "yes") or "–"}
+        rows[f"{printed} / {ours or '–'}"] = row | {"ground truth": _in_simulation(read, "yes") or "–"}
     return rows
 
 
@@ -143,7 +143,7 @@ def rebuilding_rows(guided: Mapping, rebuilt: Mapping) -> dict[str, dict]:
 
 
 def agreement_rows(rebuilt: Mapping) -> dict[str, dict]:
-    """Return the agreement of classes of rebuilt sound, with its chance and its oracle."""
+    """Return the agreement of classes of reconstructed sound, with its chance and its oracle."""
     rows = {}
     for kind, by_way in rebuilt["agreement"].items():
         for way, x in by_way.items():

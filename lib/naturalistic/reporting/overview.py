@@ -50,7 +50,7 @@ def data_note(by_topic: Mapping[str, Mapping]) -> str:
 
 
 def music_text(read: Mapping, rebuilt: Mapping) -> str:
-    """Say how well music is read from brains and heard again in what is generated, each beside its chance."""
+    """Say how well music is decoded and identified once generated, beside chance and oracle."""
     decoded = read["scores"][read["joint"]]
     again = rebuilt["identification"]["generated"][rebuilt["sound"]]
     rates = decoded["identification"]
