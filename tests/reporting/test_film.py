@@ -94,11 +94,11 @@ def test_sentences_follow_the_numbers():
     text = film.summary(numbers())
     assert "4 to 6 s later in 1 of 2 runs" in text and "2 subjects, 3,503 TRs" in text
     assert "words in context predict more than static ones, +0.0100 (95 % interval +0.0050 to +0.0150)" in text
-    assert "Above zero in visual and default" in text
+    assert "is above zero in visual and default; what the audio description adds, in visual and default" in text
     assert "layer 2, 3 for the average brain, r 0.300 where static words have 0.200; better in 2 of 2" in text
     assert "from 1 to 7 training runs r goes from 1.010 to 1.070 in the average brain, 0.010 to 0.070 in subj" in text
     other = film.summary(numbers(sign=-1))
-    assert "predict less than static ones" in other and "Above zero in no network" in other
+    assert "predict less than static ones" in other and "is above zero in no network" in other
     assert "better in 0 of 2 subjects" in other
 
 

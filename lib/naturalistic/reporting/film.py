@@ -197,8 +197,9 @@ def summary(numbers: Mapping) -> str:
         As `results.load` returns them.
     """
     differences = results.frame(numbers["differences"])
-    by_network = select(differences, comparison="context, not static")
-    clear = by_network[(by_network["network"] != ALL) & (by_network["low"] > 0)]["network"]
+    is_clear = (differences["network"] != ALL) & (differences["low"] > 0)
+    clear = differences[is_clear & (differences["comparison"] == "context, not static")]["network"]
+    control = differences[is_clear & (differences["comparison"] == CONTROL)]["network"]
     beyond = results.frame(numbers["beyond"])
     tests = "; ".join(f"{row.space} {row.r:.3f} (p {row.p:.2g})" for row in beyond.itertuples())
     chosen = results.frame(numbers["selected"])
@@ -207,7 +208,8 @@ def summary(numbers: Mapping) -> str:
     lines = [
         f"**Clock**: {clock_text(results.frame(numbers['lags']))}.",
         f"**Beyond** picture, sound and the presence of speech: {tests}.",
-        f"**Context** in the joint model: {context_text(numbers)}. Above zero in {joined(clear, 'no network')}.",
+        f"**Context** in the joint model: {context_text(numbers)}. Context over static words is above zero in "
+        f"{joined(clear, 'no network')}; what the audio description adds, in {joined(control, 'no network')}.",
         f"**Layer and parcels selected in training runs**: {_selected_text(chosen)}.",
         f"**From the average brain**: {read}.",
         f"**More film**: {_length_text(results.frame(numbers['length']))}.",
