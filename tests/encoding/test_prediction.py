@@ -299,3 +299,24 @@ def test_features_that_are_fitted_see_the_training_trs_of_each_fold():
         np.testing.assert_allclose(found.predicted[test], expected, atol=2e-4)
     pca = TrainingPCA({"wide": wide}, 4)
     assert pca(seen[0]) is pca(seen[0].copy()) and pca(seen[0]) is not pca(seen[1])
+
+
+def test_each_fold_has_its_own_score_and_that_of_its_training():
+    """What was left out scores as by hand; the score inside training, by which layers are selected, is blind to it."""
+    spaces, bold = simulate()
+    people = np.stack([bold, bold[:, ::-1]])
+    before = encoding.group_accuracy(spaces, people, RIDGE, FoldSplit(**HOW), n_permutations=0)
+    assert before.fold_r.shape == before.fold_cv.shape == (6, 2, 4)
+    held_out = encoding.fit_predict(spaces, bold, RIDGE, FoldSplit(**HOW))
+    for k in range(6):
+        tested = held_out.fold == k
+        by_hand = [np.corrcoef(held_out.measured[tested, v], held_out.predicted[tested, v])[0, 1] for v in range(4)]
+        np.testing.assert_allclose(before.fold_r[k, 0], by_hand, atol=1e-5)
+    changed = people.copy()
+    changed[:, held_out.fold == 2] *= -3
+    after = encoding.group_accuracy(spaces, changed, RIDGE, FoldSplit(**HOW), n_permutations=0)
+    np.testing.assert_array_equal(after.fold_cv[2], before.fold_cv[2])
+    assert not np.array_equal(after.fold_cv[3], before.fold_cv[3])
+    own = [np.zeros((300, 1)) + np.arange(300)[:, None]] * 2  # with confounds each subject is fitted by itself
+    apart = encoding.group_accuracy(spaces, people, RIDGE, FoldSplit(**HOW), confounds=own, n_permutations=3)
+    assert apart.fold_r.shape == (6, 2, 4) and np.abs(apart.fold_r[:, 0] - before.fold_r[:, 0]).max() < 0.2

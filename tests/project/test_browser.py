@@ -203,8 +203,8 @@ def test_the_first_page_says_what_was_found_and_plays_it():
     assert f"<strong>{np.mean(read['scores'][read['joint']]['identification']):.0%}</strong>" in text
     by = rebuilt["identification"]["generated"][rebuilt["sound"]]
     assert f"<strong>{np.mean(by['identification']):.0%}</strong>" in text
-    if read["dataset"].startswith("MADE"):
-        assert "The brains on this page are made, and so is what they hear and watch." in text
+    if read["dataset"].startswith("Simulated"):
+        assert f"<strong>Simulated</strong>: music ({read['dataset']})" in text
     for player in re.findall(r'<audio controls[^>]+src="data:audio/mpeg;base64,([^"]+)"', text):
         wave, rate = soundfile.read(io.BytesIO(base64.b64decode(player)))
         assert len(wave) / rate == pytest.approx(15, abs=0.2) and 0.03 < np.sqrt(np.mean(wave**2)) < 0.3

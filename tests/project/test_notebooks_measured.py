@@ -2,8 +2,9 @@
 
 import shutil
 
+import pandas as pd
 import pytest
-from naturalistic.reporting import results
+from naturalistic.reporting import film, results
 from naturalistic_simulation import simulate_corpus, simulate_music
 
 from tests.helpers.chapters import MARKS, ROOT, run
@@ -49,7 +50,7 @@ def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measu
 
 
 def save_films():
-    """Write what the page of results reads of chapters 12 and 13, which are run on films and not here."""
+    """Write what the page of results reads of chapters 4, 12 and 13, which are run on films and not here."""
     levels = ["Speech", "Story"]
     r, layers = ({level: list(values) for level in levels} for values in ((0.1, 0.2), (1, 2)))
     found = {
@@ -61,3 +62,7 @@ def save_films():
     results.save("12-language-encoding", {"models": ["static", "large"], "levels": levels, **found}, **about)
     unique = {region: dict.fromkeys(levels, 0.05) for region in ("primary auditory", "precuneus")}
     results.save("13-semantic-maps", {"unique_r": unique, "axes": {"share": [0.5, 0.3, 0.2]}}, **about)
+    names = ["context, not static", film.CONTROL]
+    ends = {"value": 0.01, "low": 0.005, "high": 0.015}
+    differences = pd.DataFrame({"comparison": names, "network": film.ALL, **ends})
+    results.save("04-real-film", {"n_subjects": 2, "differences": differences}, **about)

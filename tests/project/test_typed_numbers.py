@@ -10,13 +10,15 @@ import re
 import jupytext
 import naturalistic_simulation as simulation
 import numpy as np
+import pandas as pd
 import pytest
 from naturalistic import plotting
 from naturalistic.anatomy import parcels
 from naturalistic.datasets import fma
 from naturalistic.plotting import ROI_NAMES
 from naturalistic.plotting import decoding as figures
-from naturalistic.reporting import results
+from naturalistic.plotting.film import AVERAGE
+from naturalistic.reporting import film, results
 from naturalistic_simulation import story
 from naturalistic_simulation.movie import screenplay
 from naturalistic_simulation.music import experiment as music
@@ -49,8 +51,8 @@ def design():
     denk, films = (results.published(work)["data"] for work in ("denk2023", "nakagi2024"))
     return {
         "00-overview": [
-            ("hears fifteen seconds of music", clip == 15),
-            ("predict 27 brains hearing", len({*story.SUBJECTS} - {story.SILENT}) == 27),
+            ("listens to fifteen seconds of music", clip == 15),
+            ("predict 27 brains in a story", len({*story.SUBJECTS} - {story.SILENT}) == 27),
             ("Four panels joined by arrows", panels == 4),
             ("Three, two spectrograms", panels == 4),
             ("Four, the same hemisphere", panels == 4),
@@ -59,15 +61,13 @@ def design():
             ("needs Python 3.11", 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text()),
         ],
         "91-results": [
-            ("five measured brains", "five measured brains" in denk),
-            ("five made brains", default_of(simulation.simulate_music, "subjects") == 5),
+            ("five simulated brains", default_of(simulation.simulate_music, "subjects") == 5),
             ("540 clips of GTZAN", "540 clips of GTZAN" in denk),
             ("540 clips by the project", n_clips == 540),
             ("106,574 tracks", fma.N_TRACKS["large"] == 106_574),
-            ("2,000 made tracks", default_of(simulation.simulate_corpus, "n_tracks") == 2000),
+            ("2,000 simulated tracks", default_of(simulation.simulate_corpus, "n_tracks") == 2000),
             ("150 parcels of equal", default_of(parcels.subject_parcels, "n_parcels") == 150),
-            ("six measured viewers", "six measured brains" in films),
-            ("six made viewers", default_of(simulation.simulate_movie, "subjects") == 6),
+            ("six simulated viewers", default_of(simulation.simulate_movie, "subjects") == 6),
             ("series of nine titles", "films of nine titles" in films),
             ("three short dramas", len(screenplay.DRAMAS) == 3),
             ("Llama 2 | MiniLM, six layers", "Llama 2" in films),
@@ -181,20 +181,32 @@ def write_results(rng):
     save("09-music-encoding", joint="mini-mulan", spaces=dict.fromkeys(models, 1), regions=regions)
     middle = whole()
     r, ceiling = (dict(zip(ROI_NAMES, few(len(ROI_NAMES)))) for _ in range(2))
-    accuracy = {f"layer {middle}": r}
+    accuracy = {f"layer {middle}": r, "controls": dict(zip(ROI_NAMES, few(len(ROI_NAMES))))}
     save("01-first-model", middle=middle, accuracy=accuracy, leave_one_out_correlation=ceiling, n_subjects=whole())
     language = ("static:minilm", "minilm")
     found = {"accuracy": {model: of_levels(few) for model in language}, "levels": list(of_levels(one))}
+    found["accuracy"]["controls"] = {"no meaning": few()}
     found["layers"] = {model: of_levels(lambda: [whole(), whole()]) for model in language}
     found["gain"] = of_levels(lambda: {"subjects": few(), "p": one(), "low": one(), "high": one()})
     save("12-language-encoding", models=list(language), n_subjects=whole(), **found)
     unique = {region: of_levels(one) for region in ("auditory belt", "precuneus")}
     save("13-semantic-maps", unique_r=unique, axes={"share": few(), "p": few(), "null": few(), "n": whole()})
+    save("04-real-film", **of_film(whole(), rng), n_subjects=whole(), n_trs=whole(), n_parcels=whole())
     about = {"seconds": whole(), "peak_mb": whole(), "dataset": f"ds{whole()}"}
     costs = {"machine": f"{whole()} cores, {whole()} GB", "chapters": {"first model": about}}
     (results.results_dir() / "build.json").write_text(json.dumps(costs))
     results.save_arrays("08-music-reconstruction", {name: np.zeros((3, 2)) for name in (*SOUNDS, "response")})
     results.save_arrays("09-music-encoding", {"left": np.zeros(2)})
+
+
+def of_film(layer, rng):
+    """Return the tables that pages read of the chapter on a film, and the layer of its joint model."""
+    spaces = [*film.CONTROLS, "static", f"layer {layer}"]
+    accuracy = {"space": spaces, "subject": AVERAGE, "network": film.ALL, "r": rng.uniform(0.1, 0.9, len(spaces))}
+    names = ["context, not static", film.CONTROL, "speech", "static", "layer"]
+    ends = {name: rng.uniform(0.1, 0.9, len(names)) for name in ("value", "low", "high")}
+    differences = pd.DataFrame({"comparison": names, "network": film.ALL, **ends})
+    return {"layer": layer, "accuracy": pd.DataFrame(accuracy), "differences": differences}
 
 
 SOUNDS = ("heard", "retrieved", "generated", "read", "true")
@@ -206,6 +218,7 @@ def say(tmp_path, monkeypatch):
     published, benchmark = results.published, results.load_benchmark
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(plotting, "reconstruction_pipeline", lambda *given: given[-1])  # its title
+    monkeypatch.setattr(plotting, "controls_bars", lambda *given: given[-1])
     monkeypatch.setattr(plotting, "play_table", lambda sounds, rates, names: " ".join(names))
 
     def say_with(cells, seed):
@@ -246,10 +259,16 @@ TYPED = {
     "in words": ("The agreement of this run", "The agreement of this run, ninety percent at best"),
     "in prose": ("The agreement of this run", "The agreement of this run, 0.59 at best"),
     "a percentage": ("The agreement of this run", "The agreement, in 95 % of clips"),
-    "of this run": ("f\"{x['chance']:.3f}\"", '"0.213"'),
-    "of a paper": ('"identification": spread(x)', '"identification": "0.901"'),
-    "in a sentence": ("{films['unique_r']['low']}", "0.03"),
-    "in a list": ('joined["axes"]["share"][:3]', "[0.115, 0.071, 0.061]"),
+    "of this run": (
+        'beside.agreement_rows(found["08-music-reconstruction"])',
+        '{"genre": {"agreement": "0.59", "chance": "0.213", "oracle": "0.901"}}',
+    ),
+    "of a paper": (
+        'beside.across_rows((aligned, guided), found["07-music-decoding"])',
+        'beside.across_rows((aligned | {"name": "0.901"}, guided), found["07-music-decoding"])',
+    ),
+    "in a sentence": ("Markdown(beside.unique_text(", 'Markdown("from 0.03 " + beside.unique_text('),
+    "in a list": ('Markdown(f"The data of this run', 'Markdown(f"{[0.115, 11.5]} The data of this run'),
 }
 
 

@@ -45,12 +45,18 @@ class Prediction:
     one_model : bool
         Whether one model predicted all samples, as of a `Split`. Then finished predictions may be shifted for a null;
         those of several folds may not, see `group_accuracy`.
+    fold : int array (n_samples,), or None
+        Of a `FoldSplit`: the fold that left each sample out.
+    cv_scores : array (n_folds, n_voxels), or None
+        Of a `FoldSplit`: best mean score inside the training TRs of each fold.
     """
 
     measured: NDArray
     predicted: NDArray
     runs: NDArray
     one_model: bool = True
+    fold: NDArray | None = None
+    cv_scores: NDArray | None = None
 
     def __repr__(self) -> str:
         n_samples, n_voxels = np.shape(self.measured)
@@ -80,11 +86,17 @@ class Accuracy(ShapeRepr):
         Mean over subjects of the same for models fitted to shifted responses.
     p : array (n_voxels,)
         (b + 1) / (m + 1), with b of m values of the null that reach the mean of r over subjects.
+    fold_r : array (n_folds, n_subjects, n_voxels)
+        Pearson correlation in what each fold left out.
+    fold_cv : array (n_folds, n_subjects, n_voxels)
+        Best mean score inside the training TRs of each fold: by this layers and voxels may be selected for it.
     """
 
     r: NDArray
     null: NDArray
     p: NDArray
+    fold_r: NDArray
+    fold_cv: NDArray
 
     def to_frame(self, subjects: Sequence[str], regions: Sequence[str]) -> pd.DataFrame:
         """Return a row for each subject and region.
@@ -246,6 +258,8 @@ def _fit_predict_folds(
     groups = split.kept_groups
     n_targets = bold.shape[1] * (1 if shifts is None else len(shifts))
     measured, predicted = np.empty((2, len(responses), n_targets), dtype=bold.dtype)
+    fold = np.empty(len(responses), dtype=int)
+    cv_scores = []
     for train, test, spaces in fold_designs(features, split):
         X = np.concatenate(list(spaces.values()), axis=1)
         Y = responses
@@ -258,7 +272,9 @@ def _fit_predict_folds(
         fitted = clone(model).fit(X[train], Y[train], groups=groups[train])
         measured[test] = Y[test]
         predicted[test] = fitted.predict(X[test])
-    return Prediction(measured, predicted, groups, one_model=False)
+        fold[test] = len(cv_scores)
+        cv_scores.append(np.max(fitted.cv_scores_, axis=0))
+    return Prediction(measured, predicted, groups, one_model=False, fold=fold, cv_scores=np.stack(cv_scores))
 
 
 def correlation_inside(prediction: Prediction) -> NDArray:
@@ -285,6 +301,17 @@ def correlation_inside(prediction: Prediction) -> NDArray:
     measured = zscore(prediction.measured, prediction.runs)
     predicted = zscore(prediction.predicted, prediction.runs)
     return np.nan_to_num(correlation(measured, predicted))
+
+
+def _correlation_in_folds(prediction: Prediction, n_targets: int) -> NDArray:
+    """Return `correlation_inside` of what each fold left out, of the first targets (n_folds, n_targets)."""
+    by_fold = []
+    for k in range(len(prediction.cv_scores)):
+        tested = prediction.fold == k
+        measured = prediction.measured[tested, :n_targets]
+        predicted = prediction.predicted[tested, :n_targets]
+        by_fold.append(correlation_inside(Prediction(measured, predicted, prediction.runs[tested])))
+    return np.stack(by_fold)
 
 
 def group_accuracy(
@@ -350,10 +377,17 @@ def group_accuracy(
     batches = shift_batches(split.kept_runs, int(split.keep.sum()), parts[0][0].shape[1], n_permutations, seed)
     jobs = [(targets, subject_confounds, batch) for targets, subject_confounds in parts for batch in batches]
     scored = []
+    fold_r = []
+    fold_cv = []
     for targets, subject_confounds, batch in tqdm(jobs, desc="fits", delay=3, leave=False):
         prediction = fit_predict(features, targets, model, split, confounds=subject_confounds, shifts=batch)
         scored.append(correlation_inside(prediction).reshape(len(batch), -1, n_voxels))
-    return _summarize(scored, sum(map(len, batches)), n_subjects, n_voxels)
+        if not batch[0].any():  # the observed alignment comes first
+            fold_r.append(_correlation_in_folds(prediction, targets.shape[1]))
+            fold_cv.append(prediction.cv_scores[:, : targets.shape[1]])
+    r, null, p = _summarize(scored, sum(map(len, batches)), n_subjects, n_voxels)
+    by_fold = (np.concatenate(x, axis=1).reshape(-1, n_subjects, n_voxels) for x in (fold_r, fold_cv))
+    return Accuracy(r, null, p, *by_fold)
 
 
 def shift_batches(
@@ -382,8 +416,10 @@ def shift_batches(
     return np.array_split(shifts, min(len(shifts), -(-len(shifts) * n_targets // MAX_TARGETS)))
 
 
-def _summarize(scored: list[NDArray], n_shifts: int, n_subjects: int, n_voxels: int) -> Accuracy:
-    """Return the accuracy of a group from batches of scores.
+def _summarize(
+    scored: list[NDArray], n_shifts: int, n_subjects: int, n_voxels: int
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return r, null and p of a group from batches of scores.
 
     Batches (n_batch, n_subjects or 1, n_voxels) come subject by subject, or of all subjects at once.
     """
@@ -393,4 +429,4 @@ def _summarize(scored: list[NDArray], n_shifts: int, n_subjects: int, n_voxels: 
         scores = np.concatenate(scored).reshape(n_subjects, n_shifts, n_voxels).transpose(1, 0, 2)
     r = scores[0]
     null = scores[1:].mean(axis=1)
-    return Accuracy(r, null, p_values(r.mean(axis=0), null) if len(null) else np.full(n_voxels, np.nan))
+    return r, null, p_values(r.mean(axis=0), null) if len(null) else np.full(n_voxels, np.nan)

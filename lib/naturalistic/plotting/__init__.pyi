@@ -20,7 +20,17 @@ from .encoding import (
     unique_by_region,
     values_by_roi,
 )
-from .film import accuracy_by_lag, identification_by_length, model_ladder
+from .film import (
+    accuracy_by_delay,
+    accuracy_by_lag,
+    accuracy_by_network,
+    accuracy_by_runs,
+    controls_bars,
+    decoded_series,
+    differences_by_network,
+    identification_by_length,
+    model_ladder,
+)
 from .flat import flat_class_maps, flat_maps
 from .interactive import SurfacePage, surface_page
 from .language import (
@@ -46,8 +56,11 @@ __all__ = [
     "ROI_NAMES",
     "SurfacePage",
     "accuracy_by_context",
+    "accuracy_by_delay",
     "accuracy_by_lag",
+    "accuracy_by_network",
     "accuracy_by_roi",
+    "accuracy_by_runs",
     "axis_maps",
     "best_space_map",
     "brain_map",
@@ -56,9 +69,12 @@ __all__ = [
     "class_agreement",
     "clip_maps",
     "clip_similarity",
+    "controls_bars",
     "curves",
+    "decoded_series",
     "delay_curves",
     "design_matrix",
+    "differences_by_network",
     "explainable_variance",
     "explained_by_axis",
     "feature_color",

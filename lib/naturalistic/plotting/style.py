@@ -52,8 +52,11 @@ FILM_COLORS = {
     "picture": "#009E73",
     "sound": "#56B4E9",
     "speech": "#999999",
+    "emotions": "#882255",
+    "place": "#DDCC77",
+    "position": "#117733",
     "random": "#CC79A7",
-    "not heard": "#BBBBBB",
+    "audio description": "#BBBBBB",
 }
 ROI_NAMES = {
     "LATL": "left anterior temporal",

@@ -1,0 +1,176 @@
+"""Tables of the page that sets the results of chapters beside the papers."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from naturalistic.reporting import film, results, summaries
+
+_WHAT = ("identification", "correlation")
+
+
+def spread(published: Mapping) -> str:
+    """Format a published mean, with its standard deviation where there is one."""
+    text = f"{published['mean']:.3f}"
+    return f"{text} ± {published['sd']:.3f}" if "sd" in published else text
+
+
+def column_of(numbers: Mapping) -> str:
+    """Return the heading of this run's values: by the data that the chapter opened."""
+    return "this run, simulated" if results.is_simulated(numbers) else "this run, measured"
+
+
+def _in_simulation(numbers: Mapping, text: str) -> str | None:
+    """Return what a simulation put in, or None of measured data."""
+    return text if results.is_simulated(numbers) else None
+
+
+def context_rows(paper: Mapping, levels: Mapping, forrest: Mapping) -> dict[str, dict]:
+    """Return the rows on the question whether a language model beats static vectors.
+
+    Parameters
+    ----------
+    paper : dict
+        Published numbers, of Nakagi et al. 2024.
+    levels, forrest : dict
+        Numbers of chapters 12 and 4.
+    """
+    claims = {level: x["beats_static"] for level, x in paper["levels"].items() if "beats_static" in x}
+    printed = {
+        "data": paper["data"],
+        "ground truth": None,
+        "difference (r)": "; ".join(f"{level}: {claim}" for level, claim in claims.items()),
+        "a control under the same test": "not reported",
+    }
+    gains = []
+    for level, gain in levels["gain"].items():
+        p = f", p {gain['p']:.3f}" if "p" in gain else ""
+        gains.append(f"{level} {np.mean(gain['subjects']):+.3f}{p}" if "subjects" in gain else f"{level} –")
+    of_levels = {
+        "data": levels["dataset"],
+        "ground truth": _in_simulation(levels, "yes, for the levels of the paper"),
+        "difference (r)": "; ".join(gains),
+        "a control under the same test": "see its accuracies in the chapter",
+    }
+    cells = film.results_row(forrest)
+    of_film = {
+        "data": f"{cells['data']}, {cells['subjects']} subjects",
+        "ground truth": _in_simulation(forrest, "no: the simulated cortex follows words alone"),
+        "difference (r)": cells["context less static words (r)"],
+        "a control under the same test": cells["the audio description adds (r)"],
+    }
+    of_this = [f"chapter on levels, {column_of(levels)}", f"*Forrest Gump*, {column_of(forrest)}"]
+    return {paper["name"]: printed, of_this[0]: of_levels, of_this[1]: of_film}
+
+
+def level_rows(paper: Mapping, levels: Mapping) -> dict[str, dict]:
+    """Return layers and accuracies of each level of a film."""
+    small, large = levels["models"][0], levels["models"][-1]
+    rows = {}
+    for level in levels["levels"]:
+        printed = paper["levels"].get(level, {})
+        gain = levels["gain"][level]
+        rows[level] = {
+            "paper: layer of one subject": str(printed.get("layer", "–")),
+            "paper: large beats static": printed.get("beats_static", "–"),
+            "ground truth": _in_simulation(levels, "as in the paper") or "–",
+            f"this run: layers of {large}": " ".join(map(str, levels["layers"][large][level])),
+            f"r, {small}": summaries.mean_sd(levels["accuracy"][small][level]),
+            f"r, {large}": summaries.mean_sd(levels["accuracy"][large][level]),
+            "p of the difference (same shifts for all)": f"{gain['p']:.3f}" if "p" in gain else None,
+        }
+    return rows
+
+
+def unique_text(paper: Mapping, levels: Mapping, joined: Mapping) -> str:
+    """Return the table of unique r by level, with the paper's range, and the shares of the weights' axes."""
+    rows = {}
+    for level in levels["levels"]:
+        region = max(joined["unique_r"], key=lambda name: joined["unique_r"][name][level])
+        low = joined.get("unique_variance_interval", {}).get(region, {}).get(level, [1])[0]
+        rows[level] = {
+            "paper: where": paper["levels"].get(level, {}).get("unique"),
+            "ground truth": _in_simulation(joined, "as in the paper") or "–",
+            "this run: most, in": region if (low or 0) > 0 else "nowhere for sure",
+            "this run: unique r": f"{joined['unique_r'][region][level]:.3f}",
+        }
+    axes = ", ".join(f"{x['mean']} ± {x['sd']}" for x in paper["axes_percent"])
+    shares = ", ".join(f"{100 * x:.1f}" for x in joined["axes"]["share"][:3])
+    return (
+        f"The paper's unique r lies between {paper['unique_r']['low']} and {paper['unique_r']['high']}.\n\n"
+        f"{results.table(rows, corner='level')}\n\nThe first axes of the weights of Story hold {axes} % of their "
+        f"variance in the paper, and here {shares} %."
+    )
+
+
+def decoding_rows(paper: Mapping, read: Mapping) -> dict[str, dict]:
+    """Return identification accuracy and correlation of each embedding, of the paper and of this run."""
+    roles = {printed: ours for ours, printed in read["stood_for"].items()}
+    rows = {}
+    for printed in paper["identification"]:
+        ours = roles.get(printed)
+        scores = read["scores"].get(ours)
+        row = {}
+        for what in _WHAT:
+            row[f"paper: {what}"] = spread(paper[what][printed])
+            row[f"{column_of(read)}: {what}"] = summaries.mean_sd(scores[what]) if scores else None
+        rows[f"{printed} / {ours or '–'}"] = row | {"ground truth": _in_simulation(read, "yes") or "–"}
+    return rows
+
+
+def across_rows(works: Sequence[Mapping], read: Mapping) -> dict[str, dict]:
+    """Return identification accuracy of later work, and of this run with the data of other subjects."""
+    rows = {}
+    for work in works:
+        for name, x in work["identification"].items():
+            rows[f"{work['name']}, {name}"] = {"identification": spread(x), "data": work["data"]}
+    for whose, x in read["across"].items():
+        row = {"identification": summaries.mean_sd(x["subjects"]), "data": read["dataset"]}
+        rows[f"this run, {read['joint']}, data of {whose}"] = row
+    return rows
+
+
+def rebuilding_rows(guided: Mapping, rebuilt: Mapping) -> dict[str, dict]:
+    """Return identification accuracy of generated and retrieved sound, with its oracle."""
+    printed = {"judged by": "CLAP", "identification": spread(guided["generated"]["CLAP"]), "oracle": None}
+    rows = {f"{guided['name']}, generated": printed}
+    for way, by_model in rebuilt["identification"].items():
+        for model, x in by_model.items():
+            identified = summaries.mean_sd(x["identification"])
+            row = {"judged by": model, "identification": identified, "oracle": f"{x['oracle']:.3f}"}
+            rows[f"this run, {way}, {model}"] = row
+    return rows
+
+
+def agreement_rows(rebuilt: Mapping) -> dict[str, dict]:
+    """Return the agreement of classes of reconstructed sound, with its chance and its oracle."""
+    rows = {}
+    for kind, by_way in rebuilt["agreement"].items():
+        for way, x in by_way.items():
+            row = {"agreement": summaries.mean_sd(x["subjects"]), "chance": f"{x['chance']:.3f}"}
+            rows[f"{kind}, {way}"] = row | {"oracle": f"{x['oracle']:.3f}"}
+    return rows
+
+
+def region_rows(mapped: Mapping) -> dict[str, dict]:
+    """Return accuracies of the embeddings of music by region, with the ceiling."""
+    rows = {}
+    for region, x in mapped["regions"].items():
+        r = {name: x[name]["r"] for name in mapped["spaces"]}
+        row = {name: None if value is None else f"{round(value, 2) + 0.0:.2f}" for name, value in r.items()}
+        predicted = max(x[name].get("significant", 1) for name in mapped["spaces"]) > 0.05
+        row["ceiling"] = f"{x['ceiling']:.2f}" if x["ceiling"] is not None else None
+        row["best"] = x["best"] if predicted else None
+        rows[region] = row
+    return rows
+
+
+def costs_text(costs: Mapping | None) -> str:
+    """Return the table of minutes and memory of each chapter, as `results.build_costs` returns them."""
+    if not costs or not costs["chapters"]:
+        return "Nothing was measured: `make book` does it when it runs a chapter."
+    rows = {}
+    for chapter, x in costs["chapters"].items():
+        peak = f"{x['peak_mb'] / 1000:.1f} GB" if x["peak_mb"] else None
+        rows[chapter] = {"data": x["dataset"], "minutes": f"{x['seconds'] / 60:.1f}", "peak of memory": peak}
+    return f"On {costs['machine']}:\n\n{results.table(rows, corner='chapter')}"
