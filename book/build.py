@@ -30,7 +30,7 @@ RUNS, STAGE, HTML = BUILD / "runs", BUILD / "stage", BUILD / "html"
 CELL_TIMEOUT = 1800  # s
 SUMMARIES = ("00-overview", "91-results")  # read the numbers of the other chapters: run last
 READS = {"13-semantic-maps": ("12-language-encoding",)}  # chapters that take something from the results of others
-# these start first: others find in the cache what they prepared, or wait for their results; and the one that waits longest
+# these start first: others find in the cache what they prepared, or wait for their results; then the one that waits
 EARLY = ("05-music-experiment", "12-language-encoding", "13-semantic-maps")
 # simulated data -> the call that opens them, and the parameter of a chapter that names them
 OPENS = {
