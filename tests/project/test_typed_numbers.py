@@ -206,7 +206,12 @@ def of_film(layer, rng):
     names = ["context, not static", film.CONTROL, "speech", "static", "layer"]
     ends = {name: rng.uniform(0.1, 0.9, len(names)) for name in ("value", "low", "high")}
     differences = pd.DataFrame({"comparison": names, "network": film.ALL, **ends})
-    return {"layer": layer, "accuracy": pd.DataFrame(accuracy), "differences": differences}
+    subjects = [AVERAGE, *(f"sub-{k}" for k in range(int(rng.integers(100, 1000))))]
+    selected = pd.DataFrame({"subject": subjects, "fold": 0, "layer": layer})
+    selected["context"] = rng.uniform(0.1, 0.9, len(subjects))
+    selected["static"] = rng.uniform(0.1, 0.9, len(subjects))
+    accuracy = pd.DataFrame(accuracy)
+    return {"layer": layer, "accuracy": accuracy, "differences": differences, "selected": selected}
 
 
 SOUNDS = ("heard", "retrieved", "generated", "read", "true")

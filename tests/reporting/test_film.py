@@ -114,6 +114,8 @@ def test_the_first_page_names_each_control_and_the_data():
     text = film.headline(saved)
     for control in (*film.CONTROLS, "static"):
         assert f"{control} 0.115" in text
+    assert "better in 2 of 2 subjects (0.300 and 0.200)" in text
+    assert "better in 0 of 2 subjects (0.300 and 0.400)" in film.headline(numbers(sign=-1))
     assert "2 measured brains" in text and "was not played in the scanner, adds +0.0110" in text
     assert "simulated brains" in film.headline(numbers(dataset="Simulated data (layout of studyforrest)"))
     assert list(film.ladder_accuracy(saved)) == [*film.CONTROLS, "static", "layer 3"]

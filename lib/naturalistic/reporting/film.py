@@ -286,7 +286,8 @@ def headline(numbers: Mapping) -> str:
         f"{numbers['n_subjects']} {whose} and {numbers['n_trs']:,} TRs of film ({numbers['dataset']}): a language "
         f"model that reads the dialogue in context predicts the average brain in runs that it has not met at "
         f"r = {accuracy[layer]:.3f}, mean over {numbers['n_parcels']} parcels. Its controls: {values}. In a joint "
-        f"model of these but the random vectors, {context_text(numbers)}. "
+        f"model of these but the random vectors, {context_text(numbers)}. Where training runs select layer and "
+        f"parcels: {_selected_text(results.frame(numbers['selected']))}. "
         "{numref}`Chapter %s <ch:real-film>` has the maps, the networks, the ceilings, and the way back from the brain."
     )
 
