@@ -111,6 +111,22 @@ def _batches(texts: Sequence[TokenizedText], batch_tokens: int) -> Iterator[list
         yield batch
 
 
+def padded_batches(
+    model: LanguageModel, texts: Sequence[TokenizedText]
+) -> Iterator[tuple[list[TokenizedText], torch.Tensor]]:
+    """Yield texts of similar length together, with their token ids on the model's device (n_texts, n_tokens).
+
+    Padding comes last: a causal model never sees it.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    texts : list of TokenizedText
+    """
+    for batch in _batches(texts, _tokens_of_batch(model.device)):
+        yield batch, _network_inputs(model, batch)[0]
+
+
 @torch.inference_mode()
 def _run_batch(model: LanguageModel, batch: Sequence[TokenizedText], layers: Sequence[int]) -> NDArray[np.float32]:
     """Return the mean states (n_layers, n_spans, dim) of a batch, in the order of its texts and their spans."""

@@ -363,6 +363,32 @@ def _load_network(source: str, name: str | Path, dtype: Dtype) -> Any:
     return network
 
 
+def load_causal_network(model: LanguageModel) -> Any:
+    """Return the network of a causal model with the layer that predicts the next token.
+
+    Parameters
+    ----------
+    model : LanguageModel
+
+    Raises
+    ------
+    ValueError
+        If its folder has no such layer.
+    """
+    dtype = str(next(model.network.parameters()).dtype).removeprefix("torch.")
+    with _explained_gate(model.name), quiet():
+        network, info = transformers.AutoModelForCausalLM.from_pretrained(
+            _source_of(model.name), use_safetensors=True, trust_remote_code=False, dtype=dtype, output_loading_info=True
+        )
+    if info["missing_keys"]:
+        raise ValueError(
+            f"{model.name!r} lacks {', '.join(sorted(info['missing_keys']))}: it was saved without the layer that "
+            "predicts the next token"
+        )
+    network.config.use_cache = False
+    return network.eval().to(model.device)
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Silence the progress bars and load reports of transformers, and restore their settings."""
