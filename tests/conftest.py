@@ -24,6 +24,7 @@ LONGEST = (
     "project/test_notebooks_measured.py",
     "project/test_notebooks_films.py",
     "project/test_notebooks_music.py",
+    "project/test_notebooks_forrest.py",
     "simulation/training/test_commands.py",
     "project/test_notebooks.py",
     "preprocessing/test_registration.py",
