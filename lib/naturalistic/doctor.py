@@ -44,7 +44,7 @@ _OTHERS = ("accelerate",)  # of no extra: language models over several GPUs
 _OPENS = {
     "alice.load(": ("alice",),
     "music_genre.load(": ("ds003720", "gtzan"),
-    "captions_of.load_captions(": ("captions",),
+    "load_captions(": ("captions",),
     "fma.load(": ("fma",),
     "narrative_movie.load(": ("ds005531",),
     "studyforrest.load(": ("studyforrest",),

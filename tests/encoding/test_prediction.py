@@ -229,7 +229,8 @@ def test_confounds_of_all_subjects_are_those_of_each():
 
 
 def test_accuracy_as_a_table():
-    accuracy = encoding.Accuracy(np.array([[0.1, 0.2], [0.3, 0.4]]), np.zeros((5, 2)), np.array([0.5, 0.01]))
+    r = np.array([[0.1, 0.2], [0.3, 0.4]])
+    accuracy = encoding.Accuracy(r=r, null=np.zeros((5, 2)), p=np.array([0.5, 0.01]), fold_r=r[None], fold_cv=r[None])
     table = accuracy.to_frame(["s1", "s2"], ["A", "B"])
     assert list(table.columns) == ["subject", "region", "r", "p"] and len(table) == 4
     row = table[(table["subject"] == "s2") & (table["region"] == "B")].iloc[0]
