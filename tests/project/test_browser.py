@@ -286,7 +286,7 @@ def test_the_page_of_results_shows_what_the_chapters_wrote(address, tmp_path):
 
 
 def test_search(address, tmp_path):
-    document, console = open_page(f"{address}/search.html?q=haemodynamic", tmp_path)
+    document, console = open_page(f"{address}/search.html?q=hemodynamic", tmp_path)
     assert console == []
     assert re.search(r'<ul class="search">.*01-first-model', document, re.S)
     document, _ = open_page(f"{address}/search.html?q=hubness", tmp_path)
