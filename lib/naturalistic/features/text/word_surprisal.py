@@ -100,10 +100,12 @@ def _extract(
 
 def _opening_token(model: LanguageModel) -> int:
     """Return the token that stands before a text, or else the one that ends the text before it."""
-    for token in (model.tokenizer.bos_token_id, model.tokenizer.eos_token_id):
-        if token is not None:
-            return token
-    raise ValueError(f"the tokenizer of {model.name} has no token for the beginning or the end of a text")
+    for source in (model.tokenizer, model.network.config):
+        for name in ("bos_token_id", "eos_token_id"):
+            token = getattr(source, name, None)
+            if isinstance(token, int):
+                return token
+    raise ValueError(f"{model.name} has no token for the beginning or the end of a text, in tokenizer or configuration")
 
 
 def _opened(text: TokenizedText, opening: int, max_tokens: int) -> TokenizedText:
