@@ -90,17 +90,43 @@ def contextual(
     if look_ahead and method == "exact":
         raise ValueError("look_ahead is True, which an exact context has none of: pass method='chunked'")
     compute = functools.partial(_extract, model, words, starts, method, pool, layers, look_ahead, progress)
+    parts = [_RECIPE, model.digest, words, starts.tolist(), method, pool, layers, bool(look_ahead)]
+    return compute_words(model, len(words), parts, compute, cache)
+
+
+def compute_words(
+    model: LanguageModel,
+    n_words: int,
+    parts: list,
+    compute: Callable[[], tuple[NDArray[np.float32], int]],
+    cache: bool,
+) -> NDArray[np.float32]:
+    """Return features of words, from the cache if they are there, and warn of contexts that were cut.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    n_words : int
+    parts : list
+        What determines the features, of values that JSON has: the cache finds them by it.
+    compute : callable
+        Returns the features, and the number of contexts that were cut.
+    cache : bool
+
+    Returns
+    -------
+    features : float32 array
+    """
     if cache:
-        parts = [_RECIPE, model.digest, words, starts.tolist(), method, pool, layers, bool(look_ahead)]
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         features, n_cut = memory("text").cache(_computed, ignore=["compute"])(key, compute)
     else:
         features, n_cut = compute()
     if n_cut:
         warnings.warn(
-            f"{n_cut} of {len(words)} words have a context longer than {model.name} takes "
+            f"{n_cut} of {n_words} words have a context longer than {model.name} takes "
             f"({model.max_tokens} tokens): its first words were left out",
-            stacklevel=2,
+            stacklevel=3,
         )
     return features
 

@@ -1,21 +1,17 @@
 """Surprisal of words: how badly a causal language model predicts each word from those before it."""
 
 import functools
-import hashlib
-import json
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.cache import memory
 from naturalistic.features.text.contexts import check_starts, check_words
 from naturalistic.features.text.forward import TokenizedText, padded_batches, progress_bar
 from naturalistic.features.text.language_model import LanguageModel, load_causal_network
-from naturalistic.features.text.word_encoder import exact_texts
+from naturalistic.features.text.word_encoder import compute_words, exact_texts
 
 _RECIPE = 1  # part of the cache's key: raise it when the same call gives other numbers
 
@@ -64,21 +60,8 @@ def surprisal(
         )
     opening = _opening_token(model)
     parts = [_RECIPE, "surprisal", model.digest, words, starts.tolist()]
-    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     compute = functools.partial(_extract, model, words, starts, opening, progress)
-    bits, n_cut = memory("text").cache(_computed, ignore=["compute"])(key, compute) if cache else compute()
-    if n_cut:
-        warnings.warn(
-            f"{n_cut} of {len(words)} words have a context longer than {model.name} takes "
-            f"({model.max_tokens} tokens): its first words were left out",
-            stacklevel=2,
-        )
-    return bits
-
-
-def _computed(key: str, compute: Callable[[], tuple[NDArray[np.float32], int]]) -> tuple[NDArray[np.float32], int]:
-    """Return the result that the cache stores by ``key`` alone."""
-    return compute()
+    return compute_words(model, len(words), parts, compute, cache)
 
 
 def _extract(
