@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.anatomy.surface import SIDES, meshes, sulcal_depth
 from naturalistic.inference import t_test_over_subjects
-from naturalistic.plotting.style import COLORS, LEVEL_COLORS, ROI_NAMES, feature_color, space_color, spread
+from naturalistic.plotting.style import COLORS, LEVEL_COLORS, ROI_NAMES, color_limit, feature_color, space_color, spread
 from naturalistic.plotting.surface import draw_flat, majority_class
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def space_maps(
     fig : matplotlib.figure.Figure
     """
     values = np.concatenate([m[side] for m in maps.values() for side in SIDES])
-    if vmax is None:
-        vmax = float(np.nanpercentile(values, 99.8)) if np.isfinite(values).any() else 1.0
+    vmax = color_limit(values) if vmax is None else vmax
     fig, grid = _rows(len(maps))
     for row, (name, by_side) in enumerate(maps.items()):
         shown = _row(fig, grid, row, name, by_side, cmap, vmin, vmax, heads=row == 0)
@@ -277,7 +276,7 @@ def axis_maps(maps: Mapping[str, Mapping[str, ArrayLike]], title: str, label: st
     fig : matplotlib.figure.Figure
     """
     values = np.abs(np.concatenate([by_side[side] for by_side in maps.values() for side in SIDES]))
-    most = float(np.nanpercentile(values, 99.8)) if np.isfinite(values).any() else 1.0
+    most = color_limit(values)
     return space_maps(maps, title, label, vmin=-most, vmax=most, cmap=_DIVERGING)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from naturalistic.anatomy.regions import LANDMARKS
 from naturalistic.anatomy.surface import SIDES, meshes, midthickness_coordinates
-from naturalistic.plotting.style import space_color
+from naturalistic.plotting.style import color_limit, space_color
 from naturalistic.plotting.surface import draw_flat
 
 NAMED = ("primary auditory", "anterior temporal", "lateral prefrontal", "early visual", "hand motor", "precuneus")
@@ -48,8 +48,7 @@ def flat_maps(
     fig : matplotlib.figure.Figure
     """
     values = np.concatenate([by_side[side] for by_side in maps.values() for side in SIDES])
-    if vmax is None:
-        vmax = float(np.nanpercentile(values, 99.8)) if np.isfinite(values).any() else 1.0
+    vmax = color_limit(values) if vmax is None else vmax
     shading = {"cmap": "viridis", "vmin": vmin, "vmax": vmax}
     fig, axes = _draw_rows(maps, shading, regions, classes=False)
     fig.colorbar(ScalarMappable(Normalize(vmin, vmax), "viridis"), ax=axes, label=label, aspect=40, shrink=0.8)

@@ -118,6 +118,21 @@ def space_color(name: str) -> str:
     return {**COLORS, **FILM_COLORS, **_EMBEDDING_COLORS, **LEVEL_COLORS}.get(name, COLORS["ceiling"])
 
 
+def color_limit(values: NDArray) -> float:
+    """Return the end of a color bar: the 99.8th percentile, so that single values do not stretch it.
+
+    Parameters
+    ----------
+    values : array
+        NaN is left out; where nothing is finite the end is 1.
+
+    Returns
+    -------
+    limit : float
+    """
+    return float(np.nanpercentile(values, 99.8)) if np.isfinite(values).any() else 1.0
+
+
 def spread(n: int, width: float) -> NDArray:
     """Return horizontal offsets that keep dots apart, the same in each call.
 
