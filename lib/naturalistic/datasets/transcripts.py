@@ -98,7 +98,9 @@ def _transcript(path: Path, spans: list[_Span]) -> Transcript:
         raise ValueError(f"{path} has no word with a time ({len(spans)} entries), expected a transcript")
     kept, n_untimed = _with_times(kept)
     _check_times(path, kept)
-    words, onsets, offsets = [], [], []
+    words: list[str] = []
+    onsets: list[float] = []
+    offsets: list[float] = []
     n_spread = 0
     for span in kept:
         parts = span.text.split()

@@ -65,7 +65,8 @@ def context_rows(paper: Mapping, levels: Mapping, forrest: Mapping) -> dict[str,
 
 def level_rows(paper: Mapping, levels: Mapping) -> dict[str, dict]:
     """Return layers and accuracies of each level of a film."""
-    small, large = levels["models"][0], levels["models"][-1]
+    small = levels["models"][0]
+    large = levels["models"][-1]
     rows = {}
     for level in levels["levels"]:
         printed = paper["levels"].get(level, {})

@@ -115,7 +115,8 @@ def findings(numbers: Mapping) -> str:
     lesson = {roi: clear[roi] and not beyond[roi] for roi in beyond}
     context = numbers["accuracy_by_context"]
     windows = list(context)
-    first, last = windows[0], windows[-1]
+    first = windows[0]
+    last = windows[-1]
     change = ", ".join(f"{context[last][roi] - context[first][roi]:+.2f} in {roi}" for roi in layer)
     bold = {name: numbers["significant"].get(name, dict.fromkeys(layer, False)) for name in numbers["accuracy"]}
     lines = [

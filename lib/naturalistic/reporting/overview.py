@@ -80,7 +80,8 @@ def level_rows(numbers: Mapping) -> dict[str, dict]:
         Controls first: a level means something only beside them.
     """
     models = numbers["models"]
-    content, *columns = "what it holds", *level_cells(numbers, next(iter(numbers["accuracy"][models[-1]])))
+    content = "what it holds"
+    columns = list(level_cells(numbers, next(iter(numbers["accuracy"][models[-1]]))))
     rows = {}
     for model, by_kind in numbers["accuracy"].items():
         if model in models:
