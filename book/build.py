@@ -207,14 +207,13 @@ def run_each(todo, parameters, lanes, show):
     first = [name for name in EARLY if name in todo]
     order = first + [name for name in todo if name not in first]
     waits_for = {name: read_by(name, todo) for name in todo}
-    paths = {name: source for name, (source, *_) in todo.items()}
-    work = partial(run_named, {name: str(path) for name, path in paths.items()}, parameters)
+    work = partial(run_named, {name: source for name, (source, *_) in todo.items()}, parameters)
     yield from in_lanes(order, waits_for, work, lanes, lambda running: show(", ".join(running)))
 
 
-def run_named(paths, parameters, name):
+def run_named(sources, parameters, name):
     """Run a chapter in a lane, without a bar of its own, and return its cost."""
-    return run_measured(parameters, Path(paths[name]), bar=False)
+    return run_measured(parameters, sources[name], bar=False)
 
 
 def run_measured(parameters, source, bar=True):

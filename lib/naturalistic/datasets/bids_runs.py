@@ -86,9 +86,10 @@ class RunFiles:
     @property
     def n_dummies(self) -> int:
         """Return the number of dummy volumes at the start of the run, as fMRIPrep found them; 0 without its table."""
-        if self.confounds is None:
+        confounds = self.confounds
+        if confounds is None:
             return 0
-        rows = read_cells(self.confounds, "\t")
+        rows = read_cells(confounds, "\t")
         return sum(name.strip().startswith(_DUMMY) for name in rows[0]) if rows else 0
 
     @property
