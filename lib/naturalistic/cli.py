@@ -200,6 +200,8 @@ SIMULATED = {
              {"seed": "of all that is drawn at random", "subjects": "how many"}),
     "story": ("a story in 27 simulated brains, in the layout of the Alice data",
               {"seed": "of all that is drawn at random"}),
+    "clips": ("short films in five simulated brains, in the layout of BOLD Moments",
+              {"seed": "of all that is drawn at random", "subjects": "how many"}),
 }  # fmt: skip
 
 
