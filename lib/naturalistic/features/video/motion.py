@@ -163,7 +163,7 @@ def motion_energy(
     spatial_frequencies : sequence of float
         Cycles a picture's height, up to half its pixels.
     directions : sequence of float
-        Degrees: 0 is to the right, 90 is up.
+        Degrees of the motion: 0 is to the right, 90 is up. (pymoten calls the opposite so.)
     log : bool
         The logarithm of the energy, as published.
 
@@ -183,6 +183,11 @@ def motion_energy(
     rate = check_rate(rate)
     moten = _import_moten()
     filters = motion_filters(films.shape[2:4], rate, temporal_frequencies, spatial_frequencies, directions)
+    # pymoten convolves in time, which plays its filters backward: one that is drawn as going to the right answers to
+    # what goes to the left. Here a direction is that of the motion
+    opposite = [
+        each | {"direction": (each["direction"] + 180) % 360} if each["temporal_freq"] else each for each in filters
+    ]
     n_films, n_frames = films.shape[:2]
     gap = int(filters[0]["filter_temporal_width"])
     energy = np.empty((n_films, n_frames, len(filters)), np.float32)
@@ -194,7 +199,7 @@ def motion_energy(
         brightness = _GRAY_LEVELS * luminance(films[start : start + n_together])
         dark = np.pad(brightness, ((0, 0), (0, gap), (0, 0), (0, 0)))
         joined = dark.reshape(-1, *dark.shape[2:])
-        answers = moten.core.project_stimulus_batched(joined, filters, **identity)
+        answers = moten.core.project_stimulus_batched(joined, opposite, **identity)
         energy[start : start + n_together] = answers.reshape(*dark.shape[:2], -1)[:, :n_frames]
     return energy[0] if single else energy
 
