@@ -8,6 +8,7 @@ data (`naturalistic.pickles`). The films themselves come from their authors, aft
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,6 @@ _N_PUBLISHED = (1000, 102)  # films of training and test
 _N_GRAYORDINATES = 91_282
 _CORTEX_ENDS = (29_696, 59_412)  # left cortex, right cortex; subcortex follows
 _PACK_NAME = re.compile(r"sub-(\w+)_roi-(.+)_betas_normalized\.pkl")
-_FETCH = "naturalistic fetch ds005165 --subject {subject} --parts {parts} --to {folder}"
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def load(
     folder = dataset_root(dataset, "ds005165", "clips")
     there = _subjects_there(folder)
     if not there:
-        get = _FETCH.format(subject=1, parts="rois", folder=folder)
+        get = _command(1, "rois", folder)
         raise FileNotFoundError(f"{folder} has no {_PACKS}/sub-01 and no {_BETAS}/sub-01: expected ds005165 ({get})")
     selected = select_subjects(subjects, there, folder, _label)
     found = _find_films(folder, films)
@@ -216,6 +216,11 @@ def _label(subject: int | str) -> str:
     return f"{int(text):02d}" if text.isdigit() else text
 
 
+def _command(subject: int | str, parts: str, folder: Path) -> str:
+    """Return the command that downloads a part."""
+    return f"naturalistic fetch ds005165 --subject {subject} --parts {parts} --to {shlex.quote(str(folder))}"
+
+
 def _subjects_there(folder: Path) -> tuple[str, ...]:
     found = {path.name for part in (_PACKS, _BETAS) for path in (folder / part).glob("sub-*") if path.is_dir()}
     return tuple(sorted(name.removeprefix("sub-") for name in found))
@@ -244,7 +249,7 @@ def _read_rois(folder: Path, label: str, regions: Sequence[str] | None) -> FilmR
     place = folder / _PACKS / f"sub-{label}"
     packs = {found[2]: path for path in place.glob("*.pkl") if (found := _PACK_NAME.fullmatch(path.name))}
     if not packs:
-        get = _FETCH.format(subject=label, parts="rois", folder=folder)
+        get = _command(label, "rois", folder)
         raise FileNotFoundError(f"{place} has no sub-{label}_roi-lV1v_betas_normalized.pkl and the like ({get})")
     selected = _select_packs(packs, regions)
     blocks: dict[str, list[NDArray]] = {split: [] for split in SPLITS}
@@ -357,7 +362,7 @@ def _read_betas(folder: Path, label: str, targets: ArrayLike | None) -> FilmResp
     for split in SPLITS:
         name = f"sub-{label}_organized_betas_task-{split}_normalized.pkl"
         path = folder / _BETAS / f"sub-{label}" / "prepared_betas" / name
-        content = read_pickle(path, f"get it: {_FETCH.format(subject=label, parts='betas', folder=folder)}")
+        content = read_pickle(path, f"get it: {_command(label, 'betas', folder)}")
         if not isinstance(content, tuple) or len(content) < 2 or getattr(content[0], "ndim", 0) != 3:
             raise ValueError(f"{path} holds no pair of responses (n_films, n_repeats, n_targets) and names of films")
         n_targets = content[0].shape[2]

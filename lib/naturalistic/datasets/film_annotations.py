@@ -46,7 +46,7 @@ def read_annotations(path: Path | str) -> dict[str, FilmAnnotation]:
     FileNotFoundError, ValueError
         Naming the file and the film that lacks something.
     """
-    content = read_json(path, "naturalistic fetch ds005165 --parts annotations --subject 1 --to DIR gets it")
+    content = read_json(path, "get it: naturalistic fetch ds005165 --subject 1 --parts annotations --to data/ds005165")
     if not isinstance(content, dict) or not content:
         raise ValueError(f"{path} holds no films, expected an object of film names and annotations")
     return {film_name(name): _annotation(path, name, entry) for name, entry in content.items()}
