@@ -36,8 +36,8 @@ VERBS = {
 }
 STILL = 0.8  # pixels a frame: slower things are not said to move anywhere
 FAST = 2.0
-LARGE = 11.0  # pixels
-SMALL = 9.0
+LARGE = 15.5  # pixels
+SMALL = 12.5
 
 
 def annotate(boards: NDArray, seed: int, name: str, part: str) -> dict:

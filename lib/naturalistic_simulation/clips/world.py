@@ -31,9 +31,9 @@ COLORS = {
 }
 # lowest and highest value of each number but thing and place
 RANGES = {
-    "x": (16.0, 48.0),  # pixels, at half the film
-    "y": (16.0, 48.0),
-    "size": (7.0, 13.0),  # pixels, half its length
+    "x": (20.0, 44.0),  # pixels, at half the film
+    "y": (20.0, 44.0),
+    "size": (10.0, 18.0),  # pixels, half its length
     "velocity_x": (-2.6, 2.6),  # pixels a frame, on the screen
     "velocity_y": (-2.6, 2.6),
     "swing": (0.0, 5.0),  # pixels, up and down

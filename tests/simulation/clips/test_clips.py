@@ -81,7 +81,7 @@ def test_edges_are_soft_and_places_have_texture():
 def test_directions_of_the_camera_are_opposite_to_what_moves():
     boards = world.draw_storyboards(2, np.random.default_rng(5))
     boards[:, [world.COLUMN["velocity_x"], world.COLUMN["velocity_y"], world.COLUMN["swing"]]] = 0
-    boards[:, [world.COLUMN["x"], world.COLUMN["y"], world.COLUMN["size"]]] = [16, 16, 7]
+    boards[:, [world.COLUMN["x"], world.COLUMN["y"], world.COLUMN["size"]]] = [20, 20, 10]
     boards[:, world.COLUMN["camera_y"]] = 0
     boards[:, world.COLUMN["camera_x"]] = [1.5, -1.5]
     field = direction_field(boards)[:, 3, 3]  # far from the thing
