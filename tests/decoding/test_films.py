@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 from naturalistic.decoding import identification
-from naturalistic.decoding.bayes import fit_likelihood, likeliest, mean_of_likeliest
+from naturalistic.decoding.bayes import (
+    fit_likelihood,
+    likeliest,
+    log_likelihood_of_targets,
+    mean_of_likeliest,
+)
 from naturalistic.decoding.films import decode_regions, fit_film_decoder, target_space
 from naturalistic_simulation.clips.brain import REGIONS, ClipBrain, film_drives
 from naturalistic_simulation.clips.render import render
@@ -131,6 +136,21 @@ def test_bayes_weighs_noise_that_voxels_share():
     r = np.corrcoef(features[likeliest(likelihood.log_likelihood(responses[400:], features), 1)[:, 0], 0],
                     features[400:, 0])[0, 1]  # fmt: skip
     assert r > 0.8, r
+
+
+def test_what_was_not_read_does_not_count_in_retrieval():
+    rng = np.random.default_rng(7)
+    targets = rng.standard_normal((100, 6))
+    error = np.array([0.3, 0.3, 0.3, 1.0, 1.0, 1.0])
+    share = 1 - error**2
+    decoded = share * targets + np.sqrt(share * (1 - share)) * rng.standard_normal(targets.shape)
+    values = log_likelihood_of_targets(decoded, error, targets)
+    changed = targets.copy()
+    changed[:, 3:] = 5 * rng.standard_normal((100, 3))
+    np.testing.assert_allclose(log_likelihood_of_targets(decoded, error, changed), values, atol=1e-9)
+    order = np.argsort(-values, axis=1)
+    rank = (order == np.arange(100)[:, None]).argmax(axis=1)
+    assert np.median(rank) < 5
 
 
 @pytest.mark.parametrize(

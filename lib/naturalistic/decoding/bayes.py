@@ -19,7 +19,7 @@ from naturalistic.models.ridge import RidgeCV, cross_val_predict
 from naturalistic.models.scoring import correlation
 from naturalistic.parameters import whole
 
-__all__ = ["ResponseLikelihood", "fit_likelihood", "likeliest", "mean_of_likeliest"]
+__all__ = ["ResponseLikelihood", "fit_likelihood", "likeliest", "log_likelihood_of_targets", "mean_of_likeliest"]
 
 ALPHAS = tuple(np.logspace(-1, 5, 13))
 N_LIKELIEST = 100  # of the paper
@@ -123,6 +123,39 @@ def fit_likelihood(
     covariance = ledoit_wolf((responses - predicted)[:, voxels].astype(float))[0]
     root = linalg.cholesky(covariance, lower=True)
     return ResponseLikelihood(voxels, fitted.coef_, fitted.intercept_, root)
+
+
+def log_likelihood_of_targets(decoded: ArrayLike, error: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
+    """Return the log-likelihood of films given what was decoded and the decoder's error, up to a constant.
+
+    Targets have mean 0 and standard deviation 1 among all films. Then a calibrated decoder says that they are Gaussian
+    around ``decoded`` with ``error``, and the likelihood is that divided by the prior: a target with an error of 1,
+    of which nothing was read, counts for nothing.
+
+    Parameters
+    ----------
+    decoded : array (n_responses, dim)
+        Calibrated predictions.
+    error : array (dim,)
+        Standard deviation of targets around them.
+    targets : array (n_films, dim)
+        Of films to choose from.
+
+    Returns
+    -------
+    log_likelihood : array (n_responses, n_films)
+    """
+    decoded = as_floats(decoded, "decoded").astype(float)
+    targets = as_floats(targets, "targets").astype(float)
+    error = np.clip(np.asarray(error, float), 0.05, 1)  # no decoder is exact; none is worse than the mean
+    if decoded.shape[1:] != targets.shape[1:] or error.shape != decoded.shape[1:]:
+        raise ValueError(
+            f"decoded has shape {decoded.shape}, error {error.shape} and targets {targets.shape}, expected the same "
+            "number of dimensions"
+        )
+    precision = 1 / error**2
+    crossed = (decoded * precision) @ targets.T
+    return crossed - 0.5 * (targets**2) @ (precision - 1)
 
 
 def likeliest(log_likelihood: ArrayLike, n: int = N_LIKELIEST) -> NDArray[np.intp]:

@@ -6,10 +6,12 @@ Here each region has a model of its own, and the models are stacked with weights
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
 
 from naturalistic.arrays import ShapeRepr, as_floats, check_finite
 from naturalistic.decoding.calibration import Calibration, calibrate
@@ -17,11 +19,64 @@ from naturalistic.decoding.decoder import Decoder, column_scaling, default_ridge
 from naturalistic.decoding.metrics import correlation_by_dimension
 from naturalistic.decoding.nulls import identification_test
 from naturalistic.features.pca import Components, fit_components
+from naturalistic.features.video import color_layout, optical_flow
 from naturalistic.models.ridge import RidgeCV, cross_val_predict
 
-__all__ = ["FilmDecoder", "TargetSpace", "decode_regions", "fit_film_decoder", "target_space"]
+__all__ = [
+    "FilmDecoder",
+    "FilmEmbedder",
+    "TargetSpace",
+    "decode_regions",
+    "film_features",
+    "fit_film_decoder",
+    "target_space",
+]
 
 ALPHAS = tuple(np.logspace(0, 5, 11))
+FLOW_GRID = (4, 4)
+CHUNK = 200  # films at once
+
+
+class FilmEmbedder(Protocol):
+    """Turns films into vectors."""
+
+    name: str
+    dim: int
+
+    def embed(self, films: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return vectors (n_films, dim) of films (n_films, n_frames, height, width, 3)."""
+        ...
+
+
+def film_features(
+    films: NDArray[np.uint8], embedder: FilmEmbedder, progress: bool = False
+) -> dict[str, NDArray[np.float32]]:
+    """Return what is decoded of films, by space.
+
+    Parameters
+    ----------
+    films : uint8 array (n_films, n_frames, height, width, 3)
+    embedder : FilmEmbedder
+        Of the meaning.
+    progress : bool
+
+    Returns
+    -------
+    features : dict of array
+        ``"layout"`` (n_films, 192): the mean color of 8 x 8 cells; ``"meaning"`` (n_films, dim); ``"motion"``
+        (n_films, 32): optical flow of the film at half its size, in 4 x 4 cells, mean over every second pair of frames.
+    """
+    parts: dict[str, list[NDArray]] = {"layout": [], "meaning": [], "motion": []}
+    for first in tqdm(range(0, len(films), CHUNK), desc="films", unit="chunk", delay=5, disable=not progress):
+        chunk = films[first : first + CHUNK]
+        n, n_frames, height, width, _ = chunk.shape
+        parts["layout"].append(color_layout(chunk, per_film=True))
+        parts["meaning"].append(embedder.embed(chunk))
+        halves = chunk[:, : n_frames - n_frames % 2].reshape(n, -1, 2, height // 2, 2, width // 2, 2, 3)
+        pairs = halves.mean(axis=(4, 6), dtype=np.float32).round().astype(np.uint8)
+        flow = optical_flow(pairs.reshape(-1, 2, height // 2, width // 2, 3), FLOW_GRID)
+        parts["motion"].append(flow.reshape(n, n_frames // 2, -1).mean(axis=1))
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
