@@ -91,10 +91,11 @@ def _simulation(module: str = "") -> Any:
 
 
 def run_train(parsed: argparse.Namespace) -> None:
-    """Train a small model of simulated music, and print its card."""
+    """Train a small model of simulated music or films, and print its card."""
     if parsed.name == "corpus-vectors":
         return _train_corpus_vectors(parsed)
-    train = _simulation("training.cards").train
+    of_films = parsed.name in ("film-text", "storyboards")
+    train = _simulation("training.films" if of_films else "training.cards").train
     size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(parsed, key)) is not None}
     try:
         card = train(parsed.name, parsed.to, parsed.seed, **size)
@@ -214,6 +215,8 @@ TRAINABLE = {
     "mini-mulan": "the joint model of simulated music and its captions",
     "mini-ssl": "the model of simulated music that reads no captions",
     "mini-generator": "the generator of simulated music from vectors of mini-mulan",
+    "film-text": "the joint model of simulated films and sentences",
+    "storyboards": "the generator of simulated films from decoded targets",
     "corpus-vectors": "no model, but the vectors of the simulated corpus by mini-mulan, which its index is built from",
 }
 
@@ -239,9 +242,9 @@ def _parser() -> Parser:
     _add_simulate(_new(commands.add_parser, "simulate", help="simulate small data in the layout of a data set",
                        description="Simulate small data in the layout of a data set, from a seed: no network, and no "
                        "brain."))  # fmt: skip
-    _add_train(_new(commands.add_parser, "train", help="train a small model of simulated music again", description=(
-        "Train a small model of simulated music again; stopped, it goes on at the last epoch. Its weights come with "
-        "the package: this is how they were made.")))  # fmt: skip
+    _add_train(_new(commands.add_parser, "train", help="train a small model of the simulation again", description=(
+        "Train a small model of simulated music or films again; stopped, it goes on at the last epoch. Its weights "
+        "come with the package: this is how they were made.")))  # fmt: skip
     _add_doctor(_new(commands.add_parser, "doctor", help="say what is installed and found, and what is missing",
                      description="Say what is installed, what the machine has, which data sets are found, what is "
                      "missing and how to get it. Exit status 0 if the default book can be built, 1 if not.",
@@ -293,7 +296,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         what = "weights; the card is written beside them" if is_model else "of the vectors (safetensors)"
         one.add_argument("--to", required=True, metavar="FILE", help=what)
         one.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn at random (default: 0)")
-        what = "pieces of music to train on" if is_model else "tracks of the corpus (default: 2000)"
+        what = "pieces of music or films to train on" if is_model else "tracks of the corpus (default: 2000)"
         one.add_argument("--pieces", type=int, dest="n_pieces", metavar="N", help=what)
         if is_model:
             one.add_argument("--epochs", type=int, metavar="N", help="passes over them")
