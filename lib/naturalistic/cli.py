@@ -1,4 +1,4 @@
-"""The command ``naturalistic``: fetch, simulate, train, doctor.
+"""The command ``naturalistic``: fetch, simulate, run, train, doctor.
 
 Exit status: 0 done, 1 it failed on the way, 2 what was asked for is not possible, 130 stopped with Ctrl-C.
 """
@@ -78,6 +78,34 @@ def run_simulate(parsed: argparse.Namespace) -> None:
     except ValueError as error:
         raise RequestError(str(error)) from error
     print(f"simulated, not measured: {folder or parsed.to}")
+
+
+def run_chapters(parsed: argparse.Namespace) -> None:
+    """Run a chapter, with a cluster one subject a job, and print the notebooks."""
+    import yaml
+
+    from naturalistic.chapters import run_subjects
+
+    try:
+        parameters = {name: yaml.safe_load(value) for name, value in parsed.parameter}
+    except yaml.YAMLError as error:
+        raise RequestError(f"a value of --parameter is no YAML: {error}") from error
+    if parsed.dataset is not None:
+        parameters["dataset"] = parsed.dataset
+    subjects = parsed.subjects or []
+    if subjects == ["all"]:
+        subjects = _all_subjects(parsed.dataset)
+    for path in run_subjects(parsed.name, parameters, subjects=subjects, cluster=parsed.cluster, to=parsed.to):
+        print(path)
+
+
+def _all_subjects(dataset: str | None) -> list[str]:
+    """Return the labels of the folders ``sub-...`` of a data set."""
+    folder = Path(dataset or "simulated").expanduser()
+    labels = sorted(path.name[4:] for path in folder.glob("sub-*") if path.is_dir())
+    if not labels:
+        raise RequestError(f"--subjects all: {folder} has no folders sub-...; name the subjects")
+    return labels
 
 
 def _simulation(module: str = "") -> Any:
@@ -233,6 +261,11 @@ def _parser() -> Parser:
     _add_simulate(_new(commands.add_parser, "simulate", help="simulate small data in the layout of a data set",
                        description="Simulate small data in the layout of a data set, from a seed: no network, and no "
                        "brain."))  # fmt: skip
+    _add_run(_new(commands.add_parser, "run", help="run a chapter, one subject a job on a cluster",
+                  description="Run a chapter by papermill. With --cluster and more than one subject, each subject is a "
+                  "job of its own, and the run of all of them follows and finds what the jobs have fitted.",
+                  epilog="example:\n  naturalistic run language-encoding --dataset data/ds005531 --subjects all "
+                  "--cluster slurm.yaml --to runs"))  # fmt: skip
     _add_train(_new(commands.add_parser, "train", help="train a small model of simulated music again", description=(
         "Train a small model of simulated music again; stopped, it goes on at the last epoch. Its weights come with "
         "the package: this is how they were made.")))  # fmt: skip
@@ -276,6 +309,22 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
             one.add_argument(f"--{option}", help=meaning, **kind)
         names = tuple(option.replace("-", "_") for option in options)
         one.set_defaults(run=run_simulate, kind=name, options=names, kept="nothing half written is left")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="CHAPTER", help="such as language-encoding, or its number")
+    parser.add_argument("--dataset", metavar="DIR", help="folder of a data set; default: the chapter's own")
+    parser.add_argument("--subject", "--subjects", nargs="+", dest="subjects", metavar="S", help="labels, or all")
+    parser.add_argument(
+        "--cluster", default="local", metavar="WHERE",
+        help="local (default), dask, the address of a scheduler, or a YAML file of dask-jobqueue",
+    )  # fmt: skip
+    parser.add_argument("--to", default="runs", metavar="DIR", help="folder of the notebooks (default: runs)")
+    parser.add_argument(
+        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        help="another parameter, its value read as YAML",
+    )  # fmt: skip
+    parser.set_defaults(run=run_chapters, kept="subjects that are done are kept")
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:

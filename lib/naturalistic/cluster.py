@@ -40,6 +40,7 @@ BATCH_SYSTEMS = {  # name in the YAML file -> class of dask-jobqueue
     "slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster", "oar": "OARCluster",
     "moab": "MoabCluster", "htcondor": "HTCondorCluster",
 }  # fmt: skip
+UNITS = "NATURALISTIC_UNITS"  # variable: folder in which "local" keeps units too
 PASSED_ON = ("NATURALISTIC_CACHE", "NATURALISTIC_DATA", "HF_HOME", "HF_HUB_OFFLINE")  # not every system passes them
 QUIET = {"distributed.admin.log-format": "%(message)s", "distributed.scheduler.allowed-failures": 3}
 
@@ -203,8 +204,8 @@ def connect(
         the address of a scheduler such as ``"tcp://host:8786"``, or a YAML file of dask-jobqueue: a section
         ``jobqueue`` with one batch system and its options, and ``jobs``, their number.
     folder : Path or str, optional
-        Shared folder of arrays and results, under the same path on all machines; default ``units`` in the cache. With
-        ``"local"`` nothing is stored unless it is given.
+        Shared folder of arrays and results, under the same path on all machines; default ``$NATURALISTIC_UNITS``, or
+        ``units`` in the cache. With ``"local"`` nothing is stored unless one of the first two is given.
     n_workers : int, optional
         Of ``"dask"``: by default as many as cores. Of a YAML file: jobs, in place of ``jobs`` there.
     timeout : float
@@ -225,11 +226,12 @@ def connect(
     if n_workers is not None:
         n_workers = whole("n_workers", n_workers, 1)
     if name == "local":
+        folder = folder or os.environ.get(UNITS)
         if folder is not None:
             check_writable(folder)
         yield Workers(name, None if folder is None else Path(folder).expanduser().absolute())
         return
-    folder = Path(folder or cache_dir() / "units").expanduser().absolute()
+    folder = Path(folder or os.environ.get(UNITS) or cache_dir() / "units").expanduser().absolute()
     check_writable(folder)
     start = _starter(name, n_workers)
     with _terminated_as_interrupt(), contextlib.ExitStack() as stack:
