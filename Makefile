@@ -18,6 +18,8 @@ test test-fast test-long coverage: export OMP_NUM_THREADS := 1
 # so what is made is made in its own process: two files of tests fill two cores, and joblib's would only be started
 test test-fast test-long coverage: export LOKY_MAX_CPU_COUNT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# some images forbid it: then each process compiles the library again, and pytest all assertions of all tests
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: book test test-fast test-long coverage bench rehearsal doctor pairs picture package clean
 
