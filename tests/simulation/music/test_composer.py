@@ -141,6 +141,7 @@ def test_styles_play_as_they_should(pieces):
     assert len(jazz) > 6
 
 
+@pytest.mark.slow
 def test_sections_change_where_the_facts_say_so():
     seen = set()
     for seed in range(40):
@@ -239,6 +240,7 @@ def mentioned(text):
     return found
 
 
+@pytest.mark.slow
 def test_captions_are_true_and_grammatical(pieces):
     for of in pieces.values():
         for piece in of:

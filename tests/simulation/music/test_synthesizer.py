@@ -177,6 +177,7 @@ def test_genres_differ_in_sound(sounds):
     assert loud["metal"] > loud["classical"] + 1.5 and loud["rock"] > loud["jazz"]
 
 
+@pytest.mark.slow
 def test_stems_balance_and_drums_are_there_or_not(sounds):
     drums = list(instruments.DRUM_VOICES)
     for genre, of in sounds.items():
@@ -188,6 +189,7 @@ def test_stems_balance_and_drums_are_there_or_not(sounds):
             assert bass is None or -16 < level(synthesizer.stem(piece, [bass])) - level(sound) < 0.5
 
 
+@pytest.mark.slow
 def test_strong_pitch_classes_are_those_of_the_key(sounds):
     n_tried = 0
     for genre in ("classical", "pop", "country", "disco", "rock"):
@@ -214,6 +216,7 @@ def test_no_notes_are_silence_and_the_past_does_not_matter():
     assert (synthesizer.render(late) == 0).all()
 
 
+@pytest.mark.slow
 def test_long_and_loud_scores_do_not_clip():
     rows = [(step, 64, pitch, 127, "string section") for step in range(0, 24, 2) for pitch in range(50, 80, 3)]
     sound = synthesizer.render(score(*rows, tempo=60.0, duration=8.0))
