@@ -93,6 +93,7 @@ def test_the_batch_size_changes_nothing(folders, name):
     np.testing.assert_allclose(three, many, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [16000, 22050, 44100, 48000])
 @pytest.mark.parametrize("name", SAVE)
 def test_the_number_of_windows_at_every_rate(folders, name, rate):

@@ -40,6 +40,7 @@ def test_same_seed_same_piece_whatever_came_before():
     assert composer.compose("blues", 7).notes.tobytes() != first.notes.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("genre", composer.GENRES)
 def test_notes_are_well_formed(pieces, genre):
     for piece in pieces[genre]:

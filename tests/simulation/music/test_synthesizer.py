@@ -49,6 +49,7 @@ def onset_strength(sound, hop=256):
     return rise - rise.mean(), hop / SAMPLE_RATE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("genre", composer.GENRES)
 def test_sound_is_within_bounds(sounds, genre):
     for piece, sound in sounds[genre]:
@@ -81,6 +82,7 @@ for genre in ("metal", "jazz", "hiphop"):
     assert hashlib.sha256(sound.tobytes()).hexdigest() == there["jazz"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample_rate", [8000, 16000, 44100])
 def test_other_sample_rates(sample_rate):
     piece = composer.compose("disco", 3, 3.3)
