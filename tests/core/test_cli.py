@@ -143,6 +143,7 @@ class Slow(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to another process")
 def test_ctrl_c_leaves_what_can_be_gone_on_with(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)

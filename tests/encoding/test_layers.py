@@ -168,6 +168,7 @@ def test_features_of_too_many_axes(simulated):
         encoding.sweep_layers(simulated[0][None], simulated[1], MODEL, Split(**HOW))
 
 
+@pytest.mark.slow
 def test_blocks_are_left_out_with_their_surroundings():
     rng = np.random.default_rng(2)
     layers = smooth(rng, 360, 3, 8)
@@ -233,6 +234,7 @@ def test_repeats_are_stacked(small_movie):
     assert narrative_movie.load(small_movie, runs=some).stack_repeats is None
 
 
+@pytest.mark.slow
 def test_ceiling_is_that_of_the_mean_of_all_repeats(small_movie):
     movie = narrative_movie.load(small_movie)
     runs = movie.run_of_tr()
@@ -250,6 +252,7 @@ def test_ceiling_is_that_of_the_mean_of_all_repeats(small_movie):
     assert encoding.noise_ceilings(bold, Split(repeats=None, **how)) == encoding.NoiseCeilings({}, {})
 
 
+@pytest.mark.slow
 def test_ground_truth_of_a_film_is_at_its_voxels(small_movie):
     from naturalistic_simulation.movie.cortex import LAYERS, NAMES, PLAN
 
@@ -304,6 +307,7 @@ def test_a_score_needs_a_null(simulated):
         encoding.reliable_voxels(np.stack([pair.measured, pair.predicted]), pair.runs, n_permutations=0)
 
 
+@pytest.mark.slow
 def test_blocks_against_shifts_that_are_fitted_again():
     """Noise passes as often as it should though folds were fitted on each other's data; what is there is found."""
     rng = np.random.default_rng(6)

@@ -31,6 +31,7 @@ def simulate(seed=0, n_voxels=4, noise=2.0):
     return spaces, signal / signal[:, :1].std() + noise * smooth(rng, n_voxels) / 1.4
 
 
+@pytest.mark.slow
 def test_the_simulated_space_is_found_and_nothing_else():
     spaces, bold = simulate()
     found = {
@@ -87,6 +88,7 @@ def test_design_scales_by_training_rows_only_and_keeps_runs_apart():
     assert not flat.any()  # a constant feature says nothing
 
 
+@pytest.mark.slow
 def test_confounds_take_away_what_they_explain():
     """A feature that is only a noisy copy of a confound predicts, and predicts nothing beyond it."""
     rng = np.random.default_rng(3)
@@ -111,6 +113,7 @@ def test_confounds_are_fitted_on_training_rows():
     np.testing.assert_allclose(design.residuals(X2, C2, train)[:200], left[:200], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_group_is_its_subjects():
     spaces, bold = simulate(n_voxels=6)
     subjects = np.stack([bold[:, :3], bold[:, 3:]])
@@ -121,6 +124,7 @@ def test_a_group_is_its_subjects():
     assert group.null.shape == (50, 3) and group.p.shape == (3,)
 
 
+@pytest.mark.slow
 def test_batches_and_confounds_of_each_subject_change_nothing_else(monkeypatch):
     spaces, bold = simulate(n_voxels=6)
     subjects = np.stack([bold[:, :3], bold[:, 3:]])
@@ -138,6 +142,7 @@ def test_batches_and_confounds_of_each_subject_change_nothing_else(monkeypatch):
         np.testing.assert_allclose(other.null, whole.null, atol=2e-2)
 
 
+@pytest.mark.slow
 def test_the_null_is_the_whole_model_fitted_to_shifted_responses():
     spaces, bold = simulate()
     shifts = draw_shifts(RUNS, 5, seed=3)
@@ -216,6 +221,7 @@ def test_bad_group():
         encoding.group_accuracy(spaces, np.stack([bold, bold]), RIDGE, FoldSplit(**HOW), confounds=[bold])
 
 
+@pytest.mark.slow
 def test_confounds_of_all_subjects_are_those_of_each():
     """One regression for confounds that all share gives what one for each subject gives."""
     spaces, bold = simulate()
@@ -252,6 +258,7 @@ def test_rotation_changes_no_prediction():
     assert design.rotated(wide.T) is not None and design.rotated(wide.T).shape == (500, 60)
 
 
+@pytest.mark.slow
 def test_trs_that_are_not_kept_give_history_alone():
     """The first TRs of each run reach the features of those behind them, and are neither fitted nor scored."""
     spaces, bold = simulate()
@@ -302,6 +309,7 @@ def test_features_that_are_fitted_see_the_training_trs_of_each_fold():
     assert pca(seen[0]) is pca(seen[0].copy()) and pca(seen[0]) is not pca(seen[1])
 
 
+@pytest.mark.slow
 def test_each_fold_has_its_own_score_and_that_of_its_training():
     """What was left out scores as by hand; the score inside training, by which layers are selected, is blind to it."""
     spaces, bold = simulate()

@@ -141,6 +141,7 @@ child.communicate(b"go")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
 def test_memory_is_that_of_a_process_and_of_those_it_started(build):
     from costs import measured
@@ -156,6 +157,7 @@ def test_memory_is_that_of_a_process_and_of_those_it_started(build):
     assert cost["seconds"] >= 2.9
 
 
+@pytest.mark.slow
 def test_a_short_peak_is_not_missed(build, monkeypatch):
     """The system notes the most that a process has held: between two looks it may come and go."""
     import costs
