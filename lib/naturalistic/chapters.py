@@ -60,6 +60,37 @@ def chapter_parameters(path: Path) -> dict[str, Any]:
     return {node.targets[0].id: ast.literal_eval(node.value) for node in assigned}
 
 
+def read_parameters(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return parameters of a command line, their values read as YAML.
+
+    Parameters
+    ----------
+    pairs : sequence of (name, text)
+
+    Returns
+    -------
+    parameters : dict
+
+    Raises
+    ------
+    RequestError
+        If a value is no YAML.
+    """
+    if not pairs:
+        return {}
+    try:
+        import yaml
+    except ModuleNotFoundError as error:
+        raise RequestError(f"parameters are read by PyYAML: {EXTRA}") from error
+    parameters = {}
+    for name, value in pairs:
+        try:
+            parameters[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise RequestError(f"{name} is {value!r}, which is no YAML: {error}") from error
+    return parameters
+
+
 def run_chapter(path: str, parameters: Mapping[str, Any], output: str) -> dict[str, str]:
     """Run one chapter by papermill, as a unit of work; its output is whole or absent.
 

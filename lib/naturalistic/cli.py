@@ -82,14 +82,9 @@ def run_simulate(parsed: argparse.Namespace) -> None:
 
 def run_chapters(parsed: argparse.Namespace) -> None:
     """Run a chapter, with a cluster one subject a job, and print the notebooks."""
-    import yaml
+    from naturalistic.chapters import read_parameters, run_subjects
 
-    from naturalistic.chapters import run_subjects
-
-    try:
-        parameters = {name: yaml.safe_load(value) for name, value in parsed.parameter}
-    except yaml.YAMLError as error:
-        raise RequestError(f"a value of --parameter is no YAML: {error}") from error
+    parameters = read_parameters(parsed.parameter)
     if parsed.dataset is not None:
         parameters["dataset"] = parsed.dataset
     subjects = parsed.subjects or []

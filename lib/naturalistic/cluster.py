@@ -46,7 +46,7 @@ QUIET = {"distributed.admin.log-format": "%(message)s", "distributed.scheduler.a
 
 
 class Workers:
-    """Workers and the folder that they share; made by `connect`.
+    """Workers and the folder that they share, as `connect` yields them.
 
     Attributes
     ----------

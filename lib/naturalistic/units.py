@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from naturalistic.cache import content_key, whole_or_absent
 from naturalistic.intact import open_arrays
+from naturalistic.simulated import PACKAGE
 
 Result = dict[str, NDArray]
 ARRAYS = "arrays"  # folders inside the shared one
@@ -231,7 +232,7 @@ def library_code() -> str:
     """Return a hash of the code of both packages."""
     sha = hashlib.sha256()
     library = Path(__file__).parent
-    for package in (library, library.with_name("naturalistic_simulation")):
+    for package in (library, library.with_name(PACKAGE)):
         for path in sorted(package.rglob("*.py")):
             sha.update(path.read_bytes())
     return sha.hexdigest()
@@ -240,7 +241,7 @@ def library_code() -> str:
 def _describe(function: Callable) -> str:
     """Return the name of a function, with its text where it is none of this library."""
     name = f"{function.__module__}.{function.__qualname__}"
-    if function.__module__.split(".")[0] in ("naturalistic", "naturalistic_simulation"):
+    if function.__module__.split(".")[0] in ("naturalistic", PACKAGE):
         return name
     try:
         return f"{name}\n{inspect.getsource(function)}"
