@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 # Okabe & Ito's palette; each item keeps its color throughout the book
@@ -147,3 +148,19 @@ def spread(n: int, width: float) -> NDArray:
     offsets : array (n,)
     """
     return np.random.default_rng(0).uniform(-width, width, n)
+
+
+def draw_mean(ax: Axes, x: float, mean: float, color: str | tuple[float, ...], filled: bool, marker: str = "o") -> None:
+    """Draw a mean as a marker, open if not ``filled``.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    x, mean : float
+    color : color
+    filled : bool
+    marker : str
+        A square (``"s"``) is smaller.
+    """
+    size = 5 if marker == "o" else 3.5
+    ax.plot([x], [mean], marker, color=color, mfc=color if filled else "white", ms=size, zorder=3)
