@@ -106,8 +106,8 @@ def test_objects_among_arrays_are_refused(folder):
 @pytest.mark.parametrize(
     ("dataset", "shown"),
     [
-        ("Simulated data (layout of ds003720)", "Simulated data (layout of ds003720): A title"),
-        ("made stand-in for Alice", "made stand-in for Alice: A title"),
+        ("Simulated data (layout of ds003720)", "A title (simulated)"),
+        ("made stand-in for Alice", "A title (simulated)"),
         ("ds003720, music genre", "A title"),
     ],
 )
