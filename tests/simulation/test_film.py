@@ -32,7 +32,7 @@ def bold(film):
 def test_the_layout_is_that_of_the_measured_data(film):
     assert film.is_simulated and film.subjects == ("01", "02", "03", "04") and film.notes == []
     assert film.name == "Simulated data (layout of studyforrest)" and "no brain was measured" in str(film)
-    assert "PDDL" not in str(film) and film.title("x") == "Simulated data (layout of studyforrest): x"
+    assert "PDDL" not in str(film) and film.title("x") == "x (simulated)"
     assert not film.is_whole and len(film.runs) == 3599
     subject = film.open_subject("03")
     assert subject.bold.shape == (3599, 267) and subject.coordinates.shape == (267, 3)

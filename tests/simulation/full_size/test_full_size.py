@@ -84,7 +84,7 @@ def test_the_loader_of_the_real_data_opens_the_text(shown, tmp_path):
     movie = narrative_movie.load(tmp_path, overlap="authors")
     n = {split: sum(run.n_kept for run in movie.select(split)) for split in ("Training", "Test")}
     assert n == {"Training": 22262, "Test": 7737} and movie.levels == ("Speech", "Object", "Story")
-    assert movie.is_simulated and movie.title("x") == "Simulated data (layout of ds005531): x"
+    assert movie.is_simulated and movie.title("x") == "x (simulated)"
     assert movie.name == "Simulated data (layout of ds005531)" and "no brain was measured" in str(movie)
     run = movie.select("Test")[0]
     read = movie.annotations("Object", [run.name])
@@ -166,7 +166,7 @@ def test_a_music_subject_is_opened_as_the_real_data_are(tmp_path, monkeypatch):
     monkeypatch.setattr(music_subject, "simulate_music", make_little)
     root = music_subject.simulate_music_subject(tmp_path, 3, runs=TWO, n_jobs=1, progress=False)
     experiment = music_genre.load(root, subjects="[1]")
-    assert experiment.runs == TWO and experiment.title("x") == "Simulated data (layout of ds003720): x"
+    assert experiment.runs == TWO and experiment.title("x") == "x (simulated)"
     assert experiment.audio == tmp_path / "genres" and len(experiment.clips) == 10
     path = root / "sub-001" / "func" / "sub-001_task-Test_run-01_bold.nii"
     image = nib.load(path)
