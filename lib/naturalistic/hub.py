@@ -14,7 +14,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-# short name -> id; those of the loaders (features.audio, generation), whose modules take seconds to import
+# short name -> id; those of the loaders in features.audio, features.video and generation, which take seconds to import
 MODELS = {
     "clap": "laion/larger_clap_music",
     "muq-mulan": "OpenMuQ/MuQ-MuLan-large",
@@ -22,6 +22,15 @@ MODELS = {
     "encodec": "facebook/encodec_24khz",
     "musicldm": "ucsd-reach/musicldm",
     "musicgen": "facebook/musicgen-small",
+    "ast": "MIT/ast-finetuned-audioset-10-10-0.4593",
+    "clip": "openai/clip-vit-base-patch32",
+    "siglip2": "google/siglip2-base-patch16-224",
+    "blip-2": "Salesforce/blip2-itm-vit-g",
+    "git": "microsoft/git-base",
+    "deit": "facebook/deit-base-distilled-patch16-224",
+    "x-clip": "microsoft/xclip-base-patch32",
+    "videomae": "MCG-NJU/videomae-base",
+    "v-jepa2": "facebook/vjepa2-vitl-fpc64-256",
 }
 DESCRIPTIONS = ("config.json", "model_index.json")  # of a model of transformers, of a pipeline of diffusers
 _SAFE = ("*.safetensors",)

@@ -5,6 +5,10 @@ import pytest
 import torch
 from naturalistic.features import audio
 from transformers import (
+    ASTConfig,
+    ASTFeatureExtractor,
+    ASTForAudioClassification,
+    ASTModel,
     ClapFeatureExtractor,
     ClapModel,
     EncodecModel,
@@ -29,8 +33,19 @@ def save_w2v(folder, seed=0):
     return folder
 
 
-SAVE = {"clap": save_clap, "w2v": save_w2v, "encodec": save_encodec}
-WINDOWS = {"clap": 4, "w2v": 7, "encodec": 10}
+def save_ast(folder, seed=0):
+    torch.manual_seed(seed)
+    config = ASTConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, initializer_range=0.2,
+        max_length=1024, frequency_stride=56, time_stride=64,
+    )  # fmt: skip
+    ASTForAudioClassification(config).save_pretrained(folder)
+    ASTFeatureExtractor().save_pretrained(folder)
+    return folder
+
+
+SAVE = {"clap": save_clap, "w2v": save_w2v, "encodec": save_encodec, "ast": save_ast}
+WINDOWS = {"clap": 4, "w2v": 7, "encodec": 10, "ast": 4}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +81,13 @@ def plain_encodec(folder, window):
     return model.encoder(torch.from_numpy(window)[None, None]).mean(-1)[0].numpy()
 
 
-PLAIN = {"clap": plain_clap, "w2v": plain_w2v, "encodec": plain_encodec}
+@torch.inference_mode()
+def plain_ast(folder, window):
+    model = ASTModel.from_pretrained(folder).eval()
+    return model(**ASTFeatureExtractor()(window, sampling_rate=16000, return_tensors="pt")).pooler_output[0].numpy()
+
+
+PLAIN = {"clap": plain_clap, "w2v": plain_w2v, "encodec": plain_encodec, "ast": plain_ast}
 
 
 @pytest.mark.parametrize("name", SAVE)
@@ -258,3 +279,13 @@ def test_half_precision_on_a_gpu(folders, name):
     scale = np.abs(exact).max()
     assert np.abs(single - exact).max() < 2e-3 * scale
     assert 0 < np.abs(half - exact).max() < 3e-2 * scale
+
+
+def test_layers_and_windows_of_ast(folders):
+    clips = sounds(1, 16000)[0]
+    vectors = audio.load(folders["ast"], layer=1, window=2, hop=2).embed(clips, 16000)
+    assert vectors.shape == (7, 16) and np.isfinite(vectors).all()
+    with pytest.raises(ValueError, match=r"layer is 3, expected 0 \(input of the first layer\) to 2"):
+        audio.load(folders["ast"], layer=3)
+    with pytest.raises(ValueError, match=r"window is 11 s, expected at most the 10\.255 s"):
+        audio.load(folders["ast"], window=11)
