@@ -5,6 +5,7 @@ weights under BSD-3-Clause.
 """
 
 import functools
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,7 +64,10 @@ def load(
     """
     arguments = source, name, revision, device, dtype
     folder, name, device, number_format = checkpoint.prepare(*arguments, "audio-spectrogram-transformer", "ASTModel")
-    extractor = checkpoint.extractor_of(folder, ASTFeatureExtractor, name)
+    with warnings.catch_warnings():
+        # of the published 128 bands the lowest are narrower than a bin of the spectrum, and stay empty in training too
+        warnings.filterwarnings("ignore", "At least one mel filter has all zero values", UserWarning)
+        extractor = checkpoint.extractor_of(folder, ASTFeatureExtractor, name)
     network = checkpoint.load_network(folder, ASTModel, name, device)
     longest = (network.config.max_length - 1) * _FRAME + _SPAN
     if window > longest:
