@@ -353,6 +353,7 @@ def test_names_of_models_are_those_of_the_loaders():
     heard = {"clap": "clap", "muq-mulan": "muq", "w2v-bert": "wav2vec", "encodec": "encodec"}
     heard["ast"] = "spectrogram_transformer"
     loaders = {name: f"features.audio.{module}" for name, module in heard.items()}
-    loaders |= {name: f"generation.{name}" for name in ("musicldm", "musicgen")}
+    loaders |= {name: f"generation.{name}" for name in ("musicldm", "musicgen", "animatediff", "kandinsky")}
+    loaders |= {"svd": "generation.stable_video", "stable-unclip": "generation.stable_unclip"}
     ids = {n: importlib.import_module(f"naturalistic.{m}").HUB for n, m in loaders.items()}
     assert ids | {name: hub.MODELS[name] for name in video.MODELS} == hub.MODELS

@@ -76,7 +76,7 @@ def prepare(
             f"{name!r} is {description}, expected a model_type of {', '.join(types)}: pass it to features.video.load, "
             "which picks the model by its config.json, or choose another checkpoint"
         )
-    return folder, name, device, number_format, model_type
+    return folder, name, device, number_format, str(model_type)
 
 
 class Pictures:
