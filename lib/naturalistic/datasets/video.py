@@ -189,6 +189,46 @@ def film_info(path: Path | str, *, stored_rate: float | None = None) -> FilmInfo
     return source.info or _video_info(path)
 
 
+def films_in(path: Path | str, suffixes: Sequence[str]) -> dict[str, Path]:
+    """Return the films of a folder, at any depth, or of an HDF5 file, by their names without suffix.
+
+    Parameters
+    ----------
+    path : str or Path
+        Nothing is found where there is none.
+    suffixes : sequence of str
+        Of film files. HDF5 files are opened, and folders of images are films as well.
+
+    Returns
+    -------
+    films : dict of str to Path
+        What `read_frames` takes.
+    """
+    path = Path(path)
+    if path.is_file() and path.suffix in HDF5:
+        return _films_of_hdf5(path)
+    found: dict[str, Path] = {}
+    for each in sorted(path.rglob("*")) if path.is_dir() else []:
+        if each.suffix.lower() in suffixes:
+            found[each.stem] = each
+        elif each.suffix in HDF5 and each.is_file():
+            found |= _films_of_hdf5(each)
+        elif each.suffix.lower() in IMAGES:
+            found[each.parent.name] = each.parent
+    return found
+
+
+def _films_of_hdf5(path: Path) -> dict[str, Path]:
+    check_whole(path)
+    try:
+        with h5py.File(path, "r") as file:
+            names: list[str] = []
+            file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    except OSError as error:
+        raise ValueError(f"{path} was cut short or is no HDF5 file ({error}); write or copy it again") from error
+    return {name.rpartition("/")[2]: path / name for name in names}
+
+
 def _check_request(
     size: Size, rate: float | None, start: float, stop: float | None, fit: str
 ) -> tuple[int, int] | None:
