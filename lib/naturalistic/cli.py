@@ -162,7 +162,7 @@ def _subjects(name: str, labels: list[str] | None) -> list[str] | None:
 
 
 def _openneuro_options(parser: argparse.ArgumentParser, name: str) -> None:
-    example = {"ds003720": "Training_run-01", "ds005531": "crown_run-01"}[name]
+    example = {"ds003720": "Training_run-01", "ds005531": "crown_run-01", "ds005165": "train_run-1"}[name]
     parser.add_argument(
         "--subject", "--subjects", nargs="+", dest="subjects", metavar="S", help="1 2 ..., or all (needed)"
     )
@@ -194,6 +194,10 @@ FETCHABLE = {
     "ds005531": (
         "films in six brains (OpenNeuro, 282 GB; 23 GB a subject as preprocessed)", _openneuro_options,
         "--subject 1 --to data/ds005531 --dry-run",
+    ),
+    "ds005165": (
+        "short films in ten brains (OpenNeuro, BOLD Moments: responses by region 0.5 GB a subject, betas 2.9 GB)",
+        _openneuro_options, "--subject 1 --parts rois annotations --to data/ds005165 --dry-run",
     ),
     "gtzan": (
         "the sound of the music (GTZAN, 1.2 GB, unpacked to genres/; the loader looks for it in ds003720 or beside it)",

@@ -27,7 +27,7 @@ def run(capsys, *arguments):
     return status, said.out, said.err
 
 
-DATA_SETS = ["fetch ds003720", "fetch ds005531", "fetch gtzan", "fetch fma", "fetch studyforrest"]
+DATA_SETS = ["fetch ds003720", "fetch ds005531", "fetch ds005165", "fetch gtzan", "fetch fma", "fetch studyforrest"]
 COMMANDS = ["", "doctor", "fetch", *DATA_SETS, "simulate", "simulate music", "simulate corpus", "simulate movie",
             "simulate film", "simulate story"]  # fmt: skip
 

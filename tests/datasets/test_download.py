@@ -345,7 +345,12 @@ def test_the_count_ends_at_the_size(server, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"name": "ds1"}, "there is no data set 'ds1'; there are: ds003720, ds005531, gtzan"),
+        ({"name": "ds1"}, "there is no data set 'ds1'; there are: ds003720, ds005531, ds005165, gtzan"),
+        (
+            {"name": "ds005165", "parts": ["WB"]},
+            "no part 'WB'; there are: annotations, betas, events, rois, whole_brain",
+        ),
+        ({"name": "ds005165", "subjects": [11]}, "no subject '11'; there are: 01, 02"),
         ({"name": "ds003720", "subjects": [6]}, "no subject '6'; there are: 001, 002, 003, 004, 005"),
         ({"name": "ds003720", "subjects": ["sub-01x"]}, "no subject 'sub-01x'"),
         ({"name": "ds003720", "subjects": []}, "no subject of ds003720 is asked for"),
@@ -398,6 +403,70 @@ def test_the_manifests_are_the_published_trees(name):
     for file in openneuro.manifest(name):
         digest = tree[file.path][1] or "md5:" + hashlib.md5((folder / file.path).read_bytes()).hexdigest()
         assert file.digest == digest, file.path
+
+
+def test_the_manifest_of_bold_moments_is_the_published_tree():
+    folder = Path(os.environ.get("NATURALISTIC_DATA", "/nowhere")) / "ds005165"
+    if not (folder / "TREE.tsv").is_file():
+        pytest.skip("the published tree is not here: set NATURALISTIC_DATA")
+    rows = [line.split("\t") for line in (folder / "TREE.tsv").read_text().splitlines()[1:]]
+    tree = {path: (int(n), digest) for path, n, digest, _ in rows}
+    for file in openneuro.manifest("ds005165"):
+        n_bytes, digest = tree[file.path]
+        if not digest and (folder / file.path).is_file():
+            digest = "md5:" + hashlib.md5((folder / file.path).read_bytes()).hexdigest()
+        assert (file.n_bytes, file.digest) == (n_bytes, digest or None), file.path
+
+
+def test_the_manifest_of_bold_moments():
+    files = openneuro.manifest("ds005165")
+    assert len(files) == len({f.path for f in files}) == 1072
+    # pickles and annotations have checksums; of event files the tree states none
+    assert all(
+        re.fullmatch(r"sha256:[0-9a-f]{64}", f.digest) for f in files if f.path.endswith((".pkl", "/annotations.json"))
+    )
+    plan = openneuro.download_plan("ds005165", subjects=[1], parts=["rois"])
+    packs = [f for f in plan.files if f.group == "sub-01 rois"]
+    assert len(packs) == 46 and sum(f.n_bytes for f in packs) < 0.6e9
+    assert not [f for f in plan.files if "roi-WB" in f.path or f.path.endswith(("_events.tsv", "annotations.json"))]
+    (notes,) = {f.group for f in plan.files} - {"sub-01 rois"}
+    assert notes == "about the data set"
+    plan = openneuro.download_plan("ds005165", subjects=["sub-10"], parts=["betas"])
+    names = {f.path.rpartition("/")[2] for f in plan.files if f.group == "sub-10 betas"}
+    assert "sub-10_organized_betas_task-train_normalized.pkl" in names and len(names) == 6
+    plan = openneuro.download_plan("ds005165", subjects=["02"], parts=["annotations"])
+    assert any(f.path == "derivatives/stimuli_metadata/annotations.json" for f in plan.files)
+    assert not openneuro.subjects_of(plan.files)
+    plan = openneuro.download_plan("ds005165", subjects=["02"], runs=["test_run-1"])
+    assert sum(f.path.endswith("_events.tsv") for f in plan.files) == 4  # of four sessions
+    assert sum(f.n_bytes for f in openneuro.download_plan("ds005165", subjects=[3], parts=["whole_brain"]).files) > 3e9
+
+
+def test_bold_moments_comes_by_subject_and_part(tmp_path, monkeypatch):
+    bodies = {
+        "README": b"about",
+        "derivatives/stimuli_metadata/annotations.json": b"{}",
+        "derivatives/versionB/MNI152/prepared_allvoxel_pkl/sub-01/sub-01_roi-lMT_betas_normalized.pkl": b"pack of 1",
+        "derivatives/versionB/MNI152/prepared_allvoxel_pkl/sub-02/sub-02_roi-lMT_betas_normalized.pkl": b"pack of 2",
+        "sub-01/ses-02/func/sub-01_ses-02_task-test_run-1_events.tsv": b"onset\n",
+    }
+    published = tuple(
+        RemoteFile(path, None if path.endswith("tsv") else "md5:" + hashlib.md5(body).hexdigest(), len(body))
+        for path, body in bodies.items()
+    )
+    monkeypatch.setattr(openneuro, "manifest", lambda name: published)
+    server = Server(bodies)
+    try:
+        options = {"base_url": server.address, "progress": False}
+        fetch("ds005165", tmp_path, subjects=[1], parts=["rois", "annotations"], **options)
+        there = {str(path.relative_to(tmp_path).as_posix()) for path in tmp_path.rglob("*") if path.is_file()}
+        assert there - {NOTE} == set(list(bodies)[:3])
+        fetch("ds005165", tmp_path, subjects=[1], **options)
+        assert (tmp_path / list(bodies)[4]).read_bytes() == b"onset\n"
+    finally:
+        server.ended.set()
+        server.shutdown()
+        server.server_close()
 
 
 def test_selection_of_subjects_and_runs():

@@ -21,9 +21,9 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MUL
 # what stands for a value that a message is filled with; every other one is a path
 VALUES = {
     "kind": "music", "train": "mini-ssl", "subset": "small", "split": "Test", "options": " --epochs 3", "seed": "0",
-    "extra": "generate", "part": "atlas",
+    "extra": "generate", "part": "atlas", "parts": "rois",
 }  # fmt: skip
-SUBJECTS = {"ds003720": "001", "ds005531": "S01", "studyforrest": "01"}
+SUBJECTS = {"ds003720": "001", "ds005531": "S01", "ds005165": "01", "studyforrest": "01"}
 NAMED = {"fetch": "ds003720", "train": "mini-ssl"}  # what {name} is
 # a command stands alone, in parentheses, in quotes or at the end of a sentence
 OURS = re.compile(r"naturalistic (?:fetch|simulate|train|doctor)\b(?:'[^']*'|[^()`;:\n'])*")

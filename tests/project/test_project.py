@@ -137,8 +137,8 @@ def test_every_dependency_is_pinned():
     pinned = {name_of(line): line.split("==")[1] for line in lines}
     extras = PROJECT["optional-dependencies"]
     wanted = [*PROJECT["dependencies"], *extras["book"], *extras["test"]]
-    wanted.remove("naturalistic[book,cluster]")  # the tests build pages and start workers
-    wanted += extras["cluster"]
+    wanted.remove("naturalistic[book,cluster,video]")  # the tests build pages, start workers and read films
+    wanted += [*extras["cluster"], *extras["video"]]
     assert [w for w in wanted if name_of(w) not in pinned] == []
     for requirement in wanted:
         if "==" in requirement:

@@ -15,6 +15,7 @@ from naturalistic.parameters import whole
 DATA_SETS: dict[str, Callable[..., DownloadPlan]] = {
     "ds003720": functools.partial(openneuro.download_plan, "ds003720"),
     "ds005531": functools.partial(openneuro.download_plan, "ds005531"),
+    "ds005165": functools.partial(openneuro.download_plan, "ds005165"),
     "gtzan": gtzan.download_plan,
     "fma": fma.download_plan,
     "studyforrest": studyforrest_files.download_plan,
@@ -40,8 +41,8 @@ def fetch(
     Parameters
     ----------
     name : str
-        A key of `DATA_SETS`: ``"ds003720"`` (music), ``"ds005531"`` (films), ``"gtzan"`` (the music's sound),
-        ``"fma"`` (a large corpus of music) or ``"studyforrest"`` (a film).
+        A key of `DATA_SETS`: ``"ds003720"`` (music), ``"ds005531"`` (films), ``"ds005165"`` (short films),
+        ``"gtzan"`` (the music's sound), ``"fma"`` (a large corpus of music) or ``"studyforrest"`` (a film).
     folder : str or Path
         Made if it is not there.
     base_url : str, optional

@@ -17,17 +17,28 @@ _BUCKET = "https://s3.amazonaws.com/openneuro.org"
 PARTS = {  # fetched unless others are asked for; what belongs to no part and no subject always comes along
     "ds003720": ("anat", "func"),
     "ds005531": ("annotation", "preprocessed_data", "pycortex_db"),
+    "ds005165": ("annotations", "events", "rois"),
+}
+# parts whose folders lie deeper, or have longer names: the first expression that the path has
+_NAMED_PARTS = {
+    "ds005165": (
+        (r"_roi-(?:WB|BMDgeneral)_", "whole_brain"),
+        (r"/prepared_allvoxel_pkl/", "rois"),
+        (r"/prepared_betas/", "betas"),
+        (r"^derivatives/stimuli_metadata/", "annotations"),
+        (r"_events\.tsv$", "events"),
+    )
 }
 
 
 def manifest(name: str) -> tuple[RemoteFile, ...]:
-    """Return the published files of ``"ds003720"`` or ``"ds005531"``.
+    """Return the published files of ``"ds003720"``, ``"ds005531"`` or ``"ds005165"``.
 
-    The manifest has a line ``algorithm:checksum bytes path`` for each.
+    The manifest has a line ``algorithm:checksum bytes path`` for each; ``-`` where no checksum was published.
     """
     text = (files("naturalistic.datasets") / f"{name}.txt").read_text(encoding="utf-8")
     lines = [line.split(maxsplit=2) for line in text.splitlines() if line.strip()]
-    return tuple(RemoteFile(path, digest, int(n_bytes)) for digest, n_bytes, path in lines)
+    return tuple(RemoteFile(path, None if digest == "-" else digest, int(n_bytes)) for digest, n_bytes, path in lines)
 
 
 def download_plan(
@@ -42,13 +53,15 @@ def download_plan(
     Parameters
     ----------
     name : str
-        ``"ds003720"`` (music, 46.5 GB) or ``"ds005531"`` (films, 282 GB).
+        ``"ds003720"`` (music, 46.5 GB), ``"ds005531"`` (films, 282 GB) or ``"ds005165"`` (short films; what is
+        prepared of them, 74 GB).
     subjects : iterable, optional
         Such as ``1``, ``"001"`` or ``"sub-001"``; all of them unless given.
     runs : iterable of str, optional
         Such as ``"Training_run-01"``; all unless given. Files that belong to no run come in any case.
     parts : iterable of str, optional
-        Folders of a subject or of ``derivatives``, such as ``"func"``; `PARTS` unless given.
+        Folders of a subject or of ``derivatives``, such as ``"func"``; of ds005165 ``"rois"``, ``"betas"``,
+        ``"whole_brain"``, ``"annotations"`` and ``"events"``. `PARTS` unless given.
 
     Returns
     -------
@@ -62,12 +75,12 @@ def download_plan(
     published = manifest(name)
     subjects = _select("subject", name, subjects, {subject_of(f.path) for f in published}, _same_subject)
     runs = _select("run", name, runs, {run_of(f.path) for f in published})
-    parts = _select("part", name, PARTS[name] if parts is None else parts, {part_of(f.path) for f in published})
+    parts = _select("part", name, PARTS[name] if parts is None else parts, {part_of(f.path, name) for f in published})
 
     def wanted(path: str) -> bool:
-        return subject_of(path) in subjects and run_of(path) in runs and part_of(path) in parts
+        return subject_of(path) in subjects and run_of(path) in runs and part_of(path, name) in parts
 
-    selected = tuple(replace(f, group=_group(f.path)) for f in published if wanted(f.path))
+    selected = tuple(replace(f, group=_group(f.path, name)) for f in published if wanted(f.path))
     return DownloadPlan(name, f"{_BUCKET}/{name}", selected)
 
 
@@ -88,8 +101,19 @@ def run_of(path: str) -> str | None:
     return found[1] if found else None
 
 
-def part_of(path: str) -> str | None:
-    """Return the folder of ``derivatives`` or of a subject that a path lies in, such as ``"func"``, or None."""
+def part_of(path: str, name: str = "") -> str | None:
+    """Return the part of a data set that a path belongs to, or None.
+
+    It is the folder of ``derivatives`` or of a subject that the path lies in, such as ``"func"``.
+
+    Parameters
+    ----------
+    path : str
+    name : str
+        Of the data set; ds005165 names its parts otherwise.
+    """
+    if name in _NAMED_PARTS:
+        return next((part for expression, part in _NAMED_PARTS[name] if re.search(expression, path)), None)
     found = re.match(r"(?:derivatives|sub-[A-Za-z0-9]+)/([^/]+)/", path)
     return found[1] if found else None
 
@@ -127,6 +151,6 @@ def _same_subject(asked: str, known: str) -> bool:
     return all(digits) and digits[0][1] == digits[1][1]
 
 
-def _group(path: str) -> str:
+def _group(path: str, name: str) -> str:
     subject = subject_of(path)
-    return " ".join(filter(None, (subject and f"sub-{subject}", part_of(path)))) or "about the data set"
+    return " ".join(filter(None, (subject and f"sub-{subject}", part_of(path, name)))) or "about the data set"
