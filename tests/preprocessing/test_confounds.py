@@ -115,7 +115,7 @@ def test_cells_that_are_missing(folder):
 
 def test_what_is_not_there_is_named(folder):
     scan = bids.load(folder).scans("01")[0]
-    with pytest.raises(ValueError, match="confounds motion, scrub cannot be read.*expected the columns that fMRIPrep"):
+    with pytest.raises(ValueError, match=r"confounds motion, scrub cannot be read.*expected the columns that fMRIPrep"):
         read_confounds(scan, ["motion", "scrub"])
     with pytest.raises(ValueError, match="has 60 rows, expected 70: one a volume of the run"):
         read_confounds(replace(scan, n_trs=70), "motion")
@@ -138,5 +138,5 @@ def test_names_of_strategies():
     assert check_strategy({"strategy": ["motion"], "motion": "full"})["motion"] == "full"
     with pytest.raises(ValueError, match=r"confounds are \['motions'\], expected some of .*did you mean 'motion'"):
         check_strategy("motions")
-    with pytest.raises(ValueError, match="no option 'n_compcors', expected .*did you mean 'n_compcor'"):
+    with pytest.raises(ValueError, match=r"no option 'n_compcors', expected .*did you mean 'n_compcor'"):
         check_strategy({"strategy": ["compcor"], "n_compcors": 3})

@@ -19,7 +19,7 @@ from naturalistic.intact import read_json
 from naturalistic.simulated import Titled, is_simulated
 
 # spaces by default, the first that every run has: voxels of a template are compared between subjects without ado
-PREFERENCE = ("mni", "fsaverage5", "fsaverage6", "fsaverage", "native", "raw")
+PREFERENCE = ("mni", "fsaverage5", "fsaverage6", "fsaverage", "fsLR", "native", "raw")
 DRIFT_WINDOW = 240.0  # s
 _NOT_OF_A_RUN = ("sub", "echo", "part", "space", "res", "den", "desc", "hemi", "cohort", "recording")
 
@@ -136,8 +136,8 @@ def load(
         Labels without ``sub-`` and ``ses-``; all by default.
     space : str, optional
         ``"mni"`` (any MNI152 template), ``"native"`` (T1w), ``"fsaverage5"``, ``"fsaverage6"``, ``"fsaverage"``,
-        ``"raw"``, or a space by its whole name such as ``"MNI152NLin6Asym_res-2"``. By default the first of
-        `PREFERENCE` that every run has.
+        ``"fsLR"`` (CIFTI, the cortex of it), ``"raw"``, or a space by its whole name such as
+        ``"MNI152NLin6Asym_res-2"``. By default the first of `PREFERENCE` that every run has.
     derivatives : Path or str, optional
         fMRIPrep's output folder; ``derivatives/fmriprep`` by default, else ``derivatives`` itself.
     tr : float, optional

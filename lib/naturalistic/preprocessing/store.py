@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from naturalistic.anatomy.surface import SPACING, midthickness_coordinates
 from naturalistic.arrays import column_blocks
 from naturalistic.cache import cache_dir, folder_lock, put_in_place, whole_or_absent
-from naturalistic.datasets import bold_store
+from naturalistic.datasets import bold_store, fmriprep
 from naturalistic.datasets import scans as scans_of
 from naturalistic.datasets.confounds import Strategy, check_strategy, read_confounds
 from naturalistic.datasets.fmriprep import is_mni
 from naturalistic.datasets.images import silence_unseen
 from naturalistic.datasets.scans import Scan
-from naturalistic.datasets.subject import Subject, VoxelCoordinates, VoxelGrid
+from naturalistic.datasets.subject import Subject, SurfaceVertices, VoxelCoordinates, VoxelGrid
 from naturalistic.intact import open_array, open_arrays, read_json
 from naturalistic.preprocessing.filters import cosine, running_median
 from naturalistic.preprocessing.masks import brain_mask, cortex_mask
@@ -166,7 +166,8 @@ def _space(scans: Sequence[Scan], region: str, part: Path) -> dict[str, Any]:
 
 
 def _surface_space(scan: Scan) -> dict[str, Any]:
-    return {"n_voxels": scans_of.vertices(scan).shape[1]}
+    left, right = scans_of.vertex_indices(scan)
+    return {"n_voxels": len(left) + len(right), "left": left, "right": right}
 
 
 def _volume_space(scans: Sequence[Scan], region: str) -> dict[str, Any]:
@@ -228,8 +229,8 @@ def _less_confounds(bold: NDArray, columns: NDArray, scan: Scan) -> NDArray:
     basis = basis[:, strengths > 1e-5 * strengths.max()]
     if 2 * basis.shape[1] > len(bold):
         raise ValueError(
-            f"{scan.confounds}: {basis.shape[1]} confounds for {len(bold)} volumes of run {scan.run} would take out most "
-            "of what was measured; name fewer, or n_compcor"
+            f"{scan.confounds}: {basis.shape[1]} confounds for {len(bold)} volumes of run {scan.run} would take out "
+            "most of what was measured; name fewer, or n_compcor"
         )
     residuals = np.empty(bold.shape, dtype=np.float32)
     for block in column_blocks(*bold.shape):
@@ -280,9 +281,17 @@ def open_prepared(place: Path) -> Subject:
         first_trs=tuple(description["n_dropped"]),
         scan_motion={name: x for name, x in motion.items() if not np.isnan(x).any()},
         grid=grid,
+        surface=_surface(space, description["space"]) if grid is None else None,
         locate=partial(_locate, grid, description["space"]),
         folder=place,
     )
+
+
+def _surface(space: dict[str, Any], name: str) -> SurfaceVertices:
+    """Return the vertices of the columns; those prepared before they were kept are all of the mesh."""
+    n_vertices = fmriprep.n_vertices_of(name, int(space["n_voxels"]))
+    left = space.get("left", np.arange(n_vertices))
+    return SurfaceVertices(left, space.get("right", np.arange(n_vertices)), n_vertices)
 
 
 def _kept_motion(motion: Sequence[NDArray], n_dropped: Sequence[int]) -> NDArray | None:
