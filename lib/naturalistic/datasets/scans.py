@@ -141,14 +141,24 @@ def check(scans: Sequence[Scan]) -> None:
             f"{_others(scans, missing)}fetch them (`naturalistic fetch --help` "
             "lists the data sets), or name the runs and the space that you have"
         )
-    firsts = {}
-    doubts = _lacking_confounds(scans)
-    wrong = [problem for scan in scans for problem in _problems(scan, firsts, doubts)]
+    wrong, doubts = problems(scans)
     if wrong:
         raise ValueError("; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""))
     if doubts:
         more = f"; and {len(doubts) - 3} more" if len(doubts) > 3 else ""
         warnings.warn("; ".join(doubts[:3]) + more, stacklevel=2)
+
+
+def problems(scans: Sequence[Scan]) -> tuple[list[str], list[str]]:
+    """Return what is wrong with the files of scans, which are there, and what is doubtful; a sentence each.
+
+    Parameters
+    ----------
+    scans : list of Scan
+    """
+    firsts: dict = {}
+    doubts = _lacking_confounds(scans)
+    return [problem for scan in scans for problem in _problems(scan, firsts, doubts)], doubts
 
 
 def volumes(scan: Scan) -> tuple[NDArray, NDArray]:

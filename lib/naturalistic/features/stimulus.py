@@ -19,7 +19,9 @@ from naturalistic.datasets.transcripts import read_transcript
 from naturalistic.datasets.words import Transcript
 from naturalistic.features.audio.acoustic import acoustic_frames
 from naturalistic.features.text import stories
+from naturalistic.features.text.contexts import context_starts
 from naturalistic.features.text.language_model import MINILM, LanguageModel, StaticVectors, load_model
+from naturalistic.features.text.word_encoder import contextual
 from naturalistic.features.text.word_vectors import WordVectors
 from naturalistic.features.timing import to_trs
 
@@ -156,13 +158,26 @@ def stimulus_spaces(
         if isinstance(opened, LanguageModel):
             layer = opened.n_layers // 2 if layer is None else layer
             spaces[STATIC] = stories.static_features(words, opened)
-            spaces[CONTEXT] = stories.contextual_features(words, opened, n_words, layers=[layer])[:, 0]
+            spaces[CONTEXT] = stories.on_trs(_in_context(words, opened, n_words, layer), words)
         else:
             layer = None
             spaces[STATIC] = stories.on_trs(opened.means(words.words)[0], words)
     for space, values in (more or {}).items():
         spaces[space] = _checked(space, values, len(subject.runs), spaces)
     return StimulusSpaces(spaces, words, name, layer if CONTEXT in spaces else None)
+
+
+def _in_context(words: SpokenWords, model: LanguageModel, n_words: int, layer: int) -> NDArray:
+    """Return a layer for each word in its context, recording by recording.
+
+    So each recording is in the cache by itself, and subjects who lack a run find the others there.
+    """
+    vectors = []
+    for recording in np.unique(words.texts):
+        of_recording = [words.words[k] for k in np.flatnonzero(words.texts == recording)]
+        starts = context_starts(np.arange(len(of_recording)), n_words)
+        vectors.append(contextual(model, of_recording, starts, layers=[layer])[0])
+    return np.concatenate(vectors)
 
 
 def _checked(name: str, values: ArrayLike, n_trs: int, spaces: Mapping[str, NDArray]) -> NDArray:
