@@ -114,7 +114,7 @@ def write_textgrid(path, words, step=1.0, start=0.0):
     path.write_text(f"{head}\n{start}\n{end}\n<exists>\n1\n{tier}", encoding="utf-8")
 
 
-def write_series(folder, stories, subjects=("UTS01", "UTS02"), n_trs=40, n_voxels=12):
+def write_series(folder, stories, subjects=("UTS01", "UTS02"), n_trs=40, n_voxels=12, pause=0):
     """Write stories in the layout of ds003020: HDF5 series, the first voxel outside of the scan, and TextGrids."""
     import h5py
 
@@ -128,6 +128,6 @@ def write_series(folder, stories, subjects=("UTS01", "UTS02"), n_trs=40, n_voxel
             with h5py.File(below / f"{story}.hf5", "w") as file:
                 file["data"] = values
     for story in stories:
-        words = [f"{story}{k}" for k in range(2 * n_trs + 15)]
+        words = [f"{story}{k}" if not pause or k % pause else "" for k in range(2 * n_trs + 15)]
         write_textgrid(folder / "derivative/TextGrids" / f"{story}.TextGrid", words)
     return folder
