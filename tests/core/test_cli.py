@@ -28,8 +28,8 @@ def run(capsys, *arguments):
 
 
 DATA_SETS = ["fetch ds003720", "fetch ds005531", "fetch ds005165", "fetch gtzan", "fetch fma", "fetch studyforrest"]
-COMMANDS = ["", "doctor", "fetch", *DATA_SETS, "simulate", "simulate music", "simulate corpus", "simulate movie",
-            "simulate film", "simulate story"]  # fmt: skip
+COMMANDS = ["", "check", "encode", "run", "doctor", "fetch", *DATA_SETS, "simulate", "simulate music", "simulate corpus",
+            "simulate movie", "simulate film", "simulate story", "simulate lab"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
