@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from tqdm import tqdm
 
-from naturalistic.arrays import ShapeRepr, as_floats, check_finite
+from naturalistic.arrays import ShapeRepr, as_floats, check_finite, column_blocks, float_type
 from naturalistic.encoding.design import (
     FittedSpaces,
     Spaces,
     check_confounds,
     residuals,
     rotated,
-    shifted,
+    shifted_copies,
 )
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.split import FoldSplit, Split, SplitData, check_length, fold_designs, split_data
@@ -25,7 +25,7 @@ from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.ridge import RidgeCV
 from naturalistic.models.scoring import correlation, r2
 from naturalistic.parameters import whole
-from naturalistic.preprocessing import zscore
+from naturalistic.preprocessing.validation import check_bold
 from naturalistic.runs import run_slices
 
 MAX_TARGETS = 20_000  # shifted copies of the responses that are fitted at a time
@@ -268,7 +268,7 @@ def _fit_predict_folds(
             Y = residuals(Y, confounds, train)
         X = rotated(X)
         if shifts is not None:
-            Y = np.concatenate([shifted(Y, row, split.kept_runs) for row in shifts], axis=1)
+            Y = shifted_copies(Y, shifts, split.kept_runs)
         fitted = clone(model).fit(X[train], Y[train], groups=groups[train])
         measured[test] = Y[test]
         predicted[test] = fitted.predict(X[test])
@@ -298,9 +298,30 @@ def correlation_inside(prediction: Prediction) -> NDArray:
     ValueError
         If a group is not contiguous.
     """
-    measured = zscore(prediction.measured, prediction.runs)
-    predicted = zscore(prediction.predicted, prediction.runs)
-    return np.nan_to_num(correlation(measured, predicted))
+    measured = check_bold(prediction.measured)
+    predicted = check_bold(prediction.predicted)
+    slices = run_slices(prediction.runs, len(measured))
+    r = np.zeros(measured.shape[1], dtype=float_type(measured, predicted))
+    for columns in column_blocks(max(s.stop - s.start for s in slices), measured.shape[1]):
+        product = 0
+        sizes = [0, 0]  # TRs of the groups in which measured and predicted vary
+        for s in slices:
+            n = s.stop - s.start
+            sides = [_centered_or_flat(x[s, columns]) for x in (measured, predicted)]
+            (x, x_ss, x_varies), (y, y_ss, y_varies) = sides
+            r_inside = np.einsum("ij,ij->j", x, y) / np.sqrt(np.where(x_varies & y_varies, x_ss * y_ss, 1))
+            product = product + n * np.where(x_varies & y_varies, r_inside, 0)
+            sizes = [size + n * varies for size, (_, _, varies) in zip(sizes, sides)]
+        r[columns] = np.clip(product / np.sqrt(np.maximum(sizes[0] * sizes[1], 1)), -1, 1)
+    return r
+
+
+def _centered_or_flat(x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Return columns less their means, in float64, their sums of squares, and whether they vary by `zscore`'s rule."""
+    centered = x - x.mean(axis=0, dtype=np.float64)
+    ss = np.einsum("ij,ij->j", centered, centered)
+    largest = np.maximum(x.max(axis=0), -x.min(axis=0))
+    return centered, ss, np.sqrt(ss / len(x)) > 8 * np.finfo(x.dtype).eps * largest
 
 
 def _correlation_in_folds(prediction: Prediction, n_targets: int) -> NDArray:
