@@ -1,6 +1,6 @@
 """Held-out prediction: models fitted on training TRs predict other TRs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -186,7 +186,7 @@ def fit(
 
 def fit_predict(
     features: Spaces | FittedSpaces,
-    bold: ArrayLike | MultiSubjectBold,
+    bold: ArrayLike | MultiSubjectBold | Callable[[NDArray], ArrayLike],
     model: RidgeCV | BandedRidgeCV,
     split: Split | FoldSplit,
     *,
@@ -205,7 +205,8 @@ def fit_predict(
         Feature spaces on the TR grid, not delayed. An array alone is the space "features". With a `FoldSplit` also a
         function that gives these from the mask of the training TRs (n_trs,), as `features.pca.TrainingPCA` does.
     bold : array, memory map or MultiSubjectBold (n_trs, n_voxels)
-        Responses, any unit; whole numbers are worked on in float64.
+        Responses, any unit; whole numbers are worked on in float64. With a `FoldSplit` also a function that gives an
+        array from the mask of the training TRs (n_trs,): responses that are fitted themselves, such as components.
     model : RidgeCV or BandedRidgeCV
         Its own ``cv`` splits the training TRs by runs, or by the groups of a `FoldSplit`. A banded one gets each space
         by itself (of a `Split`).
@@ -239,42 +240,50 @@ def fit_predict(
 
 def _fit_predict_folds(
     features: Spaces | FittedSpaces,
-    bold: ArrayLike,
+    bold: ArrayLike | Callable[[NDArray], ArrayLike],
     model: RidgeCV | BandedRidgeCV,
     split: FoldSplit,
     confounds: ArrayLike | None,
     shifts: ArrayLike | None,
 ) -> Prediction:
     """Predict each fold by a model of the others."""
-    bold = as_floats(bold, "bold")
-    if bold.ndim != 2:
-        raise ValueError(f"bold has shape {bold.shape}, expected (n_trs, n_voxels): one voxel is bold[:, None]")
-    check_finite(bold, "bold")
-    check_length(split, len(bold))
+    responses = None if callable(bold) else _kept_responses(bold, split)
+    groups = split.kept_groups
     if confounds is not None:
         n_train = min(len(train) for train, _ in split.folds())
-        confounds = check_confounds(confounds, len(bold), n_train)[split.keep]
-    responses = bold[split.keep]
-    groups = split.kept_groups
-    n_targets = bold.shape[1] * (1 if shifts is None else len(shifts))
-    measured, predicted = np.empty((2, len(responses), n_targets), dtype=bold.dtype)
-    fold = np.empty(len(responses), dtype=int)
+        confounds = check_confounds(confounds, len(split.keep), n_train)[split.keep]
+    measured = predicted = np.empty((0, 0))
+    fold = np.empty(len(groups), dtype=int)
     cv_scores = []
     for train, test, spaces in fold_designs(features, split):
         X = np.concatenate(list(spaces.values()), axis=1)
         Y = responses
+        if Y is None:
+            Y = _kept_responses(bold(split.training_mask(train)), split)
         if confounds is not None:
             X = residuals(X, confounds, train)
             Y = residuals(Y, confounds, train)
         X = rotated(X)
         if shifts is not None:
             Y = shifted_copies(Y, shifts, split.kept_runs)
+        if not cv_scores:
+            measured, predicted = np.empty((2, *Y.shape), dtype=Y.dtype)
         fitted = clone(model).fit(X[train], Y[train], groups=groups[train])
         measured[test] = Y[test]
         predicted[test] = fitted.predict(X[test])
         fold[test] = len(cv_scores)
         cv_scores.append(np.max(fitted.cv_scores_, axis=0))
     return Prediction(measured, predicted, groups, one_model=False, fold=fold, cv_scores=np.stack(cv_scores))
+
+
+def _kept_responses(bold: ArrayLike, split: FoldSplit) -> NDArray:
+    """Return responses of the TRs that are kept, once checked."""
+    bold = as_floats(bold, "bold")
+    if bold.ndim != 2:
+        raise ValueError(f"bold has shape {bold.shape}, expected (n_trs, n_voxels): one voxel is bold[:, None]")
+    check_finite(bold, "bold")
+    check_length(split, len(bold))
+    return bold[split.keep]
 
 
 def correlation_inside(prediction: Prediction) -> NDArray:
