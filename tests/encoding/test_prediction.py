@@ -7,6 +7,7 @@ from naturalistic.features.pca import TrainingPCA, pca_transform
 from naturalistic.inference import circular_shift_null, draw_shifts, p_values
 from naturalistic.models.folds import contiguous_groups
 from naturalistic.models.ridge import RidgeCV
+from naturalistic.models.scoring import correlation
 from naturalistic.preprocessing import zscore
 from scipy.signal import lfilter
 from sklearn.linear_model import Ridge
@@ -307,6 +308,50 @@ def test_features_that_are_fitted_see_the_training_trs_of_each_fold():
         np.testing.assert_allclose(found.predicted[test], expected, atol=2e-4)
     pca = TrainingPCA({"wide": wide}, 4)
     assert pca(seen[0]) is pca(seen[0].copy()) and pca(seen[0]) is not pca(seen[1])
+
+
+def test_responses_that_are_fitted_see_the_training_trs_of_each_fold():
+    """Such as components of the text: of a TR that is left out not even the axes of the responses know."""
+    spaces, bold = simulate()
+    split = FoldSplit(groups=GROUPS, runs=RUNS, cv=6, delays=LAGS, tr=TR, keep=np.arange(300) % 150 >= 5)
+    masks = []
+
+    def fitted(training):
+        masks.append(training)
+        return (bold - bold[training].mean(axis=0)) / bold[training].std(axis=0)
+
+    shifts = np.array([[0, 0], [20, 40]])
+    found = encoding.fit_predict(spaces, fitted, RIDGE, split, shifts=shifts)
+    assert len(masks) == 6 and found.predicted.shape == (290, 2 * bold.shape[1])
+    for k, (train, test) in enumerate(split.folds()):
+        np.testing.assert_array_equal(masks[k], split.training_mask(train))
+        alone = encoding.fit_predict(spaces, fitted(masks[k]), RIDGE, split, shifts=shifts)
+        for side in ("measured", "predicted"):
+            np.testing.assert_array_equal(getattr(found, side)[test], getattr(alone, side)[test])
+    with pytest.raises(ValueError, match=r"groups has shape \(300,\), expected \(2\d\d,\)"):
+        encoding.fit_predict(spaces, lambda training: bold[training], RIDGE, split)
+
+
+def test_shifted_copies_are_shifted_one_by_one():
+    bold = np.random.default_rng(3).standard_normal((300, 3)).astype(np.float32)
+    shifts = np.array([[0, 0], [20, 149], [-7, 3]])
+    expected = np.concatenate([design.shifted(bold, row, RUNS) for row in shifts], axis=1)
+    np.testing.assert_array_equal(design.shifted_copies(bold, shifts, RUNS), expected)
+
+
+def test_correlation_inside_is_that_of_scaled_runs():
+    rng = np.random.default_rng(5)
+    groups = np.repeat([3, 1, 2], [50, 70, 60])
+    measured = rng.standard_normal((180, 6)).astype(np.float32) + 100
+    predicted = (0.5 * measured + rng.standard_normal((180, 6))).astype(np.float32)
+    predicted[groups == 1] *= 20  # another model, another shrinkage
+    predicted[groups == 1, 0] = 7  # constant in one run
+    measured[:, 1] = 3  # in all
+    found = encoding.correlation_inside(encoding.Prediction(measured, predicted, groups))
+    scaled = [zscore(x, groups) for x in (measured, predicted)]
+    expected = np.nan_to_num(correlation(*scaled))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found[1] == 0 and 0.2 < found[0] < found[2] and found.dtype == np.float32
 
 
 @pytest.mark.slow
