@@ -116,5 +116,5 @@ def test_arguments_without_sense_are_refused():
         encoding.lag_profile(np.where(RUNS == 1, 0.0, feature), bold, TR, RUNS)
     with pytest.raises(ValueError, match=r"keep is int64 of shape \(450,\), expected one bool for each of 450 TRs"):
         encoding.lag_profile(feature, bold, TR, RUNS, keep=np.ones(len(RUNS), int))
-    with pytest.raises(ValueError, match="keep leaves 0 TR.s. of the run at TRs 150 to 289 at a lag of 10 TRs"):
+    with pytest.raises(ValueError, match=r"keep leaves 0 TR\(s\) of the run at TRs 150 to 289 at a lag of 10 TRs"):
         encoding.lag_profile(feature, bold, TR, RUNS, keep=RUNS != 1)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from naturalistic.models.banded import BandedRidgeCV, draw_gammas
+from naturalistic.models.banded import BandedRidgeCV, draw_gammas, nested_gammas
+from naturalistic.models.engine import spaces
 from naturalistic.models.engine.banded import fit_space_sets
 from naturalistic.models.folds import check_folds
 from naturalistic.models.ridge import RidgeCV
@@ -140,6 +141,24 @@ def test_a_set_of_spaces_is_fitted_as_if_there_were_no_others(sizes):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sizes", ["tall", "wide together"])
+def test_sets_that_choose_the_same_weights_share_one_fit(sizes, monkeypatch):
+    X, Y, groups = make_spaces(SIZES[sizes], n_targets=23)
+    gammas = nested_gammas(3, 2)
+    made = []
+    full_fit = spaces.FullFit
+    monkeypatch.setattr(spaces, "FullFit", lambda of, gamma: made.append(tuple(gamma)) or full_fit(of, gamma))
+    sets = [list(X), *([other for other in X if other != name] for name in X)]
+    fits = list(fit_space_sets(BandedRidgeCV(ALPHAS, 4, n_draws=gammas), X, Y, sets, groups))
+    assert 1 < len(made) == len(set(made)) <= len(gammas)
+    for names, fitted in zip(sets, fits, strict=True):
+        outside = [k for k, name in enumerate(X) if name not in names]
+        rows = gammas[(gammas[:, outside] == 0).all(axis=1)]
+        expected = BandedRidgeCV(ALPHAS, 4, n_draws=rows).fit(X, Y, groups)
+        np.testing.assert_array_equal(fitted.gammas_, expected.gammas_)
+        np.testing.assert_allclose(fitted.coef_, expected.coef_, atol=1e-10)
+
+
 @pytest.mark.parametrize("sizes", ["tall", "wide together"])
 def test_batches_and_kept_products_do_not_change_the_result(sizes, monkeypatch):
     X, Y, groups = make_spaces(SIZES[sizes], n_targets=23)
