@@ -13,6 +13,7 @@ export NATURALISTIC_CACHE ?= $(CURDIR)/_build/cache
 export OMP_WAIT_POLICY ?= PASSIVE
 # two files of tests side by side, each with one thread: two processes of two threads each are slower than one
 # in the order of tests/conftest.py, which starts with the longest
+MARKS ?= not long
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 test test-fast test-long test-all coverage: export OMP_NUM_THREADS := 1
 # so what is made is made in its own process: two files of tests fill two cores, and joblib's would only be started
@@ -32,15 +33,15 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" $(TESTFLAGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "$(MARKS)" $(TESTFLAGS)
 
 # the two that would make it more than ten minutes: the music chapters in a row as on measured data, a run of full size
 test-long: .venv/installed
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m long $(TESTFLAGS)
 
 # both at once: beside a long test the others run, and no core waits for its end
-test-all: lint
-	$(BIN)/pytest $(SIDE_BY_SIDE) $(TESTFLAGS)
+test-all: MARKS :=
+test-all: test
 
 test-fast: .venv/installed
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow" $(TESTFLAGS)
@@ -76,7 +77,9 @@ package: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { echo >&2 '$(WHICH_PYTHON)'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book,test]"
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[book,test]"
+# half of pip's time is its compiling on one core, also of files that are of another Python on purpose
+	$(BIN)/python -m compileall -qq -j 0 -x /tests/ .venv/lib || true
 	touch $@
 
 clean:

@@ -20,7 +20,7 @@ from tests.helpers.small_movie import write
 matplotlib.use("Agg")
 TESTS = Path(__file__).parent
 # of tests that run side by side the longest start first, so that no process is left alone with them at the end; each
-# process is given two files at its start, every other one of these
+# process is given two files at its start, every other one of these. By processor time, all of it: a chapter's kernel too
 LONGEST = (
     "project/test_notebooks_measured.py",
     "project/test_notebooks_films.py",
@@ -28,12 +28,17 @@ LONGEST = (
     "project/test_notebooks_forrest.py",
     "simulation/training/test_commands.py",
     "project/test_notebooks.py",
+    "preprocessing/test_full_size_run.py",
     "preprocessing/test_registration.py",
     "preprocessing/test_store.py",
     "simulation/models/test_embedders.py",
     "features/text/test_word_encoder.py",
     "simulation/models/test_generator.py",
+    "encoding/test_false_positives.py",
     "encoding/test_prediction.py",
+    "features/audio/test_models.py",
+    "models/test_ridge.py",
+    "encoding/test_joint.py",
 )
 
 
