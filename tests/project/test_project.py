@@ -28,6 +28,7 @@ LAYERS = [
         "hub",
         "intact",
         "parameters",
+        "pickles",
         "renamed",
         "simulated",
         "text_files",
@@ -132,7 +133,7 @@ def test_every_import_is_declared():
     """A package that only comes along with another one is not ours to import."""
     import sys
 
-    named = {"sklearn": "scikit-learn"}
+    named = {"sklearn": "scikit-learn", "PIL": "pillow"}
     declared = {name_of(r) for r in PROJECT["dependencies"]} | {"naturalistic", "naturalistic-simulation"}
     missing = {}
     for path in modules():
