@@ -106,7 +106,8 @@ class Cc2017:
         if (space == "mni") != (mask is not None):
             raise ValueError(f'space is {space!r} and mask {mask}, expected a mask for "mni" and none for "cifti"')
         first = _first_volume(delay)
-        reader = _Reader(_subject_folder(self.folder, label), space, targets, mask, first, trend_order)
+        place = _find(self.folder, f"subject{label}/fmri") or self.folder
+        reader = _Reader(place, space, targets, mask, first, trend_order)
         values = [reader.read(names, n) for names, n in zip(by_split, n_repeats)]
         regions, hemispheres = reader.labels()
         return FilmResponses(
@@ -180,10 +181,6 @@ def _find(folder: Path, path: str) -> Path | None:
         for found in sorted(folder.glob(f"{place}/{path}" if place else path)):
             return found
     return None
-
-
-def _subject_folder(folder: Path, label: str) -> Path:
-    return _find(folder, f"subject{label}/fmri")
 
 
 def _first_volume(delay: float) -> int:

@@ -105,11 +105,11 @@ class HumanActions:
         """
         (label,) = select_subjects([subject], self.subjects, self.folder, _label)
         blocks = []
-        actions = None
+        actions: tuple[str, ...] = ()
         for cycle in CYCLES:
             values, names, _ = _read_cycle(self.folder, label, cycle, targets)
             found = tuple(sorted(action_of(name) for name in names))
-            if len(set(found)) < len(found) or actions not in (None, found):
+            if len(set(found)) < len(found) or actions not in ((), found):
                 raise ValueError(f"{_path(self.folder, label, cycle, 'label.txt')}: expected each action once")
             actions = found
             blocks.append(values[np.argsort([action_of(name) for name in names])])
