@@ -140,7 +140,7 @@ def test_voxels_of_mni_space_and_the_run_whose_name_has_a_dot(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["", "video_fmri_dataset", "Subject01/video_fmri_dataset", "a/b/video_fmri_dataset"])
-def test_places_to_which_archives_are_unpacked(small_cc, tmp_path, place):
+def test_folders_to_which_archives_are_unpacked(small_cc, tmp_path, place):
     shutil.copytree(small_cc / "video_fmri_dataset" / "subject1", tmp_path / place / "subject1")
     assert cc2017.load(tmp_path).subjects == ("1",)
 
@@ -233,6 +233,11 @@ def test_actions_and_their_films(had_folder):
     assert experiment.film("v_Action00_id_1", size=3).shape == (4, 3, 3, 3)
     with pytest.raises(FileNotFoundError, match="v_Action01_id_1"):
         experiment.film("v_Action01_id_1")
+
+
+def test_names_of_actions():
+    assert had.action_of("v_Archery_id_-3yx_start_1") == "Archery"
+    assert had.action_of("v_Applying_sunscreen_id_a_id_b") == "Applying_sunscreen"
 
 
 def test_films_of_an_action_are_its_repeats(had_folder):

@@ -176,7 +176,7 @@ def _label(subject: int | str) -> str:
 
 
 def _find(folder: Path, path: str) -> Path | None:
-    """Return a file or folder in one of the places to which the archives are unpacked."""
+    """Return a file or folder below one of the folders to which archives are unpacked."""
     for place in _PLACES:
         for found in sorted(folder.glob(f"{place}/{path}" if place else path)):
             return found

@@ -6,6 +6,7 @@ actions in each of four cycles. Responses are the data set's own estimates in fs
 beside them. No film repeats, so the ceiling is that of an action: how alike its films are to a brain.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,10 +165,10 @@ def action_of(name: str) -> str:
     ValueError
         If the name has no such part.
     """
-    parts = name.split("_")
-    if len(parts) < 2 or not parts[1]:
+    found = re.match(r"v_(.+?)_id_", name)
+    if not found:
         raise ValueError(f"{name!r} names no action, expected a name such as 'v_Archery_id_xyz'")
-    return parts[1]
+    return found[1]
 
 
 def _label(subject: int | str) -> str:
