@@ -30,6 +30,7 @@ LAYERS = [
         "hub",
         "intact",
         "parameters",
+        "pickles",
         "renamed",
         "simulated",
         "text_files",

@@ -115,7 +115,7 @@ class _Moments:
         return gaussian_filter1d(values, _SIGMA, axis=1, mode="reflect", radius=_RADIUS)
 
     def ssim(self, other: "_Moments") -> float:
-        """Return the mean similarity over frames, colors and places away from the margin."""
+        """Return the mean similarity over frames, colors and pixels inside of the margin."""
         n = _WINDOW**2
         norm = n / (n - 1) if self.in_color else 1.0  # covariance of a sample, or of a population
         product = self._filtered(self.values * other.values)
