@@ -11,6 +11,7 @@
 import argparse
 import ast
 import hashlib
+import html
 import json
 import os
 import platform
@@ -321,7 +322,30 @@ def make_stage(address=None):
         print(f"pages: with buttons that open a chapter of {address}")
     (STAGE / "notebooks").mkdir()
     for source in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.md")):
-        shutil.copy(RUNS / f"{source.stem}.ipynb", STAGE / "notebooks")
+        page = STAGE / "notebooks" / f"{source.stem}.ipynb"
+        page.write_text(with_badge((RUNS / page.name).read_text(encoding="utf-8"), opened(source)), encoding="utf-8")
+
+
+def opened(source):
+    """Return the name of the data that a chapter's last run opened, None of a page that opens none."""
+    results = BUILD / "results" / f"{source.stem}.json"
+    return json.loads(results.read_text(encoding="utf-8"))["dataset"] if results.is_file() else None
+
+
+def with_badge(page, dataset):
+    """Return the text of a notebook with a badge under its title: what the data are that were opened."""
+    from naturalistic.simulated import has_simulated_name
+
+    if dataset is None or dataset == "simulated":  # a simulation without a data set's layout
+        return page
+    kind = "simulated" if has_simulated_name(dataset) else "measured"
+    said = f"{dataset}: no brain was measured" if kind == "simulated" else f"Measured data: {dataset}"
+    badge = f'<p class="data-badge {kind}">{html.escape(said)}</p>'
+    notebook = json.loads(page)
+    first = notebook["cells"][0]
+    text = "".join(first["source"])
+    first["source"] = re.sub(r"^(# .*)$", lambda title: f"{title[0]}\n\n{badge}", text, count=1, flags=re.MULTILINE)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
 def make_pages():

@@ -1,6 +1,7 @@
 """What the tests share: data in the real layout, and a cache folder that no test leaves behind."""
 
 import functools
+import itertools
 from pathlib import Path
 
 import matplotlib
@@ -44,13 +45,22 @@ def pytest_collection_modifyitems(items):
 
 def pytest_runtest_setup():
     """Draw the same numbers in each run, whichever tests this process had before."""
-    torch.manual_seed(0)
+    torch.random.default_generator.manual_seed(0)  # torch.manual_seed notes the call stack for each kind of device
+
+
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory):
+    """Return the folder of the tests' caches and their numbers; mktemp would list all folders before it makes one."""
+    return tmp_path_factory.mktemp("caches"), itertools.count()
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
+def own_cache(caches, monkeypatch):
     """Keep downloads and caches of a test out of the user's folders."""
-    monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path_factory.mktemp("cache")))
+    folder, numbers = caches
+    folder = folder / str(next(numbers))
+    folder.mkdir()
+    monkeypatch.setenv("NATURALISTIC_CACHE", str(folder))
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def assert_same_fit(model, expected, tolerance):
 
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-8), (np.float32, 1e-4)])
 @pytest.mark.parametrize("scoring", ["correlation", "r2"])
-@pytest.mark.parametrize("gap", [0, 2])
+@pytest.mark.parametrize("gap", [pytest.param(0, marks=pytest.mark.slow), 2])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_same_alphas_and_weights_as_brute_force(shape, gap, scoring, dtype, tolerance):
     X, Y, groups = make_problem(*SHAPES[shape], dtype=dtype)

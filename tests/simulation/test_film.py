@@ -32,7 +32,7 @@ def bold(film):
 def test_the_layout_is_that_of_the_measured_data(film):
     assert film.is_simulated and film.subjects == ("01", "02", "03", "04") and film.notes == []
     assert film.name == "Simulated data (layout of studyforrest)" and "no brain was measured" in str(film)
-    assert "PDDL" not in str(film) and film.title("x") == "Simulated data (layout of studyforrest): x"
+    assert "PDDL" not in str(film) and film.title("x") == "x (simulated)"
     assert not film.is_whole and len(film.runs) == 3599
     subject = film.open_subject("03")
     assert subject.bold.shape == (3599, 267) and subject.coordinates.shape == (267, 3)
@@ -54,6 +54,7 @@ def test_the_shared_16_s_show_the_same(film):
         assert np.corrcoef(light[first - 8 : first - 1], light[first : first + 7])[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_parcels_follow_what_the_truth_says_and_others_nothing(film, truth, bold):
     labels = film.labels.tolist()
     others = [k for k, label in enumerate(labels) if str(label) not in truth["parcels"]]
@@ -93,6 +94,7 @@ def test_meanings_of_words_are_found_by_their_vectors(film, truth, bold):
     assert np.corrcoef(X[test] @ weights, y[test])[0, 1] > 0.2
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_files(film, tmp_path):
     again = simulate_film(tmp_path / "again", subjects=2)
     for name in ("english_dialog.csv", "annotations/lowlevel_per_TR.csv", "brains/sub-02_avmovie_shen278.npz"):

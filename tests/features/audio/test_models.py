@@ -93,6 +93,7 @@ def plain_ast(folder, window):
 PLAIN = {"clap": plain_clap, "w2v": plain_w2v, "encodec": plain_encodec, "ast": plain_ast}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAVE)
 def test_equal_to_the_plain_call_on_the_same_window(folders, name):
     embedder = audio.load(folders[name])
@@ -116,6 +117,7 @@ def test_the_batch_size_changes_nothing(folders, name):
     np.testing.assert_allclose(three, many, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [16000, 22050, 44100, 48000])
 @pytest.mark.parametrize("name", SAVE)
 def test_the_number_of_windows_at_every_rate(folders, name, rate):
@@ -123,6 +125,7 @@ def test_the_number_of_windows_at_every_rate(folders, name, rate):
     assert embedder.embed(sounds(1, rate)[0], rate).shape == (WINDOWS[name], embedder.dim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAVE)
 def test_the_cache_knows_the_weights(folders, name, tmp_path, monkeypatch):
     clips = sounds(1, 16000)
@@ -157,6 +160,7 @@ def test_clap_says_when_a_caption_is_too_long(folders):
     assert vectors.shape == (2, 12)
 
 
+@pytest.mark.slow
 def test_clap_projections_of_any_length(folders):
     clip = sounds(1, 48000)
     plain, free = (audio.load(folders["clap"], normalize=n).embed(clip, 48000)[0] for n in (True, False))
@@ -167,6 +171,7 @@ def test_clap_projections_of_any_length(folders):
     np.testing.assert_allclose(free / np.linalg.norm(free, axis=1, keepdims=True), plain, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_short_window_of_clap_is_repeated_and_a_long_one_refused(folders):
     clip = sounds(1, 48000, 6)[0]
     vectors = audio.load(folders["clap"], window=5).embed(clip, 48000)
@@ -196,6 +201,7 @@ def test_layers_that_w2v_bert_lacks(folders, layer):
         audio.load(folders["w2v"], layer=layer)
 
 
+@pytest.mark.slow
 def test_codebooks_of_encodec(folders):
     clip = sounds(1, 24000, 1.5)[0]
     embedder = audio.load(folders["encodec"], bandwidth=0.9)
@@ -210,6 +216,7 @@ def test_codebooks_of_encodec(folders):
         audio.load(folders["encodec"], bandwidth=6)
 
 
+@pytest.mark.slow
 def test_an_encodec_of_two_channels_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"EnCodec of 2 channel.*expected a mono one"):
         audio.load(save_encodec(tmp_path, audio_channels=2))
