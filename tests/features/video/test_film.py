@@ -101,6 +101,7 @@ def test_requests_that_make_no_sense(folder, arguments, message):
 SPACES = {"layout": {}, "flow": {"rate": 4}, "motion_energy": {"height": 32}, "clip": {"window": 1, "hop": 0.5}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", SPACES)
 def test_stretches_are_seamless_and_found_again(folder, models, space, monkeypatch, tmp_path):
     if space == "motion_energy":
@@ -219,6 +220,7 @@ def test_sound_on_the_grid_of_trs(tmp_path, models):
     np.testing.assert_allclose(course.times, [1, 2, 3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["layout", "motion_energy", "deit", "git", "ast"])
 def test_a_published_film(models, space):
     """Big Buck Bunny: 5.3 s of 1280 x 720 with sound in six channels."""

@@ -125,7 +125,7 @@ class Pictures:
 
 
 def _read_steps(folder: Path, name: str) -> tuple[Path, dict[str, Any]]:
-    """Return the file that states how pictures are made, and what it states."""
+    """Return the file that states the steps, and what it states."""
     path = next((folder / file for file in _PROCESSORS if (folder / file).is_file()), None)
     if path is None:
         raise FileNotFoundError(f"{name!r} has no {_PROCESSORS[0]}, expected it in {folder} beside the weights")
