@@ -23,11 +23,11 @@ def test_a_step_without_processor_time_has_none():
 
 def test_peaks_are_of_all_steps():
     steps = {"one": STEP, "two": {**STEP, "peak_mb": 7300, "disk_gb": 45.0}}
-    text = benchmarks.rehearsal_peaks({"machine": "2 cores", "steps": steps})
+    text = benchmarks.full_size_peaks({"machine": "2 cores", "steps": steps})
     assert text.startswith("2 cores. No step held more than **7.3 GB**") and "at most 45 GB" in text
 
 
-def test_what_a_rehearsal_found_is_a_line_for_each_chapter():
+def test_what_a_full_size_run_found_is_a_line_for_each_chapter():
     found = {
         benchmarks.SCANS: {"n_voxels": {"sub-001": 60000}, "halves_r": 0.8},
         benchmarks.DECODING: {"joint": "clap", "scores": {"clap": {"identification": [0.8, 0.9], "chance": 0.5}}},

@@ -145,7 +145,7 @@ def test_names_are_listed_as_a_sentence_lists_them():
 
 
 @pytest.mark.parametrize("chapter", ["12-language-encoding", "13-semantic-maps"])
-def test_the_cost_at_full_size_is_that_of_the_rehearsal(chapter, monkeypatch):
+def test_the_cost_at_full_size_is_of_the_kept_run(chapter, monkeypatch):
     steps = {chapter: {"cpu_s": 5400.0, "peak_mb": 7300.0}}
     monkeypatch.setattr(results, "load_benchmark", lambda name: {"steps": steps} if name == "rehearsal" else {})
     sentence = summaries.full_size_cost(chapter)

@@ -1,11 +1,11 @@
-"""Tables of the page that shows what `make bench` and `make rehearsal` measured."""
+"""Tables of the page of benchmarks."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-# chapters whose results the rehearsal keeps
+# chapters whose results the full-size run keeps
 SCANS, DECODING, ENCODING = "05-music-experiment", "07-music-decoding", "09-music-encoding"
 LANGUAGE, MAPS = "12-language-encoding", "13-semantic-maps"
 
@@ -35,7 +35,7 @@ def sweep_table(sweep: Mapping) -> pd.DataFrame:
 
 
 def step_table(steps: Mapping[str, Mapping]) -> pd.DataFrame:
-    """Return what each step of the rehearsal took, as text.
+    """Return what each step of the full-size run took, as text.
 
     Parameters
     ----------
@@ -61,19 +61,19 @@ def step_table(steps: Mapping[str, Mapping]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def rehearsal_peaks(rehearsal: Mapping) -> str:
-    """Return a sentence on the machine of a rehearsal, its largest memory and its largest disk."""
-    steps = rehearsal["steps"].values()
+def full_size_peaks(full_size: Mapping) -> str:
+    """Return a sentence on the machine of a full-size run, its largest memory and its largest disk."""
+    steps = full_size["steps"].values()
     memory = max(cost["peak_mb"] for cost in steps) / 1000
     disk = max(cost["disk_gb"] for cost in steps)
     return (
-        f"{rehearsal['machine']}. No step held more than **{memory:.1f} GB** of memory; the disk held at most "
+        f"{full_size['machine']}. No step held more than **{memory:.1f} GB** of memory; the disk held at most "
         f"{disk:.0f} GB, as one data set is removed before the next is simulated."
     )
 
 
 def found_lines(found: Mapping[str, Mapping]) -> list[str]:
-    """Return what the chapters of a rehearsal found, a line for each.
+    """Return what the chapters of a full-size run found, a line for each.
 
     Parameters
     ----------
