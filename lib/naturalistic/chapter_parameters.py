@@ -64,6 +64,7 @@ RULES: Mapping[str, Rule] = {
     "space": Rule(str, among=_SPACES),
     "overlap": Rule(str, among=("authors", "paper")),
     # models
+    "cluster": Rule(str, example="local"),
     "device": Rule(str, example="cpu"),
     "dtype": Rule(str, among=("float32", "bfloat16", "float16")),
     "generator": Rule(str, example="musicldm"),
