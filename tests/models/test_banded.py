@@ -142,7 +142,7 @@ def test_a_set_of_spaces_is_fitted_as_if_there_were_no_others(sizes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sizes", ["tall", "wide together"])
-def test_sets_that_choose_the_same_weights_share_one_fit(sizes, monkeypatch):
+def test_sets_with_the_same_weights_share_one_fit(sizes, monkeypatch):
     X, Y, groups = make_spaces(SIZES[sizes], n_targets=23)
     gammas = nested_gammas(3, 2)
     made = []
