@@ -28,12 +28,17 @@ LONGEST = (
     "project/test_notebooks_forrest.py",
     "simulation/training/test_commands.py",
     "project/test_notebooks.py",
+    "preprocessing/test_full_size_run.py",
     "preprocessing/test_registration.py",
     "preprocessing/test_store.py",
     "simulation/models/test_embedders.py",
     "features/text/test_word_encoder.py",
     "simulation/models/test_generator.py",
+    "encoding/test_false_positives.py",
     "encoding/test_prediction.py",
+    "features/audio/test_models.py",
+    "models/test_ridge.py",
+    "encoding/test_joint.py",
 )
 
 
