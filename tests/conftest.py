@@ -51,6 +51,8 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_setup():
     """Draw the same numbers in each run, whichever tests this process had before."""
     torch.random.default_generator.manual_seed(0)  # torch.manual_seed notes the call stack for each kind of device
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(0)
 
 
 @pytest.fixture(scope="session")
