@@ -14,12 +14,16 @@ _MODULES = {
     "load_example": "example",
     "simulate_corpus": "corpus",
     "simulate_film": "film",
+    "simulate_lab": "lab",
     "simulate_movie": "movie.text_embedding",
     "simulate_music": "music.experiment",
     "simulate_story": "story",
 }
 
-__all__ = ["load_example", "simulate_corpus", "simulate_film", "simulate_movie", "simulate_music", "simulate_story"]
+__all__ = [
+    "load_example", "simulate_corpus", "simulate_film", "simulate_lab", "simulate_movie", "simulate_music",
+    "simulate_story",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ import pytest
 from naturalistic import cli, doctor, hub
 from naturalistic.datasets import alice, fma, gtzan, openneuro, studyforrest_files, studyforrest_tables
 from naturalistic.datasets.download import VerifiedFiles, target_of
+from naturalistic.features import video
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES, MEMORY, MODELS = doctor.places, doctor.memory, doctor.cached_models
@@ -361,6 +362,9 @@ def test_models_of_the_hub(tmp_path):
 
 def test_names_of_models_are_those_of_the_loaders():
     heard = {"clap": "clap", "muq-mulan": "muq", "w2v-bert": "wav2vec", "encodec": "encodec"}
+    heard["ast"] = "spectrogram_transformer"
     loaders = {name: f"features.audio.{module}" for name, module in heard.items()}
-    loaders |= {name: f"generation.{name}" for name in ("musicldm", "musicgen")}
-    assert {n: importlib.import_module(f"naturalistic.{m}").HUB for n, m in loaders.items()} == hub.MODELS
+    loaders |= {name: f"generation.{name}" for name in ("musicldm", "musicgen", "animatediff", "kandinsky")}
+    loaders |= {"svd": "generation.stable_video", "stable-unclip": "generation.stable_unclip"}
+    ids = {n: importlib.import_module(f"naturalistic.{m}").HUB for n, m in loaders.items()}
+    assert ids | {name: hub.MODELS[name] for name in video.MODELS} == hub.MODELS

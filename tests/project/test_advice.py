@@ -51,9 +51,9 @@ def filled(node):
 def literals():
     """Yield the file and line of each string of the library, and the string."""
     for path in sorted([*LIBRARY.rglob("*.py"), *SIMULATION.rglob("*.py")]):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-        for node in ast.walk(tree):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        inside = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+        for node in nodes:
             is_text = isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", None), str)
             if is_text and isinstance(node, (ast.JoinedStr, ast.Constant)) and id(node) not in inside:
                 text = re.sub(r"\s*\n\s*", " ", filled(node)) if isinstance(node, ast.Constant) else filled(node)

@@ -9,15 +9,15 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from naturalistic.cache import content_key, read_array, write_array
 from naturalistic.features.audio.windows import check_times, check_waveforms, cut, n_windows, resample
+from naturalistic.features.towers import Towers, fill
 from naturalistic.parameters import whole
 
 _RECIPE = 1  # part of the cache's key: raise it when the same call gives other numbers
@@ -25,7 +25,7 @@ _FOLDER = "audio"
 
 
 @dataclass(frozen=True)
-class Embedder:
+class Embedder(Towers):
     """A model that hears, and reads if it has a text tower.
 
     Attributes
@@ -59,15 +59,15 @@ class Embedder:
     device: str = "cpu"
     batch_size: int = 8
 
+    _cache_folder: ClassVar[str] = _FOLDER
+    _no_text: ClassVar[str] = (
+        "hears and does not read, it has no text tower: take a joint model such as 'mini-mulan', 'clap' or 'muq-mulan'"
+    )
+
     def __post_init__(self) -> None:
         """Check what a reader may have chosen."""
         check_times(self.window, self.hop)
         whole("batch_size", self.batch_size, hint="windows that go through the model at once")
-
-    @property
-    def has_text(self) -> bool:
-        """Return whether there is a text tower."""
-        return self.text_tower is not None
 
     @functools.cached_property
     def _identity(self) -> tuple[Any, ...]:
@@ -124,7 +124,7 @@ class Embedder:
         if cache:
             settings = (*self._identity, float(sample_rate), float(self.window), float(self.hop))
             keys = [content_key("audio", *settings, clip) for clip in clips]
-            todo = [k for k in todo if not _fill(vectors, k, read_array(_FOLDER, keys[k], vectors.shape[1:]))]
+            todo = [k for k in todo if not fill(vectors, k, read_array(_FOLDER, keys[k], vectors.shape[1:]))]
         self._run(clips, sample_rate, vectors, todo, keys, progress)
         return vectors[0] if single else vectors
 
@@ -159,75 +159,3 @@ class Embedder:
                     if not left[k] and keys[k]:
                         write_array(_FOLDER, keys[k], vectors[k])
                 bar.update(len(batch))
-
-    @torch.inference_mode()
-    def _pass(self, tower: Callable, batch: Any) -> NDArray:
-        """Return the float32 array of what a tower gives, checked."""
-        out = tower(batch)
-        out = out.float().cpu().numpy() if isinstance(out, torch.Tensor) else np.asarray(out, np.float32)
-        if out.shape != (len(batch), self.dim):
-            raise RuntimeError(f"{self.name} gave an array {out.shape}, expected {(len(batch), self.dim)}")
-        if not np.isfinite(out).all():
-            raise RuntimeError(
-                f"{self.name} gave numbers that are not finite: load it with dtype='float32' if it ran in float16"
-            )
-        return out
-
-    def embed_text(self, sentences: Sequence[str], *, cache: bool = True) -> NDArray:
-        """Return the vectors of sentences, in the space of `embed`.
-
-        Parameters
-        ----------
-        sentences : list of str, n_sentences
-        cache : bool
-            Keep the vector of each sentence.
-
-        Returns
-        -------
-        vectors : float32 array (n_sentences, dim)
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the model has no text tower, ``sentences`` is no list of strings, or some are empty.
-        """
-        if not self.has_text:
-            raise ValueError(
-                f"{self.name} hears and does not read, it has no text tower: take a joint model such as 'mini-mulan', "
-                "'clap' or 'muq-mulan' (has_text says which do)"
-            )
-        sentences = _check_sentences(sentences)
-        vectors = np.empty((len(sentences), self.dim), np.float32)
-        todo = list(range(len(sentences)))
-        keys = {}
-        if cache:
-            keys = {k: content_key("text", *self._identity, sentence) for k, sentence in enumerate(sentences)}
-            todo = [k for k in todo if not _fill(vectors, k, read_array(_FOLDER, keys[k], (self.dim,)))]
-        for first in range(0, len(todo), 32):
-            batch = todo[first : first + 32]
-            vectors[batch] = self._pass(self.text_tower, [sentences[k] for k in batch])
-            for k in batch if cache else []:
-                write_array(_FOLDER, keys[k], vectors[k])
-        return vectors
-
-
-def _fill(vectors: NDArray, k: int, cached: NDArray | None) -> bool:
-    """Put what was found in the cache in its place; return whether there was anything."""
-    if cached is not None:
-        vectors[k] = cached
-    return cached is not None
-
-
-def _check_sentences(sentences: Any) -> list[str]:
-    """Return the sentences as a list."""
-    if isinstance(sentences, str):
-        raise TypeError(f"sentences is the string {sentences[:40]!r}, expected a list of them: [{sentences[:40]!r}]")
-    sentences = list(sentences)
-    not_text = [k for k, sentence in enumerate(sentences) if not isinstance(sentence, str)]
-    if not_text:
-        raise TypeError(f"sentences[{not_text[0]}] is {sentences[not_text[0]]!r}, expected a string")
-    empty = [k for k, sentence in enumerate(sentences) if not sentence.strip()]
-    if empty or not sentences:
-        listed = ", ".join(map(str, empty[:5])) or "none given"
-        raise ValueError(f"sentences has empty captions (index {listed}), expected text: leave them out or write them")
-    return sentences
