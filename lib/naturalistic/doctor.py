@@ -48,6 +48,7 @@ _OPENS = {
     "fma.load(": ("fma",),
     "narrative_movie.load(": ("ds005531",),
     "studyforrest.load(": ("studyforrest",),
+    "bold_moments.load(": ("ds005165",),
 }
 _PARAMETERS = {"fma": "corpus", "captions": "captions"}  # all others are the chapter's dataset
 
@@ -305,9 +306,10 @@ def data_sets(where: list[Path]) -> dict[str, dict[str, Any]]:
     """
     music = find_openneuro("ds003720", where)
     movie = find_openneuro("ds005531", where)
+    short_films = find_openneuro("ds005165", where)
     beside = [Path(music.folder)] if music.folder else []
     listed = [find_alice(where), music, find_tracks(beside + where), find_captions(beside + where, music)]
-    listed += [find_corpus(where), movie, find_studyforrest(where), *map(find_simulated, _KINDS)]
+    listed += [find_corpus(where), movie, short_films, find_studyforrest(where), *map(find_simulated, _KINDS)]
     return {found.name: asdict(found) for found in listed}
 
 
@@ -317,7 +319,7 @@ def find_openneuro(name: str, where: list[Path]) -> Found:
     subjects = openneuro.subjects_of(plan.files)
     get = f"naturalistic fetch {name} --subject {subjects[0]} --to {{to}}"
     for folder in (inner for place in where for inner in (place / name, place)):
-        holds = [*folder.glob("sub-*"), *folder.glob("derivatives/*/sub-*")]
+        holds = [*folder.glob("sub-*"), *folder.glob("derivatives/*/sub-*"), *folder.glob("derivatives/*/*/*/sub-*")]
         if not _is_simulated(folder) and any(path.name == f"sub-{s}" for path in holds for s in subjects):
             break
     else:

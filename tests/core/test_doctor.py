@@ -217,6 +217,17 @@ def test_films_and_nothing(tmp_path):
     assert (found.state, found.get) == ("not found", "naturalistic fetch ds003720 --subject 001 --to data/ds003720")
 
 
+def test_short_films_by_region_without_their_events(tmp_path):
+    for file in openneuro.download_plan("ds005165", subjects=[2], parts=["rois"]).files:
+        path = target_of(file, tmp_path / "ds005165")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "wb") as out:
+            out.truncate(file.n_bytes)
+    found = doctor.find_openneuro("ds005165", [tmp_path])
+    assert (found.state, found.folder) == ("incomplete", str(tmp_path / "ds005165"))
+    assert "02: missing or cut short 52 of 98 files" in found.says
+
+
 def test_simulated_data_are_not_taken_for_measured_data(tmp_path):
     sparse(tmp_path / "ds003720", "ds003720", 1)
     (tmp_path / "genres" / "blues").mkdir(parents=True)

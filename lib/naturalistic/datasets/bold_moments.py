@@ -192,7 +192,7 @@ def load_bold_moments(
         Of ``"rois"``: such as ``["V1v", "MT"]`` for both hemispheres, ``["lMT"]`` for one; all of `REGIONS` that the
         folder has by default. One pack is in memory at a time.
     targets : int array, optional
-        Of ``"betas"``: indices of grayordinates; all by default, which takes 4 GB on the way.
+        Of ``"betas"``: indices of grayordinates; all by default, which takes 5 GB on the way.
 
     Returns
     -------
@@ -348,7 +348,8 @@ def _floats(path: Path, values: NDArray) -> NDArray:
     """Return responses as float32, 0 where a target was not scanned."""
     if values.dtype.kind not in "fiu" or not values.size:
         raise ValueError(f"{path} holds an array of {values.dtype} and shape {values.shape}, expected responses")
-    found = np.array(values, dtype=np.float32, order="C")
+    # what was read is a view of the file's bytes, which cannot be written to
+    found = np.require(values, dtype=np.float32, requirements=["C", "W", "O"])
     silence_unseen(found.reshape(-1, found.shape[2]), path, "targets", "fetch it again")
     return found
 
