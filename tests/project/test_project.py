@@ -16,6 +16,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
 PAGES = ("00", "91", "92")  # of notebooks that only read what others found
+ANSWERS = ":::{admonition} Answers\n"
 LIBRARY, SIMULATION = ROOT / "lib" / "naturalistic", ROOT / "lib" / "naturalistic_simulation"
 MEETING = "simulated.py"  # the one module of the library that knows the simulation, by its name
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -118,6 +119,14 @@ def test_each_chapter_prints_the_command_that_runs_it(source):
         assert words[:2] == [f"notebooks/{source.stem}.ipynb", "out.ipynb"]
         given = {words[k + 1].split(":")[0] for k, word in enumerate(words) if word in ("-p", "-y")}
         assert given and given <= known
+
+
+@pytest.mark.parametrize("source", [p for p in CHAPTERS if not p.stem.startswith(PAGES)], ids=lambda p: p.stem)
+def test_each_exercise_has_an_answer(source):
+    """Their code is run behind the chapters, by tests/project/test_notebooks*.py."""
+    exercises, _, answers = source.read_text(encoding="utf-8").partition("## Exercises")[2].partition(ANSWERS)
+    asked = re.findall(r"^(\d+)\. ", exercises, re.MULTILINE)
+    assert asked and re.findall(r"^(\d+)\. ", answers.partition("\n:::\n")[0], re.MULTILINE) == asked
 
 
 @pytest.mark.parametrize("source", CHAPTERS, ids=lambda p: p.stem)

@@ -126,14 +126,14 @@ def _svg_bytes(fig: Figure) -> int:
     """Return about how large the lines, dots and surfaces of a figure are as SVG."""
     n_markers, n_vertices = 0, 0
     for line in fig.findobj(lambda artist: isinstance(artist, Line2D)):
-        n_points = len(np.atleast_1d(line.get_xdata()))  # type: ignore[attr-defined]
-        n_vertices += n_points * (line.get_linestyle() != "None")  # type: ignore[attr-defined]
-        n_markers += n_points * (line.get_marker() not in ("None", None, ""))  # type: ignore[attr-defined]
+        n_points = len(np.atleast_1d(line.get_xdata()))
+        n_vertices += n_points * (line.get_linestyle() != "None")
+        n_markers += n_points * (line.get_marker() not in ("None", None, ""))
     for each in fig.findobj(lambda artist: isinstance(artist, Collection)):
         if isinstance(each, PathCollection):
-            n_markers += len(each.get_offsets())  # type: ignore[arg-type]
+            n_markers += len(each.get_offsets())
         else:
-            n_vertices += sum(len(path.vertices) for path in each.get_paths())  # type: ignore[attr-defined]
+            n_vertices += sum(len(path.vertices) for path in each.get_paths())
     return MARKER_BYTES * n_markers + VERTEX_BYTES * n_vertices
 
 
