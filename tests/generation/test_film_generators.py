@@ -223,6 +223,12 @@ def test_animatediff_is_the_plain_pipeline(folders, generators):
     found = generator.generate(vectors("animatediff")[0], 1)
     np.testing.assert_array_equal(found, (255 * expected).round().astype(np.uint8))
     assert isinstance(from_noise.unet, diffusers.UNetMotionModel)
+    ids = from_noise.tokenizer("", padding="max_length", max_length=8, return_tensors="pt")["input_ids"]
+    states = from_noise.text_encoder(ids)[0].numpy()
+    np.testing.assert_array_equal(generator.generate(vectors("animatediff")[0], 1, text=states[0]), found)
+    blurry = films("animatediff")[0]
+    texted = generator.generate(vectors("animatediff")[0], 1, blurry, text=-2 * states[0])
+    assert (texted != generator.generate(vectors("animatediff")[0], 1, blurry)).any(), "another text, another film"
     plain = load("animatediff", folder, guidance=1.0)
     assert (plain.generate(vectors("animatediff")[0], 1) != found).any()
 
@@ -249,6 +255,10 @@ def test_films_that_do_not_fit(folders):
         load("kandinsky", folders["kandinsky"]).generate(vectors("kandinsky")[0], 1, films("svd")[0])
     with pytest.raises(ValueError, match="films: 1 for 2 embeddings"):
         load("svd", folders["svd"]).generate_all(vectors("svd"), [1, 2], films("svd", 1))
+    with pytest.raises(ValueError, match=r"texts have shape \(1, 5, 8\), expected \(1, 8, 8\), finite"):
+        load("animatediff", folders["animatediff"]).generate(vectors("animatediff")[0], 1, text=np.zeros((5, 8)))
+    with pytest.raises(ValueError, match=r"texts: .* takes none"):
+        load("kandinsky", folders["kandinsky"]).generate(vectors("kandinsky")[0], 1, text=np.zeros((8, 8)))
     with pytest.raises(TypeError, match="is of float64, expected uint8"):
         load("svd", folders["svd"]).generate(vectors("svd")[0], 1, np.zeros((2, 8, 8, 3)))
 

@@ -112,6 +112,7 @@ def load(
     motion = sources.locate(motion_adapter, None, "motion adapter")
     adapter = _locate_adapter(ip_adapter)
     config = read_json(folder / "unet" / "config.json")
+    words = read_json(folder / "text_encoder" / "config.json")
     check_weights(motion)
     most = int(read_json(motion / "config.json").get("motion_max_seq_length", 32))
     n_frames = whole("n_frames", n_frames, 1, most, hint="the motion adapter counts no further")
@@ -125,6 +126,7 @@ def load(
         functools.partial(_open, folder, motion, adapter, name, device, getattr(torch, number_format), float(scale)),
         functools.partial(_draw, options, float(strength), n_frames),
         takes_film=True,
+        text_shape=(int(words["max_position_embeddings"]), int(words["hidden_size"])),
     )
 
 
@@ -260,6 +262,7 @@ def _draw(
     vector: torch.Tensor,
     noise: torch.Generator,
     film: list[Any] | None,
+    text: NDArray | None,
 ) -> NDArray:
     """Return the frames of a film."""
     from_noise, from_film = pipelines
@@ -267,6 +270,9 @@ def _draw(
     if options["guidance_scale"] > 1:
         vector = torch.cat([torch.zeros_like(vector), vector])
     options = options | {"generator": noise, "ip_adapter_image_embeds": [vector]}
+    if text is not None:
+        states = torch.from_numpy(text)[None].to(from_noise.device, from_noise.unet.dtype)
+        options |= {"prompt": None, "prompt_embeds": states}
     if film is None:
         return from_noise(num_frames=n_frames, **options).frames[0]
     return from_film(video=film, strength=strength, **options).frames[0]

@@ -102,11 +102,14 @@ class DiffusionFilms:
     open : callable
         Called once, at the first film: the pipeline.
     draw : callable
-        Called with the pipeline, a vector (1, dim), a torch generator, and the frames of a film at the generator's
-        size (n_frames of them; None if no film was given): frames from 0 to 1, (n, height, width, 3).
+        Called with the pipeline, a vector (1, dim), a torch generator, the frames of a film at the generator's size
+        (n_frames of them; None if no film was given), and states of tokens (or None): frames from 0 to 1, (n, height,
+        width, 3).
     needs : {"nothing", "film"}
         Whether a film must be given.
     takes_film : bool
+    text_shape : (n_tokens, width), optional
+        Of states of tokens, where they are taken.
     """
 
     name: str
@@ -117,6 +120,7 @@ class DiffusionFilms:
     draw: Callable = field(repr=False)
     needs_film: bool = False
     takes_film: bool = False
+    text_shape: tuple[int, int] | None = None
 
     @functools.cached_property
     def pipeline(self) -> Any:
@@ -124,7 +128,9 @@ class DiffusionFilms:
         with torch.random.fork_rng(devices=[]):  # networks are filled with random numbers before they are read
             return self.open()
 
-    def generate(self, embedding: ArrayLike, seed: int, film: ArrayLike | None = None) -> NDArray[np.uint8]:
+    def generate(
+        self, embedding: ArrayLike, seed: int, film: ArrayLike | None = None, text: ArrayLike | None = None
+    ) -> NDArray[np.uint8]:
         """Return one film; see `FilmGenerator.generate`.
 
         Parameters
@@ -132,6 +138,8 @@ class DiffusionFilms:
         embedding : array (dim,)
         seed : int
         film : uint8 array (n, height, width, 3), optional
+        text : array (n_tokens, width), optional
+            See `generate_all`.
 
         Returns
         -------
@@ -143,10 +151,17 @@ class DiffusionFilms:
             See `generate_all`.
         """
         films = None if film is None else np.asarray(film)[None]
-        return self.generate_all(np.asarray(embedding)[None], [seed], films, progress=False)[0]
+        texts = None if text is None else np.asarray(text)[None]
+        return self.generate_all(np.asarray(embedding)[None], [seed], films, progress=False, texts=texts)[0]
 
     def generate_all(
-        self, embeddings: ArrayLike, seeds: ArrayLike, films: ArrayLike | None = None, progress: bool = True
+        self,
+        embeddings: ArrayLike,
+        seeds: ArrayLike,
+        films: ArrayLike | None = None,
+        progress: bool = True,
+        *,
+        texts: ArrayLike | None = None,
     ) -> NDArray[np.uint8]:
         """Return many films; see `FilmGenerator.generate_all`.
 
@@ -157,6 +172,8 @@ class DiffusionFilms:
         films : uint8 array (n, n_frames, height, width, 3), optional
         progress : bool
             Show a bar.
+        texts : array (n, n_tokens, width), optional
+            States of a sentence's tokens, decoded, in the place of the prompt (AnimateDiff: 77 x 768 of CLIP ViT-L/14).
 
         Returns
         -------
@@ -165,16 +182,18 @@ class DiffusionFilms:
         Raises
         ------
         TypeError, ValueError
-            See `check_embeddings`; or if films do not match the vectors, or are missing where they are needed.
+            See `check_embeddings`; or if films or texts do not match, or films are missing where they are needed.
         RuntimeError
             If the picture is not finite.
         """
         vectors, seeds = check_embeddings(embeddings, self.dim, seeds, unit=False)
         given = self._check_films(films, len(vectors))
+        states = self._check_texts(texts, len(vectors))
         frames = np.empty((len(vectors), self.n_frames, *self.size, 3), np.uint8)
         with tqdm(total=len(seeds), desc=self.name, unit="film", disable=not progress) as bar:
             for k, (vector, seed) in enumerate(zip(vectors, seeds)):
-                frames[k] = self._run(vector, seed, None if given is None else given[k])
+                film = None if given is None else given[k]
+                frames[k] = self._run(vector, seed, film, None if states is None else states[k])
                 bar.update()
         return frames
 
@@ -194,15 +213,26 @@ class DiffusionFilms:
             raise ValueError(f"films: {len(films)} for {n} embeddings, expected one each")
         return films
 
+    def _check_texts(self, texts: Any, n: int) -> NDArray[np.float32] | None:
+        """Return the states of tokens that were given, if they are such as are taken."""
+        if texts is None:
+            return None
+        if self.text_shape is None:
+            raise ValueError(f"texts: {self.name} takes none")
+        texts = np.asarray(texts, np.float32)
+        if texts.shape != (n, *self.text_shape) or not np.isfinite(texts).all():
+            raise ValueError(f"texts have shape {texts.shape}, expected {(n, *self.text_shape)}, finite")
+        return texts
+
     @torch.inference_mode()
-    def _run(self, vector: NDArray, seed: int, film: NDArray | None) -> NDArray[np.uint8]:
+    def _run(self, vector: NDArray, seed: int, film: NDArray | None, text: NDArray | None) -> NDArray[np.uint8]:
         """Return one film; its noise comes from its own seed."""
         # on the CPU whatever the device: the same seed begins from the same noise everywhere
         noise = torch.Generator("cpu").manual_seed(seed)
         resized = None if film is None else _resize(film, self.n_frames, self.size)
         pipeline = self.pipeline
         with quiet_diffusers():
-            drawn = self.draw(pipeline, torch.from_numpy(vector)[None], noise, resized)
+            drawn = self.draw(pipeline, torch.from_numpy(vector)[None], noise, resized, text)
         frames = np.asarray(drawn, np.float32)
         if not np.isfinite(frames).all():
             raise RuntimeError(

@@ -107,7 +107,9 @@ def _open(folder: Path, name: str, device: str, dtype: torch.dtype) -> Any:
     return pipeline
 
 
-def _draw(options: dict[str, Any], pipeline: Any, vector: torch.Tensor, noise: torch.Generator, film: None) -> NDArray:
+def _draw(
+    options: dict[str, Any], pipeline: Any, vector: torch.Tensor, noise: torch.Generator, film: None, text: None
+) -> NDArray:
     """Return the picture."""
     vector = vector.to(pipeline.device, pipeline.unet.dtype)
     none = torch.zeros_like(vector)

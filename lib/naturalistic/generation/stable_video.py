@@ -129,7 +129,7 @@ def _open(folder: Path, name: str, device: str, dtype: torch.dtype) -> Any:
 
 
 def _draw(
-    options: dict[str, Any], pipeline: Any, vector: torch.Tensor, noise: torch.Generator, film: list[Any]
+    options: dict[str, Any], pipeline: Any, vector: torch.Tensor, noise: torch.Generator, film: list[Any], text: None
 ) -> NDArray:
     """Return the frames of a film."""
     vector = vector[:, None].to(pipeline.device, pipeline.unet.dtype)
