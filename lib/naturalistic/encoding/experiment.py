@@ -230,6 +230,12 @@ def encode(
         notes.append(f"No control was given: what {main} predicts may be what the rate of words or loudness does.")
     ceiling = _ceiling(parts, others, spaces[main], bold, ridge, n_permutations, seed)
     lag = _lag(subject, stimulus, notes)
+    n_needed = int(np.ceil(len(scores[main].r) / q / (n_permutations + 1)))
+    if not any(one.significant.any() for one in scores.values()) and n_needed > 1:
+        notes.append(
+            f"No voxel is significant. With {n_permutations} shifts p is 1/{n_permutations + 1} at best, so that FDR "
+            f"over {len(scores[main].r):,} voxels needs {n_needed} or more such voxels: raise n_permutations."
+        )
     choices = {
         "split": parts.sentence,
         "delays": f"{', '.join(f'{delay:g}' for delay in delays)} s, inside each run or block",
