@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from naturalistic.encoding.experiment import BEYOND, SubjectEncoding
+from naturalistic.reporting import results
 from naturalistic.simulated import simulation
 
 _FOLLOWS = ("nothing", "rate of words", "kind of scene")
@@ -86,8 +87,8 @@ def findings(numbers: Mapping[str, Any]) -> str:
     numbers : dict
         From `results.save`: ``scores``, ``ceilings``, ``lags``, ``main``.
     """
-    table = pd.DataFrame(numbers["scores"])
-    ceiling = pd.DataFrame(numbers["ceilings"])
+    table = results.frame(numbers["scores"])
+    ceiling = results.frame(numbers["ceilings"])
     main = table[table["model"] == numbers["main"]]
     lines = [
         f"- {len(ceiling)} subjects were encoded. “{numbers['main']}” is significant in "
