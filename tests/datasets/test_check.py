@@ -95,7 +95,7 @@ def test_links_of_git_annex_and_spaces_that_differ(folder):
     raw = folder / "sub-01/func/sub-01_task-story_run-1_bold.nii.gz"
     raw.write_text("/annex/objects/MD5E-s12--abc.nii.gz\n")
     findings = found(folder)
-    assert matches(findings.doubts, "1 files are only named, links of git-annex", "datalad get")
+    assert matches(findings.doubts, "1 files are only named, links of git-annex", "git annex get")
     assert matches(findings.problems, "1 of 4 runs are not there in space mni: sub-02_task-story_run-2: fetch")
     assert matches(findings.problems, "is a git-annex pointer")
 

@@ -53,43 +53,45 @@ def stimulus_of(spaces, words=None):
 def words_of(subject, recordings):
     """Return words of which recordings (by run) have their own; a word each two seconds."""
     transcripts = {}
-    made = {}
+    encoded = {}
     for name, recording in zip(subject.run_names, recordings):
-        if recording not in made:
+        if recording not in encoded:
             n = int((subject.runs == subject.run_names.index(name)).sum())
             onsets = TR * np.arange(n - 1)
             words = [f"{recording}{k}" for k in range(n - 1)]
-            made[recording] = Transcript(words, onsets, onsets + 1, float(onsets[-1] + 1), 0, {})
-        transcripts[name] = made[recording]
+            encoded[recording] = Transcript(words, onsets, onsets + 1, float(onsets[-1] + 1), 0, {})
+        transcripts[name] = encoded[recording]
     return words_in_runs(transcripts, subject)
 
 
 @pytest.fixture(scope="module")
-def made():
+def encoded():
     spaces = spaces_of(LENGTHS)
     subject = subject_of(respond(spaces, LENGTHS), LENGTHS)
     return encode(subject, stimulus_of(spaces), n_permutations=200)
 
 
-def test_the_ground_truth_is_found(made):
-    assert made.main == "context" and list(made.scores) == ["word rate", "context", BEYOND]
-    assert made.scores["word rate"].significant[:3].all() and made.scores["context"].significant[3:6].all()
-    beyond = made.scores[BEYOND]
+def test_the_ground_truth_is_found(encoded):
+    assert encoded.main == "context" and list(encoded.scores) == ["word rate", "context", BEYOND]
+    assert encoded.scores["word rate"].significant[:3].all() and encoded.scores["context"].significant[3:6].all()
+    beyond = encoded.scores[BEYOND]
     assert beyond.significant[3:6].all() and (beyond.r[3:6] > 0.5).all()
-    assert not beyond.significant[:3].any() and (made.scores["context"].r[:3] > 0.3).all()
-    assert sum(one.significant[6:].sum() for one in made.scores.values()) <= 1
-    assert made.scores["context"].p[-1] == 1 or not made.scores["context"].significant[-1]
-    assert 4 <= made.lag.peak <= 6 and made.lag.is_expected and not made.notes
+    assert not beyond.significant[:3].any() and (encoded.scores["context"].r[:3] > 0.3).all()
+    assert sum(one.significant[6:].sum() for one in encoded.scores.values()) <= 1
+    assert encoded.scores["context"].p[-1] == 1 or not encoded.scores["context"].significant[-1]
+    assert 4 <= encoded.lag.peak <= 6 and encoded.lag.is_expected and not encoded.notes
 
 
-def test_each_choice_is_in_words_and_each_voxel_a_row(made):
-    assert made.choices["split"] == "Tested on task-story_run-4, trained on 3 other runs."
-    assert made.choices["controls"] == "word rate" and "2, 4, 6, 8 s" in made.choices["delays"]
-    frame = made.frame()
+def test_each_choice_is_in_words_and_each_voxel_a_row(encoded):
+    assert encoded.choices["split"] == "Tested on task-story_run-4, trained on 3 other runs."
+    assert encoded.choices["controls"] == "word rate" and "2, 4, 6, 8 s" in encoded.choices["delays"]
+    frame = encoded.frame()
     assert len(frame) == N_VOXELS and {"r_context", "p_beyond_controls", "ceiling", "column"} <= set(frame)
-    summary = made.summary()
-    assert summary["model"].tolist() == list(made.scores) and (summary["voxels"] == N_VOXELS).all()
-    assert made.ceiling.kind == "halves" and not made.ceiling.is_ceiling and frame["share_of_ceiling"].isna().all()
+    summary = encoded.summary()
+    assert summary["model"].tolist() == list(encoded.scores) and (summary["voxels"] == N_VOXELS).all()
+    assert (
+        encoded.ceiling.kind == "halves" and not encoded.ceiling.is_ceiling and frame["share_of_ceiling"].isna().all()
+    )
 
 
 def test_a_single_run_is_cut_and_time_between_is_left_out():

@@ -131,3 +131,18 @@ def write_series(folder, stories, subjects=("UTS01", "UTS02"), n_trs=40, n_voxel
         words = [f"{story}{k}" if not pause or k % pause else "" for k in range(2 * n_trs + 15)]
         write_textgrid(folder / "derivative/TextGrids" / f"{story}.TextGrid", words)
     return folder
+
+
+def write_head(path, n_trs, tr=2.0, seed=0):
+    """Write a functional image of a bright ball in the dark, of which a brain mask can be made."""
+    shape = (14, 16, 14)
+    affine = np.array([[-10.0, 0, 0, 65], [0, 10, 0, -90], [0, 0, 10, -60], [0, 0, 0, 1]])
+    x = np.indices(shape) - (np.array(shape) - 1).reshape(3, 1, 1, 1) / 2
+    ball = (np.sqrt((x**2).sum(axis=0)) < 5.5)[..., None]
+    rng = np.random.default_rng(seed)
+    values = 20 + 5 * rng.standard_normal((*shape, n_trs)) + ball * (800 + 10 * rng.standard_normal((*shape, n_trs)))
+    image = nib.Nifti1Image(values.astype(np.float32), affine)
+    image.header.set_zooms((10.0, 10.0, 10.0, tr))
+    image.header.set_xyzt_units("mm", "sec")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(image, path)

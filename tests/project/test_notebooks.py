@@ -105,6 +105,20 @@ def test_ceilings_and_nulls_on_simulated_data(tmp_path, monkeypatch, short_minil
     assert set(numbers["accuracy"]) == {"controls", "random", "middle layer"}
 
 
+def test_your_experiment_on_simulated_data(tmp_path, monkeypatch, short_minilm):
+    printed, n_figures, numbers = run(
+        "16-your-experiment", tmp_path, monkeypatch, window=2, n_permutations=1000, story="simulated",
+        language_model=str(short_minilm),
+    )  # fmt: skip
+    assert "problems: 0" in printed and "not all of sub-03" in printed and n_figures == 2
+    assert numbers["dataset"].startswith("Simulated data") and set(numbers["lags"]) == {"01", "02", "03"}
+    assert all(3 <= lag <= 8 for lag in numbers["lags"].values()) and "wrong clock" not in printed
+    assert {row["ceiling"] for row in results.frame(numbers["ceilings"]).to_dict("records")} == {"subjects"}
+    truth = results.frame(numbers["truth"]).set_index(["model", "voxels follow"])["significant"]
+    assert truth["beyond controls", "kind of scene"] > 0.6 and truth["word rate", "rate of words"] > 0.6
+    assert truth["beyond controls", "rate of words"] < 0.1 and truth["beyond controls", "nothing"] < 0.02
+
+
 @pytest.fixture(scope="module")
 def small_movie(tmp_path_factory):
     """One simulated subject of one drama: two runs, the second shown twice."""

@@ -85,7 +85,7 @@ def test_an_earlier_result_is_replaced_and_another_folder_is_not(folder, written
     assert choices["confounds regressed out"] == "none" and choices["main space"] == "word rate"
 
 
-def test_problems_are_told_before_any_work(folder, tmp_path, capsys):
+def test_problems_are_named_before_any_work(folder, tmp_path, capsys):
     status = cli.main(["encode", str(folder), "--stimulus", "none.srt", "--to", str(tmp_path / "out")])
     error = capsys.readouterr().err
     assert status == 2 and "1 problems (`naturalistic check` lists all): none.srt is missing" in error
@@ -124,3 +124,52 @@ def test_published_series_need_no_stimulus(tmp_path, monkeypatch):
     scores = pd.read_csv(to / "sub-UTS01" / "sub-UTS01_desc-encoding_scores.tsv", sep="\t")
     assert len(scores) == 12 and scores["r_word_rate"].isna()[0]
     assert "published series" in json.loads((to / "provenance.json").read_text())["choices"]["UTS01"]["preparation"]
+
+
+def choices_of(to, label):
+    return json.loads((to / "provenance.json").read_text(encoding="utf-8"))["choices"][label]
+
+
+def test_layout_of_narratives(tmp_path):
+    """Raw names and sidecars of ds002345, fMRIPrep 20.0's names, words aligned by Gentle; two runs play one story."""
+    folder = tmp_path / "ds002345"
+    bids_tree.write_description(folder, "Narratives")
+    func = Path("sub-001/func")
+    for run in (1, 2):
+        stem = f"sub-001_task-pieman_run-{run}"
+        bids_tree.write_run(folder, func, stem, n_trs=150, tr=1.5, seed=run)
+        table = folder / "derivatives/fmriprep" / func / f"{stem}_desc-confounds_timeseries.tsv"
+        table.rename(table.with_name(f"{stem}_desc-confounds_regressors.tsv"))
+    bids_tree.write_run(folder, func, "sub-001_task-tunnel", n_trs=150, tr=1.5)
+    rng = np.random.default_rng(1)
+    starts = np.cumsum(rng.uniform(0.2, 1.2, 290))
+    words = [{"word": f"w{k}", "case": "success", "start": s, "end": s + 0.2} for k, s in enumerate(starts)]
+    (tmp_path / "align.json").write_text(json.dumps({"transcript": "", "words": words}))
+    options = {"stimulus": str(tmp_path / "align.json"), "model": None, "n_permutations": 20, "region": "brain"}
+    to = encode_folder(folder, tmp_path / "out", task="pieman", progress=False, **options)
+    choices = choices_of(to, "001")
+    assert choices["split"].startswith("All 2 runs played the same and were averaged. One run, cut into 6 blocks")
+    assert "presented 2 times" in choices["ceiling"] and choices["confounds regressed out"] == "motion, wm_csf"
+
+
+def test_layout_of_le_petit_prince(tmp_path):
+    """Derivatives of ds003643 lie in derivatives/ itself, without masks and confounds; raw runs have three echoes."""
+    folder = tmp_path / "ds003643"
+    bids_tree.write_description(folder, "Le Petit Prince")
+    rng = np.random.default_rng(2)
+    for run in (15, 16, 17):
+        stem = f"sub-EN057_task-lppEN_run-{run}"
+        for echo in (1, 2, 3):
+            bids_tree.write_run(folder, Path("sub-EN057/func"), f"{stem}_echo-{echo}", n_trs=5, prepared=False)
+        image = folder / "derivatives/sub-EN057/func" / f"{stem}_space-MNIColin27_desc-preproc_bold.nii.gz"
+        bids_tree.write_head(image, 100, seed=run)
+        words = rng.choice(["le", "petit", "prince", "", "dessine"], 190)
+        bids_tree.write_textgrid(tmp_path / "words" / f"run-{run}.TextGrid", list(words))
+    words = stimuli_by_run([str(tmp_path / "words")])
+    options = {"model": None, "n_permutations": 20, "region": "brain", "progress": False}
+    to = encode_folder(folder, tmp_path / "out", task="lppEN", subjects=["EN057"], stimulus=words, **options)
+    choices = choices_of(to, "EN057")
+    assert "Tested on task-lppEN_run-17, trained on 2 other runs" in choices["split"]
+    assert choices["confounds regressed out"] == "none"
+    notes = json.loads((to / "provenance.json").read_text(encoding="utf-8"))["notes"]
+    assert any("3 of 3 runs have no brain mask" in note for note in notes)

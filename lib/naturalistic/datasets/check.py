@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from naturalistic.cache import RequestError, cache_dir, check_room
+from naturalistic.cache import RequestError, cache_dir, check_room, format_bytes
 from naturalistic.datasets import bids, lebel
 from naturalistic.datasets import scans as scans_of
 from naturalistic.datasets.bids_files import select_subjects
@@ -173,7 +173,7 @@ def _check_links(files: Sequence[RunFiles], findings: Findings) -> None:
                 damaged.append(str(error))
     if broken:
         findings.doubts.append(
-            f"{len(broken)} files are only named, links of git-annex to nowhere: {_few(broken)}; `datalad get` or "
+            f"{len(broken)} files are only named, links of git-annex to nowhere: {_few(broken)}; "
             "`git annex get` fetches them"
         )
     findings.problems += damaged
@@ -266,7 +266,7 @@ def _check_scans(
         findings.doubts.append(
             f"{len(volumes) - masked} of {len(volumes)} runs have no brain mask: one is made of the image"
         )
-    findings.facts.append(f"{n_bytes / 1e9:.1f} GB of images")
+    findings.facts.append(f"{format_bytes(n_bytes)} of images")
     try:
         check_room(cache_dir(), 4 * n_bytes)  # of 16-bit integers in gzip to 32-bit floats of the cortex
     except RequestError as error:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from naturalistic import simulated
 from naturalistic.datasets import bids, lebel
 from naturalistic.datasets.bids import BidsExperiment
 from naturalistic.datasets.lebel import LeBel
@@ -45,6 +46,32 @@ def open_experiment(
         return lebel.load(folder, subjects=subjects, stories=stories)
     options = {"subjects": subjects, "sessions": sessions, "space": space, "derivatives": derivatives, "tr": tr}
     return bids.load(folder, task=task, **options)
+
+
+def dataset_folder(dataset: Path | str) -> Path:
+    """Return the folder of a data set, simulated if it is called so.
+
+    Parameters
+    ----------
+    dataset : str or Path
+        ``"simulated"``: an experiment in the layout of fMRIPrep, with a ground truth. Or a folder.
+    """
+    return simulated.simulate("lab") if simulated.is_requested(dataset) else Path(dataset).expanduser()
+
+
+def stimulus_files(folder: Path, stimulus: Path | str | None = None) -> str | dict[str, str] | None:
+    """Return the files of a stimulus by run: those that are named, or those in ``stimuli`` of the data set.
+
+    Parameters
+    ----------
+    folder : Path
+        Root of the data set.
+    stimulus : str or Path, optional
+        As in `stimuli_by_run`.
+    """
+    if stimulus is None and (folder / "stimuli").is_dir():
+        stimulus = folder / "stimuli"
+    return None if stimulus is None else stimuli_by_run([str(stimulus)])
 
 
 def stimuli_by_run(paths: Sequence[str] | None) -> str | dict[str, str] | None:

@@ -42,7 +42,6 @@ _TESTED = 2  # of them
 _LEAST_TRAINING = 3  # runs; fewer are cut
 _LEAST_TRS = 20
 _HALVES_GAP = 4  # TRs
-_MIN_SHIFT = 10.0  # s of the shifts of the null
 _ENOUGH = 5000  # voxels of which the lag is taken
 
 
@@ -214,29 +213,34 @@ def encode(
     spaces = {name: _rows(x, parts.keep) for name, x in parts.spaces.items()}
     n_groups = len(run_slices(parts.split.runs[~parts.split.test]))
     ridge = RidgeCV(alphas, cv=min(5, n_groups), device=device, progress=False)
-    options = {"n_permutations": n_permutations, "min_shift": max(1, round(_MIN_SHIFT / subject.tr))}
     scores = {}
     for name, features in spaces.items():
         prediction = fit_predict({name: features}, bold, ridge, parts.split)
-        scores[name] = _scored(prediction, seed, q, **options)
+        scores[name] = _scored(prediction, n_permutations, seed, q)
     n_features = {name: x.shape[1] for name, x in spaces.items()}
     controls = {name: spaces[name] for name in stimulus.controls if name != main}
     if controls:
         columns = design(controls, {name: delays for name in controls}, subject.tr, parts.split.runs, ~parts.split.test)
         prediction = fit_predict({main: spaces[main]}, bold, ridge, parts.split, confounds=columns)
-        scores[BEYOND] = _scored(prediction, seed, q, **options)
+        scores[BEYOND] = _scored(prediction, n_permutations, seed, q)
         n_features[BEYOND] = n_features[main]
     else:
         notes.append(f"No control was given: what {main} predicts may be what the rate of words or loudness does.")
     ceiling = _ceiling(parts, others, spaces[main], bold, ridge, n_permutations, seed)
     lag = _lag(subject, stimulus, notes)
+    n_needed = int(np.ceil(len(scores[main].r) / q / (n_permutations + 1)))
+    if not any(one.significant.any() for one in scores.values()) and n_needed > 1:
+        notes.append(
+            f"No voxel is significant. With {n_permutations} shifts p is 1/{n_permutations + 1} at best, so that FDR "
+            f"over {len(scores[main].r):,} voxels needs {n_needed} or more such voxels: raise n_permutations."
+        )
     choices = {
         "split": parts.sentence,
         "delays": f"{', '.join(f'{delay:g}' for delay in delays)} s, inside each run or block",
         "regression": f"ridge, one alpha for each voxel out of {len(alphas)} from {min(alphas):g} to {max(alphas):g}, "
                       f"chosen over {min(5, n_groups)} folds of whole training runs or blocks",
-        "null": f"{n_permutations} circular shifts of the predictions by {_MIN_SHIFT:g} s or more inside test runs, "
-                f"FDR {q:g} over voxels, seed {seed}",
+        "null": f"{n_permutations} circular shifts of the predictions inside test runs or their halves, "
+        f"FDR {q:g} over voxels, seed {seed}",
         "main space": main,
         "controls": ", ".join(controls) or "none",
         "ceiling": ceiling.sentence,
@@ -425,11 +429,11 @@ def _main_space(spaces: Mapping[str, NDArray], main: str | None) -> str:
     return main or next((name for name in ("context", "static") if name in spaces), list(spaces)[-1])
 
 
-def _scored(prediction: Prediction, seed: int, q: float, n_permutations: int, min_shift: int) -> Score:
+def _scored(prediction: Prediction, n_permutations: int, seed: int, q: float) -> Score:
     """Return the score, of voxels without a signal 0 and not significant."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # constant voxels have no correlation
-        return score(prediction, n_permutations=n_permutations, min_shift=min_shift, seed=seed, q=q)
+        return score(prediction, n_permutations=n_permutations, seed=seed, q=q)
 
 
 def _ceiling(

@@ -181,7 +181,7 @@ def _in_context(words: SpokenWords, model: LanguageModel, n_words: int, layer: i
 
 
 def _checked(name: str, values: ArrayLike, n_trs: int, spaces: Mapping[str, NDArray]) -> NDArray:
-    """Return a space that the caller made."""
+    """Return a space of the caller, as float32."""
     features = np.asarray(values, dtype=np.float32)
     features = features[:, None] if features.ndim == 1 else features
     if features.ndim != 2 or len(features) != n_trs or not np.isfinite(features).all():

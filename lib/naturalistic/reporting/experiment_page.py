@@ -13,8 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from naturalistic.encoding.experiment import BEYOND, SubjectEncoding
-from naturalistic.plotting import flat_maps
-from naturalistic.plotting.style import COLORS, set_style
+from naturalistic.plotting import accuracy_histogram, flat_maps, lag_curve, set_style
 from naturalistic.reporting.experiment_maps import on_fsaverage5
 
 _STYLE = """
@@ -92,47 +91,14 @@ def figures(one: SubjectEncoding, experiment: Any) -> list[tuple[Figure, str]]:
         title = experiment.title(f"subject {one.subject.label}, significant voxels")
         text = f"Accuracy of {' and '.join(maps)} where it is significant, on flat maps of fsaverage5."
         made.append((flat_maps(maps, title, "accuracy (r)"), text))
-    made.append((_histogram(one, experiment), "Accuracy of each model over all voxels; lines mark the mean."))
+    title = experiment.title(f"subject {one.subject.label}, all models")
+    made.append((accuracy_histogram(one.scores, title), "Accuracy of each model over all voxels; lines mark the mean."))
     if one.lag is not None:
         text = (
             f"Clock: the fast feature and BOLD go together best at {one.lag.peak:g} s; gray is where a response peaks."
         )
-        made.append((lag_curve(one, experiment), text))
+        made.append((lag_curve(one.lag, experiment.title(f"subject {one.subject.label}, the clock")), text))
     return made
-
-
-def _histogram(one: SubjectEncoding, experiment: Any) -> Figure:
-    """Return the distribution of accuracy of each model."""
-    figure, ax = plt.subplots(figsize=(6.5, 2.6))
-    colors = [COLORS[name] for name in ("controls", "static", "layers", "highlight", "joint", "words")]
-    for k, (name, score) in enumerate(one.scores.items()):
-        r = score.r[np.isfinite(score.r)]
-        ax.hist(r, bins=60, histtype="step", color=colors[k % len(colors)], label=name)
-        ax.axvline(r.mean(), color=colors[k % len(colors)], lw=0.8)
-    ax.set_xlabel("accuracy (r)")
-    ax.set_ylabel("voxels")
-    ax.set_yscale("log")
-    ax.legend()
-    ax.set_title(experiment.title(f"subject {one.subject.label}, all models"))
-    return figure
-
-
-def lag_curve(one: SubjectEncoding, experiment: Any) -> Figure:
-    """Return the correlation of the fast feature and BOLD by lag.
-
-    Parameters
-    ----------
-    one : SubjectEncoding
-    experiment : experiment with ``title``
-    """
-    figure, ax = plt.subplots(figsize=(6.5, 2.4))
-    ax.axvspan(3, 8, color="#eeeeee")
-    ax.plot(one.lag.lags, one.lag.mean, color=COLORS["layers"])
-    ax.axvline(one.lag.peak, color=COLORS["highlight"], lw=1)
-    ax.set_xlabel("lag of BOLD (s)")
-    ax.set_ylabel("correlation")
-    ax.set_title(experiment.title(f"subject {one.subject.label}, the clock"))
-    return figure
 
 
 def _picture(figure: Figure, text: str) -> str:
