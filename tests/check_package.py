@@ -26,6 +26,7 @@ IN_WHEEL = (
     "naturalistic/plotting/interactive.html",
     "naturalistic/reporting/published.json",
     "naturalistic_simulation/corpus_vectors.safetensors",
+    "naturalistic_simulation/models/weights/film-text.safetensors",
     "naturalistic_simulation/models/weights/mini-mulan.safetensors",
     "naturalistic_simulation/movie/dramas/station.json",
 )

@@ -114,10 +114,11 @@ def _simulation(module: str = "") -> Any:
 
 
 def run_train(parsed: argparse.Namespace) -> None:
-    """Train a small model of simulated music, and print its card."""
+    """Train a small model of simulated music or films, and print its card."""
     if parsed.name == "corpus-vectors":
         return _train_corpus_vectors(parsed)
-    train = _simulation("training.cards").train
+    of_films = parsed.name in ("film-text", "storyboards")
+    train = _simulation("training.films" if of_films else "training.cards").train
     size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(parsed, key)) is not None}
     try:
         card = train(parsed.name, parsed.to, parsed.seed, **size)
@@ -272,6 +273,8 @@ SIMULATED = {
             {"seed": "of all that is drawn at random"}),
     "story": ("a story in 27 simulated brains, in the layout of the Alice data",
               {"seed": "of all that is drawn at random"}),
+    "clips": ("short films in five simulated brains, in the layout of BOLD Moments",
+              {"seed": "of all that is drawn at random", "subjects": "how many"}),
 }  # fmt: skip
 
 
@@ -280,6 +283,8 @@ TRAINABLE = {
     "mini-mulan": "the joint model of simulated music and its captions",
     "mini-ssl": "the model of simulated music that reads no captions",
     "mini-generator": "the generator of simulated music from vectors of mini-mulan",
+    "film-text": "the joint model of simulated films and sentences",
+    "storyboards": "the generator of simulated films from decoded targets",
     "corpus-vectors": "no model, but the vectors of the simulated corpus by mini-mulan, which its index is built from",
 }
 
@@ -322,9 +327,9 @@ def _parser() -> Parser:
                   "job of its own, and the run of all of them follows and finds what the jobs have fitted.",
                   epilog="example:\n  naturalistic run language-encoding --dataset data/ds005531 --subjects all "
                   "--cluster slurm.yaml --to runs"))  # fmt: skip
-    _add_train(_new(commands.add_parser, "train", help="train a small model of simulated music again", description=(
-        "Train a small model of simulated music again; stopped, it goes on at the last epoch. Its weights come with "
-        "the package: this is how they were made.")))  # fmt: skip
+    _add_train(_new(commands.add_parser, "train", help="train a small model of the simulation again", description=(
+        "Train a small model of simulated music or films again; stopped, it goes on at the last epoch. Its weights "
+        "come with the package: this is how they were made.")))  # fmt: skip
     _add_doctor(_new(commands.add_parser, "doctor", help="say what is installed and found, and what is missing",
                      description="Say what is installed, what the machine has, which data sets are found, what is "
                      "missing and how to get it. Exit status 0 if the default book can be built, 1 if not.",
@@ -433,7 +438,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         what = "weights; the card is written beside them" if is_model else "of the vectors (safetensors)"
         one.add_argument("--to", required=True, metavar="FILE", help=what)
         one.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn at random (default: 0)")
-        what = "pieces of music to train on" if is_model else "tracks of the corpus (default: 2000)"
+        what = "pieces of music or films to train on" if is_model else "tracks of the corpus (default: 2000)"
         one.add_argument("--pieces", type=int, dest="n_pieces", metavar="N", help=what)
         if is_model:
             one.add_argument("--epochs", type=int, metavar="N", help="passes over them")

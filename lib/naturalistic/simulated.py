@@ -106,24 +106,26 @@ def is_requested(dataset: str | Path, parameter: str = "dataset") -> bool:
     return str(dataset) == NAME
 
 
-def data_folder(kind: Literal["music", "movie", "film", "story", "corpus", "lab"]) -> Path:
+def data_folder(kind: Literal["music", "movie", "film", "story", "corpus", "lab", "clips"]) -> Path:
     """Return the folder of simulated data.
 
     Parameters
     ----------
-    kind : {"music", "movie", "film", "story", "corpus", "lab"}
+    kind : {"music", "movie", "film", "story", "corpus", "lab", "clips"}
     """
     return cache_dir() / NAME / kind
 
 
 def simulate(
-    kind: Literal["music", "movie", "film", "story", "corpus", "lab"], folder: str | Path | None = None, **options: Any
+    kind: Literal["music", "movie", "film", "story", "corpus", "lab", "clips"],
+    folder: str | Path | None = None,
+    **options: Any,
 ) -> Path:
     """Simulate a data set unless it exists.
 
     Parameters
     ----------
-    kind : {"music", "movie", "film", "story", "corpus", "lab"}
+    kind : {"music", "movie", "film", "story", "corpus", "lab", "clips"}
     folder : str or Path, optional
         `data_folder` by default.
     **options

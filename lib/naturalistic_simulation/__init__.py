@@ -1,8 +1,8 @@
 """Simulated data in the layouts of real data sets, labeled as simulated.
 
-Music, films and stories, brains that follow them, a scanner that measures these; small models of such music with their
-weights and training; full-size data; and the ground truth that results are checked against. The package imports
-``naturalistic``; that finds it by name, in ``naturalistic.simulated``.
+Music, films and stories, brains that follow them, a scanner that measures these; small models of such music and films
+with their weights and training; full-size data; and the ground truth that results are checked against. The package
+imports ``naturalistic``; that finds it by name, in ``naturalistic.simulated``.
 """
 
 import importlib
@@ -12,6 +12,7 @@ from typing import Any
 # name -> module of this package, imported on demand
 _MODULES = {
     "load_example": "example",
+    "simulate_clips": "clips.experiment",
     "simulate_corpus": "corpus",
     "simulate_film": "film",
     "simulate_lab": "lab",
@@ -21,9 +22,15 @@ _MODULES = {
 }
 
 __all__ = [
-    "load_example", "simulate_corpus", "simulate_film", "simulate_lab", "simulate_movie", "simulate_music",
+    "load_example",
+    "simulate_clips",
+    "simulate_corpus",
+    "simulate_film",
+    "simulate_lab",
+    "simulate_movie",
+    "simulate_music",
     "simulate_story",
-]  # fmt: skip
+]
 
 
 def __getattr__(name: str) -> Callable[..., Any]:

@@ -177,3 +177,52 @@ def of_story(folder: Path | str) -> pd.DataFrame | None:
     truth = read_json(path, _AGAIN)
     weights = pd.DataFrame.from_dict(truth["weights"], orient="index", columns=truth["columns"])
     return weights.rename_axis("region").reset_index()
+
+
+def of_short_films(folder: Path | str) -> pd.DataFrame | None:
+    """Return the storyboards of simulated short films, or None for measured data.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the data set; the ground truth lies beside it.
+
+    Returns
+    -------
+    films : DataFrame
+        A row a film: ``name``, ``part`` ("train", "test", "corpus"), ``plan`` ("category" for the films of the thing
+        that can be left out, "all" for others), ``thing``, ``place``, and what else its storyboard says.
+    """
+    path = Path(folder).parent / "truth" / "films.tsv"
+    if not path.is_file():
+        return None
+    return pd.read_csv(path, sep="\t", dtype={"name": str})
+
+
+def of_short_film_regions(folder: Path | str, subject: str) -> pd.DataFrame | None:
+    """Return what each region of a subject follows in simulated short films, or None for measured data.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the data set; the ground truth lies beside it.
+    subject : str
+        Label, such as ``"01"``.
+
+    Returns
+    -------
+    regions : DataFrame
+        A row a region: shares of ``layout``, ``motion``, ``thing`` and ``place`` in the variance of its signal, and
+        ``explainable``, the share of signal in the mean of ten repeats (mean over voxels).
+    """
+    place = Path(folder).parent / "truth"
+    if not (place / "plan.json").is_file():
+        return None
+    shares = read_json(place / "plan.json", _AGAIN)["shares"]
+    known = open_arrays(place / f"sub-{subject}.npz", _AGAIN)
+    rows = []
+    for region, of_region in shares.items():
+        explainable = np.mean([known[f"explainable {side}{region}"].mean() for side in "lr"])
+        drives = {drive: of_region.get(drive, 0.0) for drive in ("layout", "motion", "thing", "place")}
+        rows.append({"region": region, **drives, "explainable": float(explainable)})
+    return pd.DataFrame(rows)

@@ -29,7 +29,8 @@ def run(capsys, *arguments):
 
 DATA_SETS = ["fetch ds003720", "fetch ds005531", "fetch ds005165", "fetch gtzan", "fetch fma", "fetch studyforrest"]
 COMMANDS = ["", "check", "encode", "run", "doctor", "fetch", *DATA_SETS, "simulate", "simulate music", "simulate corpus",
-            "simulate movie", "simulate film", "simulate story", "simulate lab"]  # fmt: skip
+            "simulate movie", "simulate film", "simulate story", "simulate lab",
+            "simulate clips"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from naturalistic import cli
-from naturalistic_simulation import simulate_corpus, simulate_film, simulate_music
+from naturalistic_simulation import simulate_clips, simulate_corpus, simulate_film, simulate_music
 from naturalistic_simulation.full_size.movie_subject import simulate_movie_subject
 from naturalistic_simulation.full_size.music_subject import simulate_music_subject
 from naturalistic_simulation.movie.text_embedding import simulate_movie
@@ -47,6 +47,8 @@ MAKERS = {
     "a film for nobody": (simulate_film, {"subjects": 0}, "subjects is 0, expected a whole number from 1 to 15"),
     "a film for sixteen": (simulate_film, {"subjects": 16}, "subjects is 16, expected a whole number from 1 to 15"),
     "seed of a film": (simulate_film, {"seed": -1}, "seed is -1, expected"),
+    "short films for nobody": (simulate_clips, {"subjects": 0}, "subjects is 0, expected a whole number from 1 to 10"),
+    "too few short films": (simulate_clips, {"n_train": 3}, "n_train is 3, expected a whole number from 16 to 1000"),
     "seed of a story": (simulate_story, {"seed": None}, "seed is None, expected"),
     "seed of full-size music": (simulate_music_subject, {"seed": 1.5}, "seed is 1.5, expected"),
     "no such run of music": (simulate_music_subject, {"runs": ["Test_run-07"]}, r"runs \['Test_run-07'\]: expected"),
