@@ -6,6 +6,7 @@ Nothing is changed or downloaded, and the network is not asked.
 import os
 import platform
 import shlex
+import textwrap
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -153,8 +154,9 @@ def _models(found: dict[str, Any]) -> Iterator[str]:
     present = [name for name, is_there in found["models"].items() if is_there]
     absent = [name for name, is_there in found["models"].items() if not is_there]
     yield "\nmodels of the Hugging Face hub (the defaults need none)"
-    yield f"  in the local cache: {', '.join(present) or 'none'}"
-    yield f"  downloaded when first asked for: {', '.join(absent) or 'none'}"
+    for where, names in (("in the local cache", present), ("downloaded when first asked for", absent)):
+        text = f"  {where}: {', '.join(names) or 'none'}"
+        yield textwrap.fill(text, 120, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
 
 
 def _chapters(found: dict[str, Any]) -> Iterator[str]:
