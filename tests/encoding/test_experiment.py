@@ -84,7 +84,10 @@ def test_the_ground_truth_is_found(encoded):
 
 def test_each_choice_is_in_words_and_each_voxel_a_row(encoded):
     assert encoded.choices["split"] == "Tested on task-story_run-4, trained on 3 other runs."
-    assert encoded.choices["controls"] == "word rate" and "2, 4, 6, 8 s" in encoded.choices["delays"]
+    assert (
+        encoded.choices["controls"] == "word rate, at each TR up to 12 s"
+        and "2, 4, 6, 8 s" in encoded.choices["delays"]
+    )
     frame = encoded.frame()
     assert len(frame) == N_VOXELS and {"r_context", "p_beyond_controls", "ceiling", "column"} <= set(frame)
     summary = encoded.summary()

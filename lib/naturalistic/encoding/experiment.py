@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 DELAYS = (2.0, 4.0, 6.0, 8.0)  # s
 ALPHAS = tuple(np.logspace(0, 7, 15))
+CONTROL_LENGTH = 12.0  # s of the response to a control that is taken out
 GAP = 16.0  # s left out where a run is cut
 BEYOND = "beyond controls"
 _BLOCKS = 6  # into which a single run is cut
@@ -220,7 +221,9 @@ def encode(
     n_features = {name: x.shape[1] for name, x in spaces.items()}
     controls = {name: spaces[name] for name in stimulus.controls if name != main}
     if controls:
-        columns = design(controls, {name: delays for name in controls}, subject.tr, parts.split.runs, ~parts.split.test)
+        # at each TR: between a few delays some of the response would be left, and the main space would find it
+        every = [k * subject.tr for k in range(int(CONTROL_LENGTH / subject.tr) + 1)]
+        columns = design(controls, dict.fromkeys(controls, every), subject.tr, parts.split.runs, ~parts.split.test)
         prediction = fit_predict({main: spaces[main]}, bold, ridge, parts.split, confounds=columns)
         scores[BEYOND] = _scored(prediction, n_permutations, seed, q)
         n_features[BEYOND] = n_features[main]
@@ -242,7 +245,7 @@ def encode(
         "null": f"{n_permutations} circular shifts of the predictions inside test runs or their halves, "
         f"FDR {q:g} over voxels, seed {seed}",
         "main space": main,
-        "controls": ", ".join(controls) or "none",
+        "controls": f"{', '.join(controls)}, at each TR up to {CONTROL_LENGTH:g} s" if controls else "none",
         "ceiling": ceiling.sentence,
     }  # fmt: skip
     return SubjectEncoding(subject, scores, main, ceiling, lag, n_features, choices, notes)
