@@ -1,4 +1,4 @@
-"""Tables and sentences of the chapter on films rebuilt from brain activity."""
+"""Tables and sentences of the chapter on films from brain activity."""
 
 from collections.abc import Mapping
 
@@ -21,12 +21,12 @@ def score_films(
     n_permutations: int = 1000,
     seed: int = 0,
 ) -> list[dict]:
-    """Return the identification of true films by rebuilt ones, a row a measure.
+    """Return the identification of true films by reconstructed ones, a row a measure.
 
     Parameters
     ----------
     features, true : dict of str to array (n_films, dim)
-        By measure: of the rebuilt films and of the true ones.
+        By measure: of the reconstructed films and of the true ones.
     method, subject : str
         For the rows.
     n_permutations, seed : int

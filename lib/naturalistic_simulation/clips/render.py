@@ -91,7 +91,7 @@ def _put_thing(picture: NDArray, board: NDArray, center: NDArray) -> None:
 
 @dataclass(frozen=True)
 class _View:
-    """What places are drawn from: pixels (CANVAS, CANVAS), a line, textures, the sky, the number of the film."""
+    """Pixels (CANVAS, CANVAS), horizon, textures, sky and number of a film, which its setting is drawn from."""
 
     x: NDArray
     y: NDArray

@@ -1,4 +1,4 @@
-"""World of the simulated films: things, places, colors, and the numbers that one film is drawn from.
+"""World of the simulated films: things, settings, colors, and the numbers that one film is drawn from.
 
 A *storyboard* is a row of numbers. It says all that a film shows but for the grain of its textures, which comes from
 the number of the film.

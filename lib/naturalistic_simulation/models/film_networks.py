@@ -122,7 +122,7 @@ class StoryboardFlow(nn.Module):
             self.register_buffer(f"{name}_deviations", torch.ones(n_components))
 
     def keep_targets(self, spaces: dict[str, TargetSpace]) -> None:
-        """Keep how targets are made of features, by space."""
+        """Keep the spaces of targets."""
         for name, space in spaces.items():
             parts = space.components
             getattr(self, f"{name}_mean").copy_(torch.from_numpy(parts.mean))
@@ -130,7 +130,7 @@ class StoryboardFlow(nn.Module):
             getattr(self, f"{name}_deviations").copy_(torch.from_numpy(np.sqrt(parts.variances)))
 
     def targets(self) -> dict[str, TargetSpace]:
-        """Return how targets are made of features, by space."""
+        """Return the spaces of targets, by name."""
         spaces = {}
         for name in SPACES:
             mean, axes, deviations = (

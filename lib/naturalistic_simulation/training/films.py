@@ -1,4 +1,4 @@
-"""Training of the small models of simulated films: film and text, the storyboard's flow.
+"""Training of the small models of simulated films: film and text, the judge, the storyboard's flow.
 
 Each has films of its own, by its seed; none of them is in the experiment or its corpus.
 """
@@ -13,12 +13,14 @@ import numpy as np
 import torch
 from naturalistic.decoding.films import film_features, target_space
 from numpy.typing import NDArray
+from torch.nn import functional
 from tqdm import tqdm
 
 from naturalistic_simulation.clips.captions import captions
 from naturalistic_simulation.clips.render import render
 from naturalistic_simulation.clips.world import draw_storyboards, to_numbers
 from naturalistic_simulation.folders import write_file
+from naturalistic_simulation.models.film_judge import JUDGED, FilmJudge, load_film_judge
 from naturalistic_simulation.models.film_models import (
     FilmTextModel,
     load_film_text,
@@ -38,7 +40,7 @@ from naturalistic_simulation.training.loop import check_training, fit
 
 CHUNK = 100  # films rendered at once
 # grains and seeds of the films of each model: apart from each other and from those of experiments (below 10**12)
-OWN = {"film-text": 2 * 10**12, "storyboards": 4 * 10**12, "scores": 5 * 10**12}
+OWN = {"film-text": 2 * 10**12, "film-judge": 3 * 10**12, "storyboards": 4 * 10**12, "scores": 5 * 10**12}
 N_SCORED = 600
 
 
@@ -49,7 +51,7 @@ def training_films(
 
     Parameters
     ----------
-    model : {"film-text", "storyboards", "scores"}
+    model : {"film-text", "film-judge", "storyboards", "scores"}
     n, seed : int
     frames : tuple of int, optional
         Frames that are kept; all by default.
@@ -101,6 +103,42 @@ def train_film_text(
         return module(to_pictures(films[indices]), torch.from_numpy(codes[indices, wording]), labels[indices])
 
     return fit(module, loss_of, request, rate=2e-3, decay=0.02, progress=progress)
+
+
+def train_film_judge(
+    path: Path | str,
+    n_pieces: int = 2000,
+    epochs: int = 18,
+    seed: int = 0,
+    batch_size: int = 25,
+    progress: bool = True,
+) -> list[float]:
+    """Train the judge of thing and place, write its weights, and return the loss of each epoch.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the safetensors file.
+    n_pieces, epochs, seed, batch_size : int
+        ``n_pieces`` films; of each one frame, drawn at random, is in an epoch.
+    progress : bool
+    """
+    request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
+    boards, films = training_films("film-judge", n_pieces, seed, JUDGED, progress)
+    classes = torch.from_numpy(boards[:, :2].astype(np.int64))
+    torch.manual_seed(seed)
+    module = FilmJudge()
+
+    def loss_of(indices: NDArray, rng: np.random.Generator) -> torch.Tensor:
+        shown = films[indices, rng.integers(len(JUDGED), size=len(indices))]
+        # what it is depends neither on the side nor on where it is
+        shown = shown[:, :, ::-1] if rng.random() < 0.5 else shown
+        shown = np.roll(shown, rng.integers(-6, 7, 2).tolist(), axis=(1, 2))
+        things, places = module(to_pictures(shown[:, None]))
+        known = classes[indices]
+        return functional.cross_entropy(things, known[:, 0]) + functional.cross_entropy(places, known[:, 1])
+
+    return fit(module, loss_of, request, rate=3e-3, decay=0.02, progress=progress)
 
 
 def train_storyboards(
@@ -170,6 +208,7 @@ def simulated_conditions(targets: NDArray, rng: np.random.Generator) -> NDArray[
 
 TRAINABLE: dict[str, tuple[Callable[..., list[float]], str]] = {
     "film-text": (train_film_text, "joint embedding of simulated films and sentences; a small CLIP"),
+    "film-judge": (train_film_judge, "thing and place of a simulated film; it has no part in decoding or generating"),
     "storyboards": (train_storyboards, "storyboards of simulated films from decoded targets and their errors"),
 }
 LIMITS = "Trained on simulated films alone: it knows their things and places, and nothing else. Of no use for others."
@@ -255,6 +294,11 @@ def film_scores(name: str, path: Path) -> dict[str, float]:
     boards, films = training_films("scores", N_SCORED, 0, None, progress=False)
     if name == "film-text":
         return _text_scores(load_film_text(path), boards, films)
+    if name == "film-judge":
+        judge = load_film_judge(path)
+        right = judge.classify(films) == boards[:, :2].astype(int)
+        return {"n_films": N_SCORED, "things": float(right[:, 0].mean()), "places": float(right[:, 1].mean()),
+                "both": float(right.all(axis=1).mean())}  # fmt: skip
     generator = load_storyboards(path)
     targets = generator.targets_of(films[:200])
     conditions = generator.condition(targets, np.full(N_CONDITIONS, 0.1))

@@ -71,7 +71,7 @@ def test_the_thing_is_where_the_storyboard_says():
         assert np.abs(found - center).max() < 0.35 * boards[0, world.COLUMN["size"]]
 
 
-def test_edges_are_soft_and_places_have_texture():
+def test_edges_are_soft_and_backgrounds_have_texture():
     films = render(world.draw_storyboards(12, np.random.default_rng(4)))
     assert films.dtype == np.uint8 and films.shape == (12, world.N_FRAMES, 64, 64, 3)
     colors = [len(np.unique(film[0].reshape(-1, 3), axis=0)) for film in films]
