@@ -20,7 +20,7 @@ from tests.helpers.small_movie import write
 matplotlib.use("Agg")
 TESTS = Path(__file__).parent
 # of tests that run side by side the longest start first, so that no process is left alone with them at the end; each
-# process is given two files at its start, every other one of these. By processor time, all of it: a chapter's kernel too
+# process is given two files at its start, every other one of these. By processor time, that of kernels with it
 LONGEST = (
     "project/test_notebooks_measured.py",
     "project/test_notebooks_films.py",

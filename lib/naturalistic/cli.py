@@ -117,7 +117,7 @@ def run_train(parsed: argparse.Namespace) -> None:
     """Train a small model of simulated music or films, and print its card."""
     if parsed.name == "corpus-vectors":
         return _train_corpus_vectors(parsed)
-    of_films = parsed.name in ("film-text", "film-judge", "storyboards")
+    of_films = parsed.name in ("film-text", "film-classifier", "storyboards")
     train = _simulation("training.films" if of_films else "training.cards").train
     size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(parsed, key)) is not None}
     try:
@@ -284,7 +284,7 @@ TRAINABLE = {
     "mini-ssl": "the model of simulated music that reads no captions",
     "mini-generator": "the generator of simulated music from vectors of mini-mulan",
     "film-text": "the joint model of simulated films and sentences",
-    "film-judge": "the judge of things and places in simulated films",
+    "film-classifier": "the classifier of things and places in simulated films",
     "storyboards": "the generator of simulated films from decoded targets",
     "corpus-vectors": "no model, but the vectors of the simulated corpus by mini-mulan, which its index is built from",
 }

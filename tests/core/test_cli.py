@@ -28,9 +28,8 @@ def run(capsys, *arguments):
 
 
 DATA_SETS = ["fetch ds003720", "fetch ds005531", "fetch ds005165", "fetch gtzan", "fetch fma", "fetch studyforrest"]
-COMMANDS = ["", "check", "encode", "run", "doctor", "fetch", *DATA_SETS, "simulate", "simulate music", "simulate corpus",
-            "simulate movie", "simulate film", "simulate story", "simulate lab",
-            "simulate clips"]  # fmt: skip
+SIMULATIONS = [f"simulate {kind}" for kind in ("music", "corpus", "movie", "film", "story", "lab", "clips")]
+COMMANDS = ["", "check", "encode", "run", "doctor", "fetch", *DATA_SETS, "simulate", *SIMULATIONS]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
