@@ -62,6 +62,10 @@ RULES: Mapping[str, Rule] = {
     "atlas": Rule([Path], optional=True),
     "subjects": Rule([str], optional=True, example=["1", "3"]),
     "space": Rule(str, among=_SPACES),
+    "bold_space": Rule(str, optional=True, among=(*_SPACES[1:], "fsaverage6", "fsLR")),
+    "task": Rule(str, optional=True, example="story"),
+    "stimulus": Rule(Path, optional=True),
+    "confounds": Rule([str], optional=True, example=["motion", "wm_csf"]),
     "overlap": Rule(str, among=("authors", "paper")),
     # models
     "cluster": Rule(str, example="local"),
@@ -81,6 +85,7 @@ RULES: Mapping[str, Rule] = {
     "delays": _DELAYS,
     "layer": Rule(int, optional=True, least=0),
     "layers": Rule(dict, optional=True),
+    "offset": Rule(float),
     "length": Rule(float, least=1),
     "n_alphas": Rule(int, least=3),
     "n_experiments": Rule(int, least=2),
