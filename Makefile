@@ -13,26 +13,35 @@ export NATURALISTIC_CACHE ?= $(CURDIR)/_build/cache
 export OMP_WAIT_POLICY ?= PASSIVE
 # two files of tests side by side, each with one thread: two processes of two threads each are slower than one
 # in the order of tests/conftest.py, which starts with the longest
+MARKS ?= not long
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
-test test-fast test-long coverage: export OMP_NUM_THREADS := 1
+test test-fast test-long test-all coverage: export OMP_NUM_THREADS := 1
 # so what is made is made in its own process: two files of tests fill two cores, and joblib's would only be started
-test test-fast test-long coverage: export LOKY_MAX_CPU_COUNT := 1
+test test-fast test-long test-all coverage: export LOKY_MAX_CPU_COUNT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# some images forbid it: then each process compiles the library again, and pytest all assertions of all tests
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: book test test-fast test-long coverage bench rehearsal doctor pairs picture package clean
+.PHONY: book lint test test-fast test-long test-all coverage bench rehearsal doctor pairs picture package clean
 
 book: .venv/installed
 	$(BIN)/python book/build.py $(BOOKFLAGS)
 
-test: .venv/installed
+lint: .venv/installed
 	$(BIN)/ruff check lib tests book
 	$(BIN)/ruff format --check --quiet lib tests book
 	$(BIN)/mypy
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" $(TESTFLAGS)
+
+test: lint
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "$(MARKS)" $(TESTFLAGS)
 
 # the two that would make it more than ten minutes: the music chapters in a row as on measured data, a run of full size
 test-long: .venv/installed
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m long $(TESTFLAGS)
+
+# both at once: beside a long test the others run, and no core waits for its end
+test-all: MARKS :=
+test-all: test
 
 test-fast: .venv/installed
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow" $(TESTFLAGS)
@@ -68,7 +77,9 @@ package: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { echo >&2 '$(WHICH_PYTHON)'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book,test]"
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[book,test]"
+# half of pip's time is its compiling on one core, also of files that are of another Python on purpose
+	$(BIN)/python -m compileall -qq -j 0 -x /tests/ .venv/lib || true
 	touch $@
 
 clean:

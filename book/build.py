@@ -11,6 +11,7 @@
 import argparse
 import ast
 import hashlib
+import html
 import json
 import os
 import platform
@@ -310,8 +311,9 @@ def make_stage(address=None):
     """
     shutil.rmtree(STAGE, ignore_errors=True)
     tools = shutil.ignore_patterns(
-        "__pycache__", "build.py", "costs.py", "execution.py", "lanes.py", "launch.py", "picture.py", "rehearsal.py"
-    )
+        "__pycache__", "build.py", "costs.py", "execution.py", "lanes.py", "launch.py", "pages.py", "picture.py",
+        "rehearsal.py",
+    )  # fmt: skip
     shutil.copytree(ROOT / "book", STAGE / "book", ignore=tools)
     for name in ("_config.yml", "_toc.yml", "_static"):
         shutil.move(STAGE / "book" / name, STAGE / name)
@@ -321,7 +323,30 @@ def make_stage(address=None):
         print(f"pages: with buttons that open a chapter of {address}")
     (STAGE / "notebooks").mkdir()
     for source in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.md")):
-        shutil.copy(RUNS / f"{source.stem}.ipynb", STAGE / "notebooks")
+        page = STAGE / "notebooks" / f"{source.stem}.ipynb"
+        page.write_text(with_badge((RUNS / page.name).read_text(encoding="utf-8"), opened(source)), encoding="utf-8")
+
+
+def opened(source):
+    """Return the name of the data that a chapter's last run opened, None of a page that opens none."""
+    results = BUILD / "results" / f"{source.stem}.json"
+    return json.loads(results.read_text(encoding="utf-8"))["dataset"] if results.is_file() else None
+
+
+def with_badge(page, dataset):
+    """Return the text of a notebook with a badge under its title: what the data are that were opened."""
+    from naturalistic.simulated import has_simulated_name
+
+    if dataset is None or dataset == "simulated":  # a simulation without a data set's layout
+        return page
+    kind = "simulated" if has_simulated_name(dataset) else "measured"
+    said = f"{dataset}: no brain was measured" if kind == "simulated" else f"Measured data: {dataset}"
+    badge = f'<p class="data-badge {kind}">{html.escape(said)}</p>'
+    notebook = json.loads(page)
+    first = notebook["cells"][0]
+    text = "".join(first["source"])
+    first["source"] = re.sub(r"^(# .*)$", lambda title: f"{title[0]}\n\n{badge}", text, count=1, flags=re.MULTILINE)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
 def make_pages():
@@ -335,7 +360,7 @@ def make_pages():
         return
     stamp.unlink(missing_ok=True)
     shutil.rmtree(HTML, ignore_errors=True)  # no page of an earlier book stays behind
-    command = [Path(sys.executable).parent / "jupyter-book", "build", STAGE, "--path-output", ROOT]
+    command = [sys.executable, ROOT / "book" / "pages.py", "build", STAGE, "--path-output", ROOT]
     # all pages anew: an incremental build repeats no warning of a page that did not change
     done = subprocess.run([*map(str, command), "--all", "-W", "-n", "--keep-going", "-q"])
     if done.returncode or not index.is_file():

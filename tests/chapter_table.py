@@ -1,7 +1,8 @@
 """Print what a reader meets in each chapter's code, and how it was at an older commit.
 
 ``python tests/chapter_table.py [COMMIT]`` prints a row a chapter: lines of code, the share of them that is hidden, the
-longest hidden cell, the longest shown cell and line, comprehensions (and nested ones), different assigned names.
+longest hidden cell, the longest shown cell and line, comprehensions (and nested ones), different assigned names, and
+the data that it opens by default.
 With a commit, each column is "before > now"; a chapter that got another number is found by its name.
 """
 
@@ -36,6 +37,8 @@ class Code:
         All, and those within another one.
     names : int
         Different names that are assigned to.
+    data : str
+        Default of the parameter ``dataset``, a dash where the page opens none.
     """
 
     lines: int
@@ -46,6 +49,7 @@ class Code:
     comprehensions: int
     nested: int
     names: int
+    data: str
 
     @property
     def hidden_share(self) -> float:
@@ -56,6 +60,7 @@ class Code:
 def measure(text: str) -> Code:
     """Return the counts of a chapter's source."""
     cells = [cell for cell in jupytext.reads(text, fmt="md:myst").cells if cell.cell_type == "code"]
+    parameters = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     cells = [cell for cell in cells if "parameters" not in cell.metadata.get("tags", [])]
     shown, hidden = [], []
     for cell in cells:
@@ -73,7 +78,14 @@ def measure(text: str) -> Code:
         comprehensions=len(comprehensions),
         nested=sum(_is_nested(node) for node in comprehensions),
         names=len(assigned),
+        data=_default_data(parameters),
     )
+
+
+def _default_data(parameters: list[str]) -> str:
+    """Return the data set that a chapter's parameters name: one word; a page that opens none says so in a sentence."""
+    named = re.search(r'^dataset = "([^"]*)"', "\n".join(parameters), re.MULTILINE)
+    return named[1] if named and " " not in named[1] else "–"
 
 
 def _n_lines(source: str) -> int:
@@ -116,6 +128,7 @@ def table(now: dict[str, Code], before: dict[str, Code | None]) -> str:
         "longest line": lambda code: f"{code.longest_line}",
         "comprehensions": lambda code: f"{code.comprehensions} ({code.nested})",
         "names": lambda code: f"{code.names}",
+        "data": lambda code: code.data,
     }
     rows = [["chapter", *columns]]
     for name, code in now.items():

@@ -1,6 +1,7 @@
 """What the tests share: data in the real layout, and a cache folder that no test leaves behind."""
 
 import functools
+import itertools
 from pathlib import Path
 
 import matplotlib
@@ -19,7 +20,7 @@ from tests.helpers.small_movie import write
 matplotlib.use("Agg")
 TESTS = Path(__file__).parent
 # of tests that run side by side the longest start first, so that no process is left alone with them at the end; each
-# process is given two files at its start, every other one of these
+# process is given two files at its start, every other one of these. By processor time, that of kernels with it
 LONGEST = (
     "project/test_notebooks_measured.py",
     "project/test_notebooks_films.py",
@@ -27,12 +28,17 @@ LONGEST = (
     "project/test_notebooks_forrest.py",
     "simulation/training/test_commands.py",
     "project/test_notebooks.py",
+    "preprocessing/test_full_size_run.py",
     "preprocessing/test_registration.py",
     "preprocessing/test_store.py",
     "simulation/models/test_embedders.py",
     "features/text/test_word_encoder.py",
     "simulation/models/test_generator.py",
+    "encoding/test_false_positives.py",
     "encoding/test_prediction.py",
+    "features/audio/test_models.py",
+    "models/test_ridge.py",
+    "encoding/test_joint.py",
 )
 
 
@@ -44,13 +50,24 @@ def pytest_collection_modifyitems(items):
 
 def pytest_runtest_setup():
     """Draw the same numbers in each run, whichever tests this process had before."""
-    torch.manual_seed(0)
+    torch.random.default_generator.manual_seed(0)  # torch.manual_seed notes the call stack for each kind of device
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(0)
+
+
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory):
+    """Return the folder of the tests' caches and their numbers; mktemp would list all folders before it makes one."""
+    return tmp_path_factory.mktemp("caches"), itertools.count()
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
+def own_cache(caches, monkeypatch):
     """Keep downloads and caches of a test out of the user's folders."""
-    monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path_factory.mktemp("cache")))
+    folder, numbers = caches
+    folder = folder / str(next(numbers))
+    folder.mkdir()
+    monkeypatch.setenv("NATURALISTIC_CACHE", str(folder))
 
 
 @pytest.fixture

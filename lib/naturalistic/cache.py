@@ -63,15 +63,15 @@ def content_key(*parts: Any) -> str:
     return sha.hexdigest()
 
 
-def read_array(folder: str, key: str, shape: Sequence[int]) -> NDArray | None:
-    """Return the array cached under ``key``, or None if there is none of this shape that can be read."""
+def read_array(folder: str, key: str, shape: Sequence[int] | None) -> NDArray | None:
+    """Return the array cached under ``key``, or None if there is none of this (or any) shape that can be read."""
     import numpy as np
 
     try:
         array = np.load(_array_path(folder, key), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return array if array.shape == tuple(shape) else None
+    return array if shape is None or array.shape == tuple(shape) else None
 
 
 def write_array(folder: str, key: str, array: NDArray) -> None:

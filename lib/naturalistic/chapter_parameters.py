@@ -51,7 +51,7 @@ _SPACES = ("raw", "native", "mni", "fsaverage5")
 _COUNT = Rule(int, least=1)
 _MODEL = Rule(str, example="minilm")
 _MODELS = Rule([str], example=["minilm", "gpt2"])
-_DELAYS = Rule([float], groups=True)
+_DELAYS = Rule([float], groups=True, least=0)
 RULES: Mapping[str, Rule] = {
     # data
     "dataset": Rule(Path, names=(NAME, "alice", "studyforrest")),
@@ -62,8 +62,13 @@ RULES: Mapping[str, Rule] = {
     "atlas": Rule([Path], optional=True),
     "subjects": Rule([str], optional=True, example=["1", "3"]),
     "space": Rule(str, among=_SPACES),
+    "bold_space": Rule(str, optional=True, among=(*_SPACES[1:], "fsaverage6", "fsLR")),
+    "task": Rule(str, optional=True, example="story"),
+    "stimulus": Rule(Path, optional=True),
+    "confounds": Rule([str], optional=True, example=["motion", "wm_csf"]),
     "overlap": Rule(str, among=("authors", "paper")),
     # models
+    "cluster": Rule(str, example="local"),
     "device": Rule(str, example="cpu"),
     "dtype": Rule(str, among=("float32", "bfloat16", "float16")),
     "generator": Rule(str, example="musicldm"),
@@ -80,7 +85,10 @@ RULES: Mapping[str, Rule] = {
     "delays": _DELAYS,
     "layer": Rule(int, optional=True, least=0),
     "layers": Rule(dict, optional=True),
+    "offset": Rule(float),
     "length": Rule(float, least=1),
+    "n_alphas": Rule(int, least=3),
+    "n_experiments": Rule(int, least=2),
     "seed": Rule(int, least=0),
     "start": Rule(float, least=0),
     "story_permutations": _COUNT,
@@ -94,9 +102,10 @@ def check_chapter(**values: Any) -> SimpleNamespace:
 
     A chapter calls it in its first cell with all of its parameters::
 
-        chosen = check_chapter(dataset=dataset, subjects=subjects, delays=delays, device=device, seed=seed)
+        checked = check_chapter(dataset=dataset, subjects=subjects, delays=delays, device=device, seed=seed)
+        globals().update(vars(checked))
 
-    and goes on with ``chosen.delays``, in which the text of a list has become a list.
+    and goes on with ``delays``, in which the text of a list has become a list.
 
     Parameters
     ----------

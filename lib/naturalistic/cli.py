@@ -1,4 +1,4 @@
-"""The command ``naturalistic``: fetch, simulate, train, doctor.
+"""The command ``naturalistic``: check and encode a folder; fetch, simulate, train; run a chapter; doctor.
 
 Exit status: 0 done, 1 it failed on the way, 2 what was asked for is not possible, 130 stopped with Ctrl-C.
 """
@@ -80,6 +80,29 @@ def run_simulate(parsed: argparse.Namespace) -> None:
     print(f"simulated, not measured: {folder or parsed.to}")
 
 
+def run_chapters(parsed: argparse.Namespace) -> None:
+    """Run a chapter, with a cluster one subject a job, and print the notebooks."""
+    from naturalistic.chapters import read_parameters, run_subjects
+
+    parameters = read_parameters(parsed.parameter)
+    if parsed.dataset is not None:
+        parameters["dataset"] = parsed.dataset
+    subjects = parsed.subjects or []
+    if subjects == ["all"]:
+        subjects = _all_subjects(parsed.dataset)
+    for path in run_subjects(parsed.name, parameters, subjects=subjects, cluster=parsed.cluster, to=parsed.to):
+        print(path)
+
+
+def _all_subjects(dataset: str | None) -> list[str]:
+    """Return the labels of the folders ``sub-...`` of a data set."""
+    folder = Path(dataset or "simulated").expanduser()
+    labels = sorted(path.name[4:] for path in folder.glob("sub-*") if path.is_dir())
+    if not labels:
+        raise RequestError(f"--subjects all: {folder} has no folders sub-...; name the subjects")
+    return labels
+
+
 def _simulation(module: str = "") -> Any:
     """Return the package that simulates, or a module of it."""
     from naturalistic.simulated import simulation
@@ -94,7 +117,7 @@ def run_train(parsed: argparse.Namespace) -> None:
     """Train a small model of simulated music or films, and print its card."""
     if parsed.name == "corpus-vectors":
         return _train_corpus_vectors(parsed)
-    of_films = parsed.name in ("film-text", "film-judge", "storyboards")
+    of_films = parsed.name in ("film-text", "film-classifier", "storyboards")
     train = _simulation("training.films" if of_films else "training.cards").train
     size = {key: value for key in ("n_pieces", "epochs") if (value := getattr(parsed, key)) is not None}
     try:
@@ -127,6 +150,49 @@ def run_doctor(parsed: argparse.Namespace) -> int:
     findings = examine(parsed.data, parsed.gpu)
     print(json.dumps(findings, indent=1) if parsed.json else report(findings))
     return 1 if findings["problems"] else 0
+
+
+def run_check(parsed: argparse.Namespace) -> int:
+    """List what would stop an encoding model of a folder; return 1 if anything would."""
+    from naturalistic.datasets.check import check_folder
+
+    request = _request(parsed)
+    findings = check_folder(parsed.folder, **request)
+    if parsed.json:
+        print(json.dumps(vars(findings), indent=1))
+    else:
+        print(findings.report())
+    return 1 if findings.problems else 0
+
+
+def run_encode(parsed: argparse.Namespace) -> None:
+    """Encode the subjects of a folder and print where the report is."""
+    from naturalistic.reporting.experiment import encode_folder
+
+    names = ("model", "layer", "n_words", "test", "region", "n_permutations", "seed", "device")
+    options = {name: getattr(parsed, name) for name in names}
+    request = _request(parsed)
+    if parsed.confounds is None:
+        del request["confounds"]
+    try:
+        folder = encode_folder(parsed.folder, parsed.to, **request, **options)
+    except (ValueError, ImportError) as error:
+        raise RequestError(str(error)) from error
+    print(f"report: {folder / 'report.html'}")
+
+
+def _request(parsed: argparse.Namespace) -> dict[str, Any]:
+    """Return what names the data and the stimulus."""
+    from naturalistic.datasets.experiments import stimuli_by_run
+
+    try:
+        request = {what: stimuli_by_run(getattr(parsed, what)) for what in ("stimulus", "audio")}
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    task = parsed.task[0] if parsed.task and len(parsed.task) == 1 else parsed.task
+    confounds = parsed.confounds if parsed.confounds != ["none"] else None
+    names = ("subjects", "sessions", "space", "derivatives", "tr", "offset")
+    return {**request, "task": task, "confounds": confounds, **{name: getattr(parsed, name) for name in names}}
 
 
 def _subjects(name: str, labels: list[str] | None) -> list[str] | None:
@@ -203,6 +269,8 @@ SIMULATED = {
               {"seed": "of all that is drawn at random", "subjects": "how many"}),
     "film": ("a film of two hours in 15 simulated brains, in the layout of studyforrest",
              {"seed": "of all that is drawn at random", "subjects": "how many"}),
+    "lab": ("a story in three simulated brains, in the layout that fMRIPrep leaves",
+            {"seed": "of all that is drawn at random"}),
     "story": ("a story in 27 simulated brains, in the layout of the Alice data",
               {"seed": "of all that is drawn at random"}),
     "clips": ("short films in five simulated brains, in the layout of BOLD Moments",
@@ -216,7 +284,7 @@ TRAINABLE = {
     "mini-ssl": "the model of simulated music that reads no captions",
     "mini-generator": "the generator of simulated music from vectors of mini-mulan",
     "film-text": "the joint model of simulated films and sentences",
-    "film-judge": "the judge of things and places in simulated films",
+    "film-classifier": "the classifier of things and places in simulated films",
     "storyboards": "the generator of simulated films from decoded targets",
     "corpus-vectors": "no model, but the vectors of the simulated corpus by mini-mulan, which its index is built from",
 }
@@ -230,6 +298,18 @@ def _parser() -> Parser:
                   epilog=example)  # fmt: skip
     parser.add_argument("--version", action="version", version=f"naturalistic {version('naturalistic')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    what = "say what would stop an encoding model of a folder, before hours of work"
+    _add_check(_new(commands.add_parser, "check", help=what, description=(
+        "List all that would stop an encoding model of a folder: files that are missing or cut short, runs of other "
+        "lengths, grids or repetition times, confounds with n/a, stimuli of other runs. Nothing is changed. Exit "
+        "status 1 if there is a problem."), epilog=(
+        "example:\n  naturalistic check data/lab --task story --stimulus words.TextGrid")))  # fmt: skip
+    what = "fit encoding models to a folder: report, scores, maps"
+    _add_encode(_new(commands.add_parser, "encode", help=what, description=(
+        "Fit encoding models of a stimulus to each subject of a folder in BIDS with fMRIPrep's output (or of "
+        "ds003020): split, control, null, ceiling, clock; write a report, a table of scores, and maps."), epilog=(
+        "example:\n  naturalistic encode data/lab --task story --stimulus words.TextGrid --model minilm --to results"
+    )))  # fmt: skip
     _add_fetch(
         _new(
             commands.add_parser,
@@ -243,6 +323,11 @@ def _parser() -> Parser:
     _add_simulate(_new(commands.add_parser, "simulate", help="simulate small data in the layout of a data set",
                        description="Simulate small data in the layout of a data set, from a seed: no network, and no "
                        "brain."))  # fmt: skip
+    _add_run(_new(commands.add_parser, "run", help="run a chapter, one subject a job on a cluster",
+                  description="Run a chapter by papermill. With --cluster and more than one subject, each subject is a "
+                  "job of its own, and the run of all of them follows and finds what the jobs have fitted.",
+                  epilog="example:\n  naturalistic run language-encoding --dataset data/ds005531 --subjects all "
+                  "--cluster slurm.yaml --to runs"))  # fmt: skip
     _add_train(_new(commands.add_parser, "train", help="train a small model of the simulation again", description=(
         "Train a small model of simulated music or films again; stopped, it goes on at the last epoch. Its weights "
         "come with the package: this is how they were made.")))  # fmt: skip
@@ -258,6 +343,47 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpu", action="store_true", help="ask torch for the GPU, which takes some seconds")
     parser.add_argument("--json", action="store_true", help="print all that was found, for programs")
     parser.set_defaults(run=run_doctor, kept="nothing was changed")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name data and stimulus."""
+    parser.add_argument("folder", metavar="FOLDER", help="root of the data set, or fMRIPrep's output itself")
+    parser.add_argument("--task", nargs="+", metavar="NAME", help="of the runs; needed if there are several")
+    parser.add_argument("--subjects", nargs="+", metavar="S", help="labels without sub- (default: all)")
+    parser.add_argument("--sessions", nargs="+", metavar="S", help="labels without ses- (default: all)")
+    parser.add_argument(
+        "--space", metavar="NAME", help="mni, fsaverage5, fsaverage6, fsLR, native, raw, or a whole name"
+    )
+    parser.add_argument("--derivatives", metavar="DIR", help="fMRIPrep's output (default: derivatives/fmriprep)")
+    parser.add_argument("--tr", type=float, metavar="S", help="repetition time, where no file has it")
+    what = "words with times, as FILE, as RUN=FILE for some runs each, or a folder of files named by run"
+    parser.add_argument("--stimulus", nargs="+", metavar="FILE", help=what)
+    parser.add_argument("--audio", nargs="+", metavar="FILE", help="sound files likewise")
+    parser.add_argument("--offset", type=float, default=0.0, metavar="S", help="s of the scan at which it begins")
+    what = "taken out: motion wm_csf global_signal compcor scrub, or none (default: motion wm_csf where they are)"
+    parser.add_argument("--confounds", nargs="+", metavar="NAME", help=what)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    parser.add_argument("--json", action="store_true", help="print what was found, for programs")
+    parser.set_defaults(run=run_check, kept="nothing was changed")
+
+
+def _add_encode(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    parser.add_argument("--to", required=True, metavar="DIR", help="folder to write, whole or not at all")
+    what = "language model: minilm, any id on the hub, a folder, glove, static:MODEL (default: minilm)"
+    parser.add_argument("--model", default="minilm", metavar="NAME", help=what)
+    parser.add_argument("--layer", type=int, metavar="N", help="of it (default: the middle one)")
+    parser.add_argument("--words", type=int, dest="n_words", default=32, metavar="N", help="of context (default: 32)")
+    parser.add_argument("--test", nargs="+", metavar="RUN", help="runs to test on (default: the repeated, or the last)")
+    parser.add_argument("--region", choices=("cortex", "brain"), default="cortex", help="voxels (default: cortex)")
+    what = "shifts of the null (default: 1000)"
+    parser.add_argument("--permutations", type=int, dest="n_permutations", default=1000, metavar="N", help=what)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn at random (default: 0)")
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda")
+    parser.set_defaults(run=run_encode, kept="prepared runs and features are kept in the cache")
 
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
@@ -286,6 +412,22 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
             one.add_argument(f"--{option}", help=meaning, **kind)
         names = tuple(option.replace("-", "_") for option in options)
         one.set_defaults(run=run_simulate, kind=name, options=names, kept="nothing half written is left")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="CHAPTER", help="such as language-encoding, or its number")
+    parser.add_argument("--dataset", metavar="DIR", help="folder of a data set; default: the chapter's own")
+    parser.add_argument("--subject", "--subjects", nargs="+", dest="subjects", metavar="S", help="labels, or all")
+    parser.add_argument(
+        "--cluster", default="local", metavar="WHERE",
+        help="local (default), dask, the address of a scheduler, or a YAML file of dask-jobqueue",
+    )  # fmt: skip
+    parser.add_argument("--to", default="runs", metavar="DIR", help="folder of the notebooks (default: runs)")
+    parser.add_argument(
+        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        help="another parameter, its value read as YAML",
+    )  # fmt: skip
+    parser.set_defaults(run=run_chapters, kept="subjects that are done are kept")
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ Nothing is changed or downloaded, and the network is not asked.
 import os
 import platform
 import shlex
+import textwrap
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -48,6 +49,7 @@ _OPENS = {
     "fma.load(": ("fma",),
     "narrative_movie.load(": ("ds005531",),
     "studyforrest.load(": ("studyforrest",),
+    "bold_moments.load(": ("ds005165",),
 }
 _PARAMETERS = {"fma": "corpus", "captions": "captions"}  # all others are the chapter's dataset
 
@@ -152,8 +154,9 @@ def _models(found: dict[str, Any]) -> Iterator[str]:
     present = [name for name, is_there in found["models"].items() if is_there]
     absent = [name for name, is_there in found["models"].items() if not is_there]
     yield "\nmodels of the Hugging Face hub (the defaults need none)"
-    yield f"  in the local cache: {', '.join(present) or 'none'}"
-    yield f"  downloaded when first asked for: {', '.join(absent) or 'none'}"
+    for where, names in (("in the local cache", present), ("downloaded when first asked for", absent)):
+        text = f"  {where}: {', '.join(names) or 'none'}"
+        yield textwrap.fill(text, 120, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
 
 
 def _chapters(found: dict[str, Any]) -> Iterator[str]:
@@ -305,9 +308,10 @@ def data_sets(where: list[Path]) -> dict[str, dict[str, Any]]:
     """
     music = find_openneuro("ds003720", where)
     movie = find_openneuro("ds005531", where)
+    short_films = find_openneuro("ds005165", where)
     beside = [Path(music.folder)] if music.folder else []
     listed = [find_alice(where), music, find_tracks(beside + where), find_captions(beside + where, music)]
-    listed += [find_corpus(where), movie, find_studyforrest(where), *map(find_simulated, _KINDS)]
+    listed += [find_corpus(where), movie, short_films, find_studyforrest(where), *map(find_simulated, _KINDS)]
     return {found.name: asdict(found) for found in listed}
 
 
@@ -317,7 +321,7 @@ def find_openneuro(name: str, where: list[Path]) -> Found:
     subjects = openneuro.subjects_of(plan.files)
     get = f"naturalistic fetch {name} --subject {subjects[0]} --to {{to}}"
     for folder in (inner for place in where for inner in (place / name, place)):
-        holds = [*folder.glob("sub-*"), *folder.glob("derivatives/*/sub-*")]
+        holds = [*folder.glob("sub-*"), *folder.glob("derivatives/*/sub-*"), *folder.glob("derivatives/*/*/*/sub-*")]
         if not _is_simulated(folder) and any(path.name == f"sub-{s}" for path in holds for s in subjects):
             break
     else:

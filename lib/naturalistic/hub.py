@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, scan_cache_dir, snapshot_download, try_to_load_from_cache
+from huggingface_hub import HfApi, hf_hub_download, scan_cache_dir, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     CacheNotFound,
     LocalEntryNotFoundError,
@@ -14,7 +14,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-# short name -> id; those of the loaders (features.audio, generation), whose modules take seconds to import
+# short name -> id; those of the loaders in features.audio, features.video and generation, which take seconds to import
 MODELS = {
     "clap": "laion/larger_clap_music",
     "muq-mulan": "OpenMuQ/MuQ-MuLan-large",
@@ -22,6 +22,19 @@ MODELS = {
     "encodec": "facebook/encodec_24khz",
     "musicldm": "ucsd-reach/musicldm",
     "musicgen": "facebook/musicgen-small",
+    "ast": "MIT/ast-finetuned-audioset-10-10-0.4593",
+    "clip": "openai/clip-vit-base-patch32",
+    "siglip2": "google/siglip2-base-patch16-224",
+    "blip-2": "Salesforce/blip2-itm-vit-g",
+    "git": "microsoft/git-base",
+    "deit": "facebook/deit-base-distilled-patch16-224",
+    "x-clip": "microsoft/xclip-base-patch32",
+    "videomae": "MCG-NJU/videomae-base",
+    "v-jepa2": "facebook/vjepa2-vitl-fpc64-256",
+    "animatediff": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "svd": "stabilityai/stable-video-diffusion-img2vid",
+    "kandinsky": "kandinsky-community/kandinsky-2-2-decoder",
+    "stable-unclip": "stabilityai/stable-diffusion-2-1-unclip",
 }
 DESCRIPTIONS = ("config.json", "model_index.json")  # of a model of transformers, of a pipeline of diffusers
 _SAFE = ("*.safetensors",)
@@ -93,6 +106,29 @@ def checkpoint_folder(name: str | Path, revision: str | None, files: CheckpointF
         if not files.has_weights(folder, _SAFE):
             folder = Path(snapshot_download(str(name), revision=revision, allow_patterns=_FILES + files.pickled))
     return files.check(folder)
+
+
+def hub_file(name: str, file: str) -> Path:
+    """Return one file of a model on the hub, downloaded if it is not in the local cache.
+
+    Parameters
+    ----------
+    name : str
+        Id of the model.
+    file : str
+        Path in it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not here and cannot be fetched; naming the file, and how to get it.
+    """
+    cached = try_to_load_from_cache(name, file)
+    if isinstance(cached, str):
+        return Path(cached)
+    advice = f"Where there is a network, run `hf download {name} {file} --local-dir FOLDER`, then pass that file"
+    with _explained(name, None, advice):
+        return Path(hf_hub_download(name, file))
 
 
 def check_id(name: str | Path, advice: str) -> None:

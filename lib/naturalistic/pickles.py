@@ -77,7 +77,7 @@ class _DType:
 
 @dataclass(eq=False)
 class _Unfilled:
-    """An array whose shape and values come later, and the places of the memo that hold it."""
+    """An array whose shape and values come later, and the keys of the memo that hold it."""
 
     slots: list[int] = field(default_factory=list)
 

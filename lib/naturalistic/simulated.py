@@ -33,7 +33,7 @@ class Titled:
     is_simulated: bool
 
     def title(self, text: str) -> str:
-        """Return ``text`` as a figure title, marked if the data are simulated."""
+        """Return ``text`` as a title, with the word if the data are simulated."""
         return title(text, self.name)
 
 
@@ -59,7 +59,9 @@ def has_simulated_name(name: str) -> bool:
 
 
 def title(text: str, name: str) -> str:
-    """Return ``text`` as a figure title, marked if it is on simulated data.
+    """Return ``text`` as the title of a figure or a sound, with one word if it is of simulated data.
+
+    A figure leaves its page, so each says so by itself; what the data are stands once, on the page's badge.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ def title(text: str, name: str) -> str:
     name : str
         Of the data set.
     """
-    return f"{name}: {text}" if has_simulated_name(name) else text
+    return f"{text} (simulated)" if has_simulated_name(name) else text
 
 
 def is_simulated(folder: str | Path, readme: str = "README") -> bool:
@@ -104,18 +106,18 @@ def is_requested(dataset: str | Path, parameter: str = "dataset") -> bool:
     return str(dataset) == NAME
 
 
-def data_folder(kind: Literal["music", "movie", "film", "story", "corpus", "clips"]) -> Path:
+def data_folder(kind: Literal["music", "movie", "film", "story", "corpus", "lab", "clips"]) -> Path:
     """Return the folder of simulated data.
 
     Parameters
     ----------
-    kind : {"music", "movie", "film", "story", "corpus", "clips"}
+    kind : {"music", "movie", "film", "story", "corpus", "lab", "clips"}
     """
     return cache_dir() / NAME / kind
 
 
 def simulate(
-    kind: Literal["music", "movie", "film", "story", "corpus", "clips"],
+    kind: Literal["music", "movie", "film", "story", "corpus", "lab", "clips"],
     folder: str | Path | None = None,
     **options: Any,
 ) -> Path:
@@ -123,7 +125,7 @@ def simulate(
 
     Parameters
     ----------
-    kind : {"music", "movie", "film", "story", "corpus", "clips"}
+    kind : {"music", "movie", "film", "story", "corpus", "lab", "clips"}
     folder : str or Path, optional
         `data_folder` by default.
     **options

@@ -96,6 +96,7 @@ def test_files_can_be_read_by_others(tmp_path):
     assert (tmp_path / "written").stat().st_mode == plain.stat().st_mode
 
 
+@pytest.mark.slow
 def test_two_processes_write_one_array_at_once(tmp_path, monkeypatch):
     monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path))
     code = (

@@ -2,10 +2,10 @@
 
 import ast
 import os
-import re
 import subprocess
 import sys
 import types
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -173,22 +173,93 @@ def test_papermill_stops_in_the_first_cell(tmp_path, options, message):
     assert (message or "subjects=['1', '3'], seed=2") in done.stderr + printed
 
 
-def parameters_and_checks(source):
-    """Return the names of a chapter's parameters, and those that it hands to `check_chapter`."""
-    cells = [cell for cell in jupytext.read(source).cells if cell.cell_type == "code"]
-    tree = ast.parse(cells[0].source)
-    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
-    called = []
-    for cell in cells[1:3]:
-        nodes = ast.walk(ast.parse(re.sub(r"^[!%].*$", "", cell.source, flags=re.MULTILINE)))
-        calls = [node for node in nodes if isinstance(node, ast.Call)]
-        called += [call for call in calls if ast.unparse(call.func).endswith("check_chapter")]
-    return names, [keyword.arg for call in called for keyword in call.keywords]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
+UNCHECKED = {"00-overview", "91-results", "92-benchmarks"}  # they open no data
 
 
-@pytest.mark.parametrize("source", sorted((ROOT / "notebooks").glob("*.md")), ids=lambda path: path.stem)
+@cache
+def first_cells(source):
+    """Return the code of a chapter's cell of parameters and of the one after it."""
+    cells = [cell.source for cell in jupytext.read(source).cells if cell.cell_type == "code"]
+    return cells[0], cells[1]
+
+
+def stored(code):
+    """Return the names that a cell assigns to."""
+    nodes = ast.walk(ast.parse(code))
+    return [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+
+
+def passed_on(code):
+    """Return the names that a cell hands to `check_chapter`."""
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    called = [call for call in calls if ast.unparse(call.func) == "check_chapter"]
+    return [keyword.arg for call in called for keyword in call.keywords]
+
+
+def checks(source):
+    return "check_chapter" in first_cells(source)[1]
+
+
+def test_every_chapter_that_opens_data_checks_its_parameters():
+    assert {source.stem for source in CHAPTERS if not checks(source)} <= UNCHECKED
+
+
+WIRED = pytest.mark.parametrize("source", [*filter(checks, CHAPTERS)], ids=lambda path: path.stem)
+
+
+@WIRED
 def test_a_chapter_that_checks_its_parameters_checks_all_of_them(source):
-    names, passed = parameters_and_checks(source)
-    assert not passed or sorted(passed) == sorted(names)
-    unruled = [name for name in passed if name not in chapter_parameters.RULES and not name.startswith("n_")]
+    parameters, check = first_cells(source)
+    assert sorted(passed_on(check)) == sorted(stored(parameters))
+    unruled = [name for name in passed_on(check) if name not in chapter_parameters.RULES and not name.startswith("n_")]
     assert unruled == [], "write a rule for it"
+
+
+def first_two(source, **given):
+    """Run a chapter's first two cells in this process, between them what papermill injects; return the names."""
+    parameters, check = first_cells(source)
+    names = {}
+    exec(parameters, names)
+    names |= given
+    exec(check, names)
+    return names
+
+
+SLIPS = {
+    int: ("many", None, 0.5, True),
+    float: ("long", None, -1),
+    str: (None, "None", ["one"]),
+    Path: (None, "simulatd", "my data, all", " simulated", r"C:\data\new", "[a, b]", 3720),
+}
+SLIPS_OF_A_LIST = ("[1, 3", "S01,S02", "[]", 7)
+
+
+@WIRED
+def test_each_slip_stops_a_chapter_in_its_first_cell(source, folders):
+    for name in stored(first_cells(source)[0]):
+        rule = chapter_parameters.RULES.get(name, chapter_parameters.Rule(int))
+        slips = SLIPS_OF_A_LIST if isinstance(rule.kind, list) else SLIPS.get(rule.kind, ("{Speech: 5",))
+        for slip in slips:
+            if (rule.optional and slip in (None, "None")) or (slip == -1 and rule.least is None):
+                continue
+            with pytest.raises((ValueError, FileNotFoundError), match=f"^{name} is "):
+                first_two(source, **{name: slip})
+
+
+@WIRED
+def test_a_name_that_a_chapter_does_not_know_stops_it(source, monkeypatch):
+    shell = types.SimpleNamespace(user_ns={"In": ["# Parameters\nsubjcts = [1, 3]\n"]})
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    with pytest.raises(ValueError, match=r"called 'subjcts'; .* Did you mean 'subjects'\?"):
+        first_two(source)
+
+
+@WIRED
+def test_the_text_of_a_value_is_that_value_from_the_first_cell_on(source):
+    """As papermill -p hands a list over, -y a None."""
+    names = first_two(source, subjects="[1, 3]", seed="7")
+    assert names["subjects"] == ["1", "3"] and names["seed"] == 7
+    assert first_two(source, subjects="None")["subjects"] is None
+    for name in set(stored(first_cells(source)[0])) & {"delays", "sweep", "contexts"}:
+        assert first_two(source, **{name: "[2, 4]"})[name] == [2, 4]

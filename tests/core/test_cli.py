@@ -28,8 +28,8 @@ def run(capsys, *arguments):
 
 
 DATA_SETS = ["fetch ds003720", "fetch ds005531", "fetch ds005165", "fetch gtzan", "fetch fma", "fetch studyforrest"]
-COMMANDS = ["", "doctor", "fetch", *DATA_SETS, "simulate", "simulate music", "simulate corpus", "simulate movie",
-            "simulate film", "simulate story", "simulate clips"]  # fmt: skip
+SIMULATIONS = [f"simulate {kind}" for kind in ("music", "corpus", "movie", "film", "story", "lab", "clips")]
+COMMANDS = ["", "check", "encode", "run", "doctor", "fetch", *DATA_SETS, "simulate", *SIMULATIONS]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -143,6 +143,7 @@ class Slow(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to another process")
 def test_ctrl_c_leaves_what_can_be_gone_on_with(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)

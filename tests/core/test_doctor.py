@@ -11,6 +11,7 @@ import pytest
 from naturalistic import cli, doctor, hub
 from naturalistic.datasets import alice, fma, gtzan, openneuro, studyforrest_files, studyforrest_tables
 from naturalistic.datasets.download import VerifiedFiles, target_of
+from naturalistic.features import video
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES, MEMORY, MODELS = doctor.places, doctor.memory, doctor.cached_models
@@ -216,6 +217,17 @@ def test_films_and_nothing(tmp_path):
     assert (found.state, found.get) == ("not found", "naturalistic fetch ds003720 --subject 001 --to data/ds003720")
 
 
+def test_short_films_by_region_without_their_events(tmp_path):
+    for file in openneuro.download_plan("ds005165", subjects=[2], parts=["rois"]).files:
+        path = target_of(file, tmp_path / "ds005165")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "wb") as out:
+            out.truncate(file.n_bytes)
+    found = doctor.find_openneuro("ds005165", [tmp_path])
+    assert (found.state, found.folder) == ("incomplete", str(tmp_path / "ds005165"))
+    assert "02: missing or cut short 52 of 98 files" in found.says
+
+
 def test_simulated_data_are_not_taken_for_measured_data(tmp_path):
     sparse(tmp_path / "ds003720", "ds003720", 1)
     (tmp_path / "genres" / "blues").mkdir(parents=True)
@@ -350,6 +362,9 @@ def test_models_of_the_hub(tmp_path):
 
 def test_names_of_models_are_those_of_the_loaders():
     heard = {"clap": "clap", "muq-mulan": "muq", "w2v-bert": "wav2vec", "encodec": "encodec"}
+    heard["ast"] = "spectrogram_transformer"
     loaders = {name: f"features.audio.{module}" for name, module in heard.items()}
-    loaders |= {name: f"generation.{name}" for name in ("musicldm", "musicgen")}
-    assert {n: importlib.import_module(f"naturalistic.{m}").HUB for n, m in loaders.items()} == hub.MODELS
+    loaders |= {name: f"generation.{name}" for name in ("musicldm", "musicgen", "animatediff", "kandinsky")}
+    loaders |= {"svd": "generation.stable_video", "stable-unclip": "generation.stable_unclip"}
+    ids = {n: importlib.import_module(f"naturalistic.{m}").HUB for n, m in loaders.items()}
+    assert ids | {name: hub.MODELS[name] for name in video.MODELS} == hub.MODELS

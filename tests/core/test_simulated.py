@@ -67,7 +67,7 @@ def test_loaders_without_the_simulation(kind, not_installed):
 
 def test_titles():
     name = simulated.name_of("ds003720")
-    assert simulated.title("x", name) == "Simulated data (layout of ds003720): x"
+    assert simulated.title("x", name) == "x (simulated)"
     assert simulated.title("x", "ds003720, Music Genre fMRI") == "x"
 
 

@@ -66,6 +66,7 @@ def test_the_simulated_story_has_the_same_shape(simulated_story):
     assert (np.diff(story.onsets) > 0).all() and (story.offsets >= story.onsets).all()
 
 
+@pytest.mark.slow
 def test_the_simulated_story_is_the_same_for_the_same_seed(simulated_story, tmp_path):
     again = simulate_story(tmp_path / "again")
     names = sorted(p.relative_to(simulated_story) for p in simulated_story.rglob("*") if p.is_file())

@@ -109,6 +109,8 @@ def test_a_surface(folder):
     assert [scan.n_trs for scan in experiment.scans("02")] == [20, 20]
     subject = preprocessing.open_subjects(experiment)["02"]
     assert subject.bold.shape == (39, 2 * 10_242) and subject.coordinates.shape == (2 * 10_242, 3)
+    on_mesh = subject.surface.on_mesh(np.arange(2 * 10_242))
+    assert on_mesh["right"][0] == 10_242 and np.isfinite(on_mesh["left"]).all()
 
 
 def test_half_downloaded_files_are_named_before_any_work(folder):
@@ -228,3 +230,32 @@ def test_names_of_public_data_sets(tmp_path, accession, options, n_subjects, run
     assert run in {each.name for runs in experiment.runs.values() for each in runs}
     assert len(experiment.subjects) >= n_subjects or experiment.subjects
     assert all(scan.n_trs == 5 for scan in experiment.scans(experiment.subjects[0]))
+
+
+def test_grayordinates_are_the_cortex_alone(folder):
+    func = folder / "derivatives/fmriprep/sub-02/ses-a/func"
+    for run in (1, 2):
+        path = func / f"sub-02_ses-a_task-story_run-{run}_space-fsLR_den-91k_bold.dtseries.nii"
+        bids_tree.write_grayordinates(path, seed=run)
+    experiment = bids.load(folder, subjects=["02"], space="fsLR")
+    assert [scan.n_trs for scan in experiment.scans("02")] == [20, 20] and experiment.tr == 2.0
+    subject = preprocessing.open_subjects(experiment)["02"]
+    assert subject.bold.shape == (39, 80) and subject.grid is None and subject.space == "fsLR"
+    on_mesh = subject.surface.on_mesh(np.arange(80))
+    assert on_mesh["left"].shape == (32_492,) and on_mesh["left"][5] == 0 and on_mesh["right"][5] == 40
+    assert np.isnan(on_mesh["left"]).sum() == 32_492 - 40
+    with pytest.raises(ValueError, match="mesh of fsLR is not at hand"):
+        _ = subject.coordinates
+    bids_tree.write_grayordinates(path, n_cortex=41)
+    with pytest.raises(ValueError, match="has other vertices than the subject's first run"):
+        preprocessing.open_subjects(bids.load(folder, subjects=["02"], space="fsLR"))["02"]
+
+
+def test_the_header_of_grayordinates_has_the_repetition_time(folder):
+    shutil.rmtree(folder / "sub-01")
+    shutil.rmtree(folder / "sub-02")
+    func = folder / "derivatives/fmriprep/sub-02/ses-a/func"
+    for run in (1, 2):
+        path = func / f"sub-02_ses-a_task-story_run-{run}_space-fsLR_den-91k_bold.dtseries.nii"
+        bids_tree.write_grayordinates(path, tr=1.5)
+    assert bids.load(folder, subjects=["02"], space="fsLR").tr == 1.5

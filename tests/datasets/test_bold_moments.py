@@ -1,4 +1,4 @@
-"""BOLD Moments: small made files under the published names, with what real ones may lack or hold."""
+"""BOLD Moments: small files under the published names, with what real ones may lack or hold."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import pytest
 from naturalistic.datasets import bold_moments
 from naturalistic.datasets.bold_moments import load, load_bold_moments
 from naturalistic.datasets.film_annotations import film_name, read_annotations, read_film_events
+from naturalistic.inference import noise_ceiling
 
 N_TRAIN, N_TEST = 6, 4
 TRAIN = [f"vid{k:04d}" for k in range(1, N_TRAIN + 1)]
@@ -66,8 +67,8 @@ def annotation(split="train"):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made") / "ds005165"
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small") / "ds005165"
     for k, (region, n_voxels) in enumerate(SIZES.items()):
         save(pack_path(folder, region), pack(n_voxels, 10 * k))
     save(betas_path(folder, "train"), (betas(N_TRAIN, 3, 30), TRAIN), protocol=5)
@@ -84,12 +85,12 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def folder(made, tmp_path):
-    return Path(shutil.copytree(made, tmp_path / "ds005165"))
+def folder(small, tmp_path):
+    return Path(shutil.copytree(small, tmp_path / "ds005165"))
 
 
-def test_regions_of_both_hemispheres(made):
-    experiment = load(made)
+def test_regions_of_both_hemispheres(small):
+    experiment = load(small)
     assert experiment.subjects == ("01",)
     assert not experiment.is_simulated
     assert "CC0" in str(experiment)
@@ -106,16 +107,16 @@ def test_regions_of_both_hemispheres(made):
     assert "float32 (6, 3, 14)" in repr(found)
 
 
-def test_some_regions(made):
-    assert load_bold_moments(made, 1, regions=["MT"]).region_names == ("MT",)
-    assert set(load_bold_moments(made, "sub-01", regions=["rV1v"]).hemispheres) == {"R"}
-    assert load_bold_moments(made, "01", regions=["WB"]).train.shape == (N_TRAIN, 3, 20)
-    both = load_bold_moments(made, 1, regions=["PPA", "V1v"])
+def test_some_regions(small):
+    assert load_bold_moments(small, 1, regions=["MT"]).region_names == ("MT",)
+    assert set(load_bold_moments(small, "sub-01", regions=["rV1v"]).hemispheres) == {"R"}
+    assert load_bold_moments(small, "01", regions=["WB"]).train.shape == (N_TRAIN, 3, 20)
+    both = load_bold_moments(small, 1, regions=["PPA", "V1v"])
     assert both.region_names == ("PPA", "V1v")
     assert both.select_regions(["V1v"]).test.shape == (N_TEST, 10, 9)
     np.testing.assert_array_equal(both.targets_of("PPA"), [0, 1])
     with pytest.raises(ValueError, match=r"regions \['V9'\]: expected a list of some of V1v, MT, PPA, BMDgeneral, WB"):
-        load_bold_moments(made, 1, regions=["V9"])
+        load_bold_moments(small, 1, regions=["V9"])
 
 
 def test_the_ceiling_is_that_of_the_ten_repeats(folder):
@@ -129,16 +130,17 @@ def test_the_ceiling_is_that_of_the_ten_repeats(folder):
     found = load_bold_moments(folder, 1, regions=["MT"])
     ev = signal**2 / (signal**2 + noise**2)
     expected = np.sqrt(10 * ev / (1 + 9 * ev))
-    assert abs(np.mean(found.ceiling()[1:]) - expected) < 0.005
-    assert found.ceiling()[0] < 0.5
+    ceiling = noise_ceiling(found.test_repeats(), n_averaged=10)
+    assert abs(np.mean(ceiling[1:]) - expected) < 0.005
+    assert ceiling[0] < 0.5
     np.testing.assert_allclose(found.mean_over_repeats("test"), found.test.mean(axis=1))
 
 
-def test_grayordinates(made):
-    found = load_bold_moments(made, 1, "betas")
+def test_grayordinates(small):
+    found = load_bold_moments(small, 1, "betas")
     assert found.train.shape == (N_TRAIN, 3, 30)
     assert found.region_names == ("all",)
-    some = load_bold_moments(made, 1, "betas", targets=[7, 3])
+    some = load_bold_moments(small, 1, "betas", targets=[7, 3])
     np.testing.assert_array_equal(some.train, found.train[:, :, [7, 3]])
     np.testing.assert_array_equal(some.test, found.test[:, :, [7, 3]])
 
@@ -152,9 +154,9 @@ def test_the_standard_grayordinates_have_hemispheres(folder):
 
 
 @pytest.mark.parametrize("targets", [[], [[1]], [0.5], [30], [-1], [1, 1]])
-def test_bad_targets(made, targets):
+def test_bad_targets(small, targets):
     with pytest.raises(ValueError, match=r"targets .*expected"):
-        load_bold_moments(made, 1, "betas", targets=targets)
+        load_bold_moments(small, 1, "betas", targets=targets)
 
 
 @pytest.mark.parametrize(
@@ -166,9 +168,9 @@ def test_bad_targets(made, targets):
         ({"subject": 1, "targets": [1]}, "targets are of"),
     ],
 )
-def test_bad_requests(made, arguments, message):
+def test_bad_requests(small, arguments, message):
     with pytest.raises(ValueError, match=message):
-        load_bold_moments(made, **arguments)
+        load_bold_moments(small, **arguments)
 
 
 def nested(content):
@@ -285,8 +287,8 @@ def test_files_cut_short(folder):
         load(folder)
 
 
-def test_films(made):
-    experiment = load(made.parent)  # the folder that holds it
+def test_films(small):
+    experiment = load(small.parent)  # the folder that holds it
     assert list(experiment.films) == [film_name(name) for name in (*TRAIN, *TEST)]
     frames = experiment.film("0003", size=3, rate=4)
     assert frames.shape == (12, 3, 3, 3)
@@ -311,8 +313,8 @@ def test_films_of_another_folder(folder, tmp_path):
         load(folder, films=tmp_path / "nowhere")
 
 
-def test_annotations(made, tmp_path):
-    found = load(made).annotations()
+def test_annotations(small, tmp_path):
+    found = load(small).annotations()
     assert list(found) == ["0001", "1001"]
     assert found["0001"].captions[4] == "Caption 4."
     assert found["0001"].objects == (("dog", "ball"),) * 5

@@ -512,6 +512,7 @@ def gtzan(server, monkeypatch):
     return fetch_archive
 
 
+@pytest.mark.slow
 def test_gtzan_is_unpacked_whole(server, gtzan, tmp_path):
     server.faults["genres.tar.gz"] = ["redirect"]
     gtzan(WHOLE, tmp_path / "to")
@@ -528,6 +529,7 @@ def test_gtzan_keeps_its_archive_on_request(gtzan, tmp_path):
     assert (tmp_path / "genres.tar.gz").read_bytes() == WHOLE and (tmp_path / "genres").is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

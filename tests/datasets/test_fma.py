@@ -288,6 +288,7 @@ def test_the_corpus_is_simulated_on_request(archive, monkeypatch):
     assert len(corpus) == 9 and asked == [corpus.folder.parent]
 
 
+@pytest.mark.slow
 def test_long_biographies_and_a_table_that_is_no_text(tmp_path):
     write_mp3(tmp_path / "fma_small/000/000002.mp3")
     write_table(tmp_path, IDS[:1])

@@ -118,7 +118,7 @@ def test_the_simulated_story_takes_over_and_says_so(monkeypatch, capsys):
     story = alice.load(fallback="simulated")
     assert "could not be reached" in capsys.readouterr().out
     assert story.is_simulated and story.name == "Simulated data (layout of Alice)"
-    assert story.title("Words") == "Simulated data (layout of Alice): Words"
+    assert story.title("Words") == "Words (simulated)"
 
 
 def test_the_manifest_lists_all_that_the_loader_reads():

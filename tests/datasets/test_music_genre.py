@@ -269,6 +269,7 @@ def fmriprep(tmp_path, tree):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_fmriprep_output(fmriprep, monkeypatch):
     monkeypatch.setitem(MESHES, "fsaverage5", (("fsaverage5",), 7))  # a small mesh
     experiment = music_genre.load(fmriprep, runs=["Test_run-01"])

@@ -205,11 +205,7 @@ def raw_run(folder, subject, run):
 
 def test_a_simulated_experiment(tree, monkeypatch):
     movie = narrative_movie.load(tree)
-    assert (
-        movie.is_simulated
-        and movie.title("x") == "Simulated data (layout of ds005531): x"
-        and "no brain was measured" in str(movie)
-    )
+    assert movie.is_simulated and movie.title("x") == "x (simulated)" and "no brain was measured" in str(movie)
     assert [run.name for run in movie.runs] == [
         "lamp_run-01",
         "tide_run-01",

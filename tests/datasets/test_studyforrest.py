@@ -68,6 +68,7 @@ def test_the_real_runs(real_forrest):
     assert film.title("x") == "x"
 
 
+@pytest.mark.slow
 def test_the_real_frames_tell_where_runs_begin_and_that_16_s_are_shown_twice(real_forrest):
     """The frames of 2 to 12 s of a run are those of the run before, as many s later as the run starts are apart."""
 
@@ -112,6 +113,7 @@ def peak_lags(film, feature, signal):
     return peaks
 
 
+@pytest.mark.slow
 def test_real_loudness_leads_auditory_cortex_by_4_s_in_every_run_and_not_on_the_wrong_base(real_signals, real_forrest):
     film, bold, auditory = real_signals
     signal = bold[:, :, auditory].mean(axis=(0, 2))
@@ -130,6 +132,7 @@ def test_real_loudness_leads_auditory_cortex_by_4_s_in_every_run_and_not_on_the_
     assert peak_lags(film, on_wrong_base, signal) == [4] + [12] * 7
 
 
+@pytest.mark.slow
 def test_the_real_leave_one_out_correlation(real_signals):
     film, bold, _ = real_signals
     kept = ~film.is_dropped()
@@ -176,6 +179,7 @@ def test_some_runs_are_as_in_the_whole_film(real_forrest):
 # --- brains --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_compact_and_published_agree_to_half_a_step(real_forrest, tmp_path):
     compact = studyforrest.load(real_forrest).open_subject("01")
     tree = studyforrest.load(linked(real_forrest, tmp_path / "tree", ["brains"]))
@@ -220,6 +224,7 @@ def test_codes_of_networks_lie_where_their_names_say(real_forrest):
     )  # the midline
 
 
+@pytest.mark.slow
 def test_picture_and_sound_are_found_in_the_networks_of_their_senses(real_signals):
     film, bold, auditory = real_signals
     kept = ~film.is_dropped()
@@ -237,6 +242,7 @@ def test_picture_and_sound_are_found_in_the_networks_of_their_senses(real_signal
 # --- annotations ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_frames_and_their_means_agree(real_forrest, tmp_path):
     by_frame = studyforrest.load(real_forrest).low_level()
     by_tr = studyforrest.load(linked(real_forrest, tmp_path / "tables", ["published/segments"])).low_level()
@@ -249,6 +255,7 @@ def test_frames_and_their_means_agree(real_forrest, tmp_path):
     assert np.corrcoef(by_frame["brightness"], by_frame["log_rms"])[0, 1] < 0.5
 
 
+@pytest.mark.slow
 def test_the_real_tables(real_forrest):
     film = studyforrest.load(real_forrest)
     counts = {"english_dialog.csv": 985, "german_audio_description.csv": 573, "locations.tsv": 869}
@@ -627,6 +634,7 @@ def test_the_compact_layout(small_film, tmp_path):
     np.testing.assert_allclose(film.open_subject("02").bold, expected, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -645,6 +653,7 @@ def test_a_damaged_compact_file(small_film, tmp_path, changes, message):
         film.open_subject("02")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_a_compact_file_that_was_cut(small_film, tmp_path, share):
     folder = compact_of(small_film, tmp_path)

@@ -107,6 +107,7 @@ def test_a_download_that_broke_at_any_byte_is_gone_on_with(server, small_film, t
     assert (tmp_path / "to" / bold(5)).read_bytes() == body and not part.exists()
 
 
+@pytest.mark.slow
 def test_a_download_that_cannot_be_finished_leaves_nothing_half(server, small_film, tmp_path, monkeypatch):
     server.faults[address(bold(3))] = ["broken"] + ["corrupt"] * 9
     folder = tmp_path / "to"
@@ -120,6 +121,7 @@ def test_a_download_that_cannot_be_finished_leaves_nothing_half(server, small_fi
     assert studyforrest.load(folder, subjects=[1]).open_subject("01").bold.shape == (3599, 267)
 
 
+@pytest.mark.slow
 def test_without_an_atlas_everything_else_is_there(server):
     server.faults[address(ATLAS)] = [404] * 9
     film = studyforrest.load(subjects=[1])
@@ -127,6 +129,7 @@ def test_without_an_atlas_everything_else_is_there(server):
     assert film.open_subject("01").bold.shape == (3599, 267)
 
 
+@pytest.mark.slow
 def test_a_file_of_another_commit(server, small_film, tmp_path, monkeypatch):
     """Whole, but not the published one: named with what was expected, by name of the data set only."""
     for path in (bold(2), "old/speech/english_dialog.csv", "segments/avmovie/conf_audio_run-4_events.tsv"):
@@ -171,6 +174,7 @@ def test_a_disk_that_fills_up(server, monkeypatch):
         studyforrest.load(subjects=[1])
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_to_costs_time_alone(server, monkeypatch):
     film = studyforrest.load(subjects=[1])
 

@@ -138,7 +138,7 @@ def test_times_count_from_the_first_frame(tmp_path):
     assert numbers(read_frames(path, rate=10, start=0.2, stop=0.4)) == [2, 3]
 
 
-def test_frames_are_smoothed_before_they_are_made_smaller(tmp_path):
+def test_frames_are_smoothed_before_they_become_smaller(tmp_path):
     stripes = np.zeros((2, 64, 64, 3), dtype=np.uint8)
     stripes[:, :, ::2] = 200
     np.savez(tmp_path / "stripes.npz", frames=stripes, rate=2)

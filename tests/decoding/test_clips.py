@@ -82,6 +82,7 @@ def test_the_simulated_delay_is_found_and_the_clips_are_decoded():
     assert 0.4 < scores.identification.null.mean() < 0.6
 
 
+@pytest.mark.slow
 def test_test_runs_move_no_fitted_number():
     one, other = Recording(), Recording()
     test = other.subject.runs == 2

@@ -15,6 +15,7 @@ from naturalistic.features import audio
 from tests.helpers.corpus import IDS, REASONS, embedder
 
 
+@pytest.mark.slow
 def test_the_index_is_of_the_mean_window_of_the_first_seconds(archive, tmp_path, capsys):
     corpus, model = fma.load(archive), embedder()
     index = decoding.index_corpus(corpus, model, tmp_path / "i", batch_size=2)
@@ -39,6 +40,7 @@ def test_what_cannot_be_read_is_left_out_counted_and_named(archive, tmp_path, ca
     assert again.skipped == index.skipped and len(again.names) == 4
 
 
+@pytest.mark.slow
 def test_an_interrupted_index_goes_on_and_forgets_no_reason(archive, tmp_path, monkeypatch):
     corpus, passes, means = fma.load(archive), [], indexing._means
 

@@ -72,6 +72,7 @@ def test_whole_cortex_is_one_ridge():
     np.testing.assert_allclose(fit("whole", bold, targets).predict(bold), model.predict(scaled), atol=1e-10)
 
 
+@pytest.mark.slow
 def test_voxels_are_those_of_the_signal():
     bold, targets = simulated_subject(snr=2.0)
     decoder = fit("voxels", bold, targets)
@@ -87,6 +88,7 @@ def test_the_number_of_voxels_is_scored_without_having_seen_the_fold():
     assert np.abs(fit("voxels", bold, targets, n_voxels=(5, 20)).scores).max() < 0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_dimension", [False, True])
 def test_stacking_is_non_negative_least_squares(per_dimension):
     bold, targets = simulated_subject(dtype=np.float64)
@@ -108,6 +110,7 @@ def test_stacking_is_non_negative_least_squares(per_dimension):
     np.testing.assert_allclose(decoder.predict(bold), whole + mean, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_constant_dimension_does_not_move_the_stack():
     bold, targets = simulated_subject()
     constant = np.column_stack([targets, np.full(len(targets), 0.1)])  # in float64 its mean is not quite 0.1
@@ -116,6 +119,7 @@ def test_a_constant_dimension_does_not_move_the_stack():
     np.testing.assert_allclose(more.weights, plain.weights, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_stacking_nothing_gives_the_mean():
     rng = np.random.default_rng(0)
     targets = rng.standard_normal((180, 2))
@@ -127,6 +131,7 @@ def test_stacking_nothing_gives_the_mean():
     np.testing.assert_allclose(decoder.predict(bold).mean(axis=0), 4, atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", OPTIONS)
 def test_scaling_of_voxels_changes_nothing(strategy):
     bold, targets = simulated_subject(dtype=np.float64)
@@ -160,6 +165,7 @@ def test_no_clip_is_in_two_folds(strategy, monkeypatch):
     assert len(seen) >= 4 and not any(seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", OPTIONS)
 def test_a_fold_that_is_held_out_moves_nothing_that_predicts_it(strategy):
     bold, targets = simulated_subject()

@@ -165,6 +165,7 @@ def test_what_ridge_sees_is_what_it_gives_without_noise():
     assert np.allclose(shrunken_weights(w, X, 100.0), found) and not np.allclose(found, w, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_noise_has_strong_axes_but_none_significant():
     """With alphas set beforehand p is uniform; weights shuffled over features find one in most."""
     p, naive = [], []
@@ -183,6 +184,7 @@ def test_noise_has_strong_axes_but_none_significant():
     assert np.mean(naive) > 0.5
 
 
+@pytest.mark.slow
 def test_the_best_of_many_have_no_axis_if_other_runs_chose_them():
     p = {"same": [], "other": []}
     for seed in range(20):
@@ -293,6 +295,7 @@ def test_bad_calls(call, message):
         call()
 
 
+@pytest.mark.slow
 def test_figures(simulated):
     X, _, bold, _, alphas = simulated
     test = weight_axes_null(X, bold, alphas, 4, runs=RUNS, n_permutations=19)

@@ -77,6 +77,7 @@ def test_a_simulated_effect_is_found_and_noise_is_not(group_maps):
     assert np.nanmin(joined(group.prevalence_low)[:20]) > 0.5 and np.nanmax(joined(group.prevalence_low)[20:]) < 0.5
 
 
+@pytest.mark.slow
 def test_over_noise_the_family_wise_error_is_held():
     rng = np.random.default_rng(5)
     any_found = [

@@ -230,6 +230,7 @@ def fitted(film):
     return joint_models.joint_model(spaces, bold, banded(), Split(**how), pairs=[("s0", "s1")], block=10)
 
 
+@pytest.mark.slow
 def test_each_model_is_the_one_fitted_directly(film, fitted):
     spaces, bold, how = film
     for kept in fitted.sets:
@@ -248,6 +249,7 @@ def test_parts_sum_to_the_score_of_the_joint_model(fitted, kind):
     np.testing.assert_allclose(parts.sum(axis=0), fitted.sums.score(fitted.spaces, kind), atol=2e-6)
 
 
+@pytest.mark.slow
 def test_repeats_are_merged_and_blocks_of_voxels_change_nothing(film, fitted, monkeypatch, tmp_path):
     spaces, bold, how = film
     test = how["test"]
@@ -323,6 +325,7 @@ def test_p_is_that_of_shifted_predictions(film):
     assert joint.p.max() < 0.1
 
 
+@pytest.mark.slow
 def test_test_runs_select_nothing(film, fitted):
     spaces, bold, how = film
     rng, test = np.random.default_rng(9), how["test"]
@@ -338,6 +341,7 @@ def test_test_runs_select_nothing(film, fitted):
     assert (before.sums.score("stacked") != after.sums.score("stacked")).all()
 
 
+@pytest.mark.slow
 def test_simulated_shares_are_recovered_and_what_adds_nothing_adds_nothing():
     spaces, bold, how = make_film(shares=(0.3, 0.15, 0.0), n_voxels=80, n_train=8, n_test=4, run=100)
     joint = joint_models.joint_model(spaces, bold, banded(30), Split(**how), pairs=[("s0", "s1")], block=10)
@@ -352,6 +356,7 @@ def test_simulated_shares_are_recovered_and_what_adds_nothing_adds_nothing():
     np.testing.assert_allclose(in_r, expected, atol=0.03)
 
 
+@pytest.mark.slow
 def test_a_space_that_adds_nothing_has_an_interval_around_zero():
     covered, claimed = [], []
     for seed in range(4):
@@ -396,6 +401,7 @@ def smooth(x):
     return x
 
 
+@pytest.mark.slow
 def test_what_two_spaces_share_is_in_neither_of_their_unique_parts():
     spaces, bold, how = make_film((6, 8, 5), (0.4, 0.0, 0.1), 60, 8, 4, 100, shared=6)  # s1 holds all of s0
     joint = joint_models.joint_model(spaces, bold, banded(20), Split(**how), pairs=[("s1", "s0")], block=10)
@@ -420,6 +426,7 @@ def test_what_two_spaces_share_is_in_neither_of_their_unique_parts():
 # ---- spaces that differ in size, in scale, or are not there ----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_scale_of_a_space_changes_nothing(film, fitted):
     spaces, bold, how = film
     scaled = {name: x * factor for (name, x), factor in zip(spaces.items(), (np.float32(1e6), 1, np.float32(1e-6)))}
@@ -429,6 +436,7 @@ def test_the_scale_of_a_space_changes_nothing(film, fitted):
     np.testing.assert_allclose(joint_models.unique_variance(other), joint_models.unique_variance(fitted), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_small_space_is_not_drowned_by_a_large_one():
     spaces, bold, how = make_film((5, 384), (0.3, 0.0), 20, 5, 2, 80)
     joint = joint_models.joint_model(spaces, bold, banded(nested_gammas(2)), Split(**how), block=10)
@@ -438,6 +446,7 @@ def test_a_small_space_is_not_drowned_by_a_large_one():
     assert (joint.gammas[0] > 0.5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_a_space_that_is_missing_from_one_test_run_predicts_nothing_there(film):
     spaces, bold, how = film
@@ -550,6 +559,7 @@ def test_sets_among_the_same_weights_are_the_fits_of_those_weights(film):
     assert (best[0] >= best[1]).all() and (best[0] >= best[2]).all()  # all spaces were searched where fewer were
 
 
+@pytest.mark.slow
 def test_nested_weights_claim_nothing_of_a_space_that_adds_nothing():
     claimed, covered = [], []
     for seed in range(3):
@@ -629,6 +639,7 @@ def test_products_of_residuals_are_of_time_courses_inside_runs(monkeypatch):
     np.testing.assert_allclose(found, np.einsum("itv,jtv->vij", centred, centred), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_stack_is_the_weighted_mean_of_what_single_spaces_predict(film):
     spaces, bold, how = film
     stacked = stacked_model(spaces, bold, ridge(), Split(**how), block=10, n_voxels_at_once=5)
@@ -689,6 +700,7 @@ def test_sums_of_folds_are_those_of_all_their_runs():
         BlockSums.pool(parts)
 
 
+@pytest.mark.slow
 def test_a_joint_model_in_folds_is_one_model_a_fold(film):
     spaces, bold, how = film
     runs = how["runs"]

@@ -70,6 +70,41 @@ def test_a_constant_voxel_has_no_correlation():
     assert np.isfinite(encoding.lag_profile(feature, bold, TR, RUNS).by_run).all()
 
 
+def test_trs_that_are_left_out_have_no_say():
+    """The start of each run is of another film: no value of its response counts, and its feature only comes before."""
+    rng = np.random.default_rng(6)
+    feature = rng.standard_normal(len(RUNS))
+    bold = response_to(feature, 6.0, rng)
+    position = np.concatenate([np.arange(np.sum(run == RUNS)) for run in np.unique(RUNS)])
+    keep = position >= 12
+    kept = encoding.lag_profile(feature, bold, TR, RUNS, keep=keep, cutoff=1e-6)
+    spoiled = bold.copy()
+    spoiled[~keep] += 50 * rng.standard_normal((np.sum(~keep), 1)).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        all_trs = encoding.lag_profile(feature, spoiled, TR, RUNS, cutoff=1e-6)
+    assert all_trs.mean.max() < 0.5 * kept.mean.max()
+    np.testing.assert_allclose(
+        encoding.lag_profile(feature, spoiled, TR, RUNS, keep=keep, cutoff=1e-6).by_run, kept.by_run, atol=0.02
+    )
+    inside = (RUNS == 1) & keep
+    late = np.flatnonzero(inside) - 3  # 6 s; what came before the first kept TR is there
+    expected = np.corrcoef(feature[late], bold[inside, 0])[0, 1]
+    assert kept.by_run[1, kept.lags.tolist().index(6.0)] == pytest.approx(expected, abs=0.01)
+
+
+def test_a_profile_is_a_table():
+    rng = np.random.default_rng(7)
+    feature = rng.standard_normal(len(RUNS))
+    profile = encoding.lag_profile(feature, response_to(feature, 6.0, rng), TR, RUNS)
+    frame = profile.to_frame(["a", "b", "c"])
+    assert frame.columns.tolist() == ["run", "lag", "r"] and len(frame) == profile.by_run.size
+    row = frame[(frame["run"] == "b") & (frame["lag"] == 6.0)]
+    assert row["r"].item() == profile.by_run[1, profile.lags.tolist().index(6.0)]
+    with pytest.raises(ValueError, match="runs has 2 names, expected 3"):
+        profile.to_frame(["a", "b"])
+
+
 def test_arguments_without_sense_are_refused():
     feature = np.random.default_rng(5).standard_normal(len(RUNS))
     bold = np.zeros((len(RUNS), 2), np.float32)
@@ -79,3 +114,7 @@ def test_arguments_without_sense_are_refused():
         encoding.lag_profile(feature[1:], bold, TR, RUNS)
     with pytest.raises(ValueError, match="feature does not change in a run"):
         encoding.lag_profile(np.where(RUNS == 1, 0.0, feature), bold, TR, RUNS)
+    with pytest.raises(ValueError, match=r"keep is int64 of shape \(450,\), expected one bool for each of 450 TRs"):
+        encoding.lag_profile(feature, bold, TR, RUNS, keep=np.ones(len(RUNS), int))
+    with pytest.raises(ValueError, match=r"keep leaves 0 TR\(s\) of the run at TRs 150 to 289 at a lag of 10 TRs"):
+        encoding.lag_profile(feature, bold, TR, RUNS, keep=RUNS != 1)

@@ -1,5 +1,6 @@
 """The sweep over layers: what it must equal, find, and not see; selection in training; repeats and coordinates."""
 
+import pickle
 import shutil
 
 import nibabel as nib
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from naturalistic import encoding, preprocessing
 from naturalistic.anatomy import regions
+from naturalistic.cluster import connect
 from naturalistic.datasets import narrative_movie
 from naturalistic.encoding import FoldSplit, Split, design
 from naturalistic.inference import circular_shift_null, draw_shifts, p_values
@@ -166,6 +168,7 @@ def test_features_of_too_many_axes(simulated):
         encoding.sweep_layers(simulated[0][None], simulated[1], MODEL, Split(**HOW))
 
 
+@pytest.mark.slow
 def test_blocks_are_left_out_with_their_surroundings():
     rng = np.random.default_rng(2)
     layers = smooth(rng, 360, 3, 8)
@@ -231,6 +234,7 @@ def test_repeats_are_stacked(small_movie):
     assert narrative_movie.load(small_movie, runs=some).stack_repeats is None
 
 
+@pytest.mark.slow
 def test_ceiling_is_that_of_the_mean_of_all_repeats(small_movie):
     movie = narrative_movie.load(small_movie)
     runs = movie.run_of_tr()
@@ -248,6 +252,7 @@ def test_ceiling_is_that_of_the_mean_of_all_repeats(small_movie):
     assert encoding.noise_ceilings(bold, Split(repeats=None, **how)) == encoding.NoiseCeilings({}, {})
 
 
+@pytest.mark.slow
 def test_ground_truth_of_a_film_is_at_its_voxels(small_movie):
     from naturalistic_simulation.movie.cortex import LAYERS, NAMES, PLAN
 
@@ -302,6 +307,7 @@ def test_a_score_needs_a_null(simulated):
         encoding.reliable_voxels(np.stack([pair.measured, pair.predicted]), pair.runs, n_permutations=0)
 
 
+@pytest.mark.slow
 def test_blocks_against_shifts_that_are_fitted_again():
     """Noise passes as often as it should though folds were fitted on each other's data; what is there is found."""
     rng = np.random.default_rng(6)
@@ -334,3 +340,27 @@ def test_the_null_of_selected_voxels_is_that_of_the_sweep(simulated):
         pair = encoding.fit_predict(layers[:, choices[s].layer], x[:, voxels[s]], MODEL, Split(**HOW))
         expected = circular_shift_null(pair.measured, pair.predicted, pair.runs, 25, 1, 3).mean(axis=1)
         np.testing.assert_allclose(null[:, k], expected, atol=1e-5)
+
+
+def test_units_of_layers_and_subjects_give_the_sweep(simulated, tmp_path):
+    layers, bold = simulated
+    both = encoding.MultiSubjectBold({"a": bold[:, :15], "b": bold[:, 15:]})
+    options = {"n_permutations": 30, "seed": 4}
+    expected = encoding.sweep_layers(layers, both, MODEL, Split(**HOW), **options)
+    with connect(folder=tmp_path) as workers:
+        found = encoding.sweep_layers(layers, both, MODEL, Split(**HOW), workers=workers, **options)
+        stored = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
+        one = encoding.sweep_layers(layers, bold[:, :15], MODEL, Split(**HOW), workers=workers, **options)
+        again = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
+        encoding.sweep_layers(layers, both, MODEL, Split(**HOW), workers=workers, n_permutations=30, seed=5)
+    assert len(stored) == 8 and again == stored  # one subject alone is found among what was done for both
+    assert len(list(tmp_path.rglob("*.npz"))) == 16
+    for kind in ("cv", "r", "p", "p_max"):
+        np.testing.assert_allclose(getattr(found, kind), getattr(expected, kind), atol=2e-5)
+        np.testing.assert_array_equal(getattr(one, kind), getattr(found, kind)[:, :15])
+
+
+def test_function_that_stacks_repeats_can_be_sent(small_movie):
+    merge = narrative_movie.load(small_movie).stack_repeats
+    sent = pickle.loads(pickle.dumps(merge))  # of this process: nothing that was downloaded
+    assert sent == merge

@@ -345,6 +345,7 @@ def surface_map(value, seed=0):
     return {side: np.where(rng.random(10242) < 0.3, np.nan, value) for side in ("left", "right")}
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_with_regions_and_spaces_that_have_nothing():
     nothing = {side: np.full(10242, np.nan) for side in ("left", "right")}
     fig = plotting.space_maps({"mini-mulan": surface_map(0.4), "genre": nothing}, "Simulated", "r")
@@ -355,6 +356,7 @@ def test_figures_are_drawn_with_regions_and_spaces_that_have_nothing():
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_flat_maps_name_regions_once_and_draw_what_there_is():
     nothing = {side: np.full(10242, np.nan) for side in ("left", "right")}
     fig = plotting.flat_maps(

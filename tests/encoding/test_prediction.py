@@ -7,6 +7,7 @@ from naturalistic.features.pca import TrainingPCA, pca_transform
 from naturalistic.inference import circular_shift_null, draw_shifts, p_values
 from naturalistic.models.folds import contiguous_groups
 from naturalistic.models.ridge import RidgeCV
+from naturalistic.models.scoring import correlation
 from naturalistic.preprocessing import zscore
 from scipy.signal import lfilter
 from sklearn.linear_model import Ridge
@@ -31,6 +32,7 @@ def simulate(seed=0, n_voxels=4, noise=2.0):
     return spaces, signal / signal[:, :1].std() + noise * smooth(rng, n_voxels) / 1.4
 
 
+@pytest.mark.slow
 def test_the_simulated_space_is_found_and_nothing_else():
     spaces, bold = simulate()
     found = {
@@ -87,6 +89,7 @@ def test_design_scales_by_training_rows_only_and_keeps_runs_apart():
     assert not flat.any()  # a constant feature says nothing
 
 
+@pytest.mark.slow
 def test_confounds_take_away_what_they_explain():
     """A feature that is only a noisy copy of a confound predicts, and predicts nothing beyond it."""
     rng = np.random.default_rng(3)
@@ -111,6 +114,7 @@ def test_confounds_are_fitted_on_training_rows():
     np.testing.assert_allclose(design.residuals(X2, C2, train)[:200], left[:200], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_group_is_its_subjects():
     spaces, bold = simulate(n_voxels=6)
     subjects = np.stack([bold[:, :3], bold[:, 3:]])
@@ -121,6 +125,7 @@ def test_a_group_is_its_subjects():
     assert group.null.shape == (50, 3) and group.p.shape == (3,)
 
 
+@pytest.mark.slow
 def test_batches_and_confounds_of_each_subject_change_nothing_else(monkeypatch):
     spaces, bold = simulate(n_voxels=6)
     subjects = np.stack([bold[:, :3], bold[:, 3:]])
@@ -138,6 +143,7 @@ def test_batches_and_confounds_of_each_subject_change_nothing_else(monkeypatch):
         np.testing.assert_allclose(other.null, whole.null, atol=2e-2)
 
 
+@pytest.mark.slow
 def test_the_null_is_the_whole_model_fitted_to_shifted_responses():
     spaces, bold = simulate()
     shifts = draw_shifts(RUNS, 5, seed=3)
@@ -216,6 +222,7 @@ def test_bad_group():
         encoding.group_accuracy(spaces, np.stack([bold, bold]), RIDGE, FoldSplit(**HOW), confounds=[bold])
 
 
+@pytest.mark.slow
 def test_confounds_of_all_subjects_are_those_of_each():
     """One regression for confounds that all share gives what one for each subject gives."""
     spaces, bold = simulate()
@@ -252,6 +259,7 @@ def test_rotation_changes_no_prediction():
     assert design.rotated(wide.T) is not None and design.rotated(wide.T).shape == (500, 60)
 
 
+@pytest.mark.slow
 def test_trs_that_are_not_kept_give_history_alone():
     """The first TRs of each run reach the features of those behind them, and are neither fitted nor scored."""
     spaces, bold = simulate()
@@ -302,6 +310,51 @@ def test_features_that_are_fitted_see_the_training_trs_of_each_fold():
     assert pca(seen[0]) is pca(seen[0].copy()) and pca(seen[0]) is not pca(seen[1])
 
 
+def test_responses_that_are_fitted_see_the_training_trs_of_each_fold():
+    """Such as components of the text: of a TR that is left out not even the axes of the responses know."""
+    spaces, bold = simulate()
+    split = FoldSplit(groups=GROUPS, runs=RUNS, cv=6, delays=LAGS, tr=TR, keep=np.arange(300) % 150 >= 5)
+    masks = []
+
+    def fitted(training):
+        masks.append(training)
+        return (bold - bold[training].mean(axis=0)) / bold[training].std(axis=0)
+
+    shifts = np.array([[0, 0], [20, 40]])
+    found = encoding.fit_predict(spaces, fitted, RIDGE, split, shifts=shifts)
+    assert len(masks) == 6 and found.predicted.shape == (290, 2 * bold.shape[1])
+    for k, (train, test) in enumerate(split.folds()):
+        np.testing.assert_array_equal(masks[k], split.training_mask(train))
+        alone = encoding.fit_predict(spaces, fitted(masks[k]), RIDGE, split, shifts=shifts)
+        for side in ("measured", "predicted"):
+            np.testing.assert_array_equal(getattr(found, side)[test], getattr(alone, side)[test])
+    with pytest.raises(ValueError, match=r"groups has shape \(300,\), expected \(2\d\d,\)"):
+        encoding.fit_predict(spaces, lambda training: bold[training], RIDGE, split)
+
+
+def test_shifted_copies_are_shifted_one_by_one():
+    bold = np.random.default_rng(3).standard_normal((300, 3)).astype(np.float32)
+    shifts = np.array([[0, 0], [20, 149], [-7, 3]])
+    expected = np.concatenate([design.shifted(bold, row, RUNS) for row in shifts], axis=1)
+    np.testing.assert_array_equal(design.shifted_copies(bold, shifts, RUNS), expected)
+
+
+def test_correlation_inside_is_that_of_scaled_runs():
+    rng = np.random.default_rng(5)
+    groups = np.repeat([3, 1, 2], [50, 70, 60])
+    measured = rng.standard_normal((180, 6)).astype(np.float32) + 100
+    predicted = (0.5 * measured + rng.standard_normal((180, 6))).astype(np.float32)
+    predicted[groups == 1] *= 20  # another model, another shrinkage
+    predicted[groups == 1, 0] = 7  # constant in one run
+    measured[:, 1] = 3  # in all
+    found = encoding.correlation_inside(encoding.Prediction(measured, predicted, groups))
+    scaled = [zscore(x, groups) for x in (measured, predicted)]
+    expected = np.nan_to_num(correlation(*scaled))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found[1] == 0 and 0.2 < found[0] < found[2] and found.dtype == np.float32
+
+
+@pytest.mark.slow
 def test_each_fold_has_its_own_score_and_that_of_its_training():
     """What was left out scores as by hand; the score inside training, by which layers are selected, is blind to it."""
     spaces, bold = simulate()

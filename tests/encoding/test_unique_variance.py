@@ -57,6 +57,7 @@ def test_a_small_space_that_adds_is_found():
     assert np.mean(found, axis=0)[2] > 0.8 and np.mean(found, axis=0)[:2].max() < 0.025
 
 
+@pytest.mark.slow
 def test_where_nothing_is_predicted_there_is_no_interval():
     joint = next(joint_models(1))
     r2 = joint.sums.score(joint.spaces)

@@ -359,6 +359,7 @@ def codec(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
 def test_damaged_weights_of_an_audio_model(codec, tmp_path, file, damage):

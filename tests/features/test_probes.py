@@ -35,6 +35,7 @@ def test_a_rare_name_makes_fewer_folds():
     assert probe(x, names)[0] > 0.9
 
 
+@pytest.mark.slow
 def test_p_is_uniform_without_an_effect():
     rng = np.random.default_rng(2)
     p = [chance(rng.permutation(["a", "b"] * 20), rng.permutation(["a", "b"] * 20), 99, k)[1] for k in range(300)]

@@ -203,6 +203,7 @@ def test_equal_to_the_plain_pipeline(folders, generators, guidance, nothing):
     np.testing.assert_allclose(np.stack(found), expected, atol=1e-4 * expected.std())
 
 
+@pytest.mark.slow
 def test_guidance_and_steps_count(generators, folders):
     few = generators["musicldm"]
     first = few.generate(VECTORS[0], 1, SECONDS)[0]
@@ -322,6 +323,7 @@ def test_a_vector_is_put_into_words(generators):
         words(vector[:4])
 
 
+@pytest.mark.slow
 def test_the_best_of_each_kind_is_said(folders):
     kinds = {"genre": ["a", "bb"], "instrument": ["ccc", "dddd"]}
     generator = generation.load(folders["musicgen"], embedder=joint(), words=kinds)
@@ -333,6 +335,7 @@ def test_the_best_of_each_kind_is_said(folders):
     assert [word in listed for word, listed in zip(said, musicgen.WORDS.values())] == [True] * 4
 
 
+@pytest.mark.slow
 def test_equal_to_plain_transformers(folders, generators):
     generator = generators["musicgen"]
     text = generator.words(VECTORS[0])

@@ -87,3 +87,62 @@ def write_data_set(folder):
         func = Path(f"sub-{subject}", f"ses-{session}", "func")
         write_run(folder, func, f"sub-{subject}_ses-{session}_task-story_run-{run}", n_dummies=run % 2, seed=seed)
     return folder
+
+
+def write_grayordinates(path, n_trs=20, tr=2.0, n_vertices=32_492, n_cortex=40, seed=0):
+    """Write a CIFTI series of some vertices of each cortex, and of voxels below it."""
+    cortex = np.zeros(n_vertices, bool)
+    cortex[5 : 5 + n_cortex] = True
+    axes = [nib.cifti2.BrainModelAxis.from_mask(cortex, name=f"cortex_{side}") for side in ("left", "right")]
+    below = np.zeros((4, 4, 4), bool)
+    below[1, 1] = True
+    axes.append(nib.cifti2.BrainModelAxis.from_mask(below, name="thalamus_left", affine=np.eye(4)))
+    columns = axes[0] + axes[1] + axes[2]
+    values = 100 + np.random.default_rng(seed).standard_normal((n_trs, len(columns)))
+    series = nib.cifti2.SeriesAxis(0, tr, n_trs)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Cifti2Image(values.astype(np.float32), (series, columns)), path)
+
+
+def write_textgrid(path, words, step=1.0, start=0.0):
+    """Write words of one length, one after another, as a TextGrid."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    end = start + step * len(words)
+    head = 'File type = "ooTextFile"\nObject class = "TextGrid"\n'
+    rows = "".join(f'{start + step * k}\n{start + step * (k + 1)}\n"{word}"\n' for k, word in enumerate(words))
+    tier = f'"IntervalTier"\n"word"\n{start}\n{end}\n{len(words)}\n{rows}'
+    path.write_text(f"{head}\n{start}\n{end}\n<exists>\n1\n{tier}", encoding="utf-8")
+
+
+def write_series(folder, stories, subjects=("UTS01", "UTS02"), n_trs=40, n_voxels=12, pause=0):
+    """Write stories in the layout of ds003020: HDF5 series, the first voxel outside of the scan, and TextGrids."""
+    import h5py
+
+    write_description(folder, "Stories")
+    for k, subject in enumerate(subjects):
+        below = folder / "derivative/preprocessed_data" / subject
+        below.mkdir(parents=True)
+        for j, story in enumerate(stories):
+            values = np.random.default_rng(10 * k + j).standard_normal((n_trs, n_voxels))
+            values[:, 0] = np.nan
+            with h5py.File(below / f"{story}.hf5", "w") as file:
+                file["data"] = values
+    for story in stories:
+        words = [f"{story}{k}" if not pause or k % pause else "" for k in range(2 * n_trs + 15)]
+        write_textgrid(folder / "derivative/TextGrids" / f"{story}.TextGrid", words)
+    return folder
+
+
+def write_head(path, n_trs, tr=2.0, seed=0):
+    """Write a functional image of a bright ball in the dark, of which a brain mask can be made."""
+    shape = (14, 16, 14)
+    affine = np.array([[-10.0, 0, 0, 65], [0, 10, 0, -90], [0, 0, 10, -60], [0, 0, 0, 1]])
+    x = np.indices(shape) - (np.array(shape) - 1).reshape(3, 1, 1, 1) / 2
+    ball = (np.sqrt((x**2).sum(axis=0)) < 5.5)[..., None]
+    rng = np.random.default_rng(seed)
+    values = 20 + 5 * rng.standard_normal((*shape, n_trs)) + ball * (800 + 10 * rng.standard_normal((*shape, n_trs)))
+    image = nib.Nifti1Image(values.astype(np.float32), affine)
+    image.header.set_zooms((10.0, 10.0, 10.0, tr))
+    image.header.set_xyzt_units("mm", "sec")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(image, path)

@@ -92,6 +92,7 @@ def test_level_and_gain_of_a_run_are_no_signal():
     assert explainable_variance(shifted).mean() > 0.9  # without runs, the level passes for signal
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_mean_of_what_is_shared_covers_it():
     """Each subject is in the others' means: Student's interval of the n correlations is too narrow, the jackknife's
     not.

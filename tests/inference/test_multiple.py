@@ -58,6 +58,7 @@ def test_max_statistic_equals_a_plain_loop(tail, orient):
     np.testing.assert_array_equal(max_statistic(null.max(axis=0).max() * np.ones(30), null), 0.02)  # a tie
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [0.0, 0.9])
 def test_max_statistic_controls_the_family(shared):
     """In 600 families of 50 targets without effect, alone or correlated, about 5 % have a false positive."""
@@ -114,6 +115,7 @@ def test_fdr_holds_its_rate_and_finds_the_effect():
     assert np.mean(found) > 0.75
 
 
+@pytest.mark.slow
 def test_fdr_without_effect_is_the_family_rate():
     rng = np.random.default_rng(4)
     wrong = np.mean([fdr(rng.random(200), 0.05)[0].any() for _ in range(1000)])

@@ -172,6 +172,7 @@ def test_p_is_uniform_for_autocorrelated_noise(null, phi, arguments):
     assert np.mean(p <= 0.5) == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.slow
 def test_one_run_with_all_its_rotations_holds_the_level():
     with pytest.warns(UserWarning, match="only 399"):
         p = false_positives(circular_shift_null, 0.9, np.zeros(400), 100, n_permutations=1000, min_shift=1)
@@ -195,6 +196,7 @@ def test_few_rotations_are_warned_of_and_refused():
     assert np.mean(p <= 0.05) > 0.09  # the warning is deserved
 
 
+@pytest.mark.slow
 def test_leaving_out_many_small_shifts_does_not_hold_the_level():
     p = false_positives(circular_shift_null, 0.9, SHORT_RUNS, 60, n_permutations=199, min_shift=10)
     assert 0.07 < np.mean(p <= 0.05) < 0.1  # measured on 40,000 tests: .084, and .057 with min_shift=1

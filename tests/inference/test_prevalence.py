@@ -36,6 +36,7 @@ def test_known_numbers():
     assert prevalence(0, 6).estimate == 0 and prevalence(0, 6).low < 0.01
 
 
+@pytest.mark.slow
 def test_the_bound_holds_as_often_as_it_says():
     """People drawn from the prior, subjects from them: the share lies above the bound in 95 of 100 experiments."""
     rng = np.random.default_rng(0)

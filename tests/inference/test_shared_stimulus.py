@@ -35,6 +35,7 @@ def sides(rows):
     return [{"left": row} for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_group_test_holds_its_level_whether_or_not_subjects_share_the_film(shared):
     """Over 200 experiments: .046 to .050. Student's t: .18 of vertices if the film is shared, .05 if not."""
@@ -55,6 +56,7 @@ def test_the_group_test_holds_its_level_whether_or_not_subjects_share_the_film(s
         assert by_t > 0.1  # this test can fail
 
 
+@pytest.mark.slow
 def test_the_difference_of_two_models_against_the_difference_of_their_nulls():
     """Two predictions that know nothing: the one that happens to fit the film better fits all subjects better."""
     p, student = [], []

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from naturalistic.models.banded import BandedRidgeCV, draw_gammas
+from naturalistic.models.banded import BandedRidgeCV, draw_gammas, nested_gammas
+from naturalistic.models.engine import spaces
 from naturalistic.models.engine.banded import fit_space_sets
 from naturalistic.models.folds import check_folds
 from naturalistic.models.ridge import RidgeCV
@@ -23,7 +24,7 @@ def make_spaces(sizes=(5, 8, 3), n_trs=60, n_targets=9, seed=0, dtype=np.float64
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-8), (np.float32, 1e-4)])
-@pytest.mark.parametrize("scoring", ["correlation", "r2"])
+@pytest.mark.parametrize("scoring", [pytest.param("correlation", marks=pytest.mark.slow), "r2"])
 @pytest.mark.parametrize("sizes", SIZES)
 def test_same_as_himalaya_group_ridge_at_given_weights(sizes, scoring, dtype, tolerance):
     from himalaya.ridge import solve_group_ridge_random_search
@@ -101,6 +102,7 @@ def test_one_draw_is_ridge_on_scaled_features(sizes, gap):
     np.testing.assert_allclose(model.cv_scores_[0], ridge.cv_scores_.max(axis=0), atol=1e-10)
 
 
+@pytest.mark.slow
 def test_finds_the_active_space():
     X, Y, groups = make_spaces((30, 30, 30), n_trs=200, n_targets=30)
     model = BandedRidgeCV(ALPHAS, 4, n_draws=40).fit(X, Y, groups)
@@ -123,6 +125,7 @@ def test_parts_sum_to_the_prediction(sizes):
     np.testing.assert_array_equal(model.predict(shuffled), model.predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", SIZES)
 def test_a_set_of_spaces_is_fitted_as_if_there_were_no_others(sizes):
     X, Y, groups = make_spaces(SIZES[sizes])
@@ -135,6 +138,25 @@ def test_a_set_of_spaces_is_fitted_as_if_there_were_no_others(sizes):
         np.testing.assert_array_equal(part.alphas_, expected.alphas_)
         np.testing.assert_allclose(part.coef_, expected.coef_, atol=1e-8)
         np.testing.assert_allclose(part.predict(rest), expected.predict(rest), atol=1e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", ["tall", "wide together"])
+def test_sets_with_the_same_weights_share_one_fit(sizes, monkeypatch):
+    X, Y, groups = make_spaces(SIZES[sizes], n_targets=23)
+    gammas = nested_gammas(3, 2)
+    made = []
+    full_fit = spaces.FullFit
+    monkeypatch.setattr(spaces, "FullFit", lambda of, gamma: made.append(tuple(gamma)) or full_fit(of, gamma))
+    sets = [list(X), *([other for other in X if other != name] for name in X)]
+    fits = list(fit_space_sets(BandedRidgeCV(ALPHAS, 4, n_draws=gammas), X, Y, sets, groups))
+    assert 1 < len(made) == len(set(made)) <= len(gammas)
+    for names, fitted in zip(sets, fits, strict=True):
+        outside = [k for k, name in enumerate(X) if name not in names]
+        rows = gammas[(gammas[:, outside] == 0).all(axis=1)]
+        expected = BandedRidgeCV(ALPHAS, 4, n_draws=rows).fit(X, Y, groups)
+        np.testing.assert_array_equal(fitted.gammas_, expected.gammas_)
+        np.testing.assert_allclose(fitted.coef_, expected.coef_, atol=1e-10)
 
 
 @pytest.mark.parametrize("sizes", ["tall", "wide together"])
@@ -171,6 +193,7 @@ class Counted:
         return self.Y[index]
 
 
+@pytest.mark.slow
 def test_patience_stops_targets_and_keeps_what_they_had():
     X, Y, groups = make_spaces(n_targets=40)
     patient = BandedRidgeCV(ALPHAS, 4, n_draws=30).fit(X, Y, groups)

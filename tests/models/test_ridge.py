@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from naturalistic.models.engine import solve
 from naturalistic.models.engine.fold_data import fold_products, make_fold_indices
-from naturalistic.models.engine.scoring import Direct, Rotated, compress, shrinkage
+from naturalistic.models.engine.scoring import TOLERANCE, Direct, Rotated, compress, shrinkage
 from naturalistic.models.folds import GroupGapKFold, check_folds
 from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many, make_folds, solve_ridge_cv
 from sklearn.model_selection import PredefinedSplit, TimeSeriesSplit
@@ -35,7 +36,7 @@ def assert_same_fit(model, expected, tolerance):
 
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-8), (np.float32, 1e-4)])
 @pytest.mark.parametrize("scoring", ["correlation", "r2"])
-@pytest.mark.parametrize("gap", [0, 2])
+@pytest.mark.parametrize("gap", [pytest.param(0, marks=pytest.mark.slow), 2])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_same_alphas_and_weights_as_brute_force(shape, gap, scoring, dtype, tolerance):
     X, Y, groups = make_problem(*SHAPES[shape], dtype=dtype)
@@ -308,6 +309,23 @@ def test_both_ways_to_the_moments_agree(way, shape, monkeypatch):
     for scoring in ("correlation", "r2"):
         model = RidgeCV(ALPHAS, 4, scoring=scoring).fit(X, Y, groups)
         assert_same_fit(model, brute_force(X, Y, ALPHAS, check_folds(4, len(X), groups), scoring), 1e-8)
+
+
+@pytest.mark.parametrize("way", [Direct, Rotated])
+@pytest.mark.parametrize(("alphas", "pairs"), [(np.logspace(-2, 2, 3), False), (np.logspace(-2, 2, 40), True)])
+def test_alphas_are_scored_alike_as_their_own_factors_and_as_mixtures(way, alphas, pairs, monkeypatch):
+    """Few alphas are not compressed, and need the norms of their own predictions alone."""
+    made = []
+    monkeypatch.setattr("naturalistic.models.engine.scoring.direct_is_cheaper", lambda *_: way is Direct)
+    monkeypatch.setitem(TOLERANCE, torch.float64, 1e-10)
+    monkeypatch.setattr("naturalistic.models.engine.scoring.SLAB", 3)  # of 7 targets: the last slab is shorter
+    scorer = solve.FoldScorer
+    monkeypatch.setattr(solve, "FoldScorer", lambda *args: made.append(scorer(*args)) or made[-1])
+    X, Y, groups = make_problem(*SHAPES["tall"])
+    for scoring in ("correlation", "r2"):
+        model = RidgeCV(alphas, 4, scoring=scoring).fit(X, Y, groups)
+        assert_same_fit(model, brute_force(X, Y, alphas, check_folds(4, len(X), groups), scoring), 1e-8)
+    assert [one.pairs for one in made] == [pairs] * 8 and all(isinstance(one.method, way) for one in made)
 
 
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-8])

@@ -93,6 +93,7 @@ def test_bad_maps(changed, message):
         surface_page(**({"maps": simulated_maps()[0], "title": "made", "label": "r"} | changed))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_browser_draws_it_without_an_error(page, theme, tmp_path):

@@ -65,3 +65,17 @@ def test_shares_above_the_level_have_another_color():
     good, bad = ax.patches
     assert good.get_width() == pytest.approx(5) and bad.get_width() == pytest.approx(50)
     assert good.get_facecolor() != bad.get_facecolor()
+
+
+def test_subjects_who_share_a_story_are_dots_without_bars():
+    """Student's interval over them would be of other people who hear this very story."""
+    scores = {"layers": RNG.normal(size=(5, 2)), "static": RNG.normal(size=(5, 2))}
+    ceiling = MeanInterval(*np.array([[0.3, 0.3], [0.2, 0.2], [0.4, 0.4]]))
+    significant = {"layers": [True, False], "static": [False, False]}
+    figure = plotting.accuracy_by_roi(scores, ceiling, significant, ["LATL", "LPTL"], "simulated")
+    for region, ax in enumerate(figure.axes[:2]):
+        assert ax.containers == []  # no error bars
+        means = [line for line in ax.get_lines() if line.get_marker() == "o"]
+        wanted = [values[:, region].mean() for values in scores.values()]
+        np.testing.assert_allclose([line.get_ydata()[0] for line in means], wanted)
+    assert means[0].get_markerfacecolor() == "white"

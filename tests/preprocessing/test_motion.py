@@ -60,6 +60,7 @@ def test_correction_lowers_the_variance_to_that_of_a_still_head():
     assert bold.std(axis=0)[inside].mean() < floor + 0.15 * (before - floor)
 
 
+@pytest.mark.slow
 def test_a_large_jump_is_followed():
     shape, affine = grid(4.0)
     motion = np.array([5.0, -4.0, 4.0, *np.deg2rad([5, -4, 4])])

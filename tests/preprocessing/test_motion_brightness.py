@@ -31,6 +31,7 @@ def corrected(simulated_run):
     return correct_motion(volumes, affine, brain, reference)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [0.05, 0.4, 0.79, 1.0, 1.26, 2.0, 3.0, 20.0])
 def test_a_run_of_another_brightness_moves_as_much(simulated_run, corrected, gain):
     volumes, affine, motion, reference, brain = simulated_run

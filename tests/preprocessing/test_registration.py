@@ -134,6 +134,7 @@ def test_an_image_that_is_cut_below_is_still_placed():
     assert mean_error(to_mni(volume, affine), np.eye(4)) < 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2.0, 4.0])
 def test_cortex_is_marked_and_the_rest_left_out(size):
     shape, affine = grid(size)
@@ -150,6 +151,7 @@ def test_cortex_is_marked_and_the_rest_left_out(size):
     assert {name: share(*place) for name, place in ELSEWHERE.items() if share(*place) > 0.3 * (size > 2)} == {}
 
 
+@pytest.mark.slow
 def test_cortex_comes_along_with_the_pose():
     for size, n_voxels in ((8.0, (1800, 2500)), (3.0, (30000, 45000))):
         volume, affine, truth = subject(size, 2, uneven=0.15)

@@ -51,9 +51,9 @@ def filled(node):
 def literals():
     """Yield the file and line of each string of the library, and the string."""
     for path in sorted([*LIBRARY.rglob("*.py"), *SIMULATION.rglob("*.py")]):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-        for node in ast.walk(tree):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        inside = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+        for node in nodes:
             is_text = isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", None), str)
             if is_text and isinstance(node, (ast.JoinedStr, ast.Constant)) and id(node) not in inside:
                 text = re.sub(r"\s*\n\s*", " ", filled(node)) if isinstance(node, ast.Constant) else filled(node)
@@ -158,7 +158,7 @@ def test_every_command_of_the_hub_parses():
 
 def test_messages_name_no_program_that_is_not_checked():
     """A new kind of command in a message has to be added to this file."""
-    known = {"hf", "git", "naturalistic", "make", "pip", "papermill", "jupyter-book"}
+    known = {"dask", "hf", "git", "naturalistic", "make", "pip", "papermill", "jupyter-book"}
     for place, text in TEXTS:
         for found in re.findall(r"(?<!`)`([a-z][a-z-]+) [a-z-][^`=()]*`(?!`)", text):
             assert found in known, f"{place}: {found}"

@@ -68,6 +68,34 @@ def test_a_chapter_on_simulated_data_differs_from_one_on_real_data(build, tmp_pa
     assert not build.is_a_fallback(source)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "badge"),
+    [
+        (
+            "Simulated data (layout of ds003720)",
+            '<p class="data-badge simulated">Simulated data (layout of ds003720): no brain was measured</p>',
+        ),
+        ("Alice <EEG & fMRI>", '<p class="data-badge measured">Measured data: Alice &lt;EEG &amp; fMRI&gt;</p>'),
+        ("simulated", None),
+        (None, None),
+    ],
+)
+def test_a_page_has_one_badge_that_follows_the_data(build, dataset, badge):
+    cells = [{"source": ["(ch:one)=\n", "# One: a title\n", "\n", "Text.\n", "# no title"]}, {"source": "# Two"}]
+    page = json.loads(build.with_badge(json.dumps({"cells": cells}), dataset))
+    first = "".join(page["cells"][0]["source"])
+    assert first == f"(ch:one)=\n# One: a title\n\n{badge}\n\nText.\n# no title" if badge else page["cells"] == cells
+    assert page["cells"][1] == cells[1]
+
+
+def test_the_badge_is_of_the_last_run(build, tmp_path):
+    (source,) = build.find_chapters(["01"])
+    assert build.opened(source) is None
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "01-first-model.json").write_text(json.dumps({"dataset": "Alice"}))
+    assert build.opened(source) == "Alice"
+
+
 @pytest.mark.filterwarnings("ignore")  # the kernel's
 def test_a_failing_chapter_is_named_and_leaves_no_result(build, tmp_path, monkeypatch):
     """The error names the chapter; what ran is kept under another name than a finished chapter's."""
@@ -141,6 +169,7 @@ child.communicate(b"go")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
 def test_memory_is_that_of_a_process_and_of_those_it_started(build):
     from costs import measured
@@ -156,6 +185,7 @@ def test_memory_is_that_of_a_process_and_of_those_it_started(build):
     assert cost["seconds"] >= 2.9
 
 
+@pytest.mark.slow
 def test_a_short_peak_is_not_missed(build, monkeypatch):
     """The system notes the most that a process has held: between two looks it may come and go."""
     import costs

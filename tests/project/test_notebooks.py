@@ -105,6 +105,20 @@ def test_ceilings_and_nulls_on_simulated_data(tmp_path, monkeypatch, short_minil
     assert set(numbers["accuracy"]) == {"controls", "random", "middle layer"}
 
 
+def test_your_experiment_on_simulated_data(tmp_path, monkeypatch, short_minilm):
+    printed, n_figures, numbers = run(
+        "16-your-experiment", tmp_path, monkeypatch, window=2, n_permutations=1000, story="simulated",
+        language_model=str(short_minilm),
+    )  # fmt: skip
+    assert "problems: 0" in printed and "not all of sub-03" in printed and n_figures == 2
+    assert numbers["dataset"].startswith("Simulated data") and set(numbers["lags"]) == {"01", "02", "03"}
+    assert all(3 <= lag <= 8 for lag in numbers["lags"].values()) and "wrong clock" not in printed
+    assert {row["ceiling"] for row in results.frame(numbers["ceilings"]).to_dict("records")} == {"subjects"}
+    truth = results.frame(numbers["truth"]).set_index(["model", "voxels follow"])["significant"]
+    assert truth["beyond controls", "kind of scene"] > 0.6 and truth["word rate", "rate of words"] > 0.6
+    assert truth["beyond controls", "rate of words"] < 0.1 and truth["beyond controls", "nothing"] < 0.02
+
+
 @pytest.fixture(scope="module")
 def small_movie(tmp_path_factory):
     """One simulated subject of one drama: two runs, the second shown twice."""
@@ -113,7 +127,9 @@ def small_movie(tmp_path_factory):
 
 
 def test_movie_experiment_on_small_simulated_data(tmp_path, monkeypatch, small_movie):
-    printed, n_figures, numbers = run("10-movie-experiment", tmp_path, monkeypatch, dataset=str(small_movie), start=30)
+    printed, n_figures, numbers = run(
+        "10-movie-experiment", tmp_path, monkeypatch, dataset=str(small_movie), start=30, answers=True
+    )
     assert "1 subjects x 3 runs" in printed and "Speech, Object, Story, Summary, TimePlace" in printed
     assert n_figures == 3 and numbers["dataset"].startswith("Simulated data")
     assert numbers["n_training"] == 450 and numbers["n_test"] == 450
@@ -126,6 +142,7 @@ def test_movie_experiment_on_small_simulated_data(tmp_path, monkeypatch, small_m
 def test_language_features_of_each_kind_of_model(tmp_path, monkeypatch, small_movie, kind):
     """Small random checkpoints from disk, by the chapter's parameter."""
     asked = {"dataset": str(small_movie), "sweep": [1, 8], "language_model": str(save_tiny(kind, tmp_path / kind))}
+    asked["answers"] = kind == "bert"
     asked["by_command"] = kind == "gpt2"  # papermill -p sweep "[1, 8]" -p subjects None
     printed, n_figures, numbers = run("11-language-features", tmp_path, monkeypatch, subjects=None, **asked)
     assert "(900, 3, 32) (n_seconds, n_layers, dim)" in printed and n_figures == 3
@@ -140,6 +157,8 @@ def test_language_features_of_each_kind_of_model(tmp_path, monkeypatch, small_mo
 
 def test_ridge_engine(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT / "notebooks")
-    printed, n_figures, numbers = run("90-ridge-engine", tmp_path, monkeypatch, n_features=200, n_voxels=60)
+    printed, n_figures, numbers = run(
+        "90-ridge-engine", tmp_path, monkeypatch, n_features=200, n_voxels=60, answers=True
+    )
     assert "equal alphas" in printed and n_figures == 0
     assert numbers["same_as_loop"] == 1 and numbers["largest_difference"] < 1e-4

@@ -49,7 +49,7 @@ def one_subject(tmp_path_factory, two_subjects):
 def test_levels_and_layers_are_found_in_two_subjects(tmp_path, monkeypatch, two_subjects):
     printed, n_figures, numbers = run(
         "12-language-encoding", tmp_path, monkeypatch, dataset=str(two_subjects), contexts="[1, 8]", story="simulated",
-        n_permutations=999, story_permutations=9,
+        n_permutations=999, story_permutations=9, answers=True,
     )  # fmt: skip
     assert printed.startswith("Simulated data") and n_figures == 7 and numbers["n_subjects"] == 2
     for level in LEVELS:
@@ -76,7 +76,7 @@ def test_unique_variance_is_where_it_was_simulated(tmp_path, monkeypatch, two_su
     layers = {"Speech": 5, "Object": 2, "Story": 4, "Summary": 5, "TimePlace": 1}
     _, n_figures, numbers = run(
         "13-semantic-maps", tmp_path, monkeypatch, dataset=str(two_subjects), layers=layers, n_together=2,
-        n_permutations=999, delays="[[4, 5, 6]]",
+        n_permutations=999, delays="[[4, 5, 6]]", answers=True,
     )  # fmt: skip
     assert n_figures == 5
     truth = results.frame(numbers["truth"]).set_index(["region", "space"])

@@ -34,13 +34,17 @@ def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measu
     assert set(read["across"]) == {"own", "others'", "everybody's"}
     corrected = results.frame(read["corrections"]).query("embedding == 'mini-mulan' and correction == 'centered'")
     assert len(corrected) == 2 and corrected["identification"].min() > 0.65
-    printed, n_figures, rebuilt = run("08-music-reconstruction", tmp_path, monkeypatch, corpus=corpus, **asked)
+    printed, n_figures, rebuilt = run(
+        "08-music-reconstruction", tmp_path, monkeypatch, corpus=corpus, answers=True, **asked
+    )
     assert "39 tracks indexed, 1 unreadable" in printed and n_figures == 3
     generated = rebuilt["identification"]["generated"]["mini-mulan"]
     assert generated["oracle"] > 0.85 and min(generated["identification"]) > 0.5
     assert rebuilt["identification"]["retrieved"]["mini-mulan"]["oracle"] > 0.6
     assert set(rebuilt["agreement"]) == {"genre", "instruments"}  # nobody knows the mood
-    _, n_figures, mapped = run("09-music-encoding", tmp_path, monkeypatch, delays="[3.0, 4.5, 6.0, 7.5]", **asked)
+    _, n_figures, mapped = run(
+        "09-music-encoding", tmp_path, monkeypatch, delays="[3.0, 4.5, 6.0, 7.5]", answers=True, **asked
+    )
     assert n_figures == 4 and "ground_truth" not in mapped
     primary = mapped["regions"]["primary auditory"]
     assert primary["acoustic"]["r"] > primary["genre"]["r"] > 0

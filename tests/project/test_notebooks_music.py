@@ -22,7 +22,9 @@ def copied(source, folder):
 
 
 def test_music_experiment_on_simulated_data_finds_the_ground_truth(tmp_path, monkeypatch, small_music):
-    printed, n_figures, numbers = run("05-music-experiment", tmp_path, monkeypatch, dataset=str(small_music))
+    printed, n_figures, numbers = run(
+        "05-music-experiment", tmp_path, monkeypatch, dataset=str(small_music), answers=True
+    )
     assert "no brain was measured" in printed and "15 of 18 runs are not there" in printed
     assert n_figures == 7 and numbers["dataset"].startswith("Simulated data") and numbers["n_subjects"] == 1
     truth, ceiling = numbers["ground_truth"], numbers["ceiling"]["sub-001"]
@@ -63,7 +65,7 @@ def test_music_experiment_on_fmriprep_output(tmp_path, monkeypatch, small_music)
 
 def test_music_features_on_small_simulated_data(tmp_path, monkeypatch, small_music):
     asked = {"dataset": str(small_music), "models": "[mini-mulan, mini-ssl]"}  # text, as papermill -p hands it over
-    printed, n_figures, numbers = run("06-music-features", tmp_path, monkeypatch, **asked)
+    printed, n_figures, numbers = run("06-music-features", tmp_path, monkeypatch, answers=True, **asked)
     assert "(60, 4, 128)" in printed and "(60, 7, 192)" in printed
     assert n_figures == 3 and numbers["n_clips"] == 60 and numbers["dataset"].startswith("Simulated data")
     assert numbers["caption_to_clip_median_rank"] <= 2 and numbers["zero_shot_genre_accuracy"] >= 0.75
@@ -75,7 +77,7 @@ def test_music_features_on_small_simulated_data(tmp_path, monkeypatch, small_mus
 def test_music_is_decoded_from_small_simulated_data(tmp_path, monkeypatch, small_music):
     """One subject, 40 clips to train on, 20 to test."""
     asked = {"dataset": str(small_music), "n_permutations": 200, "subjects": "[1]"}
-    printed, n_figures, numbers = run("07-music-decoding", tmp_path, monkeypatch, **asked)
+    printed, n_figures, numbers = run("07-music-decoding", tmp_path, monkeypatch, answers=True, **asked)
     assert "15 of 18 runs are not there" in printed and n_figures == 6
     assert numbers["n_test_clips"] == 20 and numbers["n_subjects"] == 1
     corrected = results.frame(numbers["corrections"]).set_index(["embedding", "correction"])["identification"]

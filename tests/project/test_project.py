@@ -1,6 +1,7 @@
 """The repository keeps its own rules: pairs, pins, layers, no outputs, no machine in it."""
 
 import ast
+import functools
 import re
 import shlex
 import subprocess
@@ -15,6 +16,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
 PAGES = ("00", "91", "92")  # of notebooks that only read what others found
+ANSWERS = ":::{admonition} Answers\n"
 LIBRARY, SIMULATION = ROOT / "lib" / "naturalistic", ROOT / "lib" / "naturalistic_simulation"
 MEETING = "simulated.py"  # the one module of the library that knows the simulation, by its name
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -25,12 +27,15 @@ LAYERS = [
         "runs",
         "cache",
         "chapter_parameters",
+        "cluster",
         "hub",
         "intact",
         "parameters",
+        "pickles",
         "renamed",
         "simulated",
         "text_files",
+        "units",
     },
     {"models"},
     {"datasets"},
@@ -40,13 +45,27 @@ LAYERS = [
     {"encoding"},
     {"decoding"},
     {"plotting", "reporting"},
-    {"doctor"},
+    {"chapters", "doctor"},
     {"cli", "__main__"},
 ]
 
 
 def modules():
     return [*LIBRARY.rglob("*.py"), *SIMULATION.rglob("*.py")]
+
+
+@functools.cache
+def parsed(path):
+    """Return a module and all its statements, once for all tests: imports and definitions are nothing else."""
+    return list(statements(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def statements(node):
+    """Yield a module and its statements, those inside of others too."""
+    yield node
+    for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for inside in getattr(node, name, []):
+            yield from statements(inside)
 
 
 def tracked():
@@ -102,6 +121,14 @@ def test_each_chapter_prints_the_command_that_runs_it(source):
         assert given and given <= known
 
 
+@pytest.mark.parametrize("source", [p for p in CHAPTERS if not p.stem.startswith(PAGES)], ids=lambda p: p.stem)
+def test_each_exercise_has_an_answer(source):
+    """Their code is run behind the chapters, by tests/project/test_notebooks*.py."""
+    exercises, _, answers = source.read_text(encoding="utf-8").partition("## Exercises")[2].partition(ANSWERS)
+    asked = re.findall(r"^(\d+)\. ", exercises, re.MULTILINE)
+    assert asked and re.findall(r"^(\d+)\. ", answers.partition("\n:::\n")[0], re.MULTILINE) == asked
+
+
 @pytest.mark.parametrize("source", CHAPTERS, ids=lambda p: p.stem)
 def test_every_figure_title_can_say_that_the_data_are_simulated(source):
     for cell in jupytext.read(source).cells:
@@ -120,7 +147,8 @@ def test_every_dependency_is_pinned():
     pinned = {name_of(line): line.split("==")[1] for line in lines}
     extras = PROJECT["optional-dependencies"]
     wanted = [*PROJECT["dependencies"], *extras["book"], *extras["test"]]
-    wanted.remove("naturalistic[book]")  # the tests build pages too
+    wanted.remove("naturalistic[book,cluster,video]")  # the tests build pages, start workers and read films
+    wanted += [*extras["cluster"], *extras["video"]]
     assert [w for w in wanted if name_of(w) not in pinned] == []
     for requirement in wanted:
         if "==" in requirement:
@@ -129,19 +157,24 @@ def test_every_dependency_is_pinned():
 
 
 def test_every_import_is_declared():
-    """A package that only comes along with another one is not ours to import."""
+    """A package that only comes along with another one is not ours to import, one of an extra only where it is used."""
     import sys
 
-    named = {"sklearn": "scikit-learn"}
+    named = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow", "moten": "pymoten"}
     declared = {name_of(r) for r in PROJECT["dependencies"]} | {"naturalistic", "naturalistic-simulation"}
+    extras = PROJECT["optional-dependencies"]
+    optional = {name_of(r.partition("[")[0]) for name, rs in extras.items() if name != "test" for r in rs}
     missing = {}
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        at_the_top = ast.parse(path.read_text(encoding="utf-8")).body
+        lines = {node.lineno for node in at_the_top}
+        for node in parsed(path):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module]
+            known = declared if getattr(node, "lineno", 0) in lines else declared | optional
             for top in {n.split(".")[0] for n in names} - sys.stdlib_module_names:
-                if named.get(top, name_of(top)) not in declared:
+                if name_of(named.get(top, top)) not in known:
                     missing.setdefault(top, path.name)
     assert missing == {}
 
@@ -156,7 +189,7 @@ def test_lower_layers_never_import_higher_ones():
         if own == "__init__":
             continue
         assert layer_of(own) is not None, f"{path.name} is in no layer"
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in parsed(path):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "naturalistic":
                 parts = node.module.split(".")[1:] or [a.name for a in node.names]
                 assert layer_of(parts[0]) <= layer_of(own), f"{path.relative_to(LIBRARY)} imports {parts[0]}"
@@ -204,6 +237,7 @@ RETIRED_WORDS_THAT_STAY = {
 }
 
 
+@functools.cache
 def retired_words():
     """Return the words of the glossary's table, and a pattern that finds them in names and in sentences."""
     table = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8").partition(RETIRED_TABLE)[2]
@@ -213,10 +247,10 @@ def retired_words():
     return words, re.compile(rf"(?<![a-z])({joined})s?(?![a-z])")
 
 
-def retired_in(source):
+def retired_in(nodes):
     """Return (name, word) of the public names of a module, and ("", word) of the summary lines of its docstrings."""
     found, (_, pattern) = [], retired_words()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)):
             summary = (ast.get_docstring(node) or "").partition("\n")[0].lower()
             found += [("", match[1]) for match in pattern.finditer(summary)]
@@ -231,23 +265,23 @@ def test_public_names_and_summaries_are_the_words_of_the_field():
     found = set()
     for path in modules():
         named = "" if path.stem.startswith("_") else f"def {path.stem}(): ..."  # a module's name is public too
-        source = path.read_text(encoding="utf-8")
-        found |= {(path.name, *hit) for hit in retired_in(source) + retired_in(named)}
+        nodes = [*parsed(path), *statements(ast.parse(named))]
+        found |= {(path.name, *hit) for hit in retired_in(nodes)}
     assert found == set(RETIRED_WORDS_THAT_STAY)
 
 
 def test_names_of_tests_are_the_words_of_the_field():
     found = set()
     for path in (ROOT / "tests").rglob("*.py"):
-        hits = retired_in(path.read_text(encoding="utf-8"))
-        found |= {(path.name, *hit) for hit in hits if hit[0]}
+        found |= {(path.name, *hit) for hit in retired_in(parsed(path)) if hit[0]}
     assert found == set()
 
 
 def test_retired_words_are_found():
     words, _ = retired_words()
     assert len(words) >= 25 and {"planted", "stand-in", "likeness", "judge", "asked", "heard", "rebuilt"} <= set(words)
-    assert retired_in('"""Made data."""\ndef stand_in(): ...\nclass PlantedTruth: ...\ndef homemade(): "remade"') == [
+    source = '"""Made data."""\nif True:\n    def stand_in(): ...\nclass PlantedTruth: ...\ndef homemade(): "remade"'
+    assert retired_in(statements(ast.parse(source))) == [
         ("", "made"),
         ("stand_in", "stand_in"),
         ("PlantedTruth", "planted"),
@@ -257,7 +291,7 @@ def test_retired_words_are_found():
 def test_no_test_imports_a_test():
     """What two files of tests share is in tests/helpers."""
     for path in (ROOT / "tests").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in parsed(path):
             names = [a.name for a in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
             if isinstance(node, ast.ImportFrom):
                 assert not node.level, f"{path.name}: import by the whole name"

@@ -124,6 +124,7 @@ def fake_python(folder, name, version):
     program.chmod(0o755)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("there", "taken"),
     [

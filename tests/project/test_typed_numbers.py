@@ -254,6 +254,7 @@ def test_the_prose_of_a_page_says_no_result(page):
     assert typed_in_prose(jupytext.read(ROOT / "notebooks" / f"{page}.md").cells, [x for x, _ in phrases]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_number_that_a_page_shows_changes_with_the_files(page, say):
     """Three times other numbers, of this run, of the papers and of the benchmarks: none stays at its place."""
@@ -277,6 +278,7 @@ TYPED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new"), TYPED.values(), ids=TYPED)
 def test_a_typed_number_is_found(old, new, say):
     """The two tests above can fail: here the page has one number more, typed."""

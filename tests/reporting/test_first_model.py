@@ -48,7 +48,7 @@ def test_the_check_names_what_was_missed():
         {"region": ["A", "B", "C"], "kind of scene": [0.3, 0.3, 0.0], "significant": [True, False, True]}
     )
     text = first_model.truth_sentence(check)
-    assert "Scenes drive A, B." in text and "found in A and missed in B" in text and "without a cause: C" in text
+    assert "Scenes drive A and B." in text and "found in A and missed in B" in text and "without a cause: C" in text
 
 
 def test_sentences_on_nulls_and_ridge_follow_the_numbers():

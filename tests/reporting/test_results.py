@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from naturalistic.reporting import results
+from naturalistic.reporting import results, summaries
 
 
 @pytest.fixture(autouse=True)
@@ -106,8 +106,8 @@ def test_objects_among_arrays_are_refused(folder):
 @pytest.mark.parametrize(
     ("dataset", "shown"),
     [
-        ("Simulated data (layout of ds003720)", "Simulated data (layout of ds003720): A title"),
-        ("made stand-in for Alice", "made stand-in for Alice: A title"),
+        ("Simulated data (layout of ds003720)", "A title (simulated)"),
+        ("made stand-in for Alice", "A title (simulated)"),
         ("ds003720, music genre", "A title"),
     ],
 )
@@ -135,3 +135,18 @@ def test_layers_are_those_of_the_same_data(tmp_path, monkeypatch):
 def test_a_table_has_no_zero_below_zero():
     text = results.table({"a": {"x": -0.004, "y": -0.006, "z": 0.0}})
     assert text.splitlines()[-1].split("|")[2:5] == [" 0.00 ", " -0.01 ", " 0.00 "]
+
+
+def test_names_are_listed_as_a_sentence_lists_them():
+    assert summaries.joined(["a", "b", "c"]) == "a, b and c" and summaries.joined(iter(["a", "b"])) == "a and b"
+    assert (
+        summaries.joined([3]) == "3" and summaries.joined([]) == "none" and summaries.joined([], "nobody") == "nobody"
+    )
+
+
+@pytest.mark.parametrize("chapter", ["12-language-encoding", "13-semantic-maps"])
+def test_the_cost_at_full_size_is_of_the_kept_run(chapter, monkeypatch):
+    steps = {chapter: {"cpu_s": 5400.0, "peak_mb": 7300.0}}
+    monkeypatch.setattr(results, "load_benchmark", lambda name: {"steps": steps} if name == "rehearsal" else {})
+    sentence = summaries.full_size_cost(chapter)
+    assert "took 1.5 hours of one core and 7.3 GB of memory: {ref}`sec:rehearsal`." in sentence

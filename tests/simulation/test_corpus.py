@@ -42,6 +42,7 @@ def test_the_same_seed_gives_the_same_corpus(small_corpus, tmp_path):
         simulate_corpus(again, 6, progress=False)
 
 
+@pytest.mark.slow
 def test_a_track_is_rendered_when_it_is_first_read(small_corpus, tmp_path):
     corpus = fma.load(simulate_corpus(tmp_path / "c", 5, progress=False))
     assert len(corpus) == 5 and corpus["000003"].title == fma.load(small_corpus)["000003"].title
@@ -55,6 +56,7 @@ def test_a_track_is_rendered_when_it_is_first_read(small_corpus, tmp_path):
         fma.first_seconds(corpus.folder / "000/000006.mp3")
 
 
+@pytest.mark.slow
 def test_a_track_that_cannot_be_rendered_leaves_nothing(tmp_path, monkeypatch):
     corpus = fma.load(simulate_corpus(tmp_path / "c", 2, progress=False))
     write = soundfile.write
@@ -86,6 +88,7 @@ def write_code(folder, code):
     return folder / "code.py"
 
 
+@pytest.mark.slow
 def test_the_corpus_changes_no_other_recipe(monkeypatch, tmp_path):
     """What is in music/ is part of the recipe of the music experiment and of the training pieces' key."""
     before = music.recipe(), pieces._own_code(), corpus_tracks.recipe()
@@ -144,6 +147,7 @@ def test_an_older_corpus_is_replaced_and_a_broken_one_leaves_nothing(tmp_path, m
 # --- Vectors that come with the package -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_vectors_that_come_are_those_of_this_corpus_and_this_embedder(tmp_path):
     """Whoever changes the composer, the corpus or mini-mulan computes them again: naturalistic train corpus-vectors."""
     corpus, embedder = fma.load(simulate_corpus(tmp_path / "c", 2000, progress=False)), audio.load("mini-mulan")
@@ -157,6 +161,7 @@ def test_the_vectors_that_come_are_those_of_this_corpus_and_this_embedder(tmp_pa
     np.testing.assert_allclose(again, known[[0, 776, 1999]], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_index_of_known_vectors_renders_nothing(small_corpus, tmp_path):
     corpus, embedder = fma.load(simulate_corpus(tmp_path / "c", 5, progress=False)), audio.load("mini-mulan")
     index = decoding.index_corpus(corpus, embedder, tmp_path / "i", progress=False)
@@ -171,6 +176,7 @@ def test_an_index_of_known_vectors_renders_nothing(small_corpus, tmp_path):
     np.testing.assert_allclose(index.vectors.astype(np.float32), units, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "model"), [(1, "mini-mulan"), (0, "toy")])
 def test_other_pieces_and_other_models_are_rendered_and_embedded(tmp_path, seed, model):
     corpus = fma.load(simulate_corpus(tmp_path / "c", 3, seed=seed, progress=False))
@@ -182,6 +188,7 @@ def test_other_pieces_and_other_models_are_rendered_and_embedded(tmp_path, seed,
     np.testing.assert_allclose(index.vectors.astype(np.float32), units, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_vectors_are_written_whole_and_known_again(tmp_path):
     path = corpus_vectors.write_vectors(tmp_path / "v.safetensors", tmp_path / "c", seed=2, n_tracks=3)
     identity, ids = indexing.index_identity(audio.load("mini-mulan")), ["000001", "000003"]
@@ -196,6 +203,7 @@ def test_vectors_are_written_whole_and_known_again(tmp_path):
         corpus_vectors.known_vectors(tmp_path / "c", ids, identity, path)
 
 
+@pytest.mark.slow
 def test_the_command_that_computes_the_vectors(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path / "cache"))
     command = ["train", "corpus-vectors", "--to", str(tmp_path / "v.safetensors"), "--pieces", "2"]

@@ -23,6 +23,7 @@ def test_features_and_responses_share_a_grid(example):
     assert "bold=float32 (362, 6)" in repr(example)
 
 
+@pytest.mark.slow
 def test_a_model_finds_the_region_that_follows_the_words(example):
     """LPTL follows the rate of words, LIPL does not."""
     split = encoding.Split(example.runs >= 4, example.runs, example.tr, delays=[2, 4, 6, 8])

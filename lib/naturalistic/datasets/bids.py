@@ -19,7 +19,7 @@ from naturalistic.intact import read_json
 from naturalistic.simulated import Titled, is_simulated
 
 # spaces by default, the first that every run has: voxels of a template are compared between subjects without ado
-PREFERENCE = ("mni", "fsaverage5", "fsaverage6", "fsaverage", "native", "raw")
+PREFERENCE = ("mni", "fsaverage5", "fsaverage6", "fsaverage", "fsLR", "native", "raw")
 DRIFT_WINDOW = 240.0  # s
 _NOT_OF_A_RUN = ("sub", "echo", "part", "space", "res", "den", "desc", "hemi", "cohort", "recording")
 
@@ -136,8 +136,8 @@ def load(
         Labels without ``sub-`` and ``ses-``; all by default.
     space : str, optional
         ``"mni"`` (any MNI152 template), ``"native"`` (T1w), ``"fsaverage5"``, ``"fsaverage6"``, ``"fsaverage"``,
-        ``"raw"``, or a space by its whole name such as ``"MNI152NLin6Asym_res-2"``. By default the first of
-        `PREFERENCE` that every run has.
+        ``"fsLR"`` (CIFTI, the cortex of it), ``"raw"``, or a space by its whole name such as
+        ``"MNI152NLin6Asym_res-2"``. By default the first of `PREFERENCE` that every run has.
     derivatives : Path or str, optional
         fMRIPrep's output folder; ``derivatives/fmriprep`` by default, else ``derivatives`` itself.
     tr : float, optional
@@ -157,23 +157,30 @@ def load(
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not a folder; expected the root of a BIDS data set")
-    root = _derivatives_root(folder, derivatives)
-    found = _index(folder, root)
+    root = derivatives_root(folder, derivatives)
+    found = index_runs(folder, root)
     if not found:
         raise FileNotFoundError(f"{folder} has no functional run (sub-*/func/*_bold.nii.gz), nor has {root or folder}")
-    found = _select(found, "task", task, folder)
-    found = _select(found, "session", sessions, folder) if sessions is not None else found
-    labels = select_subjects(subjects, tuple(sorted(found)), folder, partial(_label, known=tuple(found)))
+    found = select_runs(found, "task", task, folder)
+    found = select_runs(found, "session", sessions, folder) if sessions is not None else found
+    labels = select_subjects(subjects, tuple(sorted(found)), folder, partial(label_of, known=tuple(found)))
     runs = {label: tuple(found[label]) for label in labels}
     files = [RunFiles(folder, root, label, run) for label in labels for run in runs[label]]
     space = _choose_space(files, space)
     tr = _common_tr(files, space) if tr is None else float(tr)
-    notes = _differences(runs)
+    notes = differences(runs)
     return BidsExperiment(_name_of(folder), is_simulated(folder), folder, root, space, labels, runs, tr, notes)
 
 
-def _label(subject: int | str, known: Sequence[str]) -> str:
-    """Return the label of a subject who may be named by number: 1 is 001 where there is one such label."""
+def label_of(subject: int | str, known: Sequence[str]) -> str:
+    """Return the label of a subject who may be named by number: 1 is 001 where there is one such label.
+
+    Parameters
+    ----------
+    subject : int or str
+    known : list of str
+        Labels that there are.
+    """
     label = str(subject).removeprefix("sub-")
     if label in known or not label.isdigit():
         return label
@@ -181,8 +188,16 @@ def _label(subject: int | str, known: Sequence[str]) -> str:
     return same[0] if len(same) == 1 else label
 
 
-def _derivatives_root(folder: Path, derivatives: Path | str | None) -> Path | None:
-    """Return the folder of preprocessed files, or None where there is none."""
+def derivatives_root(folder: Path, derivatives: Path | str | None) -> Path | None:
+    """Return the folder of preprocessed files, or None where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        Root of the data set.
+    derivatives : Path or str, optional
+        That folder, if it is elsewhere.
+    """
     if derivatives is not None:
         root = Path(derivatives).expanduser()
         if not root.is_dir():
@@ -195,8 +210,16 @@ def _derivatives_root(folder: Path, derivatives: Path | str | None) -> Path | No
     return next((each for each in candidates if each.is_dir() and any(each.glob("sub-*"))), None)
 
 
-def _index(folder: Path, root: Path | None) -> dict[str, list[Run]]:
-    """Return the runs of each subject that the names of raw and preprocessed files tell of."""
+def index_runs(folder: Path, root: Path | None) -> dict[str, list[Run]]:
+    """Return the runs of each subject that the names of raw and preprocessed files tell of.
+
+    Parameters
+    ----------
+    folder : Path
+        Root of the data set.
+    root : Path or None
+        Of the preprocessed files.
+    """
     places = [] if root == folder else [folder]
     places += [root] if root is not None else []
     found: dict[str, dict[str, Run]] = defaultdict(dict)
@@ -234,8 +257,18 @@ def _functional_files(root: Path) -> list[tuple[Path, dict[str, str]]]:
     return files
 
 
-def _select(found: dict[str, list[Run]], kind: str, wanted: Sequence[str] | str | None, folder: Path) -> dict:
-    """Return the runs of the wanted tasks or sessions; subjects without any are left out."""
+def select_runs(found: dict[str, list[Run]], kind: str, wanted: Sequence[str] | str | None, folder: Path) -> dict:
+    """Return the runs of the wanted tasks or sessions; subjects without any are left out.
+
+    Parameters
+    ----------
+    found : dict of list of Run
+        By subject.
+    kind : {"task", "session"}
+    wanted : str or list of str, optional
+    folder : Path
+        For the error.
+    """
     known = sorted({getattr(run, kind) for runs in found.values() for run in runs} - {None})
     if wanted is None:
         if len(known) > 1:
@@ -283,8 +316,14 @@ def _common_tr(files: Sequence[RunFiles], space: str) -> float:
     return next(iter(first))
 
 
-def _differences(runs: dict[str, tuple[Run, ...]]) -> list[str]:
-    """Return sentences on subjects who lack runs that others have."""
+def differences(runs: dict[str, tuple[Run, ...]]) -> list[str]:
+    """Return sentences on subjects who lack runs that others have.
+
+    Parameters
+    ----------
+    runs : dict of tuple of Run
+        By subject.
+    """
     names = sorted({run.name for of_subject in runs.values() for run in of_subject})
     lacking = {subject: sorted(set(names) - {run.name for run in of_subject}) for subject, of_subject in runs.items()}
     n_common = sum(not any(name in missing for missing in lacking.values()) for name in names)

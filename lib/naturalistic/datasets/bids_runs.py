@@ -5,7 +5,7 @@ from pathlib import Path
 
 from naturalistic.datasets import fmriprep
 from naturalistic.datasets.bids_files import repetition_time, sidecars_of
-from naturalistic.datasets.images import header_tr, open_image
+from naturalistic.datasets.images import header_tr, is_grayordinates, open_image
 from naturalistic.datasets.scans import Scan
 from naturalistic.text_files import read_cells
 
@@ -117,6 +117,8 @@ class RunFiles:
         func = self.derivatives / self.run.func
         if space in fmriprep.MESHES:
             return fmriprep.surface_files(func, self.stem, space)
+        if space in fmriprep.GRAYORDINATES:
+            return (fmriprep.grayordinates_file(func, self.stem, space),)
         return fmriprep.volume_files(func, self.stem, space)[:1]
 
     def is_there(self, space: str) -> bool:
@@ -154,7 +156,7 @@ class RunFiles:
             sidecar = self.sidecar if sidecars_of(self.sidecar) else None
             return Scan(self.subject, self.run.name, space, paths, tr, _n_volumes(paths[0]), sidecar=sidecar)
         more = {"confounds": self.confounds, "sidecar": self.sidecar}
-        if space not in fmriprep.MESHES:
+        if space not in fmriprep.MESHES and space not in fmriprep.GRAYORDINATES:
             _, mask = fmriprep.volume_files(self.derivatives / self.run.func, self.stem, space)
             more["mask"] = mask if mask.is_file() else None
         return Scan(self.subject, self.run.name, space, paths, tr, _n_volumes(paths[0]), **more)
@@ -192,4 +194,6 @@ def _n_volumes(path: Path) -> int:
     image = open_image(path)
     if hasattr(image, "darrays"):
         return len(image.darrays)
+    if is_grayordinates(image):
+        return image.shape[0]
     return image.shape[3] if len(image.shape) == 4 else 0

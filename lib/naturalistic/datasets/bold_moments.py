@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from naturalistic.datasets import video
 from naturalistic.datasets.bids_files import dataset_root, select_subjects
 from naturalistic.datasets.film_annotations import FilmAnnotation, film_name, read_annotations
-from naturalistic.datasets.film_responses import FilmResponses
+from naturalistic.datasets.film_responses import FilmResponses, check_targets, grayordinate_labels
 from naturalistic.datasets.images import silence_unseen
 from naturalistic.parameters import some_of
 from naturalistic.pickles import read_pickle
@@ -41,8 +41,6 @@ _PACKS = "derivatives/versionB/MNI152/prepared_allvoxel_pkl"
 _BETAS = "derivatives/versionB/fsLR32k/GLM"
 _ANNOTATIONS = "derivatives/stimuli_metadata/annotations.json"
 _N_PUBLISHED = (1000, 102)  # films of training and test
-_N_GRAYORDINATES = 91_282
-_CORTEX_ENDS = (29_696, 59_412)  # left cortex, right cortex; subcortex follows
 _PACK_NAME = re.compile(r"sub-(\w+)_roi-(.+)_betas_normalized\.pkl")
 
 
@@ -194,7 +192,7 @@ def load_bold_moments(
         Of ``"rois"``: such as ``["V1v", "MT"]`` for both hemispheres, ``["lMT"]`` for one; all of `REGIONS` that the
         folder has by default. One pack is in memory at a time.
     targets : int array, optional
-        Of ``"betas"``: indices of grayordinates; all by default, which takes 4 GB on the way.
+        Of ``"betas"``: indices of grayordinates; all by default, which takes 5 GB on the way.
 
     Returns
     -------
@@ -350,7 +348,8 @@ def _floats(path: Path, values: NDArray) -> NDArray:
     """Return responses as float32, 0 where a target was not scanned."""
     if values.dtype.kind not in "fiu" or not values.size:
         raise ValueError(f"{path} holds an array of {values.dtype} and shape {values.shape}, expected responses")
-    found = np.array(values, dtype=np.float32, order="C")
+    # what was read is a view of the file's bytes, which cannot be written to
+    found = np.require(values, dtype=np.float32, requirements=["C", "W", "O"])
     silence_unseen(found.reshape(-1, found.shape[2]), path, "targets", "fetch it again")
     return found
 
@@ -366,7 +365,7 @@ def _read_betas(folder: Path, label: str, targets: ArrayLike | None) -> FilmResp
         if not isinstance(content, tuple) or len(content) < 2 or getattr(content[0], "ndim", 0) != 3:
             raise ValueError(f"{path} holds no pair of responses (n_films, n_repeats, n_targets) and names of films")
         n_targets = content[0].shape[2]
-        columns = _check_targets(targets, n_targets)
+        columns = check_targets(targets, n_targets)
         films[split] = tuple(map(film_name, content[1]))
         if len(films[split]) != len(content[0]):
             raise ValueError(f"{path} names {len(films[split])} films of {len(content[0])} rows")
@@ -375,7 +374,7 @@ def _read_betas(folder: Path, label: str, targets: ArrayLike | None) -> FilmResp
             kept[k] = content[0][k][:, columns]
         del content
         values[split] = _floats(path, kept)
-    regions, hemispheres = _grayordinates(n_targets)
+    regions, hemispheres = grayordinate_labels(n_targets)
     return FilmResponses(
         label=label,
         train=values["train"],
@@ -385,26 +384,3 @@ def _read_betas(folder: Path, label: str, targets: ArrayLike | None) -> FilmResp
         regions=regions[columns],
         hemispheres=hemispheres[columns],
     )
-
-
-def _check_targets(targets: ArrayLike | None, n_targets: int) -> NDArray:
-    columns = np.arange(n_targets) if targets is None else np.asarray(targets)
-    if columns.ndim != 1 or not len(columns) or columns.dtype.kind not in "iu":
-        raise ValueError(f"targets has shape {columns.shape} and type {columns.dtype}, expected indices (n,)")
-    if columns.min() < 0 or columns.max() >= n_targets or len(np.unique(columns)) < len(columns):
-        raise ValueError(
-            f"targets reach from {columns.min()} to {columns.max()}, expected each once, below {n_targets}"
-        )
-    return columns
-
-
-def _grayordinates(n_targets: int) -> tuple[NDArray, NDArray]:
-    """Return structure and hemisphere of each grayordinate in the standard order, none in others."""
-    regions = np.full(n_targets, "all", dtype="<U9")
-    hemispheres = np.full(n_targets, "", dtype="<U1")
-    if n_targets == _N_GRAYORDINATES:
-        regions[:] = "subcortex"
-        regions[: _CORTEX_ENDS[1]] = "cortex"
-        hemispheres[: _CORTEX_ENDS[0]] = "L"
-        hemispheres[_CORTEX_ENDS[0] : _CORTEX_ENDS[1]] = "R"
-    return regions, hemispheres

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr
-from naturalistic.inference.ceilings import noise_ceiling
 from naturalistic.parameters import some_of
+
+N_GRAYORDINATES = 91_282
+N_CORTEX = 59_412  # the first of them: left cortex, then right cortex
+_N_LEFT = 29_696
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -92,15 +95,46 @@ class FilmResponses(ShapeRepr):
         (split,) = some_of("split", [split], ("train", "test"))
         return getattr(self, split).mean(axis=1)
 
-    def ceiling(self) -> NDArray:
-        """Return the r of a perfect model against the mean of the test repeats (n_targets,).
+    def test_repeats(self) -> NDArray:
+        """Return the repeats of the test films (n_repeats, n_films, n_targets), for `inference.noise_ceiling`.
 
-        NaN where a target is constant. See `inference.noise_ceiling`.
-
-        Raises
-        ------
-        ValueError
-            If test films were shown once.
+        ``noise_ceiling(responses.test_repeats(), n_averaged=n_repeats)`` is the r of a perfect model against the mean
+        of the repeats.
         """
-        n_repeats = self.test.shape[1]
-        return noise_ceiling(self.test.swapaxes(0, 1), n_averaged=n_repeats)
+        return self.test.swapaxes(0, 1)
+
+
+def check_targets(targets: ArrayLike | None, n_targets: int) -> NDArray:
+    """Return indices of targets, all by default.
+
+    Raises
+    ------
+    ValueError
+        If they are no indices, reach beyond the targets, or name one twice.
+    """
+    columns = np.arange(n_targets) if targets is None else np.asarray(targets)
+    if columns.ndim != 1 or not len(columns) or columns.dtype.kind not in "iu":
+        raise ValueError(f"targets has shape {columns.shape} and type {columns.dtype}, expected indices (n,)")
+    if columns.min() < 0 or columns.max() >= n_targets or len(np.unique(columns)) < len(columns):
+        raise ValueError(
+            f"targets reach from {columns.min()} to {columns.max()}, expected each once, below {n_targets}"
+        )
+    return columns
+
+
+def grayordinate_labels(n_targets: int) -> tuple[NDArray, NDArray]:
+    """Return structure and hemisphere of each grayordinate in the standard order, none in others.
+
+    Parameters
+    ----------
+    n_targets : int
+        91,282 (cortex and subcortex in fsLR32k), 59,412 (cortex alone), or another number, of which nothing is known.
+    """
+    regions = np.full(n_targets, "all", dtype="<U9")
+    hemispheres = np.full(n_targets, "", dtype="<U1")
+    if n_targets in (N_CORTEX, N_GRAYORDINATES):
+        regions[:] = "subcortex"
+        regions[:N_CORTEX] = "cortex"
+        hemispheres[:_N_LEFT] = "L"
+        hemispheres[_N_LEFT:N_CORTEX] = "R"
+    return regions, hemispheres

@@ -12,6 +12,8 @@ MESHES = {
     "fsaverage6": (("fsaverage6", "fsaverage_den-41k"), 40_962),
     "fsaverage": (("fsaverage", "fsaverage_den-164k"), 163_842),
 }
+# cortex left and right without the medial wall, and gray matter below it; vertices of a hemisphere of the mesh
+GRAYORDINATES = {"fsLR": (("fsLR_den-91k", 32_492), ("fsLR", 32_492), ("fsLR_den-170k", 59_292))}
 # BOLD and mask: since 1.2, before
 _VOLUMES = (("desc-preproc_bold", "desc-brain_mask"), ("preproc", "brainmask"))
 # since 20.2, since 20.0, since 1.2, before
@@ -66,6 +68,27 @@ def surface_files(func: Path, stem: str, space: str) -> tuple[Path, ...]:
         for form in SURFACES
     ]
     return next((pair for pair in variants if all(path.is_file() for path in pair)), variants[0])
+
+
+def grayordinates_file(func: Path, stem: str, space: str) -> Path:
+    """Return the CIFTI series of a run, under the name of the current version if none is there."""
+    variants = [func / f"{stem}_space-{name}_bold.dtseries.nii" for name, _ in GRAYORDINATES[space]]
+    return next((path for path in variants if path.is_file()), variants[0])
+
+
+def n_vertices_of(space: str, n_columns: int) -> int:
+    """Return the vertices of a hemisphere of the mesh of a surface space.
+
+    Parameters
+    ----------
+    space : str
+        Of `MESHES` or `GRAYORDINATES`.
+    n_columns : int
+        Columns of both hemispheres, which tell one density of fsLR from another.
+    """
+    if space in MESHES:
+        return MESHES[space][1]
+    return min(n for _, n in GRAYORDINATES[space] if 2 * n >= n_columns)
 
 
 def confounds_file(func: Path, stem: str) -> Path:

@@ -93,12 +93,20 @@ def read_volume(path: Path | str, dtype: DTypeLike | None = None, placed: bool =
     return read_values(image, dtype).reshape(shape[:3]), image.affine
 
 
+def is_grayordinates(image: SpatialImage) -> bool:
+    """Return whether an image is a CIFTI file: a table of TRs and grayordinates."""
+    return isinstance(image, nib.Cifti2Image)
+
+
 def header_tr(image: SpatialImage) -> float | None:
     """Return the repetition time in s that the header of an image states, or None if it states none.
 
     A number without a unit that is 1 counts as none: programs that know no repetition time write it. Numbers that are
     no repetition time in their unit (2000 s, .002 s) are taken for ms, or s.
     """
+    if is_grayordinates(image):
+        axis = image.header.get_axis(0)
+        return float(axis.step) if getattr(axis, "unit", None) == "SECOND" and axis.step > 0 else None
     zooms = image.header.get_zooms()
     if len(zooms) < 4 or not hasattr(image.header, "get_xyzt_units"):
         return None

@@ -5,6 +5,7 @@ An experiment's ``stack_repeats(values, runs)`` takes values (n_trs, n) of all i
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,17 +85,37 @@ def repeated_runs(
             "of the runs"
         )
 
-    def stack_repeats(values: NDArray, runs: NDArray) -> tuple[NDArray, NDArray]:
+    return RepeatedRuns(tuple(names), tuple(map(int, lengths)), tuple(map(tuple, repeats)))
+
+
+@dataclass(frozen=True)
+class RepeatedRuns:
+    """Function that stacks test runs which repeat each other, see `repeated_runs`; it can be sent to other processes.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Test runs in the order of the values.
+    lengths : tuple of int
+        TRs of each.
+    repeats : tuple of tuple of str
+        Runs that showed the same.
+    """
+
+    names: tuple[str, ...]
+    lengths: tuple[int, ...]
+    repeats: tuple[tuple[str, ...], ...]
+
+    def __call__(self, values: NDArray, runs: NDArray) -> tuple[NDArray, NDArray]:
+        """Return values stacked as (n_repeats, n_samples, n), and the run of each sample."""
         slices = run_slices(runs, len(values))
-        if [s.stop - s.start for s in slices] != list(lengths):
+        if [s.stop - s.start for s in slices] != list(self.lengths):
             raise ValueError(
                 f"values are of runs of {[s.stop - s.start for s in slices]} TRs, expected all test runs: "
-                f"{list(lengths)}"
+                f"{list(self.lengths)}"
             )
-        slice_of = dict(zip(names, slices))
-        stacked = [np.stack([values[slice_of[name]] for name in group]) for group in repeats]
-        first = [np.asarray(runs)[slice_of[group[0]].start] for group in repeats]
+        slice_of = dict(zip(self.names, slices))
+        stacked = [np.stack([values[slice_of[name]] for name in group]) for group in self.repeats]
+        first = [np.asarray(runs)[slice_of[group[0]].start] for group in self.repeats]
         ids = [np.full(x.shape[1], run) for x, run in zip(stacked, first)]
         return np.concatenate(stacked, axis=1), np.concatenate(ids)
-
-    return stack_repeats

@@ -19,6 +19,7 @@ from naturalistic.datasets.images import (
     NO_PLACE,
     describe_grid,
     header_tr,
+    is_grayordinates,
     is_scaled,
     mask_on_grid,
     open_image,
@@ -29,7 +30,8 @@ from naturalistic.datasets.images import (
 )
 from naturalistic.text_files import number, read_cells
 
-SPACES = ("raw", *fmriprep.SPACES, *fmriprep.MESHES)
+SPACES = ("raw", *fmriprep.SPACES, *fmriprep.MESHES, *fmriprep.GRAYORDINATES)
+_CORTEX = ("CIFTI_STRUCTURE_CORTEX_LEFT", "CIFTI_STRUCTURE_CORTEX_RIGHT")
 MNI = fmriprep.TEMPLATES[0]
 _TR_TOLERANCE = 1e-3  # s
 MOTION = tuple(f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz")
@@ -47,7 +49,7 @@ class Scan:
     space : str
         One of `SPACES`; ``"raw"`` is before any preprocessing.
     paths : tuple of Path
-        One image; two surface files (left, right) in an fsaverage space.
+        One image; two surface files (left, right) in an fsaverage space; one CIFTI series in fsLR.
     tr : float
         Repetition time in s that the scan must have.
     n_trs : int
@@ -69,7 +71,7 @@ class Scan:
     @property
     def is_surface(self) -> bool:
         """Whether the run is on the vertices of a surface."""
-        return self.space.startswith("fsaverage")
+        return self.space in (*fmriprep.MESHES, *fmriprep.GRAYORDINATES)
 
 
 def find(
@@ -109,6 +111,8 @@ def find(
     more = {"tr": tr, "n_trs": n_trs, "confounds": fmriprep.confounds_file(func, stem), "sidecar": sidecar}
     if space in fmriprep.MESHES:
         return Scan(subject, run, space, fmriprep.surface_files(func, stem, space), **more)
+    if space in fmriprep.GRAYORDINATES:
+        return Scan(subject, run, space, (fmriprep.grayordinates_file(func, stem, space),), **more)
     bold, mask = fmriprep.volume_files(func, stem, space)
     return Scan(subject, run, space, (bold,), mask=mask, **more)
 
@@ -137,14 +141,24 @@ def check(scans: Sequence[Scan]) -> None:
             f"{_others(scans, missing)}fetch them (`naturalistic fetch --help` "
             "lists the data sets), or name the runs and the space that you have"
         )
-    firsts = {}
-    doubts = _lacking_confounds(scans)
-    wrong = [problem for scan in scans for problem in _problems(scan, firsts, doubts)]
+    wrong, doubts = problems(scans)
     if wrong:
         raise ValueError("; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""))
     if doubts:
         more = f"; and {len(doubts) - 3} more" if len(doubts) > 3 else ""
         warnings.warn("; ".join(doubts[:3]) + more, stacklevel=2)
+
+
+def problems(scans: Sequence[Scan]) -> tuple[list[str], list[str]]:
+    """Return what is wrong with the files of scans, which are there, and what is doubtful; a sentence each.
+
+    Parameters
+    ----------
+    scans : list of Scan
+    """
+    firsts: dict = {}
+    doubts = _lacking_confounds(scans)
+    return [problem for scan in scans for problem in _problems(scan, firsts, doubts)], doubts
 
 
 def volumes(scan: Scan) -> tuple[NDArray, NDArray]:
@@ -194,12 +208,38 @@ def vertices(scan: Scan) -> NDArray:
     ValueError
         Naming the file, if it is damaged, or vertices are not finite at some TRs only.
     """
+    if scan.space in fmriprep.GRAYORDINATES:
+        path = scan.paths[0]
+        image = open_image(path)
+        columns = np.concatenate([columns for columns, _ in _cortex(path, image)])
+        bold = read_values(image, np.float32)[:, columns]
+        silence_unseen(bold, path, "vertices", "fetch it again, or run fMRIPrep again")
+        return bold
     sides = []
     for path in scan.paths:
         side = np.stack([array.data for array in open_image(path).darrays]).astype(np.float32)
         silence_unseen(side, path, "vertices", "fetch it again, or run fMRIPrep again")
         sides.append(side)
     return np.concatenate(sides, axis=1)
+
+
+def vertex_indices(scan: Scan) -> tuple[NDArray, NDArray]:
+    """Return the vertices of the left and of the right mesh that the columns of `vertices` are of."""
+    if scan.space in fmriprep.GRAYORDINATES:
+        left, right = (indices for _, indices in _cortex(scan.paths[0], open_image(scan.paths[0])))
+        return left, right
+    left, right = (np.arange(int(open_image(path).darrays[0].dims[0])) for path in scan.paths)
+    return left, right
+
+
+def _cortex(path: Path, image: SpatialImage) -> list[tuple[NDArray, NDArray]]:
+    """Return the columns and the vertices of the left and of the right cortex of a CIFTI series."""
+    axis = image.header.get_axis(1)
+    parts = {name: (np.arange(axis.size)[columns], part.vertex) for name, columns, part in axis.iter_structures()}
+    absent = [name for name in _CORTEX if name not in parts]
+    if absent:
+        raise ValueError(f"{path} has no {', '.join(absent)}, but {', '.join(parts)}; expected both hemispheres")
+    return [parts[name] for name in _CORTEX]
 
 
 def confounds_motion(scan: Scan) -> NDArray | None:
@@ -285,7 +325,10 @@ def _problems(scan: Scan, firsts: dict, doubts: list) -> Iterator[str]:
 def _wrong_length(scan: Scan, images: list) -> Iterator[str]:
     """Compare the volumes of a run with those that it must have."""
     for path, image in zip(scan.paths, images):
-        if scan.is_surface:
+        if is_grayordinates(image):
+            shape = image.shape
+            n_found = shape[0]
+        elif scan.is_surface:
             shape = "a surface"
             n_found = len(image.darrays)
         else:
@@ -303,6 +346,15 @@ def _wrong_place(scan: Scan, images: list, firsts: dict) -> Iterator[str]:
     first, first_image = firsts.setdefault((scan.subject, scan.space), (scan, image))
     if fmriprep.variant_of(path) != fmriprep.variant_of(first.paths[0]):
         yield f"{path} is of another space than the subject's first run, {first.paths[0]}: expected one variant for all"
+    if is_grayordinates(image):
+        try:
+            vertices_here, vertices_first = (_cortex(p.paths[0], i) for p, i in ((scan, image), (first, first_image)))
+        except (ValueError, AttributeError) as error:
+            yield f"{path} is no series of grayordinates ({error})"
+            return
+        if any(not np.array_equal(here[1], there[1]) for here, there in zip(vertices_here, vertices_first)):
+            yield f"{path} has other vertices than the subject's first run, {first.paths[0]}: expected one mesh for all"
+        return
     if scan.is_surface:
         n_expected = fmriprep.MESHES[scan.space][1]
         for side, surface in zip(scan.paths, images):
@@ -334,7 +386,8 @@ def _wrong_tr(scan: Scan, images: list, doubts: list) -> str | None:
         tr, path = repetition_time([*sidecars, *([own] if own.is_file() else [])])
     except ValueError as error:
         return str(error)
-    stated = header_tr(images[0]) if images and not scan.is_surface else None
+    has_header = images and (not scan.is_surface or is_grayordinates(images[0]))
+    stated = header_tr(images[0]) if has_header else None
     if tr is None and stated is not None:
         tr = stated
         path = f"the header of {scan.paths[0]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,8 +83,10 @@ def words_in_runs(
     places: dict[tuple[int, float], int] = {}
     of_run = []
     for name in subject.run_names:
-        transcript = transcripts if isinstance(transcripts, Transcript) else _of_run(transcripts, name, "transcript")
-        start = float(offset if not isinstance(offset, Mapping) else _of_run(offset, name, "offset"))
+        transcript = (
+            transcripts if isinstance(transcripts, Transcript) else value_of_run(transcripts, name, "transcript")
+        )
+        start = float(offset if not isinstance(offset, Mapping) else value_of_run(offset, name, "offset"))
         # the same recording at another offset has other times
         place = places.setdefault((id(transcript), start), len(recordings))
         if place == len(recordings):
@@ -108,8 +111,23 @@ def words_in_runs(
     )
 
 
-def _of_run(values: Mapping, name: str, what: str) -> Transcript | float:
-    """Return the value of a run: under its name, or under one part of it."""
+def value_of_run(values: Mapping, name: str, what: str) -> Any:
+    """Return the value of a run: under its name, or under one part of it.
+
+    Parameters
+    ----------
+    values : dict
+        By run, or by a part of the run's name such as ``"task-story"`` or ``"run-2"``.
+    name : str
+        Of the run.
+    what : str
+        Name of a value, for the error.
+
+    Raises
+    ------
+    ValueError
+        If none or several fit.
+    """
     if name in values:
         return values[name]
     parts = name.split("_")

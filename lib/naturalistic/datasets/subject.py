@@ -66,6 +66,42 @@ class VoxelGrid(ShapeRepr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class SurfaceVertices(ShapeRepr):
+    """Vertices of a subject's two hemispheres, left before right in ``bold``.
+
+    Attributes
+    ----------
+    left, right : int array (n,)
+        Vertex of each column.
+    n_vertices : int
+        Of the mesh of one hemisphere; those without a column are no cortex.
+    """
+
+    left: NDArray
+    right: NDArray
+    n_vertices: int
+
+    def on_mesh(self, values: ArrayLike) -> dict[str, NDArray]:
+        """Return values of the columns at all vertices, NaN where there is none.
+
+        Parameters
+        ----------
+        values : array (n_columns,)
+
+        Returns
+        -------
+        values : dict of str to float32 array (n_vertices,)
+            ``"left"`` and ``"right"``.
+        """
+        parts = np.split(np.asarray(values, dtype=np.float32), [len(self.left)])
+        by_side = {}
+        for side, part, vertices in zip(("left", "right"), parts, (self.left, self.right)):
+            by_side[side] = np.full(self.n_vertices, np.nan, dtype=np.float32)
+            by_side[side][vertices] = part
+        return by_side
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class VoxelCoordinates(ShapeRepr):
     """Coordinates of a subject's voxels, vertices or parcels in MNI space.
 
@@ -106,6 +142,8 @@ class Subject(ShapeRepr):
         By run, the volumes of the scan that were dropped before ``bold`` begins; empty: none were.
     grid : VoxelGrid or None
         None on a surface, and for parcels.
+    surface : SurfaceVertices or None
+        On a surface alone.
     locate : callable or None
         Gives the `VoxelCoordinates`, when they are first needed; raises an error that says what is missing.
     folder : Path or None
@@ -122,6 +160,7 @@ class Subject(ShapeRepr):
     scan_motion: Mapping[str, NDArray] = field(default_factory=dict, repr=False)
     first_trs: tuple[int, ...] = ()
     grid: VoxelGrid | None = None
+    surface: SurfaceVertices | None = None
     locate: Callable[[], VoxelCoordinates] | None = field(default=None, repr=False)
     folder: Path | None = field(default=None, repr=False)
 

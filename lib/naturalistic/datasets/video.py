@@ -8,6 +8,7 @@ Video files need PyAV: ``pip install 'naturalistic[video]'``. Folders of images,
 HDF5 file is named as if the file were a folder: ``films.h5/0001``.
 """
 
+import importlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -422,14 +423,13 @@ def _video_info(path: Path) -> FilmInfo:
 
 def _pyav(path: Path) -> Any:
     try:
-        import av
+        return importlib.import_module("av")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"{path} needs PyAV, which is not installed: pip install 'naturalistic[video]'. Folders of images, .npz "
             "and HDF5 files are read without it",
             name="av",
         ) from error
-    return av
 
 
 def _decoded(av: Any, container: Any, path: Path, start: float, source: _Source) -> Iterator[tuple[float, Any]]:
@@ -469,7 +469,7 @@ def _pixels(frame: Any) -> NDArray:
 
 
 def _resized(frame: NDArray, shape: tuple[int, int] | None, fit: str) -> NDArray:
-    """Return a frame at a size, smoothed before it is made smaller."""
+    """Return a frame at a size, smoothed where it becomes smaller."""
     if shape is None or frame.shape[:2] == shape:
         return np.ascontiguousarray(frame)
     if fit == "crop":

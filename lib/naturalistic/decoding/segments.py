@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr
-from naturalistic.decoding.metrics import check_vectors, identification
+from naturalistic.decoding.metrics import check_vectors
 from naturalistic.inference import draw_shifts, p_values
 from naturalistic.parameters import whole
 from naturalistic.preprocessing import zscore
-from naturalistic.runs import check_runs, run_slices, shift_inside_runs
+from naturalistic.runs import check_runs, run_slices
+
+_DECIMALS = 10  # of a correlation: what is closer than that is a tie
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,26 +91,58 @@ def identify_segments(
     n_trs = whole("n_trs", n_trs, 1, shortest // 2, hint=f"the shortest run, of {shortest} TRs, needs two segments")
     n_permutations = whole("n_permutations", n_permutations, 0)
     predicted = zscore(predicted, runs)
-    segments = [_segments(zscore(target, runs)[s], n_trs) for s in slices]
-    accuracy = _identify(predicted, segments, slices, n_trs)
-    null = np.empty(0)
+    target = zscore(target, runs)
+    shifts = np.zeros((1, len(slices)), dtype=int)  # the observed alignment comes first
+    if n_permutations:
+        shifts = np.concatenate([shifts, draw_shifts(runs, n_permutations, seed=seed)])
+    by_run = [_identify(predicted[s], target[s], n_trs, of_run) for s, of_run in zip(slices, shifts.T)]
+    run_of_segment = np.concatenate([np.full(x.shape[1], runs[s.start]) for x, s in zip(by_run, slices)])
+    accuracy = np.concatenate(by_run, axis=1)
+    null = accuracy[1:].mean(axis=1)
     p = np.nan
     if n_permutations:
-        shifts = draw_shifts(runs, n_permutations, seed=seed)
-        shifted = (shift_inside_runs(predicted, row, slices) for row in shifts)
-        null = np.array([_identify(x, segments, slices, n_trs).mean() for x in shifted])
-        p = float(p_values(accuracy.mean(keepdims=True), null[:, None])[0])
-    run_of_segment = np.concatenate([np.full(len(x), runs[s.start]) for x, s in zip(segments, slices)])
-    return SegmentIdentification(accuracy, run_of_segment, null, p)
+        p = float(p_values(accuracy[0].mean(keepdims=True), null[:, None])[0])
+    return SegmentIdentification(accuracy[0], run_of_segment, null, p)
 
 
-def _segments(values: NDArray, n_trs: int) -> NDArray:
-    """Return the segments of a run as rows (n_segments, n_trs * n_columns)."""
-    n = len(values) // n_trs
-    return values[: n * n_trs].reshape(n, -1)
+def _identify(predicted: NDArray, target: NDArray, n_trs: int, shifts: NDArray) -> NDArray:
+    """Return the pairwise accuracy of each segment among those of its run (n_shifts, n_segments).
+
+    A segment's product with another is a sum over the products of their TRs, which no shift changes: a shift only
+    turns them over. So TRs are multiplied once (n_run_trs x n_run_trs numbers in memory).
+    """
+    predicted = predicted.astype(np.float64)
+    target = target.astype(np.float64)
+    products = predicted @ target.T
+    size = n_trs * predicted.shape[1]
+    target_sums, target_ss = _moments(target.sum(axis=1), np.einsum("ij,ij->i", target, target), n_trs, size)
+    sums = predicted.sum(axis=1)
+    squares = np.einsum("ij,ij->i", predicted, predicted)
+    accuracy = np.empty((len(shifts), len(target_sums)))
+    for k, shift in enumerate(shifts):
+        predicted_sums, predicted_ss = _moments(np.roll(sums, shift), np.roll(squares, shift), n_trs, size)
+        covariance = _segment_products(np.roll(products, shift, axis=0), n_trs)
+        covariance -= np.outer(predicted_sums, target_sums) / size
+        scale = np.sqrt(np.outer(predicted_ss, target_ss))
+        similarity = np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
+        similarity = np.round(similarity, _DECIMALS)
+        right = np.diag(similarity)[:, None]
+        ties = (similarity == right).sum(axis=1) - 1
+        accuracy[k] = ((similarity < right).sum(axis=1) + ties / 2) / (len(similarity) - 1)
+    return accuracy
 
 
-def _identify(predicted: NDArray, segments: list[NDArray], slices: list[slice], n_trs: int) -> NDArray:
-    """Return the pairwise accuracy of each segment among those of its run."""
-    pairs = ((_segments(predicted[s], n_trs), target) for s, target in zip(slices, segments))
-    return np.concatenate([identification(found, target) for found, target in pairs])
+def _moments(sums: NDArray, squares: NDArray, n_trs: int, size: int) -> tuple[NDArray, NDArray]:
+    """Return the sum of each segment, and its sum of squares about its mean, exactly 0 for a constant one."""
+    n = len(sums) // n_trs
+    total = sums[: n * n_trs].reshape(n, n_trs).sum(axis=1)
+    square = squares[: n * n_trs].reshape(n, n_trs).sum(axis=1)
+    about_mean = square - total**2 / size
+    return total, np.where(about_mean > 1e-12 * square, about_mean, 0)
+
+
+def _segment_products(products: NDArray, n_trs: int) -> NDArray:
+    """Return the product of each predicted with each true segment, from the products of TRs."""
+    n = len(products) // n_trs
+    blocks = products[: n * n_trs, : n * n_trs].reshape(n, n_trs, n, n_trs)
+    return np.einsum("itjt->ij", blocks)

@@ -9,6 +9,7 @@ from .axes_null import (
     weight_axes_null,
 )
 from .bootstrap import BlockSums, ScoreInterval, score_interval
+from .ceiling import Ceiling, find_ceiling, matched_columns
 from .comparison import (
     BestSpace,
     VariancePartition,
@@ -19,6 +20,7 @@ from .comparison import (
     partition_by_region,
     variance_partitioning,
 )
+from .experiment import Partition, SubjectEncoding, encode, partition
 from .group import GroupMap, MapOverSubjects, group_map, map_over_subjects
 from .joint import (
     JointModel,
@@ -65,6 +67,7 @@ __all__ = [
     "AxisEnds",
     "BestSpace",
     "BlockSums",
+    "Ceiling",
     "Fitted",
     "FoldSplit",
     "FoldedLayerScores",
@@ -76,6 +79,7 @@ __all__ = [
     "MapOverSubjects",
     "MultiSubjectBold",
     "NoiseCeilings",
+    "Partition",
     "Prediction",
     "Score",
     "ScoreInterval",
@@ -84,6 +88,7 @@ __all__ = [
     "Split",
     "SplitHalves",
     "StackedModel",
+    "SubjectEncoding",
     "VariancePartition",
     "annotator_halves",
     "axes_stability",
@@ -92,7 +97,9 @@ __all__ = [
     "consensus_map",
     "correlation_inside",
     "data_halves",
+    "encode",
     "extreme_texts",
+    "find_ceiling",
     "fit",
     "fit_predict",
     "fit_predict_part",
@@ -102,11 +109,13 @@ __all__ = [
     "lag_profile",
     "learning_curve",
     "map_over_subjects",
+    "matched_columns",
     "mean_by_label",
     "mean_by_region",
     "mean_over_delays",
     "noise_ceilings",
     "null_over_voxels",
+    "partition",
     "partition_by_region",
     "project_texts",
     "project_weights",

@@ -150,6 +150,32 @@ def shifted(bold: ArrayLike, shifts: ArrayLike, runs: ArrayLike | None = None) -
     return shift_inside_runs(bold, shifts, run_slices(runs, len(bold)))
 
 
+def shifted_copies(bold: NDArray, shifts: ArrayLike, runs: ArrayLike | None = None) -> NDArray:
+    """Return copies of BOLD side by side, each `shifted` by one row of shifts.
+
+    Parameters
+    ----------
+    bold : array (n_trs, n_voxels)
+    shifts : int array (n_shifts, n_runs)
+        In TRs.
+    runs : array-like (n_trs,), optional
+
+    Returns
+    -------
+    copies : array (n_trs, n_shifts * n_voxels)
+        Shift by shift, of the same dtype.
+    """
+    shifts = np.asarray(shifts)
+    n_trs, n_voxels = bold.shape
+    copies = np.empty((n_trs, len(shifts), n_voxels), dtype=bold.dtype)
+    for run, by_copy in zip(run_slices(runs, n_trs), shifts.T, strict=True):
+        source = bold[run]
+        for k, shift in enumerate(by_copy % len(source)):  # written once: there are as many copies as shifts
+            copies[run, k][shift:] = source[: len(source) - shift]
+            copies[run, k][:shift] = source[len(source) - shift :]
+    return copies.reshape(n_trs, -1)
+
+
 def check_spaces(
     spaces: Spaces, delays: Delays, n_trs: int | None = None
 ) -> tuple[dict[str, NDArray], Mapping[str, Sequence[float]]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr, as_floats
@@ -39,6 +40,28 @@ class LagProfile(ShapeRepr):
     peak: float
     is_expected: bool
 
+    def to_frame(self, runs: Sequence[str]) -> pd.DataFrame:
+        """Return a row for each run and lag.
+
+        Parameters
+        ----------
+        runs : sequence of str (n_runs,)
+            Names.
+
+        Returns
+        -------
+        frame : DataFrame
+            Columns ``run``, ``lag`` (s) and ``r``.
+        """
+        if len(runs) != len(self.by_run):
+            raise ValueError(f"runs has {len(runs)} names, expected {len(self.by_run)}, one for each run")
+        rows = {
+            "run": np.repeat(list(runs), len(self.lags)),
+            "lag": np.tile(self.lags, len(runs)),
+            "r": self.by_run.ravel(),
+        }
+        return pd.DataFrame(rows)
+
 
 def lag_profile(
     feature: ArrayLike,
@@ -47,6 +70,7 @@ def lag_profile(
     runs: ArrayLike | None = None,
     *,
     lags: Sequence[float] | None = None,
+    keep: ArrayLike | None = None,
     cutoff: float = 0.01,
     expected: tuple[float, float] = EXPECTED,
 ) -> LagProfile:
@@ -65,6 +89,9 @@ def lag_profile(
     runs : array-like (n_trs,), optional
     lags : sequence of float, optional
         s, multiples of the repetition time; -10 to 20 by default.
+    keep : bool array (n_trs,), optional
+        TRs of the response that are correlated; all by default. The others are filtered with their run and only give
+        the feature what came before, such as the start of a run that shows again what ended the run before.
     cutoff : float
         Hz.
     expected : (float, float)
@@ -77,7 +104,8 @@ def lag_profile(
     Raises
     ------
     ValueError
-        If lengths differ, a lag is no multiple of the repetition time, or the feature does not change.
+        If lengths differ, a lag is no multiple of the repetition time, a run keeps fewer than two TRs at a lag, or the
+        feature does not change.
     """
     feature = as_floats(feature, "feature")
     bold = as_floats(bold, "bold")
@@ -91,6 +119,7 @@ def lag_profile(
     stimulus = high_pass(feature[:, None].astype(float), tr, cutoff=cutoff, runs=runs)
     response = high_pass(bold, tr, cutoff=cutoff, runs=runs)
     slices = run_slices(runs, len(feature))
+    kept = _checked_keep(keep, slices, len(feature), int(np.abs(steps).max(initial=0)))
     if any(not np.ptp(feature[run]) for run in slices):
         raise ValueError(
             "feature does not change in a run, expected one that does, such as loudness or the rate of words"
@@ -99,7 +128,7 @@ def lag_profile(
     for column, step in enumerate(steps):
         later = shift(stimulus, int(step), runs)
         for row, run in enumerate(slices):
-            by_run[row, column] = _strength(later[run, 0], response[run], int(step))
+            by_run[row, column] = _strength(later[run, 0], response[run], kept[run], int(step))
     mean = by_run.mean(axis=0)
     peak = float(steps[np.argmax(mean)] * tr)
     is_expected = expected[0] <= peak <= expected[1]
@@ -112,9 +141,27 @@ def lag_profile(
     return LagProfile(steps * tr, by_run, mean, peak, is_expected)
 
 
-def _strength(stimulus: NDArray, response: NDArray, step: int) -> float:
+def _checked_keep(keep: ArrayLike | None, slices: Sequence[slice], n_trs: int, longest: int) -> NDArray:
+    """Return the mask of TRs that are kept (n_trs,), two or more of each run at the longest lag either way."""
+    kept = np.ones(n_trs, dtype=bool) if keep is None else np.asarray(keep)
+    if kept.dtype != bool or kept.shape != (n_trs,):
+        raise ValueError(f"keep is {kept.dtype} of shape {kept.shape}, expected one bool for each of {n_trs} TRs")
+    for run in slices:
+        inside = kept[run]
+        left = min(inside[longest:].sum(), inside[: len(inside) - longest].sum())
+        if left < 2:
+            raise ValueError(
+                f"keep leaves {left} TR(s) of the run at TRs {run.start} to {run.stop - 1} at a lag of {longest} TRs, "
+                "expected two or more: keep more, or take shorter lags"
+            )
+    return kept
+
+
+def _strength(stimulus: NDArray, response: NDArray, kept: NDArray, step: int) -> float:
     """Return the correlation where both are there; of several responses, the root of the mean square."""
-    there = slice(max(step, 0), len(stimulus) + min(step, 0))
+    there = kept.copy()
+    there[: max(step, 0)] = False
+    there[len(there) + min(step, 0) :] = False
     x = stimulus[there] - stimulus[there].mean()
     y = response[there] - response[there].mean(axis=0, dtype=float)
     scale = np.sqrt((x**2).sum() * (y.astype(float) ** 2).sum(axis=0))

@@ -5,14 +5,16 @@ only test.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import overload
+from dataclasses import asdict, dataclass
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from tqdm import tqdm
 
 from naturalistic.arrays import ShapeRepr, as_real, as_stored
+from naturalistic.cluster import Workers
 from naturalistic.encoding.design import shifted
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import fit, shift_batches
@@ -57,6 +59,7 @@ def sweep_layers(
     n_permutations: int = 0,
     seed: int = 0,
     name: str = "layers",
+    workers: Workers | None = None,
 ) -> LayerScores:
     """Fit and test one model for each layer of a feature space.
 
@@ -72,6 +75,9 @@ def sweep_layers(
         The same shifts for every layer, so that layers differ by what they predict alone.
     name : str
         Of the progress bar.
+    workers : cluster.Workers, optional
+        Does each layer of each subject as a unit of its own, and finds what was done before; by default all subjects
+        are fitted at once, here. Scores are the same up to rounding.
 
     Returns
     -------
@@ -88,6 +94,9 @@ def sweep_layers(
     features = features[:, None] if features.ndim == 2 else features
     if features.ndim != 3:
         raise ValueError(f"features has shape {features.shape}, expected (n_trs, n_layers, dim) or (n_trs, dim)")
+    if workers is not None and workers.folder is not None:
+        options = {"model": model, "split": split, "n_permutations": n_permutations, "seed": seed, "name": name}
+        return _sweep_in_units(features, bold, workers, options)
     subjects = bold.columns.values() if isinstance(bold, MultiSubjectBold) else [slice(0, bold.shape[1])]
     size = features.shape[1], bold.shape[1]
     cv, r = np.full((2, *size), np.nan, np.float32)
@@ -103,6 +112,29 @@ def sweep_layers(
             else:
                 r[k, columns] = np.concatenate([block.correlation() for block in blocks])
     return LayerScores(cv, r, p, p_max)
+
+
+def sweep_unit(features: NDArray, bold: NDArray, **options: Any) -> dict[str, NDArray]:
+    """Fit and test one layer in one subject, as a unit of work; see `sweep_layers`."""
+    return asdict(sweep_layers(features, bold, **options))
+
+
+def _sweep_in_units(
+    features: NDArray, bold: NDArray | MultiSubjectBold, workers: Workers, options: dict[str, Any]
+) -> LayerScores:
+    """Fit and test all layers in all subjects, each layer of a subject a unit of work."""
+    by_subject = list(bold.bold.values()) if isinstance(bold, MultiSubjectBold) else [bold]
+    n_layers = features.shape[1]
+    options = options | {"model": clone(options["model"]).set_params(progress=False)}
+    layers = [np.ascontiguousarray(features[:, k : k + 1]) for k in range(n_layers)]
+    units = [{"features": x, "bold": responses, **options} for responses in by_subject for x in layers]
+    results = workers.map(sweep_unit, units, label=options["name"])
+    scores = {}
+    for field in ("cv", "r", "p", "p_max"):
+        values = [result[field] for result in results]
+        of_subjects = [np.concatenate(values[k : k + n_layers]) for k in range(0, len(values), n_layers)]
+        scores[field] = np.concatenate(of_subjects, axis=1)
+    return LayerScores(**scores)
 
 
 @dataclass(frozen=True, eq=False)

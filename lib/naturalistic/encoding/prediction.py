@@ -1,6 +1,6 @@
 """Held-out prediction: models fitted on training TRs predict other TRs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from tqdm import tqdm
 
-from naturalistic.arrays import ShapeRepr, as_floats, check_finite
+from naturalistic.arrays import ShapeRepr, as_floats, check_finite, column_blocks, float_type
 from naturalistic.encoding.design import (
     FittedSpaces,
     Spaces,
     check_confounds,
     residuals,
     rotated,
-    shifted,
+    shifted_copies,
 )
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.split import FoldSplit, Split, SplitData, check_length, fold_designs, split_data
@@ -25,7 +25,7 @@ from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.ridge import RidgeCV
 from naturalistic.models.scoring import correlation, r2
 from naturalistic.parameters import whole
-from naturalistic.preprocessing import zscore
+from naturalistic.preprocessing.validation import check_bold
 from naturalistic.runs import run_slices
 
 MAX_TARGETS = 20_000  # shifted copies of the responses that are fitted at a time
@@ -186,7 +186,7 @@ def fit(
 
 def fit_predict(
     features: Spaces | FittedSpaces,
-    bold: ArrayLike | MultiSubjectBold,
+    bold: ArrayLike | MultiSubjectBold | Callable[[NDArray], ArrayLike],
     model: RidgeCV | BandedRidgeCV,
     split: Split | FoldSplit,
     *,
@@ -205,7 +205,8 @@ def fit_predict(
         Feature spaces on the TR grid, not delayed. An array alone is the space "features". With a `FoldSplit` also a
         function that gives these from the mask of the training TRs (n_trs,), as `features.pca.TrainingPCA` does.
     bold : array, memory map or MultiSubjectBold (n_trs, n_voxels)
-        Responses, any unit; whole numbers are worked on in float64.
+        Responses, any unit; whole numbers are worked on in float64. With a `FoldSplit` also a function that gives an
+        array from the mask of the training TRs (n_trs,): responses that are fitted themselves, such as components.
     model : RidgeCV or BandedRidgeCV
         Its own ``cv`` splits the training TRs by runs, or by the groups of a `FoldSplit`. A banded one gets each space
         by itself (of a `Split`).
@@ -239,42 +240,50 @@ def fit_predict(
 
 def _fit_predict_folds(
     features: Spaces | FittedSpaces,
-    bold: ArrayLike,
+    bold: ArrayLike | Callable[[NDArray], ArrayLike],
     model: RidgeCV | BandedRidgeCV,
     split: FoldSplit,
     confounds: ArrayLike | None,
     shifts: ArrayLike | None,
 ) -> Prediction:
     """Predict each fold by a model of the others."""
-    bold = as_floats(bold, "bold")
-    if bold.ndim != 2:
-        raise ValueError(f"bold has shape {bold.shape}, expected (n_trs, n_voxels): one voxel is bold[:, None]")
-    check_finite(bold, "bold")
-    check_length(split, len(bold))
+    responses = None if callable(bold) else _kept_responses(bold, split)
+    groups = split.kept_groups
     if confounds is not None:
         n_train = min(len(train) for train, _ in split.folds())
-        confounds = check_confounds(confounds, len(bold), n_train)[split.keep]
-    responses = bold[split.keep]
-    groups = split.kept_groups
-    n_targets = bold.shape[1] * (1 if shifts is None else len(shifts))
-    measured, predicted = np.empty((2, len(responses), n_targets), dtype=bold.dtype)
-    fold = np.empty(len(responses), dtype=int)
+        confounds = check_confounds(confounds, len(split.keep), n_train)[split.keep]
+    measured = predicted = np.empty((0, 0))
+    fold = np.empty(len(groups), dtype=int)
     cv_scores = []
     for train, test, spaces in fold_designs(features, split):
         X = np.concatenate(list(spaces.values()), axis=1)
         Y = responses
+        if Y is None:
+            Y = _kept_responses(bold(split.training_mask(train)), split)
         if confounds is not None:
             X = residuals(X, confounds, train)
             Y = residuals(Y, confounds, train)
         X = rotated(X)
         if shifts is not None:
-            Y = np.concatenate([shifted(Y, row, split.kept_runs) for row in shifts], axis=1)
+            Y = shifted_copies(Y, shifts, split.kept_runs)
+        if not cv_scores:
+            measured, predicted = np.empty((2, *Y.shape), dtype=Y.dtype)
         fitted = clone(model).fit(X[train], Y[train], groups=groups[train])
         measured[test] = Y[test]
         predicted[test] = fitted.predict(X[test])
         fold[test] = len(cv_scores)
         cv_scores.append(np.max(fitted.cv_scores_, axis=0))
     return Prediction(measured, predicted, groups, one_model=False, fold=fold, cv_scores=np.stack(cv_scores))
+
+
+def _kept_responses(bold: ArrayLike, split: FoldSplit) -> NDArray:
+    """Return responses of the TRs that are kept, once checked."""
+    bold = as_floats(bold, "bold")
+    if bold.ndim != 2:
+        raise ValueError(f"bold has shape {bold.shape}, expected (n_trs, n_voxels): one voxel is bold[:, None]")
+    check_finite(bold, "bold")
+    check_length(split, len(bold))
+    return bold[split.keep]
 
 
 def correlation_inside(prediction: Prediction) -> NDArray:
@@ -298,9 +307,30 @@ def correlation_inside(prediction: Prediction) -> NDArray:
     ValueError
         If a group is not contiguous.
     """
-    measured = zscore(prediction.measured, prediction.runs)
-    predicted = zscore(prediction.predicted, prediction.runs)
-    return np.nan_to_num(correlation(measured, predicted))
+    measured = check_bold(prediction.measured)
+    predicted = check_bold(prediction.predicted)
+    slices = run_slices(prediction.runs, len(measured))
+    r = np.zeros(measured.shape[1], dtype=float_type(measured, predicted))
+    for columns in column_blocks(max(s.stop - s.start for s in slices), measured.shape[1]):
+        product = 0
+        sizes = [0, 0]  # TRs of the groups in which measured and predicted vary
+        for s in slices:
+            n = s.stop - s.start
+            sides = [_centered_or_flat(x[s, columns]) for x in (measured, predicted)]
+            (x, x_ss, x_varies), (y, y_ss, y_varies) = sides
+            r_inside = np.einsum("ij,ij->j", x, y) / np.sqrt(np.where(x_varies & y_varies, x_ss * y_ss, 1))
+            product = product + n * np.where(x_varies & y_varies, r_inside, 0)
+            sizes = [size + n * varies for size, (_, _, varies) in zip(sizes, sides)]
+        r[columns] = np.clip(product / np.sqrt(np.maximum(sizes[0] * sizes[1], 1)), -1, 1)
+    return r
+
+
+def _centered_or_flat(x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Return columns less their means, in float64, their sums of squares, and whether they vary by `zscore`'s rule."""
+    centered = x - x.mean(axis=0, dtype=np.float64)
+    ss = np.einsum("ij,ij->j", centered, centered)
+    largest = np.maximum(x.max(axis=0), -x.min(axis=0))
+    return centered, ss, np.sqrt(ss / len(x)) > 8 * np.finfo(x.dtype).eps * largest
 
 
 def _correlation_in_folds(prediction: Prediction, n_targets: int) -> NDArray:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 import torch
 
+from naturalistic.models.engine.device import free_memory
 from naturalistic.parameters import whole
 
 
@@ -57,3 +58,21 @@ def batch(batch_size: int | None, device: str, on_cpu: int, on_gpu: int) -> int:
     if batch_size is not None:
         return whole("batch_size", batch_size)
     return on_cpu if torch.device(device).type == "cpu" else on_gpu
+
+
+def fitting_batch(batch_size: int | None, device: str, n_bytes: int, on_cpu: int, on_gpu: int) -> int:
+    """Return the given batch size, or else the default of the device, fewer where memory is short.
+
+    Parameters
+    ----------
+    batch_size : int, optional
+    device : str
+    n_bytes : int
+        Working memory of one item; a quarter of the free memory is filled at most.
+    on_cpu, on_gpu : int
+        Defaults.
+    """
+    if batch_size is not None:
+        return whole("batch_size", batch_size)
+    fitting = free_memory(torch.device(device)) // 4 // max(1, n_bytes)
+    return int(max(1, min(batch(None, device, on_cpu, on_gpu), fitting)))

@@ -22,9 +22,12 @@ class Towers:
     name: str
     dim: int
     text_tower: Callable | None
-    _identity: tuple[Any, ...]
     _cache_folder: str
     _no_text: str
+
+    @property
+    def _identity(self) -> tuple[Any, ...]:
+        raise NotImplementedError
 
     @property
     def has_text(self) -> bool:

@@ -1,4 +1,4 @@
-"""From a decoded embedding to sound.
+"""From a decoded embedding to sound, and to films.
 
 ::
 
@@ -12,6 +12,8 @@ musicldm ucsd-reach/musicldm          MusicLM              the decoded CLAP vect
 musicgen facebook/musicgen-small      MusicLM              words: tags read from the decoded vector
 mini     comes with the package       MusicLM              the decoded vector of mini-mulan
 ======== ============================ ==================== ===================================================
+
+Generators of films (``animatediff``, ``svd``, ``kandinsky``, ``stable-unclip``) are listed in `generation.films`.
 """
 
 import inspect
@@ -21,21 +23,33 @@ from typing import Any
 from naturalistic import simulated
 from naturalistic.features import devices
 from naturalistic.generation import sources
+from naturalistic.generation.films import FilmGenerator
 from naturalistic.generation.generator import Generator, check_dim, check_embeddings
 
-__all__ = ["KINDS", "MODELS", "Generator", "check_dim", "check_embeddings", "load"]
+__all__ = ["KINDS", "MODELS", "FilmGenerator", "Generator", "check_dim", "check_embeddings", "load"]
 
 # short name -> module:function, called as function(source=..., name=..., device=..., **options)
 MODELS = {
     "mini": simulated.MODELS["mini"],
     "musicldm": "naturalistic.generation.musicldm:load",
     "musicgen": "naturalistic.generation.musicgen:load",
+    "animatediff": "naturalistic.generation.animatediff:load",
+    "svd": "naturalistic.generation.stable_video:load",
+    "kandinsky": "naturalistic.generation.kandinsky:load",
+    "stable-unclip": "naturalistic.generation.stable_unclip:load",
 }
 # class of a pipeline or model_type of a model, as its folder says -> short name of its loader
-KINDS = {"MusicLDMPipeline": "musicldm", "musicgen": "musicgen"}
+KINDS = {
+    "MusicLDMPipeline": "musicldm",
+    "musicgen": "musicgen",
+    "StableDiffusionPipeline": "animatediff",
+    "StableVideoDiffusionPipeline": "svd",
+    "KandinskyV22Pipeline": "kandinsky",
+    "StableUnCLIPImg2ImgPipeline": "stable-unclip",
+}
 
 
-def load(name: str | Path, device: str = "cpu", **options: Any) -> Generator:
+def load(name: str | Path, device: str = "cpu", **options: Any) -> Generator | FilmGenerator:
     """Return the generator of that name.
 
     Parameters
@@ -47,13 +61,15 @@ def load(name: str | Path, device: str = "cpu", **options: Any) -> Generator:
         "cpu", "cuda".
     **options
         Options of the model: ``steps``, ``guidance``, ``dtype``, ``batch_size``, ``revision`` (musicldm); ``words``,
-        ``embedder``, ``n_words``, ``guidance``, ``revision`` (musicgen).
+        ``embedder``, ``n_words``, ``guidance``, ``revision`` (musicgen); ``steps``, ``guidance``, ``size``,
+        ``n_frames`` and more of films, see their modules.
 
     Returns
     -------
-    generator : Generator
-        ``generate(embedding, seed, duration)``, ``generate_all(embeddings, seeds, duration)``; ``name``, ``dim``,
-        ``sample_rate``.
+    generator : Generator or FilmGenerator
+        Of sound: ``generate(embedding, seed, duration)``, ``generate_all(embeddings, seeds, duration)``; ``name``,
+        ``dim``, ``sample_rate``. Of films: ``generate(embedding, seed, film)``, ``generate_all(embeddings, seeds,
+        films)``; ``name``, ``dim``, ``n_frames``, ``size``.
 
     Raises
     ------

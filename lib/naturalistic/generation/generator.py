@@ -72,9 +72,9 @@ class Generator(Protocol):
 
 
 def check_embeddings(
-    embeddings: ArrayLike, dim: int, seeds: ArrayLike, duration: float
+    embeddings: ArrayLike, dim: int, seeds: ArrayLike, duration: float = 1.0, *, unit: bool = True
 ) -> tuple[NDArray[np.float32], list[int]]:
-    """Return vectors of length 1 and seeds, or raise an error before the work starts.
+    """Return vectors and seeds, or raise an error before the work starts.
 
     Parameters
     ----------
@@ -85,6 +85,8 @@ def check_embeddings(
         One a row.
     duration : float
         s.
+    unit : bool
+        Bring vectors to length 1.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def check_embeddings(
         raise ValueError(f"seeds: {len(seeds)} for {len(vectors)} embeddings, expected one each")
     if not duration > 0:
         raise ValueError(f"duration is {duration} s, expected more than 0")
-    return vectors / length, seeds
+    return vectors / length if unit else vectors, seeds
 
 
 def check_dim(generator: Generator, embedder: "Embedder") -> None:

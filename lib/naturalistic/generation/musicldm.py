@@ -10,7 +10,6 @@ pipeline in a folder of deprecated ones only. Each part is loaded and checked by
 gaps in the weights with random numbers and a warning; here a gap is an error.
 """
 
-import importlib
 import inspect
 import shutil
 from dataclasses import dataclass, field
@@ -21,17 +20,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError
 from tqdm import tqdm
 from transformers import ClapModel, SpeechT5HifiGan
 
 from naturalistic.features import devices
 from naturalistic.features.audio import checkpoint
-from naturalistic.features.text.language_model import quiet
-from naturalistic.features.weight_files import check_weights
 from naturalistic.generation import sources
+from naturalistic.generation.diffusion_parts import import_diffusers, load_diffusion_network, load_scheduler
 from naturalistic.generation.generator import check_embeddings
-from naturalistic.intact import read_json
 
 HUB = "ucsd-reach/musicldm"
 _STEPS = 200  # of the published pipeline, as is the guidance
@@ -89,7 +85,7 @@ def load(
             raise ValueError(f"{option} is {value!r}, expected a whole number, 1 or more")
     if not np.isfinite(guidance):
         raise ValueError(f"guidance is {guidance!r}, expected a number")
-    diffusers = _import_diffusers()
+    diffusers = import_diffusers("MusicLDM")
     folder = sources.locate(source, revision, "musicldm")
     name = str(name or source)
     sources.check_kind(folder, name, "MusicLDMPipeline", "MusicLDMPipeline")
@@ -322,15 +318,6 @@ def extract_clap(source: str | Path, folder: str | Path, revision: str | None = 
     return folder
 
 
-def _import_diffusers() -> ModuleType:
-    try:
-        return importlib.import_module("diffusers")
-    except ImportError as error:
-        raise ImportError(
-            "MusicLDM needs diffusers, which is not installed: pip install 'naturalistic[generate]'"
-        ) from error
-
-
 def _load_parts(diffusers: ModuleType, folder: Path, name: str, device: str, dtype: torch.dtype) -> Parts:
     """Return the parts of a checkpoint, or raise an error that names the one that is missing, damaged or misfit."""
     if missing := [part for part in _FOLDERS if not (folder / part).is_dir()]:
@@ -342,10 +329,10 @@ def _load_parts(diffusers: ModuleType, folder: Path, name: str, device: str, dty
     parts = Parts(
         text_encoder=text_encoder.to(dtype),
         tokenizer=checkpoint.tokenizer_of(folder / "tokenizer", name),
-        unet=_load_network(folder / "unet", diffusers.UNet2DConditionModel, f"{name}/unet", dtype).to(device),
-        vae=_load_network(folder / "vae", diffusers.AutoencoderKL, f"{name}/vae", dtype).to(device),
+        unet=load_diffusion_network(folder / "unet", diffusers.UNet2DConditionModel, f"{name}/unet", dtype).to(device),
+        vae=load_diffusion_network(folder / "vae", diffusers.AutoencoderKL, f"{name}/vae", dtype).to(device),
         vocoder=vocoder.to(dtype),
-        scheduler=_load_scheduler(diffusers, folder / "scheduler", name),
+        scheduler=load_scheduler(diffusers, folder / "scheduler", name),
     )
     clap_dim = parts.text_encoder.config.projection_dim
     unet_dim = parts.unet.config.projection_class_embeddings_input_dim
@@ -360,33 +347,3 @@ def _load_parts(diffusers: ModuleType, folder: Path, name: str, device: str, dty
             "shrinks them: not one checkpoint"
         )
     return parts
-
-
-def _load_network(folder: Path, network_class: Any, name: str, dtype: torch.dtype) -> Any:
-    """Return a network of diffusers in evaluation mode; raise an error where its loader would only warn."""
-    check_weights(folder)
-    try:
-        with quiet():
-            network, info = network_class.from_pretrained(
-                folder, local_files_only=True, low_cpu_mem_usage=False, torch_dtype=dtype, output_loading_info=True
-            )
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise ValueError(f"{name!r} cannot be read in {folder}, its weights are missing or damaged: {error}") from error
-    if missing := sorted(info["missing_keys"]):
-        raise ValueError(
-            f"{name!r} lacks {len(missing)} parameters of {network_class.__name__} ({missing[0]}, ...): the checkpoint "
-            "is of another class, or not complete"
-        )
-    return network.eval().requires_grad_(False)
-
-
-def _load_scheduler(diffusers: ModuleType, folder: Path, name: str) -> Any:
-    """Return the scheduler that a folder names, if it is one of diffusers."""
-    path = folder / "scheduler_config.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{name!r} has no scheduler_config.json, expected it in {folder}")
-    class_name = read_json(path).get("_class_name", "")
-    scheduler_class = getattr(diffusers, class_name, None) if class_name.endswith("Scheduler") else None
-    if not inspect.isclass(scheduler_class):
-        raise ValueError(f"{name!r} has the scheduler {class_name!r}, expected one of diffusers, such as DDIMScheduler")
-    return scheduler_class.from_pretrained(folder, local_files_only=True)

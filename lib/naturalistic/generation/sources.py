@@ -12,6 +12,12 @@ NEEDED = {
     "musicldm": "model_index.json and the folders text_encoder, tokenizer, feature_extractor, unet, vae, vocoder and "
     "scheduler",
     "musicgen": "config.json, model.safetensors and the tokenizer's files",
+    "animatediff": "model_index.json and the folders unet, vae, text_encoder, tokenizer and scheduler",
+    "motion adapter": "config.json and diffusion_pytorch_model.safetensors",
+    "svd": "model_index.json and the folders unet, vae and scheduler",
+    "kandinsky": "model_index.json and the folders unet, movq and scheduler",
+    "stable-unclip": "model_index.json and the folders unet, vae, text_encoder, tokenizer, image_normalizer, "
+    "image_noising_scheduler and scheduler",
 }
 _EITHER = "a pipeline's model_index.json and folders, or a model's config.json, model.safetensors and tokenizer"
 
@@ -26,7 +32,7 @@ def locate(name: str | Path, revision: str | None = None, kind: str | None = Non
     revision : str, optional
         Branch, tag or commit on the hub.
     kind : str, optional
-        Expected generator, for the list of files in a message: "musicldm" or "musicgen".
+        Expected generator, for the list of files in a message, such as "musicldm".
 
     Returns
     -------

@@ -20,6 +20,7 @@ from .encoding import (
     unique_by_region,
     values_by_roi,
 )
+from .experiment import accuracy_histogram, lag_curve
 from .film import (
     accuracy_by_delay,
     accuracy_by_lag,
@@ -61,6 +62,7 @@ __all__ = [
     "accuracy_by_network",
     "accuracy_by_roi",
     "accuracy_by_runs",
+    "accuracy_histogram",
     "axis_maps",
     "best_space_map",
     "brain_map",
@@ -84,6 +86,7 @@ __all__ = [
     "genre_confusion",
     "head_motion",
     "identification_by_length",
+    "lag_curve",
     "layers_by_level",
     "levels_on_time_line",
     "model_ladder",

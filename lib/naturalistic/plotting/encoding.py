@@ -17,7 +17,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.anatomy.surface import SIDES, meshes, sulcal_depth
 from naturalistic.inference import t_test_over_subjects
-from naturalistic.plotting.style import COLORS, LEVEL_COLORS, ROI_NAMES, color_limit, feature_color, space_color, spread
+from naturalistic.plotting.style import (
+    COLORS,
+    LEVEL_COLORS,
+    ROI_NAMES,
+    color_limit,
+    draw_mean,
+    feature_color,
+    space_color,
+    spread,
+)
 from naturalistic.plotting.surface import draw_flat, majority_class
 
 if TYPE_CHECKING:
@@ -298,8 +307,8 @@ def values_by_roi(
     significant : array of bool (n_rois,), optional
         Regions whose mean is drawn filled; the others are open.
     interval : inference.MeanInterval, optional
-        For values that depend on each other across subjects (`inference.leave_one_out_interval`); Student's t interval
-        by default.
+        For values that depend on each other across subjects (`inference.leave_one_out_interval`). By default Student's
+        t interval, which is of other people with this very stimulus: say so beside the figure.
 
     Returns
     -------
@@ -327,6 +336,9 @@ def accuracy_by_roi(
 ) -> Figure:
     """Draw accuracy by feature space in one panel a region, beside the ceiling.
 
+    Subjects are dots and their mean a marker without a bar: they share the stimulus, so that their spread says nothing
+    about other stimuli.
+
     Parameters
     ----------
     scores : dict of str to array (n_subjects, n_rois)
@@ -351,8 +363,8 @@ def accuracy_by_roi(
         ax.axhline(0, color=COLORS["chance"], lw=0.8)
         for x, (name, values) in enumerate(scores.items()):
             color = feature_color(name, scores)
-            ax.plot(x + offsets, values[:, k], ".", color=color, ms=2.5, alpha=0.45)
-            _draw_mean_interval(ax, x, t_test_over_subjects(values), k, color, significant[name][k])
+            ax.plot(x + offsets, values[:, k], ".", color=color, ms=3, alpha=0.5)
+            draw_mean(ax, x, np.mean(values[:, k]), color, bool(significant[name][k]))
         ax.set_title(f"{roi}: {ROI_NAMES.get(roi, '')}")
         ax.set_xticks(range(len(scores)), list(scores), rotation=60, ha="right")
     for ax in axes[:, 0]:
@@ -362,7 +374,7 @@ def accuracy_by_roi(
 
 
 def accuracy_by_context(windows: Sequence[int], scores: ArrayLike, rois: Sequence[str], title: str) -> Figure:
-    """Draw accuracy by words of context, one panel a region, with 95 % intervals.
+    """Draw accuracy by words of context, one panel a region: subjects (thin) and their mean.
 
     Parameters
     ----------
@@ -378,10 +390,10 @@ def accuracy_by_context(windows: Sequence[int], scores: ArrayLike, rois: Sequenc
     """
     fig, axes = plt.subplots(1, len(rois), figsize=(7.4, 2.4), sharey=True, squeeze=False)
     for k, (roi, ax) in enumerate(zip(rois, axes[0])):
-        group = t_test_over_subjects(np.moveaxis(scores[:, :, k], 0, 1))
+        by_window = np.asarray(scores)[:, :, k]
         ax.axhline(0, color=COLORS["chance"], lw=0.8)
-        ax.fill_between(windows, group.low, group.high, color=COLORS["layers"], alpha=0.25, lw=0)
-        ax.plot(windows, group.mean, "o-", color=COLORS["layers"], ms=3)
+        ax.plot(windows, by_window, color=COLORS["chance"], lw=0.4, alpha=0.6)
+        ax.plot(windows, by_window.mean(axis=1), "o-", color=COLORS["layers"], ms=3)
         ax.set_xscale("log", base=2)
         ax.set_xticks(windows[::2], [f"{w:g}" for w in windows[::2]])
         ax.set_title(roi)
@@ -408,11 +420,9 @@ def fir_responses(delays: ArrayLike, weights: ArrayLike, rois: Sequence[str], ti
     """
     fig, axes = plt.subplots(1, len(rois), figsize=(7.4, 2.4), sharey=True, squeeze=False)
     for k, (roi, ax) in enumerate(zip(rois, axes[0])):
-        group = t_test_over_subjects(weights[:, k])
         ax.axhline(0, color=COLORS["chance"], lw=0.8)
         ax.plot(delays, weights[:, k].T, color=COLORS["chance"], lw=0.4, alpha=0.6)
-        ax.fill_between(delays, group.low, group.high, color=COLORS["words"], alpha=0.4, lw=0)
-        ax.plot(delays, group.mean, "o-", color=COLORS["layers"], ms=3)
+        ax.plot(delays, weights[:, k].mean(axis=0), "o-", color=COLORS["layers"], ms=3)
         ax.set_title(roi)
     low, high = np.percentile(weights, [1, 99])
     axes[0, 0].set(ylim=(low, high), ylabel="weight (sd of BOLD\nper sd of word rate)")

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from naturalistic.inference import MeanInterval, t_test_over_subjects
-from naturalistic.plotting.style import COLORS, ROI_NAMES, feature_color, spread
+from naturalistic.inference import MeanInterval
+from naturalistic.plotting.style import COLORS, ROI_NAMES, draw_mean, feature_color, spread
 
 _LINE_COLORS = ("layers", "static", "joint", "highlight", "words", "controls")
 
@@ -114,19 +114,12 @@ def models_by_region(accuracy: pd.DataFrame, ceiling: MeanInterval, title: str) 
 
 
 def _draw_model(ax: plt.Axes, x: float, rows: pd.DataFrame, color: str | tuple[float, ...]) -> None:
-    """Draw subjects, their mean and its interval; open or square unless significant."""
+    """Draw subjects and their mean; open or square unless significant."""
     values = rows["r"].to_numpy()
-    ax.plot(x + spread(len(values), 0.2), values, ".", color=color, ms=2.5, alpha=0.45)
-    tested = rows["p"].notna().all()
+    ax.plot(x + spread(len(values), 0.2), values, ".", color=color, ms=3, alpha=0.5)
+    tested = bool(rows["p"].notna().all())
     filled = bool(rows["significant"].all())
-    if len(values) < 2:
-        ax.plot(x, values.mean(), "o" if tested else "s", color=color, mfc=color if filled else "white", ms=5)
-        return
-    group = t_test_over_subjects(values)
-    ax.errorbar(
-        [x], [group.mean], yerr=[[group.mean - group.low], [group.high - group.mean]], fmt="o" if tested else "s",
-        color=color, mfc=color if filled else "white", ms=5 if tested else 3, capsize=2, zorder=3,
-    )  # fmt: skip
+    draw_mean(ax, x, float(values.mean()), color, filled, "o" if tested else "s")
 
 
 def curves(

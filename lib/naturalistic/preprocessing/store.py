@@ -20,13 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalistic.anatomy.surface import SPACING, midthickness_coordinates
+from naturalistic.arrays import column_blocks
 from naturalistic.cache import cache_dir, folder_lock, put_in_place, whole_or_absent
-from naturalistic.datasets import bold_store
+from naturalistic.datasets import bold_store, fmriprep
 from naturalistic.datasets import scans as scans_of
+from naturalistic.datasets.confounds import Strategy, check_strategy, read_confounds
 from naturalistic.datasets.fmriprep import is_mni
 from naturalistic.datasets.images import silence_unseen
 from naturalistic.datasets.scans import Scan
-from naturalistic.datasets.subject import Subject, VoxelCoordinates, VoxelGrid
+from naturalistic.datasets.subject import Subject, SurfaceVertices, VoxelCoordinates, VoxelGrid
 from naturalistic.intact import open_array, open_arrays, read_json
 from naturalistic.preprocessing.filters import cosine, running_median
 from naturalistic.preprocessing.masks import brain_mask, cortex_mask
@@ -35,6 +37,7 @@ from naturalistic.preprocessing.registration import to_mni
 from naturalistic.preprocessing.scaling import zscore
 from naturalistic.preprocessing.validation import check_positive
 
+_ROUNDING = 1e-5  # share of a voxel's standard deviation
 RECIPE = 2  # raise it when the same scans and options give other numbers
 # by name: (bold, tr, window in s) -> bold
 DRIFTS = {"median": running_median, "cosine": lambda bold, tr, window: cosine(bold, tr, 1 / window)}
@@ -47,6 +50,7 @@ def prepare(
     drift: Literal["median", "cosine"] = "median",
     window: float = 240.0,
     region: Literal["cortex", "brain"] = "cortex",
+    confounds: Strategy | None = None,
     folder: str | Path | None = None,
     n_jobs: int | None = None,
 ) -> Subject:
@@ -66,6 +70,10 @@ def prepare(
         s: length of the running median, or the longest period that is kept.
     region : {"cortex", "brain"}
         Voxels of gray matter of the cerebral cortex, or the whole brain mask. All vertices on a surface.
+    confounds : str, list of str, or dict, optional
+        Regressed out of each run after drift was removed from both: some of `datasets.confounds.STRATEGIES`, such as
+        ``["motion", "wm_csf"]``, see `datasets.confounds.check_strategy`. Scrubbed volumes stay on the grid of TRs, as
+        0: each is a regressor.
     folder : Path, optional
         Where prepared subjects are kept; in the cache by default.
     n_jobs : int, optional
@@ -86,8 +94,13 @@ def prepare(
     """
     dropped = [n_dropped] * len(scans) if np.ndim(n_dropped) == 0 else list(n_dropped)
     _check_request(scans, dropped, drift, window, region)
-    options = {"n_dropped": list(map(int, dropped)), "drift": drift, "window": window, "region": region}
+    options: dict[str, Any] = {"n_dropped": list(map(int, dropped)), "drift": drift}
+    options |= {"window": window, "region": region}
+    if confounds is not None:
+        options["confounds"] = check_strategy(confounds)
     scans_of.check(scans)
+    for scan in scans if confounds is not None else ():  # of all runs, before long work
+        read_confounds(scan, confounds)
     place = Path(folder or cache_dir() / "prepared") / f"sub-{scans[0].subject}-{_key(scans, options)}"
     if not place.is_dir():
         part = place.with_name(place.name + ".part")
@@ -120,6 +133,9 @@ def _key(scans: Sequence[Scan], options: dict[str, Any]) -> str:
     """Return a hash of what determines the result: the files (by size and time), the options, the recipe."""
     files = [path for scan in scans for path in (*scan.paths, scan.mask, scan.confounds) if path and path.is_file()]
     state = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    if "confounds" in options:
+        sidecars = [scan.confounds.with_suffix(".json") for scan in scans if scan.confounds is not None]
+        state += [(str(path), path.stat().st_mtime_ns) for path in sidecars if path.is_file()]
     text = json.dumps([RECIPE, state, [(scan.n_trs, scan.tr) for scan in scans], options])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -150,7 +166,8 @@ def _space(scans: Sequence[Scan], region: str, part: Path) -> dict[str, Any]:
 
 
 def _surface_space(scan: Scan) -> dict[str, Any]:
-    return {"n_voxels": scans_of.vertices(scan).shape[1]}
+    left, right = scans_of.vertex_indices(scan)
+    return {"n_voxels": len(left) + len(right), "left": left, "right": right}
 
 
 def _volume_space(scans: Sequence[Scan], region: str) -> dict[str, Any]:
@@ -188,11 +205,40 @@ def _prepare_run(scans: Sequence[Scan], space: dict[str, Any], options: dict[str
     else:
         data, affine = scans_of.volumes(scan)
         bold, motion = _masked(scan, data, affine, space)
-    bold = DRIFTS[options["drift"]](bold, scan.tr, options["window"])
+    remove_drift = partial(DRIFTS[options["drift"]], tr=scan.tr, window=options["window"])
+    bold = remove_drift(bold)
+    if "confounds" in options:
+        confounds = read_confounds(scan, options["confounds"])
+        confounds.censored[: options["n_dropped"][k]] = True  # what will be dropped is not fitted
+        # drift out of both first: what is regressed out brings none of it back
+        bold = _less_confounds(bold, remove_drift(confounds.with_spikes().astype(np.float32)), scan)
     motion = np.full((scan.n_trs, 6), np.nan) if motion is None else motion
     with whole_or_absent(part / f"{k:03d}-motion.npy", part / f"{k:03d}-motion.tmp") as new, open(new, "wb") as file:
         np.save(file, motion)
     return zscore(bold[options["n_dropped"][k] :])
+
+
+def _less_confounds(bold: NDArray, columns: NDArray, scan: Scan) -> NDArray:
+    """Return a run less what confounds explain of it by least squares."""
+    # an orthonormal basis: columns may depend on one another, as those of cosines do that drift removal took out
+    scaled = columns.astype(np.float64)
+    norms = np.linalg.norm(scaled, axis=0)
+    scaled = scaled[:, norms > 1e-6 * max(norms.max(initial=0.0), 1e-12)]
+    scaled = np.column_stack([np.ones(len(bold)), scaled / np.linalg.norm(scaled, axis=0)])
+    basis, strengths, _ = np.linalg.svd(scaled, full_matrices=False)
+    basis = basis[:, strengths > 1e-5 * strengths.max()]
+    if 2 * basis.shape[1] > len(bold):
+        raise ValueError(
+            f"{scan.confounds}: {basis.shape[1]} confounds for {len(bold)} volumes of run {scan.run} would take out "
+            "most of what was measured; name fewer, or n_compcor"
+        )
+    residuals = np.empty(bold.shape, dtype=np.float32)
+    for block in column_blocks(*bold.shape):
+        y = bold[:, block].astype(np.float64)
+        rest = y - basis @ (basis.T @ y)
+        rest[:, rest.std(axis=0) < _ROUNDING * y.std(axis=0)] = 0  # all explained: what is left is rounding
+        residuals[:, block] = rest
+    return residuals
 
 
 def _masked(scan: Scan, data: Any, affine: NDArray, space: dict[str, Any]) -> tuple[NDArray, NDArray | None]:
@@ -235,9 +281,17 @@ def open_prepared(place: Path) -> Subject:
         first_trs=tuple(description["n_dropped"]),
         scan_motion={name: x for name, x in motion.items() if not np.isnan(x).any()},
         grid=grid,
+        surface=_surface(space, description["space"]) if grid is None else None,
         locate=partial(_locate, grid, description["space"]),
         folder=place,
     )
+
+
+def _surface(space: dict[str, Any], name: str) -> SurfaceVertices:
+    """Return the vertices of the columns; those prepared before they were kept are all of the mesh."""
+    n_vertices = fmriprep.n_vertices_of(name, int(space["n_voxels"]))
+    left = space.get("left", np.arange(n_vertices))
+    return SurfaceVertices(left, space.get("right", np.arange(n_vertices)), n_vertices)
 
 
 def _kept_motion(motion: Sequence[NDArray], n_dropped: Sequence[int]) -> NDArray | None:

@@ -1,6 +1,6 @@
 """Tables and sentences of the chapter on *Forrest Gump*, and what other pages say of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from naturalistic.encoding import JointModel, mean_by_label, score_interval, unique_variance, unique_variance_interval
 from naturalistic.plotting.film import AVERAGE
 from naturalistic.reporting import results
+from naturalistic.reporting.summaries import joined
 
 CHAPTER = "04-real-film"
 ALL = "all parcels"
@@ -134,14 +135,6 @@ def interval_text(row: Mapping, digits: int = 4) -> str:
     """Format a difference with its interval, such as ``"+0.012 (95 % interval +0.010 to +0.014)"``."""
     value, low, high = (f"{row[name]:+.{digits}f}" for name in ("value", "low", "high"))
     return f"{value} (95 % interval {low} to {high})"
-
-
-def joined(names: Iterable[str], nothing: str) -> str:
-    """Return names as a list of a sentence."""
-    names = list(names)
-    if not names:
-        return nothing
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def accuracy_rows(numbers: Mapping) -> dict[str, dict]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from naturalistic.datasets.alice import KNOWN_LEAVE_ONE_OUT
 from naturalistic.reporting import results
+from naturalistic.reporting.summaries import joined
 
 if TYPE_CHECKING:
     from naturalistic.datasets.alice import Alice
@@ -87,8 +88,8 @@ def truth_sentence(check: pd.DataFrame) -> str:
     missed = check[with_scenes & ~check["significant"]]["region"]
     false = check[~with_scenes & check["significant"]]["region"]
     return (
-        f"**Simulated data.** Scenes drive {_list(check[with_scenes]['region'])}. Beyond rhythm they are found in "
-        f"{_list(found)} and missed in {_list(missed)}; significant without a cause: {_list(false)}."
+        f"**Simulated data.** Scenes drive {joined(check[with_scenes]['region'])}. Beyond rhythm they are found in "
+        f"{joined(found)} and missed in {joined(missed)}; significant without a cause: {joined(false)}."
     )
 
 
@@ -122,7 +123,7 @@ def findings(numbers: Mapping) -> str:
     lines = [
         results.table(numbers["accuracy"], bold, corner="accuracy (r)"),
         "",
-        f"Bold: significant (refitted shift null, FDR 0.05; tested were {_list(numbers['p'])}). {numbers['dataset']}, "
+        f"Bold: significant (refitted shift null, FDR 0.05; tested were {joined(numbers['p'])}). {numbers['dataset']}, "
         f"{numbers['n_subjects']} listeners, {numbers['n_trs']} TRs, {numbers['model']}.",
         "",
         f"**Does it?** In {sum(layer.values())} of {len(layer)} regions {middle} predicts minutes that it never saw; "
@@ -213,9 +214,4 @@ def _known(numbers: Mapping) -> list[str]:
 
 
 def _marked(flags: Mapping[str, bool]) -> str:
-    return _list([name for name, flag in flags.items() if flag])
-
-
-def _list(names: object) -> str:
-    listed = [str(name) for name in names]
-    return ", ".join(listed) if listed else "none"
+    return joined([name for name, flag in flags.items() if flag])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from naturalistic.inference import shared_stimulus_test
 from naturalistic.reporting import results
-from naturalistic.reporting.summaries import mean_sd
+from naturalistic.reporting.summaries import full_size_cost, mean_sd
 
 if TYPE_CHECKING:
     from naturalistic.encoding import SplitHalves
@@ -321,12 +321,10 @@ def sweep_cost(numbers: Mapping, n_fits: int, n_training: int) -> str:
     text : str
     """
     layer = results.load_benchmark("sweep")["tenth"]
-    whole = results.load_benchmark("rehearsal")["steps"]["12-language-encoding"]
     return (
         f"Here {n_fits} models of {numbers['n_voxels']:,} voxels and {n_training:,} training seconds took "
         f"{numbers['seconds']:.0f} s, their shifts included. At full size, one layer of {layer['dim']:,} features over "
         f"{layer['n_trs']:,} s took {layer['all_s']:.0f} s for {layer['n_voxels']:,} voxels (a tenth of a subject, two "
         f"cores, {layer['peak_gb']:.0f} GB at most): about {layer['subject_s'] / 60:.0f} minutes a layer for a whole "
-        f"subject. The chapter, for one simulated subject of full size, took {whole['cpu_s'] / 3600:.1f} hours of one "
-        f"core and {whole['peak_mb'] / 1000:.1f} GB of memory: {{ref}}`sec:rehearsal`."
+        f"subject. {full_size_cost('12-language-encoding')}"
     )

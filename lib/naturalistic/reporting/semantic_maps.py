@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.reporting import results
+from naturalistic.reporting.summaries import full_size_cost
 
 if TYPE_CHECKING:
     from naturalistic.encoding import AxesStability, AxesTest, AxisEnds, GroupMap, ScoreInterval
@@ -378,10 +379,8 @@ def joint_cost(numbers: Mapping, n_sets: int, n_permutations: int) -> str:
     -------
     text : str
     """
-    whole = results.load_benchmark("rehearsal")["steps"]["13-semantic-maps"]
+    cost = full_size_cost("13-semantic-maps")
     return (
         f"The joint model, its {n_sets} sets of spaces and {n_permutations} shifts took {numbers['seconds_joint']:.0f} "
-        f"s for {numbers['n_voxels']:,} voxels. At full size, for one simulated subject with {{math}}`"
-        f"{whole['parameters']['n_components']}` components a level, the chapter took {whole['cpu_s'] / 3600:.1f} "
-        f"hours of one core and {whole['peak_mb'] / 1000:.1f} GB of memory: {{ref}}`sec:rehearsal`."
+        f"s for {numbers['n_voxels']:,} voxels. {cost}"
     )

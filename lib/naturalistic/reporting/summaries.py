@@ -1,6 +1,6 @@
 """Summaries of scores of several subjects, for results files and tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -172,3 +172,41 @@ def chosen_layers(model: str, dataset: str) -> dict[str, int]:
             f"chapter 12 was run with {', '.join(by_model)}, expected {model}: run it with that, or give layers"
         )
     return {level: int(np.median(layers)) for level, layers in by_model[model].items()}
+
+
+def joined(names: Iterable[object], nothing: str = "none") -> str:
+    """Return names as a sentence lists them: ``"a, b and c"``.
+
+    Parameters
+    ----------
+    names : iterable
+    nothing : str
+        Returned if there are none.
+
+    Returns
+    -------
+    text : str
+    """
+    listed = [str(name) for name in names]
+    if len(listed) < 2:
+        return listed[0] if listed else nothing
+    return f"{', '.join(listed[:-1])} and {listed[-1]}"
+
+
+def full_size_cost(chapter: str) -> str:
+    """Return a sentence on what a chapter took on a simulated subject of full size.
+
+    Parameters
+    ----------
+    chapter : str
+        Such as ``"13-semantic-maps"``; a step of the rehearsal.
+
+    Returns
+    -------
+    text : str
+    """
+    cost = results.load_benchmark("rehearsal")["steps"][chapter]
+    return (
+        f"This chapter, for one simulated subject of full size, took {cost['cpu_s'] / 3600:.1f} hours of one core and "
+        f"{cost['peak_mb'] / 1000:.1f} GB of memory: {{ref}}`sec:rehearsal`."
+    )

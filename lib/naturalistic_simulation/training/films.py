@@ -1,4 +1,4 @@
-"""Training of the small models of simulated films: film and text, the judge, the storyboard's flow.
+"""Training of the small models of simulated films: film and text, a classifier, the storyboard's flow.
 
 Each has films of its own, by its seed; none of them is in the experiment or its corpus.
 """
@@ -20,7 +20,7 @@ from naturalistic_simulation.clips.captions import captions
 from naturalistic_simulation.clips.render import render
 from naturalistic_simulation.clips.world import draw_storyboards, to_numbers
 from naturalistic_simulation.folders import write_file
-from naturalistic_simulation.models.film_judge import JUDGED, FilmJudge, load_film_judge
+from naturalistic_simulation.models.film_classifier import JUDGED, FrameClassifier, load_film_classifier
 from naturalistic_simulation.models.film_models import (
     FilmTextModel,
     load_film_text,
@@ -40,7 +40,7 @@ from naturalistic_simulation.training.loop import check_training, fit
 
 CHUNK = 100  # films rendered at once
 # grains and seeds of the films of each model: apart from each other and from those of experiments (below 10**12)
-OWN = {"film-text": 2 * 10**12, "film-judge": 3 * 10**12, "storyboards": 4 * 10**12, "scores": 5 * 10**12}
+OWN = {"film-text": 2 * 10**12, "film-classifier": 3 * 10**12, "storyboards": 4 * 10**12, "scores": 5 * 10**12}
 N_SCORED = 600
 
 
@@ -51,7 +51,7 @@ def training_films(
 
     Parameters
     ----------
-    model : {"film-text", "film-judge", "storyboards", "scores"}
+    model : {"film-text", "film-classifier", "storyboards", "scores"}
     n, seed : int
     frames : tuple of int, optional
         Frames that are kept; all by default.
@@ -105,7 +105,7 @@ def train_film_text(
     return fit(module, loss_of, request, rate=2e-3, decay=0.02, progress=progress)
 
 
-def train_film_judge(
+def train_film_classifier(
     path: Path | str,
     n_pieces: int = 2000,
     epochs: int = 18,
@@ -113,7 +113,7 @@ def train_film_judge(
     batch_size: int = 25,
     progress: bool = True,
 ) -> list[float]:
-    """Train the judge of thing and place, write its weights, and return the loss of each epoch.
+    """Train the classifier of thing and place, write its weights, and return the loss of each epoch.
 
     Parameters
     ----------
@@ -124,10 +124,10 @@ def train_film_judge(
     progress : bool
     """
     request = check_training(path, n_pieces=n_pieces, epochs=epochs, seed=seed, batch_size=batch_size)
-    boards, films = training_films("film-judge", n_pieces, seed, JUDGED, progress)
+    boards, films = training_films("film-classifier", n_pieces, seed, JUDGED, progress)
     classes = torch.from_numpy(boards[:, :2].astype(np.int64))
     torch.manual_seed(seed)
-    module = FilmJudge()
+    module = FrameClassifier()
 
     def loss_of(indices: NDArray, rng: np.random.Generator) -> torch.Tensor:
         shown = films[indices, rng.integers(len(JUDGED), size=len(indices))]
@@ -208,7 +208,10 @@ def simulated_conditions(targets: NDArray, rng: np.random.Generator) -> NDArray[
 
 TRAINABLE: dict[str, tuple[Callable[..., list[float]], str]] = {
     "film-text": (train_film_text, "joint embedding of simulated films and sentences; a small CLIP"),
-    "film-judge": (train_film_judge, "thing and place of a simulated film; it has no part in decoding or generating"),
+    "film-classifier": (
+        train_film_classifier,
+        "thing and place of a simulated film; it has no part in decoding or generating",
+    ),
     "storyboards": (train_storyboards, "storyboards of simulated films from decoded targets and their errors"),
 }
 LIMITS = "Trained on simulated films alone: it knows their things and places, and nothing else. Of no use for others."
@@ -294,8 +297,8 @@ def film_scores(name: str, path: Path) -> dict[str, float]:
     boards, films = training_films("scores", N_SCORED, 0, None, progress=False)
     if name == "film-text":
         return _text_scores(load_film_text(path), boards, films)
-    if name == "film-judge":
-        judge = load_film_judge(path)
+    if name == "film-classifier":
+        judge = load_film_classifier(path)
         right = judge.classify(films) == boards[:, :2].astype(int)
         return {"n_films": N_SCORED, "things": float(right[:, 0].mean()), "places": float(right[:, 1].mean()),
                 "both": float(right.all(axis=1).mean())}  # fmt: skip

@@ -1,10 +1,16 @@
 """CLAP, w2v-BERT and EnCodec: small random checkpoints of the same classes, loaded by path, against transformers."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from naturalistic.features import audio
 from transformers import (
+    ASTConfig,
+    ASTFeatureExtractor,
+    ASTForAudioClassification,
+    ASTModel,
     ClapFeatureExtractor,
     ClapModel,
     EncodecModel,
@@ -29,8 +35,19 @@ def save_w2v(folder, seed=0):
     return folder
 
 
-SAVE = {"clap": save_clap, "w2v": save_w2v, "encodec": save_encodec}
-WINDOWS = {"clap": 4, "w2v": 7, "encodec": 10}
+def save_ast(folder, seed=0):
+    torch.manual_seed(seed)
+    config = ASTConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, initializer_range=0.2,
+        max_length=1024, num_mel_bins=32, time_stride=64,
+    )  # fmt: skip
+    ASTForAudioClassification(config).save_pretrained(folder)
+    ASTFeatureExtractor(num_mel_bins=32).save_pretrained(folder)
+    return folder
+
+
+SAVE = {"clap": save_clap, "w2v": save_w2v, "encodec": save_encodec, "ast": save_ast}
+WINDOWS = {"clap": 4, "w2v": 7, "encodec": 10, "ast": 4}
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +83,17 @@ def plain_encodec(folder, window):
     return model.encoder(torch.from_numpy(window)[None, None]).mean(-1)[0].numpy()
 
 
-PLAIN = {"clap": plain_clap, "w2v": plain_w2v, "encodec": plain_encodec}
+@torch.inference_mode()
+def plain_ast(folder, window):
+    model = ASTModel.from_pretrained(folder).eval()
+    extractor = ASTFeatureExtractor.from_pretrained(folder)
+    return model(**extractor(window, sampling_rate=16000, return_tensors="pt")).pooler_output[0].numpy()
 
 
+PLAIN = {"clap": plain_clap, "w2v": plain_w2v, "encodec": plain_encodec, "ast": plain_ast}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAVE)
 def test_equal_to_the_plain_call_on_the_same_window(folders, name):
     embedder = audio.load(folders[name])
@@ -92,6 +117,7 @@ def test_the_batch_size_changes_nothing(folders, name):
     np.testing.assert_allclose(three, many, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [16000, 22050, 44100, 48000])
 @pytest.mark.parametrize("name", SAVE)
 def test_the_number_of_windows_at_every_rate(folders, name, rate):
@@ -99,6 +125,7 @@ def test_the_number_of_windows_at_every_rate(folders, name, rate):
     assert embedder.embed(sounds(1, rate)[0], rate).shape == (WINDOWS[name], embedder.dim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAVE)
 def test_the_cache_knows_the_weights(folders, name, tmp_path, monkeypatch):
     clips = sounds(1, 16000)
@@ -133,6 +160,7 @@ def test_clap_says_when_a_caption_is_too_long(folders):
     assert vectors.shape == (2, 12)
 
 
+@pytest.mark.slow
 def test_clap_projections_of_any_length(folders):
     clip = sounds(1, 48000)
     plain, free = (audio.load(folders["clap"], normalize=n).embed(clip, 48000)[0] for n in (True, False))
@@ -143,6 +171,7 @@ def test_clap_projections_of_any_length(folders):
     np.testing.assert_allclose(free / np.linalg.norm(free, axis=1, keepdims=True), plain, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_short_window_of_clap_is_repeated_and_a_long_one_refused(folders):
     clip = sounds(1, 48000, 6)[0]
     vectors = audio.load(folders["clap"], window=5).embed(clip, 48000)
@@ -172,6 +201,7 @@ def test_layers_that_w2v_bert_lacks(folders, layer):
         audio.load(folders["w2v"], layer=layer)
 
 
+@pytest.mark.slow
 def test_codebooks_of_encodec(folders):
     clip = sounds(1, 24000, 1.5)[0]
     embedder = audio.load(folders["encodec"], bandwidth=0.9)
@@ -186,6 +216,7 @@ def test_codebooks_of_encodec(folders):
         audio.load(folders["encodec"], bandwidth=6)
 
 
+@pytest.mark.slow
 def test_an_encodec_of_two_channels_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"EnCodec of 2 channel.*expected a mono one"):
         audio.load(save_encodec(tmp_path, audio_channels=2))
@@ -258,3 +289,17 @@ def test_half_precision_on_a_gpu(folders, name):
     scale = np.abs(exact).max()
     assert np.abs(single - exact).max() < 2e-3 * scale
     assert 0 < np.abs(half - exact).max() < 3e-2 * scale
+
+
+def test_layers_and_windows_of_ast(folders, tmp_path):
+    published = shutil.copytree(folders["ast"], tmp_path / "ast")
+    path = published / "preprocessor_config.json"
+    path.write_text(path.read_text().replace('"num_mel_bins": 32', '"num_mel_bins": 128'))
+    assert audio.load(published).dim == 16, "its empty bands are nobody's fault"
+    clips = sounds(1, 16000)[0]
+    vectors = audio.load(folders["ast"], layer=1, window=2, hop=2).embed(clips, 16000)
+    assert vectors.shape == (7, 16) and np.isfinite(vectors).all()
+    with pytest.raises(ValueError, match=r"layer is 3, expected 0 \(input of the first layer\) to 2"):
+        audio.load(folders["ast"], layer=3)
+    with pytest.raises(ValueError, match=r"window is 11 s, expected at most the 10\.255 s"):
+        audio.load(folders["ast"], window=11)

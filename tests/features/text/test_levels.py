@@ -169,6 +169,7 @@ def test_no_run_and_no_later_second_moves_a_feature(by_kind):
     assert np.flatnonzero(moved).tolist() == [4, 5, 6]
 
 
+@pytest.mark.slow
 def test_order_and_batches_do_not_matter(by_kind, monkeypatch):
     texts = sorted({text for second in FILM for text in second if text.strip(".")})
     for model in by_kind.values():
@@ -203,6 +204,7 @@ def test_bfloat16(folders):
     assert 0 < np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
 
 
+@pytest.mark.slow
 def test_static_vectors_are_means_of_the_embedding_matrix(by_kind, folders, monkeypatch):
     static = language_model.load_model("static:minilm")
     table = by_kind["minilm"].network.get_input_embeddings().weight.detach().numpy()
@@ -295,6 +297,7 @@ def test_a_damaged_shard_is_computed_anew(by_kind, damage):
     assert len(shard_files()) == 2  # nothing was left to compute
 
 
+@pytest.mark.slow
 def test_no_changed_byte_changes_a_feature(by_kind):
     first = features(by_kind["gpt2"], FILM)
     (path,) = shard_files()
@@ -349,6 +352,7 @@ for k in range(20):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_write_at_once():
     workers = [subprocess.Popen([sys.executable, "-c", WRITER, seed]) for seed in ("1", "2")]
     assert [worker.wait() for worker in workers] == [0, 0]

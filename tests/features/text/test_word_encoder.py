@@ -113,7 +113,7 @@ def models_by_kind(tmp_path_factory):
     return loaded
 
 
-@pytest.fixture(params=["minilm", "bert", "gpt2", "opt", "llama", "t5"])
+@pytest.fixture(params=[pytest.param("minilm", marks=pytest.mark.slow), "bert", "gpt2", "opt", "llama", "t5"])
 def model(request, models_by_kind):
     return models_by_kind[request.param]
 
@@ -338,6 +338,7 @@ def test_exact_equals_one_call_a_word(model, pool):
     close(found, one_at_a_time(model, SAMPLE, starts, pool))
 
 
+@pytest.mark.slow
 def test_exact_with_a_context_beyond_the_tokenizer_files_limit(minilm):
     words = (SAMPLE * 4)[:200]
     starts = np.arange(200)

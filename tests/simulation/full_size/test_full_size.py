@@ -45,6 +45,7 @@ def shown():
     return film.films_of(RUNS)
 
 
+@pytest.mark.slow
 def test_each_run_is_as_long_as_the_real_one_and_begins_with_the_end_of_the_one_before(shown):
     assert len(shown) == 43 and sum(len(of_run) for of_run in shown.values()) == 31905
     assert {run.name: run.n_seconds for run in RUNS} == {name: len(of_run) for name, of_run in shown.items()}
@@ -55,6 +56,7 @@ def test_each_run_is_as_long_as_the_real_one_and_begins_with_the_end_of_the_one_
             assert same == (a.episode == b.episode) or level in ("Summary", "TimePlace")
 
 
+@pytest.mark.slow
 def test_nine_hours_have_many_different_texts_of_as_many_annotators_as_the_real_ones(shown):
     seconds = {level: [s for of_run in shown.values() for s in of_run.texts[level]] for level in film.N_ANNOTATORS}
     assert {level: {len(s) for s in all_of} for level, all_of in seconds.items()} == {
@@ -73,6 +75,7 @@ def test_a_film_is_first_annotated_as_it_was_written():
     assert [len(s) for s in more] == [3, 0, 3] and more[0][:2] == seconds[0] and more[0][2] not in seconds[0]
 
 
+@pytest.mark.slow
 def test_the_loader_of_the_real_data_opens_the_text(shown, tmp_path):
     root = tmp_path / "ds005531"
     files.write_top(root, movie_subject.README.format(seed=1, embed_name="x"), "Narrative Movie fMRI Dataset", "v1.9.0")
@@ -81,7 +84,7 @@ def test_the_loader_of_the_real_data_opens_the_text(shown, tmp_path):
     movie = narrative_movie.load(tmp_path, overlap="authors")
     n = {split: sum(run.n_kept for run in movie.select(split)) for split in ("Training", "Test")}
     assert n == {"Training": 22262, "Test": 7737} and movie.levels == ("Speech", "Object", "Story")
-    assert movie.is_simulated and movie.title("x") == "Simulated data (layout of ds005531): x"
+    assert movie.is_simulated and movie.title("x") == "x (simulated)"
     assert movie.name == "Simulated data (layout of ds005531)" and "no brain was measured" in str(movie)
     run = movie.select("Test")[0]
     read = movie.annotations("Object", [run.name])
@@ -163,7 +166,7 @@ def test_a_music_subject_is_opened_as_the_real_data_are(tmp_path, monkeypatch):
     monkeypatch.setattr(music_subject, "simulate_music", make_little)
     root = music_subject.simulate_music_subject(tmp_path, 3, runs=TWO, n_jobs=1, progress=False)
     experiment = music_genre.load(root, subjects="[1]")
-    assert experiment.runs == TWO and experiment.title("x") == "Simulated data (layout of ds003720): x"
+    assert experiment.runs == TWO and experiment.title("x") == "x (simulated)"
     assert experiment.audio == tmp_path / "genres" and len(experiment.clips) == 10
     path = root / "sub-001" / "func" / "sub-001_task-Test_run-01_bold.nii"
     image = nib.load(path)

@@ -110,6 +110,7 @@ def test_training_pieces_are_not_the_simulated_clips(tmp_path):
     assert pieces.FIRST_SEED >= 1000 * 1_000_000
 
 
+@pytest.mark.slow
 def test_gaps():
     hidden = masked.gaps(20, 150, np.random.default_rng(0))
     assert hidden.shape == (20, 150) and 0.25 < hidden.float().mean() < masked.SHARE + 0.01
@@ -133,6 +134,7 @@ def line(x):
     return module, lambda k, rng: ((module.weight[0] * x[k] + module.weight[1] - (2 * x[k] + 1)) ** 2).mean()
 
 
+@pytest.mark.slow
 def test_training_goes_on_where_it_stopped(tmp_path):
     x = torch.linspace(-1, 1, 64)
     how = {"rate": 0.1, "decay": 0.0, "progress": False}

@@ -1,4 +1,4 @@
-"""Small models of simulated films: the judge, film and text, and the generator of storyboards."""
+"""Small models of simulated films: a classifier, film and text, and the generator of storyboards."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from naturalistic.decoding import identification
 from naturalistic_simulation.clips.captions import captions
 from naturalistic_simulation.clips.render import render
 from naturalistic_simulation.clips.world import draw_storyboards
-from naturalistic_simulation.models import film_judge, film_models
+from naturalistic_simulation.models import film_classifier, film_models
 from naturalistic_simulation.models.film_networks import N_CONDITIONS, SPACES
 from naturalistic_simulation.training.films import LIMITS, simulated_conditions, train
 
@@ -28,9 +28,9 @@ def generator():
     return film_models.load_storyboards()
 
 
-def test_the_judge_is_right_on_true_films(world):
+def test_the_classifier_is_right_on_true_films(world):
     boards, films = world
-    right = film_judge.load_film_judge().classify(films) == boards[:, :2].astype(int)
+    right = film_classifier.load_film_classifier().classify(films) == boards[:, :2].astype(int)
     assert right.all(axis=1).mean() >= 0.9
 
 
@@ -96,7 +96,7 @@ def test_simulated_conditions_are_calibrated():
 
 def test_cards_say_what_weights_they_are_of():
     total = 0
-    for name in ("film-text", "film-judge", "storyboards"):
+    for name in ("film-text", "film-classifier", "storyboards"):
         path = film_models.WEIGHTS / f"{name}.safetensors"
         card = json.loads(path.with_suffix(".json").read_text())
         assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() and card["limits"] == LIMITS

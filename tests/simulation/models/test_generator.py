@@ -155,6 +155,7 @@ def test_what_was_known_is_found_by_a_plain_search(k):
         writing.add(row, events[i : i + 1].astype(int))
 
 
+@pytest.mark.slow
 def test_training_and_sampling_compute_the_same(untrained):
     """The loss of a packed batch is the mean of what the sampler's own steps give the same events."""
     pairs = [tokens.encode(score) for score in fresh(3)]
@@ -265,6 +266,7 @@ def test_a_piece_without_a_note_is_a_copy_of_nothing(apart):
     np.testing.assert_array_equal(copies.shared_bars([piece], [silent], apart), [[0], [0]])
 
 
+@pytest.mark.slow
 def test_a_copy_is_found_though_it_was_shifted_transposed_or_changed(written, learnt, others):
     def moved(piece, steps, up):
         header, events = piece[0], piece[1].copy()

@@ -168,6 +168,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
     assert not any("task-" in name or "truth/sub" in name for name in same) and any("story" in name for name in same)
 
 
+@pytest.mark.slow
 def test_the_loader_takes_it_as_the_real_thing(small_movie):
     movie = narrative_movie.load(small_movie)
     assert (
@@ -268,6 +269,7 @@ def true_voxels(small_movie, tmp_path_factory):
     return movie, by_run, known, tuple(grid.indices.T)
 
 
+@pytest.mark.slow
 def test_repeats_agree_as_much_as_was_simulated(true_voxels):
     movie, by_run, known, where = true_voxels
     region = known.region[0][where]
@@ -408,6 +410,7 @@ def test_noise_is_that_of_the_music_at_another_tr():
 # --- the default embedding ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_simulated_text_is_the_mean_over_the_tokens_of_a_text():
     model = text_embedding._minilm()
     texts = ["Look at the lamp.", "A woman in a yellow coat steers a boat.", "Look at the lamp."]

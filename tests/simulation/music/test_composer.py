@@ -40,6 +40,7 @@ def test_same_seed_same_piece_whatever_came_before():
     assert composer.compose("blues", 7).notes.tobytes() != first.notes.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("genre", composer.GENRES)
 def test_notes_are_well_formed(pieces, genre):
     for piece in pieces[genre]:
@@ -141,6 +142,7 @@ def test_styles_play_as_they_should(pieces):
     assert len(jazz) > 6
 
 
+@pytest.mark.slow
 def test_sections_change_where_the_facts_say_so():
     seen = set()
     for seed in range(40):
@@ -239,6 +241,7 @@ def mentioned(text):
     return found
 
 
+@pytest.mark.slow
 def test_captions_are_true_and_grammatical(pieces):
     for of in pieces.values():
         for piece in of:

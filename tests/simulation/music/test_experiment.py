@@ -120,6 +120,7 @@ def test_no_room_on_the_disk(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(cache.RequestError, match="file is a file; expected a folder to write to"):

@@ -49,6 +49,7 @@ def onset_strength(sound, hop=256):
     return rise - rise.mean(), hop / SAMPLE_RATE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("genre", composer.GENRES)
 def test_sound_is_within_bounds(sounds, genre):
     for piece, sound in sounds[genre]:
@@ -81,6 +82,7 @@ for genre in ("metal", "jazz", "hiphop"):
     assert hashlib.sha256(sound.tobytes()).hexdigest() == there["jazz"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample_rate", [8000, 16000, 44100])
 def test_other_sample_rates(sample_rate):
     piece = composer.compose("disco", 3, 3.3)
@@ -177,6 +179,7 @@ def test_genres_differ_in_sound(sounds):
     assert loud["metal"] > loud["classical"] + 1.5 and loud["rock"] > loud["jazz"]
 
 
+@pytest.mark.slow
 def test_stems_balance_and_drums_are_there_or_not(sounds):
     drums = list(instruments.DRUM_VOICES)
     for genre, of in sounds.items():
@@ -188,6 +191,7 @@ def test_stems_balance_and_drums_are_there_or_not(sounds):
             assert bass is None or -16 < level(synthesizer.stem(piece, [bass])) - level(sound) < 0.5
 
 
+@pytest.mark.slow
 def test_strong_pitch_classes_are_those_of_the_key(sounds):
     n_tried = 0
     for genre in ("classical", "pop", "country", "disco", "rock"):
@@ -214,6 +218,7 @@ def test_no_notes_are_silence_and_the_past_does_not_matter():
     assert (synthesizer.render(late) == 0).all()
 
 
+@pytest.mark.slow
 def test_long_and_loud_scores_do_not_clip():
     rows = [(step, 64, pitch, 127, "string section") for step in range(0, 24, 2) for pitch in range(50, 80, 3)]
     sound = synthesizer.render(score(*rows, tempo=60.0, duration=8.0))

@@ -16,7 +16,7 @@ from naturalistic.features.weight_files import check_weights
 from naturalistic.hub import CheckpointFiles, checkpoint_folder
 from naturalistic.intact import read_json
 
-_PICKLED = ("pytorch_model*.bin",)
+PICKLED = ("pytorch_model*.bin",)
 _EXTRACTORS = ("preprocessor_config.json", "processor_config.json")  # the second as of transformers 5, for a processor
 
 
@@ -43,22 +43,30 @@ def locate(name: str | Path, revision: str | None = None) -> Path:
     return checkpoint_folder(name, revision, _CHECKPOINT, "facebook/encodec_24khz")
 
 
-def _has_weights(folder: Path, patterns: tuple[str, ...]) -> bool:
+def has_weights(folder: Path, patterns: tuple[str, ...]) -> bool:
+    """Return whether a folder has files of one of the patterns."""
     return any(any(folder.glob(pattern)) for pattern in patterns)
 
 
-def _check_files(folder: Path) -> Path:
+def check_files(folder: Path) -> Path:
+    """Return a folder that has a description and weights.
+
+    Raises
+    ------
+    FileNotFoundError
+        Naming what is missing.
+    """
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} has no config.json, expected a folder written by save_pretrained")
-    if not _has_weights(folder, ("*.safetensors", *_PICKLED)):
+    if not has_weights(folder, ("*.safetensors", *PICKLED)):
         raise FileNotFoundError(f"{folder} has no weights (model.safetensors), expected them beside config.json")
     return folder
 
 
 _CHECKPOINT = CheckpointFiles(
-    _check_files,
-    _has_weights,
-    _PICKLED,
+    check_files,
+    has_weights,
+    PICKLED,
     "config.json, model.safetensors, preprocessor_config.json and, to read text, the tokenizer's files",
     "The simulation's models ('mini-mulan', 'mini-ssl') need no download",
 )
@@ -120,8 +128,19 @@ def check_kind(folder: Path, name: str | Path, wanted: str, class_name: str) -> 
         )
 
 
-def load_network(folder: Path, cls: Any, name: str | Path, device: str) -> Any:
+def load_network(folder: Path, cls: Any, name: str | Path, device: str, **options: Any) -> Any:
     """Return a network in evaluation mode, float32, from weights only.
+
+    Parameters
+    ----------
+    folder : Path
+    cls : type
+        Of transformers.
+    name : str or Path
+        Of the checkpoint, for messages.
+    device : str
+    **options
+        Of the class, such as ``add_pooling_layer=False``.
 
     Raises
     ------
@@ -134,7 +153,12 @@ def load_network(folder: Path, cls: Any, name: str | Path, device: str) -> Any:
     try:
         with quiet():
             network, info = cls.from_pretrained(
-                folder, use_safetensors=safe, dtype=torch.float32, local_files_only=True, output_loading_info=True
+                folder,
+                use_safetensors=safe,
+                dtype=torch.float32,
+                local_files_only=True,
+                output_loading_info=True,
+                **options,
             )
     except pickle.UnpicklingError as error:
         raise ValueError(

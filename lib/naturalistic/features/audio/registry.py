@@ -1,4 +1,4 @@
-"""Registry of music embedders: by name, hub id or folder.
+"""Registry of embedders of music and other sound: by name, hub id or folder.
 
 ::
 
@@ -13,6 +13,7 @@ clap       laion/larger_clap_music         MuLan        512    10 s     4
 muq-mulan  OpenMuQ/MuQ-MuLan-large         MuLan        512    10 s     4
 w2v-bert   facebook/w2v-bert-2.0           w2v-BERT     1,024  5 s      7
 encodec    facebook/encodec_24khz          SoundStream  128    1.5 s    10
+ast        MIT/ast-finetuned-audioset-...  itself       768    10 s     4
 mini-mulan comes with the package          MuLan        128    10 s     4
 mini-ssl   comes with the package          w2v-BERT     192    5 s      7
 ========== =============================== ============ ====== ======== ===================
@@ -54,6 +55,7 @@ MODELS = {
     "muq-mulan": Entry("naturalistic.features.audio.muq:load", "muq-mulan"),
     "w2v-bert": Entry("naturalistic.features.audio.wav2vec:load", "wav2vec2-bert"),
     "encodec": Entry("naturalistic.features.audio.encodec:load", "encodec"),
+    "ast": Entry("naturalistic.features.audio.spectrogram_transformer:load", "audio-spectrogram-transformer"),
 }
 
 
@@ -87,7 +89,7 @@ def load(
     revision : str, optional
         Branch, tag or commit on the hub.
     **options
-        Of the model: ``normalize`` (clap), ``layer`` (w2v-bert), ``bandwidth`` (encodec).
+        Of the model: ``normalize`` (clap), ``layer`` (w2v-bert, ast), ``bandwidth`` (encodec).
 
     Returns
     -------

@@ -187,12 +187,13 @@ def solve_row_sets(
     targets = np.arange(Y.shape[1])
     with search.bar(len(gammas), progress) as bar:
         scores, alpha = (np.stack(part) for part in zip(*search.try_draws(gammas, targets, bar)))
+    fits = {}  # sets that choose the same draw share its fit
     for rows in row_sets:
         row_scores = scores[rows]
         # the first of equals
         best = (row_scores >= row_scores.max(axis=0) - solve.TIE[spaces.Q.dtype]).argmax(axis=0)
         draw = np.asarray(rows)[best]
-        coef, mean = search.refit(gammas, draw, alpha[draw, targets])
+        coef, mean = search.refit(gammas, draw, alpha[draw, targets], fits)
         yield BandedSolution(coef, mean, alphas[alpha[draw, targets]], gammas[draw].T, row_scores)
 
 
@@ -285,14 +286,16 @@ class _Search:
         products = blocks and fold_products(self.spaces.Q, y, indices, test=blocks)
         return y, fold_statistics(y, indices, products, self.fit_intercept)
 
-    def refit(self, gammas: NDArray, draw: NDArray, alpha: NDArray) -> tuple[dict[str, NDArray], NDArray]:
+    def refit(
+        self, gammas: NDArray, draw: NDArray, alpha: NDArray, known: dict[int, FullFit] | None = None
+    ) -> tuple[dict[str, NDArray], NDArray]:
         """Return weights {name: (n_targets, n_features)} and target means (n_targets,) at the best draws."""
         bases = self.spaces.bases
         n_targets = self.Y.shape[1]
         dtype = np.float32 if self.dtype == torch.float32 else np.float64
         coef = {name: np.empty((n_targets, len(basis.mean)), dtype) for name, basis in bases.items()}
         means = np.empty(n_targets)
-        for fits in grouped_fits(self.spaces, gammas, np.unique(draw).tolist()):
+        for fits in grouped_fits(self.spaces, gammas, np.unique(draw).tolist(), known):
 
             def fit(batch: slice, fits: dict[int, FullFit] = fits) -> None:
                 """Fill in the weights and means of the targets of one batch whose best is one of these draws."""

@@ -62,7 +62,7 @@ def compress(filters: torch.Tensor, tolerance: float) -> tuple[torch.Tensor, tor
     return exact
 
 
-SLAB = 256  # targets at a time in elementwise steps: their arrays stay in cache
+SLAB = 1024  # targets at a time: their arrays stay in cache
 N_STEPS = 8  # steps of the staircase that stands for a triangle: 9/16 of the square's work
 
 
@@ -75,10 +75,23 @@ class TargetStats(NamedTuple):
     train_varies: torch.Tensor  # bool
 
 
+def _squares(predicted: torch.Tensor, pairs: bool) -> torch.Tensor:
+    """Return products of factors' predictions (n_targets, k, n): of all pairs (n_targets, k, k), or each with itself.
+
+    Alphas that could not be compressed are their own factors, and no alpha needs the product of two of them.
+    """
+    if pairs:
+        return torch.bmm(predicted, predicted.mT)
+    return torch.linalg.vector_norm(predicted, dim=2).square_()
+
+
 class Direct:
     """Moments from the predictions of each factor: one product with ``(n_test + 1) * n_factors`` rows."""
 
-    def __init__(self, spectrum: Spectrum, factors: torch.Tensor, dtype: torch.dtype, n_targets: int) -> None:
+    def __init__(
+        self, spectrum: Spectrum, factors: torch.Tensor, dtype: torch.dtype, n_targets: int, pairs: bool = True
+    ) -> None:
+        self.pairs = pairs
         self.n_factors = factors.shape[1]
         self.n_test = len(spectrum.Z)
         W = spectrum.W.to(dtype)
@@ -89,13 +102,13 @@ class Direct:
     def moments(
         self, B_train: torch.Tensor, _: torch.Tensor, Y_test: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return norms (n_targets, k, k), products (n_targets, k) and means (n_targets, k) of k factors."""
+        """Return norms (see `_squares`), products (n_targets, k) and means (n_targets, k) of k factors."""
         norms = []
         products = []
         for start in range(0, B_train.shape[1], SLAB):
             slab = slice(start, start + SLAB)
             predicted = (B_train[:, slab].T @ self.rows.T).view(-1, self.n_factors, self.n_test)
-            norms.append(torch.bmm(predicted, predicted.mT))
+            norms.append(_squares(predicted, self.pairs))
             products.append(torch.bmm(predicted, Y_test[:, slab].T.contiguous()[:, :, None])[:, :, 0])
         return torch.cat(norms), torch.cat(products), B_train.T @ self.mean_rows.T
 
@@ -103,7 +116,10 @@ class Direct:
 class Rotated:
     """Moments in the eigenbasis: norm by the triangle of the test features, product by a sum."""
 
-    def __init__(self, spectrum: Spectrum, factors: torch.Tensor, dtype: torch.dtype, n_targets: int) -> None:
+    def __init__(
+        self, spectrum: Spectrum, factors: torch.Tensor, dtype: torch.dtype, n_targets: int, pairs: bool = True
+    ) -> None:
+        self.pairs = pairs
         n_test, rank = spectrum.Z.shape
         n_factors = factors.shape[1]
         saved = n_factors * (2 * n_test * rank - stair_work(n_test, rank))
@@ -122,21 +138,20 @@ class Rotated:
     def moments(
         self, B_train: torch.Tensor, B_test: torch.Tensor, _: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return norms (n_targets, k, k), products (n_targets, k) and means (n_targets, k) of k factors."""
+        """Return norms (see `_squares`), products (n_targets, k) and means (n_targets, k) of k factors."""
         norms = []
         products = []
         means = []
-        factors = self.factors.T.contiguous()
         for start in range(0, B_train.shape[1], SLAB):
             slab = slice(start, start + SLAB)
             w = B_train[:, slab].T @ self.W.T
             products.append((w * (B_test[:, slab].T @ self.W_test.T)) @ self.factors)
             means.append(w @ self.mean_factors)
-            filtered = (w[:, None, :] * factors).view(-1, w.shape[1])
             norm = 0
             for first, stair in self.stairs:
-                part = (filtered[:, first:] @ stair).view(len(w), len(factors), -1)
-                norm = norm + torch.bmm(part, part.mT)
+                # the filters go into the few rows of the staircase, not into the coordinates of every target
+                filtered = (self.factors[first:, :, None] * stair[:, None, :]).flatten(1)
+                norm = norm + _squares((w[:, first:] @ filtered).view(len(w), -1, stair.shape[1]), self.pairs)
             norms.append(norm)
         return torch.cat(norms), torch.cat(products), torch.cat(means)
 
@@ -167,9 +182,10 @@ class FoldScorer:
         self.n_test = len(spectrum.Z)
         self.dual = spectrum.dual
         factors, self.mixing = compress(shrinkage(spectrum.eigenvalues, alphas), TOLERANCE[dtype])
+        self.pairs = factors.shape[1] < len(alphas)
         self.empty = len(spectrum.eigenvalues) == 0
         method = Direct if direct_is_cheaper(spectrum, factors.shape[1], n_targets) else Rotated
-        self.method = None if self.empty else method(spectrum, factors, dtype, n_targets)
+        self.method = None if self.empty else method(spectrum, factors, dtype, n_targets, self.pairs)
 
     @property
     def n_bytes(self) -> int:
@@ -197,8 +213,10 @@ class FoldScorer:
             )
         else:
             norms, products, means = (m.to(torch.float64) for m in self.method.moments(B_train, B_test, Y_test))
-            pairs = (self.mixing[:, None, :] * self.mixing[None, :, :]).flatten(0, 1)
-            ss = (norms.flatten(1) @ pairs).T.clamp(min=0)
+            squares = self.mixing**2  # diagonal where alphas are their own factors
+            if self.pairs:
+                squares = (self.mixing[:, None, :] * self.mixing[None, :, :]).flatten(0, 1)
+            ss = (norms.flatten(1) @ squares).T.clamp(min=0)
             cross = (products @ self.mixing).T
             mean = (means @ self.mixing).T
         score = (

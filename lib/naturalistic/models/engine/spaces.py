@@ -97,12 +97,18 @@ def columns_above_floor(spaces: Spaces, gamma: NDArray) -> tuple[Spaces, torch.T
     columns : tensor of int (q,), or None
         Columns of Q that are left; None if all are.
     """
-    size = spaces.scale_at(gamma) ** 2
-    keep = size > len(spaces.Q) / 2 * torch.finfo(torch.float64).eps * size.max()  # as in `eigh_above_floor`
-    if keep.all() or not spaces.all_primal():
+    keep = _above_floor(spaces, gamma)
+    if keep is None:
         return spaces, None
     last = torch.ones(1, dtype=torch.bool, device=keep.device)
     return spaces.narrow(keep), torch.nonzero(torch.cat([keep, last]))[:, 0]
+
+
+def _above_floor(spaces: Spaces, gamma: NDArray) -> torch.Tensor | None:
+    """Return which columns (bool tensor (q - 1,)) a draw leaves above the floor; None if all, or in the dual."""
+    size = spaces.scale_at(gamma) ** 2
+    keep = size > len(spaces.Q) / 2 * torch.finfo(torch.float64).eps * size.max()  # as in `eigh_above_floor`
+    return None if keep.all() or not spaces.all_primal() else keep
 
 
 def scaled_inner(spaces: Spaces, gamma: NDArray) -> tuple[torch.Tensor, InnerProducts]:
@@ -117,7 +123,9 @@ def scaled_inner(spaces: Spaces, gamma: NDArray) -> tuple[torch.Tensor, InnerPro
 FITS_BYTES = 2**28  # of decompositions held at once: the targets are read once for all of them
 
 
-def grouped_fits(spaces: Spaces, gammas: NDArray, draws: list[int]) -> Iterator[dict[int, FullFit]]:
+def grouped_fits(
+    spaces: Spaces, gammas: NDArray, draws: list[int], known: dict[int, FullFit] | None = None
+) -> Iterator[dict[int, FullFit]]:
     """Yield the fits of draws, as many at a time as `FITS_BYTES` hold (at least one).
 
     Targets on a disk are read once a group; once a draw would take longer than the fits.
@@ -128,6 +136,8 @@ def grouped_fits(spaces: Spaces, gammas: NDArray, draws: list[int]) -> Iterator[
     gammas : array (n_draws, n_spaces)
     draws : list of int
         Rows of ``gammas``.
+    known : dict of int to FullFit, optional
+        Fits that were made before, to which those of this call are added while `FITS_BYTES` hold them.
 
     Yields
     ------
@@ -137,8 +147,14 @@ def grouped_fits(spaces: Spaces, gammas: NDArray, draws: list[int]) -> Iterator[
     n_samples = len(spaces.Q)
     size = 2 * q * q if _is_primal(spaces.Q) else n_samples * (n_samples + q)  # numbers that a fit keeps
     step = max(1, FITS_BYTES // (size * spaces.Q.element_size()))
+    known = {} if known is None else known
     for first in range(0, len(draws), step):
-        yield {k: FullFit(spaces, gammas[k]) for k in draws[first : first + step]}
+        fits = {}
+        for k in draws[first : first + step]:
+            fits[k] = known[k] if k in known else FullFit(spaces, gammas[k])
+            if len(known) < step:
+                known[k] = fits[k]
+        yield fits
 
 
 def right_side(spaces: Spaces, y: torch.Tensor) -> torch.Tensor:
@@ -158,14 +174,24 @@ class FullFit:
         scale, inner = scaled_inner(spaces, gamma)
         dtype = Q.dtype
         self.primal = _is_primal(spaces.Q)
+        self.n_columns = Q.shape[1]
+        self.columns = None  # those that the draw leaves above the floor, if not all: a small problem, not a large one
         if self.primal:
             total = inner.total
             if total is None:
                 total = Q.T.to(torch.float64) @ Q.to(torch.float64)
-            gram = scale[:, None] * total[: len(scale), : len(scale)] * scale
+            total = total[: len(scale), : len(scale)]
+            own_scale = spaces.scale
+            keep = _above_floor(spaces, gamma)
+            if keep is not None:
+                self.columns = torch.nonzero(keep)[:, 0]
+                total = total[self.columns][:, self.columns]
+                scale = scale[keep]
+                own_scale = own_scale[keep]
+            gram = scale[:, None] * total * scale
             self.eigenvalues, vectors = eigh_above_floor(gram, len(Q))
             self.W = (vectors / self.eigenvalues.sqrt() * scale[:, None]).T.to(dtype)
-            self.back = (scale[:, None] / spaces.scale[:, None] * vectors).to(dtype)
+            self.back = (scale[:, None] / own_scale[:, None] * vectors).to(dtype)
         else:
             kernel = inner.kernel if inner.kernel is not None else solve.kernel_of(spaces.Q, scale)
             self.eigenvalues, vectors = eigh_above_floor(kernel, len(Q))
@@ -175,6 +201,12 @@ class FullFit:
 
     def __call__(self, z: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
         """Return weights (n_targets, q - 1) on the columns of each space's ``Q diag(scale)``."""
+        z = z if self.columns is None else z[self.columns]
         e = self.eigenvalues[:, None]
         filters = (e.sqrt() if self.primal else 1) / (e + alphas)
-        return (filters.to(z.dtype) * (self.W @ z)).T @ self.back.T
+        weights = (filters.to(z.dtype) * (self.W @ z)).T @ self.back.T
+        if self.columns is None:
+            return weights
+        of_all = torch.zeros((len(weights), self.n_columns), dtype=z.dtype, device=z.device)
+        of_all[:, self.columns] = weights
+        return of_all

@@ -1,4 +1,4 @@
-"""Judge of simulated films: the thing and the place. It has no part in decoding or generating."""
+"""Classifier of the thing and the place of simulated films; it has no part in decoding or generating."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from naturalistic_simulation.models.film_networks import as_pictures
 JUDGED = (0, 2, 5, 7)  # frames that it looks at
 
 
-class FilmJudge(nn.Module):
+class FrameClassifier(nn.Module):
     """Classifier of the thing and the place in each frame of a film.
 
     Plain convolutions between poolings, and one frame at a time: another architecture than that of
@@ -30,25 +30,25 @@ class FilmJudge(nn.Module):
         self.head = nn.Linear(2 * 96, len(THINGS) + len(PLACES))
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return log-odds of both: (n_pictures, n_things) and (n_pictures, n_places)."""
+        """Return log-odds of both classes, a row a picture."""
         maps = self.trunk(pictures)
         odds = self.head(torch.cat([maps.amax(dim=(2, 3)), maps.mean(dim=(2, 3))], dim=1))
         return odds[:, : len(THINGS)], odds[:, len(THINGS) :]
 
 
-class Judge:
-    """Classifier of the thing and the place of a film; see `FilmJudge`.
+class FilmClassifier:
+    """Classifier of the thing and the place of a film; see `FrameClassifier`.
 
     Parameters
     ----------
-    network : FilmJudge
+    network : FrameClassifier
     """
 
-    def __init__(self, network: FilmJudge) -> None:
+    def __init__(self, network: FrameClassifier) -> None:
         self.network = network
 
     def log_odds(self, films: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return log-odds of both: (n_films, n_things) and (n_films, n_places).
+        """Return log-odds of both classes, a row a film.
 
         Parameters
         ----------
@@ -75,8 +75,8 @@ class Judge:
         return np.stack([things.argmax(axis=1), places.argmax(axis=1)], axis=1)
 
 
-def load_film_judge(path: Path | str | None = None) -> Judge:
-    """Return the judge of thing and place.
+def load_film_classifier(path: Path | str | None = None) -> FilmClassifier:
+    """Return the classifier of thing and place.
 
     Parameters
     ----------
@@ -88,4 +88,4 @@ def load_film_judge(path: Path | str | None = None) -> Judge:
     FileNotFoundError, ValueError
         As `load_film_text`.
     """
-    return Judge(loaded(FilmJudge(), "film-judge", path))
+    return FilmClassifier(loaded(FrameClassifier(), "film-classifier", path))

@@ -1,0 +1,175 @@
+"""From a folder to a map: what `naturalistic encode` writes, that others open it, and that nothing half is left."""
+
+import json
+import re
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from naturalistic import cli
+from naturalistic.datasets.experiments import stimuli_by_run
+from naturalistic.reporting.experiment import encode_folder
+
+from tests.helpers import bids_tree
+
+N_TRS = 120
+MNI = "MNI152NLin2009cAsym"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return one subject with two runs, whose words are in a folder by run."""
+    folder = tmp_path_factory.mktemp("lab") / "Hörbuch"
+    bids_tree.write_description(folder, "Ours <b>")
+    rng = np.random.default_rng(0)
+    for run in (1, 2):
+        bids_tree.write_run(folder, Path("sub-01/func"), f"sub-01_task-story_run-{run}", n_trs=N_TRS, seed=run)
+        words = rng.choice([*"a boat sailed near the old harbour while she sang of storms".split(), "", ""], 230)
+        bids_tree.write_textgrid(folder / "stimuli" / f"run-{run}.TextGrid", list(words))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(folder, tmp_path_factory):
+    to = tmp_path_factory.mktemp("out") / "encoding"
+    arguments = ["encode", folder, "--task", "story", "--stimulus", folder / "stimuli", "--model", "static:minilm",
+                 "--permutations", "20", "--region", "brain", "--to", to]  # fmt: skip
+    assert cli.main(list(map(str, arguments))) == 0
+    return to
+
+
+def test_it_is_a_derivative_with_scores_and_provenance(written):
+    about = json.loads((written / "dataset_description.json").read_text())
+    assert about["DatasetType"] == "derivative" and about["GeneratedBy"][0]["Name"] == "naturalistic"
+    scores = pd.read_csv(written / "sub-01" / "sub-01_desc-encoding_scores.tsv", sep="\t")
+    assert len(scores) == 60 and {"i", "x", "r_static", "r_beyond_controls", "p_static", "ceiling"} <= set(scores)
+    provenance = json.loads((written / "provenance.json").read_text())
+    choices = provenance["choices"]["01"]
+    assert "trained on 1 other run, cut into 5 blocks" in choices["split"] and choices["space"] == "mni"
+    assert choices["confounds regressed out"] == "motion, wm_csf" and provenance["request"]["n_permutations"] == 20
+    assert provenance["versions"]["nilearn"]
+
+
+def test_maps_are_on_the_grid_of_the_scan(folder, written):
+    image = nib.load(written / "sub-01" / f"sub-01_space-{MNI}_desc-rStatic_statmap.nii.gz")
+    np.testing.assert_allclose(image.affine, bids_tree.AFFINE)
+    assert image.shape == bids_tree.SHAPE and np.isfinite(image.get_fdata()).sum() == 60
+    scores = pd.read_csv(written / "sub-01" / "sub-01_desc-encoding_scores.tsv", sep="\t").iloc[7]
+    at = image.get_fdata()[int(scores["i"]), int(scores["j"]), int(scores["k"])]
+    assert at == pytest.approx(scores["r_static"], abs=1e-5)
+
+
+def test_the_report_is_one_page_that_loads_nothing(written):
+    page = (written / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") >= 2 and "Ours &lt;b&gt;" in page and "beyond controls" in page
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", page) and "simulated" not in page.lower()
+    for choice in ("split", "delays", "regression", "null", "ceiling", "confounds regressed out"):
+        assert f"<td>{choice}</td>" in page
+
+
+def test_an_earlier_result_is_replaced_and_another_folder_is_not(folder, written, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    words = stimuli_by_run([str(folder / "stimuli")])
+    with pytest.raises(FileExistsError, match="mine exists and holds something else"):
+        encode_folder(folder, tmp_path / "mine", stimulus=words)
+    options = {"stimulus": words, "model": None, "n_permutations": 10, "region": "brain", "confounds": None}
+    to = encode_folder(folder, tmp_path / "again", progress=False, **options)
+    (to / "old.txt").touch()
+    encode_folder(folder, to, progress=False, **options)
+    assert not (to / "old.txt").exists() and (to / "report.html").is_file()
+    assert [path.name for path in tmp_path.iterdir() if ".part" in path.name] == []
+    choices = json.loads((to / "provenance.json").read_text())["choices"]["01"]
+    assert choices["confounds regressed out"] == "none" and choices["main space"] == "word rate"
+
+
+def test_problems_are_named_before_any_work(folder, tmp_path, capsys):
+    status = cli.main(["encode", str(folder), "--stimulus", "none.srt", "--to", str(tmp_path / "out")])
+    error = capsys.readouterr().err
+    assert status == 2 and "1 problems (`naturalistic check` lists all): none.srt is missing" in error
+    assert not (tmp_path / "out").exists()
+    assert cli.main(["check", str(folder), "--stimulus", "none.srt"]) == 1
+    assert "! none.srt is missing" in capsys.readouterr().out
+    assert cli.main(["check", str(folder), "--stimulus", str(folder / "stimuli"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["problems"] == []
+
+
+def test_surfaces_and_grayordinates_are_files_of_their_kind(folder, tmp_path):
+    func = folder / "derivatives/fmriprep/sub-01/func"
+    for run in (1, 2):
+        stem = f"sub-01_task-story_run-{run}"
+        bids_tree.write_surfaces(func, stem, n_trs=N_TRS)
+        bids_tree.write_grayordinates(func / f"{stem}_space-fsLR_den-91k_bold.dtseries.nii", N_TRS, seed=run)
+    words = stimuli_by_run([str(folder / "stimuli")])
+    options = {"stimulus": words, "model": None, "n_permutations": 5, "progress": False}
+    to = encode_folder(folder, tmp_path / "surface", space="fsaverage5", **options)
+    pair = [
+        nib.load(to / "sub-01" / f"sub-01_hemi-{h}_space-fsaverage5_desc-rWordRate_statmap.shape.gii") for h in "LR"
+    ]
+    assert [image.darrays[0].data.shape for image in pair] == [(10_242,)] * 2
+    assert pair[0].meta["AnatomicalStructurePrimary"] == "CortexLeft"
+    to = encode_folder(folder, tmp_path / "gray", space="fsLR", **options)
+    image = nib.load(to / "sub-01" / "sub-01_space-fsLR_desc-encoding_statmap.dscalar.nii")
+    assert image.shape == (3, 80) and image.header.get_axis(0).name[0] == "rWordRate"
+    scores = pd.read_csv(to / "sub-01" / "sub-01_desc-encoding_scores.tsv", sep="\t")
+    assert scores["hemisphere"].tolist() == ["left"] * 40 + ["right"] * 40 and scores["vertex"][0] == 5
+
+
+def test_published_series_need_no_stimulus(tmp_path, monkeypatch):
+    monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path / "cache"))
+    folder = bids_tree.write_series(tmp_path / "ds003020", ("avatar", "hangtime", "life", "naked"), ("UTS01",), pause=7)
+    to = encode_folder(folder, tmp_path / "out", model=None, n_permutations=20, progress=False)
+    scores = pd.read_csv(to / "sub-UTS01" / "sub-UTS01_desc-encoding_scores.tsv", sep="\t")
+    assert len(scores) == 12 and scores["r_word_rate"].isna()[0]
+    assert "published series" in json.loads((to / "provenance.json").read_text())["choices"]["UTS01"]["preparation"]
+
+
+def choices_of(to, label):
+    return json.loads((to / "provenance.json").read_text(encoding="utf-8"))["choices"][label]
+
+
+def test_layout_of_narratives(tmp_path):
+    """Raw names and sidecars of ds002345, fMRIPrep 20.0's names, words aligned by Gentle; two runs play one story."""
+    folder = tmp_path / "ds002345"
+    bids_tree.write_description(folder, "Narratives")
+    func = Path("sub-001/func")
+    for run in (1, 2):
+        stem = f"sub-001_task-pieman_run-{run}"
+        bids_tree.write_run(folder, func, stem, n_trs=150, tr=1.5, seed=run)
+        table = folder / "derivatives/fmriprep" / func / f"{stem}_desc-confounds_timeseries.tsv"
+        table.rename(table.with_name(f"{stem}_desc-confounds_regressors.tsv"))
+    bids_tree.write_run(folder, func, "sub-001_task-tunnel", n_trs=150, tr=1.5)
+    rng = np.random.default_rng(1)
+    starts = np.cumsum(rng.uniform(0.2, 1.2, 290))
+    words = [{"word": f"w{k}", "case": "success", "start": s, "end": s + 0.2} for k, s in enumerate(starts)]
+    (tmp_path / "align.json").write_text(json.dumps({"transcript": "", "words": words}))
+    options = {"stimulus": str(tmp_path / "align.json"), "model": None, "n_permutations": 20, "region": "brain"}
+    to = encode_folder(folder, tmp_path / "out", task="pieman", progress=False, **options)
+    choices = choices_of(to, "001")
+    assert choices["split"].startswith("All 2 runs played the same and were averaged. One run, cut into 6 blocks")
+    assert "presented 2 times" in choices["ceiling"] and choices["confounds regressed out"] == "motion, wm_csf"
+
+
+def test_layout_of_le_petit_prince(tmp_path):
+    """Derivatives of ds003643 lie in derivatives/ itself, without masks and confounds; raw runs have three echoes."""
+    folder = tmp_path / "ds003643"
+    bids_tree.write_description(folder, "Le Petit Prince")
+    rng = np.random.default_rng(2)
+    for run in (15, 16, 17):
+        stem = f"sub-EN057_task-lppEN_run-{run}"
+        for echo in (1, 2, 3):
+            bids_tree.write_run(folder, Path("sub-EN057/func"), f"{stem}_echo-{echo}", n_trs=5, prepared=False)
+        image = folder / "derivatives/sub-EN057/func" / f"{stem}_space-MNIColin27_desc-preproc_bold.nii.gz"
+        bids_tree.write_head(image, 100, seed=run)
+        words = rng.choice(["le", "petit", "prince", "", "dessine"], 190)
+        bids_tree.write_textgrid(tmp_path / "words" / f"run-{run}.TextGrid", list(words))
+    words = stimuli_by_run([str(tmp_path / "words")])
+    options = {"model": None, "n_permutations": 20, "region": "brain", "progress": False}
+    to = encode_folder(folder, tmp_path / "out", task="lppEN", subjects=["EN057"], stimulus=words, **options)
+    choices = choices_of(to, "EN057")
+    assert "Tested on task-lppEN_run-17, trained on 2 other runs" in choices["split"]
+    assert choices["confounds regressed out"] == "none"
+    notes = json.loads((to / "provenance.json").read_text(encoding="utf-8"))["notes"]
+    assert any("3 of 3 runs have no brain mask" in note for note in notes)
