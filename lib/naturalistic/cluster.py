@@ -11,7 +11,6 @@ Everything but ``"local"`` needs ``pip install "naturalistic[cluster]"``.
 import contextlib
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from naturalistic.cache import RequestError, cache_dir, check_writable
+from naturalistic.cache import RequestError, cache_dir, check_writable, scratch_folder
 from naturalistic.parameters import did_you_mean, whole
 from naturalistic.units import (
     Requirements,
@@ -267,7 +266,7 @@ def _starter(name: str, n_workers: int | None) -> Callable[[contextlib.ExitStack
         options |= {"dashboard_address": ":0", "silence_logs": 50}
 
         def start_here(stack: contextlib.ExitStack, timeout: float) -> Any:
-            scratch = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            scratch = str(stack.enter_context(scratch_folder()))
             try:
                 here = stack.enter_context(distributed.LocalCluster(**options, local_directory=scratch))
             except RuntimeError as error:
