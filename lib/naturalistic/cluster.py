@@ -10,6 +10,7 @@ Everything but ``"local"`` needs ``pip install "naturalistic[cluster]"``.
 
 import contextlib
 import os
+import shlex
 import signal
 import threading
 import time
@@ -344,7 +345,7 @@ def _start_jobs(stack: contextlib.ExitStack, system: str, options: dict[str, Any
     """Submit jobs of a batch system, which end with ``stack``, and return their client."""
     import distributed
 
-    exports = [f"export {name}={_quoted(os.environ[name])}" for name in PASSED_ON if name in os.environ]
+    exports = [f"export {name}={shlex.quote(os.environ[name])}" for name in PASSED_ON if name in os.environ]
     prologue = [*exports, *options.pop("job_script_prologue", [])]
     scheduler = {"dashboard_address": ":0", **options.pop("scheduler_options", {})}
     # jobs that wait in the queue die with the scheduler only when they begin: scancel reaches them too
@@ -364,13 +365,6 @@ def _dask_jobqueue() -> Any:
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is not interrupt:
         signal.signal(signal.SIGINT, interrupt)
     return dask_jobqueue
-
-
-def _quoted(text: str) -> str:
-    """Return text as one word of a shell."""
-    import shlex
-
-    return shlex.quote(text)
 
 
 def _is_address(name: str) -> bool:
