@@ -311,9 +311,8 @@ def make_stage(address=None):
     """
     shutil.rmtree(STAGE, ignore_errors=True)
     tools = shutil.ignore_patterns(
-        "__pycache__", "build.py", "costs.py", "execution.py", "lanes.py", "launch.py", "pages.py", "picture.py",
-        "rehearsal.py",
-    )  # fmt: skip
+        "__pycache__", "build.py", "costs.py", "execution.py", "lanes.py", "launch.py", "picture.py", "rehearsal.py"
+    )
     shutil.copytree(ROOT / "book", STAGE / "book", ignore=tools)
     for name in ("_config.yml", "_toc.yml", "_static"):
         shutil.move(STAGE / "book" / name, STAGE / name)
@@ -360,7 +359,7 @@ def make_pages():
         return
     stamp.unlink(missing_ok=True)
     shutil.rmtree(HTML, ignore_errors=True)  # no page of an earlier book stays behind
-    command = [sys.executable, ROOT / "book" / "pages.py", "build", STAGE, "--path-output", ROOT]
+    command = [Path(sys.executable).parent / "jupyter-book", "build", STAGE, "--path-output", ROOT]
     # all pages anew: an incremental build repeats no warning of a page that did not change
     done = subprocess.run([*map(str, command), "--all", "-W", "-n", "--keep-going", "-q"])
     if done.returncode or not index.is_file():

@@ -48,16 +48,8 @@ def drop_thebe(app, page, template, context, doctree):
         files[:] = [f for f in files if "thebe" not in f"{f} {getattr(f, 'attributes', '')}".lower()]
 
 
-def declare_parallel(app):
-    """Let pages be read side by side: two extensions of Jupyter Book hold nothing of a page and do not say so."""
-    for name in ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"):
-        if name in app.extensions:
-            app.extensions[name].parallel_read_safe = True
-
-
 def setup(app):
     """Tell Sphinx how formulas are written, and what is left out of pages."""
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
-    app.connect("builder-inited", declare_parallel)
     app.connect("html-page-context", drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

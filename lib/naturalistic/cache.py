@@ -114,6 +114,13 @@ def whole_or_absent(target: Path | str, part: Path | None = None) -> Iterator[Pa
         raise
 
 
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield a new folder for files that nothing reads later; it is gone when the block ends."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 def put_in_place(part: Path | str, target: Path | str) -> None:
     """Give a finished file or folder its name, in one step; for parts that are kept to go on from after an error."""
     os.replace(part, target)

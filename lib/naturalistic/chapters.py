@@ -107,15 +107,11 @@ def run_chapter(path: str, parameters: Mapping[str, Any], output: str) -> dict[s
     """
     import papermill
 
-    with whole_or_absent(output) as part:
-        named = part.with_suffix(".ipynb")  # papermill writes no other kind
-        try:
-            papermill.execute_notebook(
-                path, named, dict(parameters), cwd=Path(path).parent, kernel_name="python3", progress_bar=False
-            )
-            os.replace(named, part)
-        finally:
-            named.unlink(missing_ok=True)
+    part = Path(output).with_name(f".{Path(output).stem}.{os.getpid()}.part.ipynb")  # papermill writes no other kind
+    with whole_or_absent(output, part):
+        papermill.execute_notebook(
+            path, part, dict(parameters), cwd=Path(path).parent, kernel_name="python3", progress_bar=False
+        )
     return {"output": output}
 
 

@@ -10,8 +10,8 @@ Everything but ``"local"`` needs ``pip install "naturalistic[cluster]"``.
 
 import contextlib
 import os
+import shlex
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from naturalistic.cache import RequestError, cache_dir, check_writable
+from naturalistic.cache import RequestError, cache_dir, check_writable, scratch_folder
 from naturalistic.parameters import did_you_mean, whole
 from naturalistic.units import (
     Requirements,
@@ -267,7 +267,7 @@ def _starter(name: str, n_workers: int | None) -> Callable[[contextlib.ExitStack
         options |= {"dashboard_address": ":0", "silence_logs": 50}
 
         def start_here(stack: contextlib.ExitStack, timeout: float) -> Any:
-            scratch = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            scratch = str(stack.enter_context(scratch_folder()))
             try:
                 here = stack.enter_context(distributed.LocalCluster(**options, local_directory=scratch))
             except RuntimeError as error:
@@ -345,7 +345,7 @@ def _start_jobs(stack: contextlib.ExitStack, system: str, options: dict[str, Any
     """Submit jobs of a batch system, which end with ``stack``, and return their client."""
     import distributed
 
-    exports = [f"export {name}={_quoted(os.environ[name])}" for name in PASSED_ON if name in os.environ]
+    exports = [f"export {name}={shlex.quote(os.environ[name])}" for name in PASSED_ON if name in os.environ]
     prologue = [*exports, *options.pop("job_script_prologue", [])]
     scheduler = {"dashboard_address": ":0", **options.pop("scheduler_options", {})}
     # jobs that wait in the queue die with the scheduler only when they begin: scancel reaches them too
@@ -365,13 +365,6 @@ def _dask_jobqueue() -> Any:
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is not interrupt:
         signal.signal(signal.SIGINT, interrupt)
     return dask_jobqueue
-
-
-def _quoted(text: str) -> str:
-    """Return text as one word of a shell."""
-    import shlex
-
-    return shlex.quote(text)
 
 
 def _is_address(name: str) -> bool:

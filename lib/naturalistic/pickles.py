@@ -154,6 +154,7 @@ class _Reader:
         }
 
     def run(self, instructions: Iterator) -> Any:
+        """Follow the instructions of a pickle, and return what they put together."""
         for opcode, argument, _ in instructions:
             name = opcode.name
             if name == "STOP":
@@ -265,12 +266,14 @@ class _Reader:
         self.stack.append(_Name(known))
 
     def call(self, _: Any) -> None:
+        """Call one of `calls`, by a name that was on the stack."""
         function, arguments = self._take(2)
         if not isinstance(function, _Name) or function.name not in self.calls or not isinstance(arguments, tuple):
             raise _RefusedError(f"a call of {getattr(function, 'name', type(function).__name__)}")
         self.stack.append(self.calls[function.name](*arguments))
 
     def build(self, _: Any) -> None:
+        """Give the last dtype or array on the stack its state."""
         target, state = self._take(2)
         if isinstance(target, _DType):
             _set_order(target, state)

@@ -371,5 +371,5 @@ def test_simulated_data_say_so(folder):
     (folder / "README").write_text("SIMULATED DATA\n")
     experiment = load(folder)
     assert experiment.is_simulated
-    assert experiment.title("Responses") == "Simulated data (layout of ds005165): Responses"
+    assert experiment.title("Responses") == "Responses (simulated)"
     assert bold_moments.ATTRIBUTION not in str(experiment)

@@ -1,7 +1,6 @@
 """Confounds of fMRIPrep by strategy, as nilearn's `load_confounds` names them, for one run at a time."""
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from nilearn.interfaces.fmriprep import load_confounds
 from numpy.typing import NDArray
 
 from naturalistic.arrays import ShapeRepr
+from naturalistic.cache import scratch_folder
 from naturalistic.datasets.scans import Scan
 from naturalistic.parameters import did_you_mean
 from naturalistic.text_files import read_cells
@@ -154,10 +154,10 @@ def _load(table: Path, sidecar: Path, options: dict[str, Any]) -> tuple[Any, NDA
 
     It finds files by names of fMRIPrep 20 and later in ASCII; copies have such, whatever the files are called.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        image = Path(folder) / f"{_STEM}_desc-preproc_bold.nii.gz"
+    with scratch_folder() as folder:
+        image = folder / f"{_STEM}_desc-preproc_bold.nii.gz"
         image.touch()
-        copy = Path(folder) / f"{_STEM}_desc-confounds_timeseries.tsv"
+        copy = folder / f"{_STEM}_desc-confounds_timeseries.tsv"
         shutil.copyfile(table, copy)
         if sidecar.is_file():
             shutil.copyfile(sidecar, copy.with_suffix(".json"))
@@ -166,7 +166,7 @@ def _load(table: Path, sidecar: Path, options: dict[str, Any]) -> tuple[Any, NDA
         try:
             return load_confounds(str(image), **options)
         except Exception as error:  # pandas and nilearn have several
-            reason = str(error).replace(folder, str(table.parent))
+            reason = str(error).replace(str(folder), str(table.parent))
             raise ValueError(
                 f"{table}: confounds {', '.join(options['strategy'])} cannot be read ({reason}); expected the columns "
                 "that fMRIPrep writes, leave out those that it did not"

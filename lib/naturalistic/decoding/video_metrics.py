@@ -253,7 +253,8 @@ def class_pairs(predicted: ArrayLike, target: ArrayLike, n: int, k: int = K_CLAS
         ties = (others == best).sum(axis=1)
         if k == 1 and ties.any():
             for i in np.flatnonzero(ties):
-                w, t = int(worse[i]), int(ties[i])
+                w = int(worse[i])
+                t = int(ties[i])
                 pairs[i, j] = (math.comb(w + t + 1, n) - math.comb(w, n)) / ((t + 1) * total)
     return pairs
 

@@ -1,11 +1,14 @@
 """What embedders of sound and of films share: checked passes through a network, and vectors of sentences."""
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from naturalistic.cache import content_key, read_array, write_array
 
@@ -15,12 +18,13 @@ _SENTENCES = 32  # of one pass
 class Towers:
     """Base of embedders: a tower for the stimulus, and one for sentences if the model is a joint one.
 
-    Subclasses are dataclasses with ``name``, ``dim`` and ``text_tower``, and state ``_identity``, ``_cache_folder`` and
-    ``_no_text``.
+    Subclasses are dataclasses with ``name``, ``dim``, ``batch_size`` and ``text_tower``, and state ``_identity``,
+    ``_cache_folder`` and ``_no_text``.
     """
 
     name: str
     dim: int
+    batch_size: int
     text_tower: Callable | None
     _cache_folder: str
     _no_text: str
@@ -33,6 +37,42 @@ class Towers:
     def has_text(self) -> bool:
         """Return whether there is a text tower."""
         return self.text_tower is not None
+
+    def _fill_windows(
+        self,
+        stream: Iterator[tuple[int, int, NDArray]],
+        embed: Callable[[list[NDArray]], NDArray],
+        vectors: NDArray,
+        todo: Sequence[int],
+        keys: Sequence[str | None],
+        progress: bool,
+    ) -> None:
+        """Fill in ``vectors`` of the stimuli ``todo``, in batches of windows of all of them; keep one when it is whole.
+
+        Parameters
+        ----------
+        stream : iterator of (stimulus, window, content)
+        embed : callable
+            From the contents of a batch to their vectors (n, dim).
+        vectors : array (n_stimuli, n_windows, dim)
+        todo : sequence of int
+        keys : sequence of str or None
+            Of the cache; None keeps nothing.
+        progress : bool
+        """
+        count = vectors.shape[1]
+        left = Counter({k: count for k in todo})
+        with tqdm(
+            total=len(todo) * count, desc=self.name, unit="window", delay=3, leave=False, disable=not progress
+        ) as bar:
+            while batch := list(itertools.islice(stream, int(self.batch_size))):
+                stimuli, windows, contents = zip(*batch)
+                vectors[stimuli, windows] = embed(list(contents))
+                left.subtract(stimuli)
+                for k in dict.fromkeys(stimuli):
+                    if not left[k] and keys[k]:
+                        write_array(self._cache_folder, keys[k], vectors[k])
+                bar.update(len(batch))
 
     @torch.inference_mode()
     def _pass(self, tower: Callable, batch: Any) -> NDArray:

@@ -124,7 +124,8 @@ def small_svg(fig: Figure) -> str | None:
 
 def _svg_bytes(fig: Figure) -> int:
     """Return about how large the lines, dots and surfaces of a figure are as SVG."""
-    n_markers, n_vertices = 0, 0
+    n_markers = 0
+    n_vertices = 0
     for line in fig.findobj(lambda artist: isinstance(artist, Line2D)):
         n_points = len(np.atleast_1d(line.get_xdata()))
         n_vertices += n_points * (line.get_linestyle() != "None")

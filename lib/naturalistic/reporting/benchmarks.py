@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 
 # chapters whose results the full-size run keeps
-SCANS, DECODING, ENCODING = "05-music-experiment", "07-music-decoding", "09-music-encoding"
-LANGUAGE, MAPS = "12-language-encoding", "13-semantic-maps"
+SCANS = "05-music-experiment"
+DECODING = "07-music-decoding"
+ENCODING = "09-music-encoding"
+LANGUAGE = "12-language-encoding"
+MAPS = "13-semantic-maps"
 
 
 def sweep_table(sweep: Mapping) -> pd.DataFrame:
@@ -23,7 +26,8 @@ def sweep_table(sweep: Mapping) -> pd.DataFrame:
     table : DataFrame
         Column ``seconds``.
     """
-    small, full = sweep["simulated"], sweep["tenth"]
+    small = sweep["simulated"]
+    full = sweep["tenth"]
     seconds = {
         f"simulated data, {small['n_layers']} layers": small["whole_s"],
         "simulated data, one layer": small["one_layer_s"],

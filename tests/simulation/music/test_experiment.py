@@ -53,7 +53,7 @@ def test_the_loader_takes_it_as_the_real_thing(small_music):
     experiment = music_genre.load(small_music)
     assert experiment.runs == ("Training_run-01", "Test_run-01", "Test_run-02")
     assert experiment.is_simulated and str(experiment).startswith("Simulated data (layout of ds003720)")
-    assert experiment.title("x").startswith("Simulated data") and "CC0" not in str(experiment)
+    assert experiment.title("x") == "x (simulated)" and "CC0" not in str(experiment)
     assert len(experiment.clips) == 60 and experiment.subjects == ("001",)
     found = experiment.scans("001")
     scans.check(found)

@@ -5,17 +5,14 @@ bar and the cache are here, once.
 """
 
 import functools
-import itertools
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
-from naturalistic.cache import content_key, read_array, write_array
+from naturalistic.cache import content_key, read_array
 from naturalistic.features.audio.windows import check_times, check_waveforms, cut, n_windows, resample
 from naturalistic.features.towers import Towers, fill
 from naturalistic.parameters import whole
@@ -146,16 +143,7 @@ class Embedder(Towers):
                 for i, window in enumerate(cut(sound, self.sample_rate, count, self.window, self.hop)):
                     yield k, i, window
 
-        left = Counter({k: count for k in todo})
-        stream = windows()
-        with tqdm(
-            total=len(todo) * count, desc=self.name, unit="window", delay=3, leave=False, disable=not progress
-        ) as bar:
-            while batch := list(itertools.islice(stream, int(self.batch_size))):
-                ks, places, sounds = zip(*batch)
-                vectors[ks, places] = self._pass(self.audio_tower, np.stack(sounds))
-                left.subtract(ks)
-                for k in dict.fromkeys(ks):
-                    if not left[k] and keys[k]:
-                        write_array(_FOLDER, keys[k], vectors[k])
-                bar.update(len(batch))
+        def embed(batch: list[NDArray]) -> NDArray:
+            return self._pass(self.audio_tower, np.stack(batch))
+
+        self._fill_windows(windows(), embed, vectors, todo, keys, progress)

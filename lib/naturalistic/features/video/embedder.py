@@ -1,17 +1,14 @@
 """Embedders of films: vectors of windows of frames, or of whole films, and of sentences for joint models."""
 
 import functools
-import itertools
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
-from naturalistic.cache import content_key, read_array, write_array
+from naturalistic.cache import content_key, read_array
 from naturalistic.features.audio.windows import check_times
 from naturalistic.features.towers import Towers, fill
 from naturalistic.features.video.frames import check_frames, check_rate, count_windows, frames_of_windows
@@ -145,16 +142,7 @@ class VideoEmbedder(Towers):
                 for i in range(count):
                     yield k, i, films[k][index[i]]
 
-        left = Counter({k: count for k in todo})
-        stream = windows()
-        with tqdm(
-            total=len(todo) * count, desc=self.name, unit="window", delay=3, leave=False, disable=not progress
-        ) as bar:
-            while batch := list(itertools.islice(stream, int(self.batch_size))):
-                films_of, windows_of, frames = zip(*batch)
-                vectors[films_of, windows_of] = self._pass(self.frame_tower, list(frames))
-                left.subtract(films_of)
-                for k in dict.fromkeys(films_of):
-                    if not left[k] and keys[k]:
-                        write_array(_FOLDER, keys[k], vectors[k])
-                bar.update(len(batch))
+        def embed(batch: list[NDArray]) -> NDArray:
+            return self._pass(self.frame_tower, batch)
+
+        self._fill_windows(windows(), embed, vectors, todo, keys, progress)
