@@ -76,6 +76,41 @@ def ssim_pairs(predicted: ArrayLike, target: ArrayLike, definition: Literal["col
     return np.array([[one.ssim(other) for other in true] for one in made])
 
 
+def ssim_shifts(
+    predicted: ArrayLike, target: ArrayLike, shifts: ArrayLike, definition: Literal["color", "columns"] = "color"
+) -> NDArray:
+    """Return `ssim` of each generated film with some true films: `ssim_pairs` is slow where films are many.
+
+    Parameters
+    ----------
+    predicted, target : uint8 array (n_films, n_frames, height, width, 3)
+    shifts : int array (n_shifts,)
+        Film i is compared with true film i + shift, around the end; with its own where the shift is 0.
+    definition : {"color", "columns"}
+
+    Returns
+    -------
+    values : float64 array (n_films, n_shifts)
+
+    Raises
+    ------
+    ValueError
+        See `ssim`.
+    """
+    if len(predicted) != len(target):
+        raise ValueError(f"there are {len(predicted)} generated and {len(target)} true films, expected one for each")
+    numbers = np.asarray(shifts, int)
+    made = [_Moments(_check_film(film, "predicted"), definition) for film in predicted]
+    true = [_Moments(_check_film(film, "target"), definition) for film in target]
+    values = np.empty((len(made), len(numbers)))
+    for i, one in enumerate(made):
+        for k, shift in enumerate(numbers):
+            other = true[(i + shift) % len(true)]
+            _check_same(one.values, other.values)
+            values[i, k] = one.ssim(other)
+    return values
+
+
 def _check_film(film: ArrayLike, name: str) -> NDArray:
     film = np.asarray(film)
     if film.ndim != 4 or film.shape[3] != 3 or film.dtype != np.uint8 or not film.size:
@@ -168,6 +203,39 @@ def hue_similarity(predicted: ArrayLike, target: ArrayLike, channels: Literal["b
         norm = np.sqrt(np.sum(x**2)) * np.sqrt(np.sum(y**2))
         scores.append(np.sum(x * y) / norm if norm > 0 else 0.0)
     return float(np.mean(scores))
+
+
+def hue_pairs(predicted: ArrayLike, target: ArrayLike, channels: Literal["bgr", "rgb"] = "bgr") -> NDArray:
+    """Return `hue_similarity` of each generated film with each true film.
+
+    Parameters
+    ----------
+    predicted, target : uint8 array (n_films, n_frames, height, width, 3)
+    channels : {"bgr", "rgb"}
+
+    Returns
+    -------
+    pairs : float64 array (n_films, n_films)
+
+    Raises
+    ------
+    ValueError
+        See `hue_similarity`.
+    """
+    if channels not in ("bgr", "rgb"):
+        raise ValueError(f"channels is {channels!r}, expected 'bgr' or 'rgb'")
+    step = -1 if channels == "bgr" else 1
+    units = []
+    for name, films in (("predicted", predicted), ("target", target)):
+        hues = np.array([_hue(_check_film(film, name)[..., ::step]) for film in films], float)
+        hues = hues.reshape(*hues.shape[:2], -1)
+        norms = np.linalg.norm(hues, axis=2, keepdims=True)
+        units.append(np.divide(hues, norms, out=np.zeros_like(hues), where=norms > 0))
+    if units[0].shape != units[1].shape:
+        raise ValueError(f"predicted has shape {np.shape(predicted)} and target {np.shape(target)}, expected the same")
+    n_frames = units[0].shape[1]
+    products = [units[0][:, k] @ units[1][:, k].T for k in range(n_frames)]
+    return np.mean(products, axis=0)
 
 
 def _hue(picture: NDArray) -> NDArray:
