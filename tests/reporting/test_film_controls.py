@@ -89,8 +89,8 @@ def test_cells_and_sentences_say_the_numbers():
     assert reports.control_cells(table, share=False, digits=2).loc["oracle", "motion"] == "0.90 · 0.50 · 0.001"
     assert "by motion 50%, where" in reports.share_text(table)
     assert "trained with and without" in reports.category_text(category(0.01, 0.5), "balloon")
-    (text,) = reports.interval_cells(difference_table(-0.1, 0.2).iloc[:1])
-    assert text == "+0.050 [-0.100, +0.200], 1 of 2"
+    cells = reports.interval_cells(difference_table(-0.1, 0.2))
+    assert cells.loc["brain, one draw – no brain", "motion"] == "+0.050 [-0.100, +0.200], 1 of 2"
 
 
 def ranking(rank):

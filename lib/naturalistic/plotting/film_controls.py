@@ -32,7 +32,7 @@ def control_scores(table: pd.DataFrame, title: str, oracle: str = "oracle") -> F
     """
     methods = list(table["method"].unique())
     metrics = list(table["metric"].unique())
-    fig, axes = plt.subplots(1, len(metrics), figsize=(8.0, 0.3 * len(methods) + 1.2), sharey=True, squeeze=False)
+    fig, axes = plt.subplots(1, len(metrics), figsize=(8.0, 0.26 * len(methods) + 1.2), sharey=True, squeeze=False)
     for metric, ax in zip(metrics, axes[0]):
         of_metric = table[table["metric"] == metric].set_index("method")
         ax.axvline(of_metric.loc[oracle, "value"], color=COLORS["ceiling"], lw=1, ls=":")

@@ -53,8 +53,8 @@ def control_cells(table: pd.DataFrame, share: bool = True, digits: int = 3) -> p
     return cells.rename_axis(index=None, columns=None)
 
 
-def interval_cells(differences: pd.DataFrame) -> list[str]:
-    """Return each difference with its interval and the number of subjects ahead, as text.
+def interval_cells(differences: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a pair of methods and a column a metric: difference, interval and subjects ahead as text.
 
     Parameters
     ----------
@@ -65,7 +65,10 @@ def interval_cells(differences: pd.DataFrame) -> list[str]:
     for row in differences.itertuples():
         interval = f"[{row.low:+.3f}, {row.high:+.3f}]"
         texts.append(f"{row.difference:+.3f} {interval}, {row.n_ahead} of {row.n_subjects}")
-    return texts
+    pairs = differences["method"] + " – " + differences["control"]
+    named = differences.assign(pair=pairs, text=texts)
+    cells = named.pivot_table(index="pair", columns="metric", values="text", aggfunc="first", sort=False)
+    return cells.rename_axis(index=None, columns=None)
 
 
 def _number(value: float, style: str) -> str:
@@ -94,8 +97,8 @@ def ranking_text(ranking: pd.DataFrame, controls: Sequence[str]) -> str:
     equal = chosen.loc[chosen["rank"] == "equal", "metric"].unique()
     return (
         f"Of {chosen['metric'].nunique()} scores, {len(above)} rank a control above the brain"
-        f"{': ' if above else ''}{', '.join(above)}. {len(equal)} cannot tell one from it"
-        f"{': ' if len(equal) else ''}{', '.join(equal)}."
+        f"{': ' if above else ''}{'; '.join(above)}. {len(equal)} cannot tell one from it"
+        f"{': ' if len(equal) else ''}{'; '.join(equal)}."
     )
 
 
