@@ -28,10 +28,10 @@ def test_films_are_reconstructed_beside_their_controls(tmp_path, monkeypatch, sh
     assert printed.startswith("Simulated data") and n_figures == 3 and numbers["n_subjects"] == 2
     scores = results.frame(numbers["scores"])
     means = scores.pivot_table(index="method", columns="measure", values="identification")
-    assert means.loc["oracle", "judge"] > 0.85 and means.loc["oracle", "layout"] > 0.85
-    assert means.loc["mean of draws", "judge"] > 0.6
-    for method in ("generated", "retrieved", "nearest training film", "Bayes"):
-        assert means.loc[method, "judge"] > 0.55, method
+    assert means.loc["oracle", "classifier"] > 0.85 and means.loc["oracle", "layout"] > 0.85
+    assert means.loc["mean of draws", "classifier"] > 0.6
+    for method in ("generated", "retrieved", "nearest training film", "mean of nearest", "Bayes"):
+        assert means.loc[method, "classifier"] > 0.55, method
     assert abs(means.loc["shuffled brain"].mean() - 0.5) < 0.08
     constant = scores[scores["method"] == "mean film"]
     assert np.allclose(constant["identification"], 0.5) and np.allclose(constant["p"], 1)

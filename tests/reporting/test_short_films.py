@@ -29,6 +29,13 @@ def test_summary_counts_subjects_above_chance():
     assert summary[["lowest", "highest"]].to_numpy().tolist() == [[0.5, 0.9]]
 
 
+def test_the_printed_table_has_a_row_a_method_in_their_order():
+    summary = short_films.summary_table(scores(oracle=[0.9], generated=[0.5, 0.7, 0.9]))
+    table = short_films.by_method(summary)
+    assert table.index.tolist() == ["oracle", "generated"]
+    assert table.loc["generated", "judge"] == "0.70 (0.50 to 0.90; 2 of 3)"
+
+
 def test_the_region_with_the_fewest_small_p_is_named():
     rows = []
     for region, accuracy, p in (("V1", 0.9, 0.01), ("MT", 0.7, 0.01), ("BA2", 0.5, 0.6)):

@@ -143,6 +143,37 @@ def rebuilding_rows(guided: Mapping, rebuilt: Mapping) -> dict[str, dict]:
     return rows
 
 
+def video_rows(works: Sequence[Mapping], proved: Mapping) -> dict[str, dict]:
+    """Return the published scores of films from the brain, beside those of this run's controls.
+
+    Parameters
+    ----------
+    works : sequence of dict
+        Published numbers.
+    proved : dict
+        Numbers of chapter 15.
+
+    Returns
+    -------
+    rows : dict of dict
+        Scores by number of classes; where this run measured a score's chance it stands behind it.
+    """
+    rows: dict[str, dict] = {}
+    for work in works:
+        printed = {f"{name} score": f"{value:.3f}" for name, value in work["scores"].items()}
+        rows[work["name"]] = {"data": work["data"], "20-way score": None, "chance": "not printed"} | printed
+    field = results.frame(proved["field"])
+    for method in field["method"].unique():
+        of_method = field[field["method"] == method].set_index("metric")
+        row = {"data": proved["dataset"], "50-way score": None}
+        for name in ("2-way", "20-way"):
+            row[f"{name} score"] = f"{of_method.loc[name, 'value']:.3f}"
+        row["chance"] = f"{of_method.loc['2-way', 'chance']:.3f} | {of_method.loc['20-way', 'chance']:.3f}"
+        rows[f"{column_of(proved)}: {method}"] = row
+    columns = ("data", "2-way score", "20-way score", "50-way score", "chance")
+    return {name: {column: row[column] for column in columns} for name, row in rows.items()}
+
+
 def agreement_rows(rebuilt: Mapping) -> dict[str, dict]:
     """Return the agreement of classes of reconstructed sound, with its chance and its oracle."""
     rows = {}

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.decoding.nulls import identification_test
 
-__all__ = ["best_middle_worst", "method_text", "region_text", "score_films", "summary_table"]
+__all__ = ["best_middle_worst", "by_method", "method_text", "region_text", "score_films", "summary_table"]
 
 NEAREST = "nearest training film"
 
@@ -71,6 +71,27 @@ def summary_table(scores: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def by_method(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the summary as it is printed: a row a method, a column a measure.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Of `summary_table`.
+
+    Returns
+    -------
+    table : DataFrame
+        Of texts: mean over subjects, lowest to highest, and how many have p < .05.
+    """
+    texts = []
+    for row in summary.to_dict("records"):
+        spread = f"{row['lowest']:.2f} to {row['highest']:.2f}"
+        texts.append(f"{row['identification']:.2f} ({spread}; {row['subjects with p < .05']})")
+    table = summary.assign(text=texts).pivot(index="method", columns="measure", values="text")
+    return table.loc[summary["method"].unique(), summary["measure"].unique()]
 
 
 def region_text(table: pd.DataFrame) -> str:

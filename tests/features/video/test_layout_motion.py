@@ -108,6 +108,13 @@ def test_flow_of_films_is_that_of_each_and_of_a_still_film_none():
         video.optical_flow(films[:, :1])
 
 
+def test_flow_is_the_same_in_blocks(monkeypatch):
+    films = np.stack([moving(dx, dy) for dx in (0, 1) for dy in (-1, 0, 1)])
+    whole = video.optical_flow(films)
+    monkeypatch.setattr(motion, "_BLOCK", 4 * films[0, 1:, :, :, 0].size)  # 4 films, then 2
+    np.testing.assert_array_equal(video.optical_flow(films), whole)
+
+
 # --- motion energy --------------------------------------------------------------------------------------------------
 
 

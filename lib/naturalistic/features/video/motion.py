@@ -26,6 +26,7 @@ _ROUNDING = 1e-6  # squared gradient that rounding to 256 gray levels makes of a
 TEMPORAL_FREQUENCIES = (0, 2, 4)  # Hz; of pymoten, as are the others
 SPATIAL_FREQUENCIES = (0, 2, 4, 8, 16)  # cycles a picture
 DIRECTIONS = (0, 45, 90, 135, 180, 225, 270, 315)  # degrees: 0 is to the right, 90 is up
+_BLOCK = 2**18  # pixels of frames whose flow is found at once: enough to forget the loop, few enough for the cache
 _GRAY_LEVELS = 100.0  # pymoten's luminance goes from 0 to 100
 
 
@@ -62,20 +63,25 @@ def optical_flow(frames: ArrayLike, grid: tuple[int, int] = GRID, *, radius: int
     columns = area_weights(width, whole("grid[1]", grid[1], 1, width, hint="no more columns than pixels"))
     radius = whole("radius", radius)
     flow = np.empty((n_films, n_frames - 1, len(rows), len(columns), 2), np.float32)
-    for k, film in enumerate(films):
-        brightness = luminance(film)
-        dense, texture = _dense_flow(brightness[:-1], brightness[1:], radius)
+    n_together = max(1, _BLOCK // ((n_frames - 1) * height * width))
+    for start in range(0, n_films, n_together):
+        block = films[start : start + n_together]
+        brightness = np.stack([luminance(film) for film in block])
+        first = brightness[:, :-1].reshape(-1, height, width)
+        dense, texture = _dense_flow(first, brightness[:, 1:].reshape(-1, height, width), radius)
         weights = texture + np.float32(1e-12)
         total = _cell_means(weights, rows, columns)
-        gradient = _cell_means(_squared_gradient(brightness[:-1]), rows, columns)
+        gradient = _cell_means(_squared_gradient(first), rows, columns)
         confidence = gradient / (gradient + np.float32(_ROUNDING))
         for axis in range(2):
-            flow[k, ..., axis] = confidence * _cell_means(weights * dense[axis], rows, columns) / total
+            of_cells = confidence * _cell_means(weights * dense[axis], rows, columns) / total
+            flow[start : start + len(block), ..., axis] = of_cells.reshape(len(block), n_frames - 1, *total.shape[1:])
     return flow[0] if single else flow
 
 
 def _cell_means(pictures: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
-    return np.einsum("rh,nhw,cw->nrc", rows, pictures, columns, optimize=True)
+    # a product of matrices for each picture: its sums do not depend on which others are beside it
+    return rows @ pictures @ columns.T
 
 
 def _squared_gradient(pictures: NDArray) -> NDArray:
@@ -134,7 +140,7 @@ def _double(flow: NDArray, size: tuple[int, int]) -> NDArray:
     """Return a flow (2, n, height, width) on the next finer level, in its pixels."""
     position = [np.minimum(np.arange(n) / 2, m - 1) for n, m in zip(size, flow.shape[2:])]
     weights = [_line(at, m) for at, m in zip(position, flow.shape[2:])]
-    return 2 * np.einsum("hr,anrc,wc->anhw", weights[0], flow, weights[1], optimize=True)
+    return 2 * (weights[0] @ flow @ weights[1].T)
 
 
 def _line(position: NDArray, n: int) -> NDArray:
