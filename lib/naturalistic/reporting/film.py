@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from naturalistic.encoding import JointModel, mean_by_label, score_interval, unique_variance, unique_variance_interval
-from naturalistic.plotting.film import AVERAGE
+from naturalistic.plotting.film import AVERAGE, plain_name
 from naturalistic.reporting import results
 from naturalistic.reporting.summaries import joined
 
@@ -225,8 +225,8 @@ def _selected_text(chosen: pd.DataFrame) -> str:
     better = int((people["context"] > people["static"]).sum())
     return (
         f"layer {layers} for the average brain, r {average['context'].mean():.3f} where static words have "
-        f"{average['static'].mean():.3f}; better in {better} of {len(people)} subjects "
-        f"({people['context'].mean():.3f} and {people['static'].mean():.3f})"
+        f"{average['static'].mean():.3f}; in single subjects {people['context'].mean():.3f} on average where static "
+        f"words have {people['static'].mean():.3f}, and context is better in {better} of {len(people)}"
     )
 
 
@@ -273,7 +273,7 @@ def headline(numbers: Mapping) -> str:
     """Return two or three sentences for the first page: accuracies with controls, and the paired difference."""
     accuracy = ladder_accuracy(numbers)
     layer = f"layer {numbers['layer']}"
-    values = ", ".join(f"{name} {accuracy[name]:.3f}" for name in accuracy if name != layer)
+    values = ", ".join(f"{plain_name(name)} {accuracy[name]:.3f}" for name in accuracy if name != layer)
     whose = "simulated brains" if results.is_simulated(numbers) else "measured brains"
     return (
         f"{numbers['n_subjects']} {whose} and {numbers['n_trs']:,} TRs of film ({numbers['dataset']}): a language "
