@@ -74,7 +74,7 @@ def _block(ax: Axes, first: float, last: float, text: str, color: str, n_seconds
     """Draw a text over its seconds, as much of it as fits."""
     ax.broken_barh([(first, last - first)], (0.02, 0.96), color=color, alpha=0.25, edgecolor=color, lw=0.6)
     letters = int((last - first) / n_seconds * (WIDTH - 1.2) * _LETTERS)
-    if letters >= 6:
+    if letters >= 5:
         lines = textwrap.wrap(text, letters, break_long_words=False)
         shown = [line if len(line) <= letters else line[: letters - 1] + "…" for line in lines[:5]]
         if len(lines) > 5:

@@ -33,7 +33,7 @@ def head_motion(motion: ArrayLike, displacement: ArrayLike, runs: ArrayLike, tr:
     minutes = np.arange(len(motion)) * tr / 60
     fig, axes = plt.subplots(3, 1, figsize=(7.4, 4.2), sharex=True)
     shades = (COLORS["layers"], COLORS["static"], COLORS["joint"])
-    rows = [(motion[:, :3], "shift (mm)"), (np.rad2deg(motion[:, 3:]), "rotation (degrees)")]
+    rows = [(motion[:, :3], "shift (mm)"), (np.rad2deg(motion[:, 3:]), "rotation (deg)")]
     for ax, (lines, label) in zip(axes, rows):
         for line, name, shade in zip(lines.T, "xyz", shades):
             ax.plot(minutes, line, color=shade, lw=0.7, label=name)
