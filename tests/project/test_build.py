@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from docutils.nodes import Text, literal, paragraph
+from docutils.utils import new_document
 from naturalistic.reporting import results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -290,7 +292,7 @@ def test_a_chapter_runs_again_when_what_it_reads_of_another_changes(build, monke
 
 
 def test_every_package_has_its_page_of_the_reference():
-    """If this fails: a page like its neighbours' in book/api, and its line in book/_toc.yml."""
+    """If this fails: a page like its neighbors' in book/api, and its line in book/_toc.yml."""
     spec = importlib.util.spec_from_file_location("reference", ROOT / "book" / "reference.py")
     reference = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(reference)
@@ -390,3 +392,13 @@ def test_the_staged_book_has_buttons_when_its_address_is_given(build, tmp_path, 
     told["sphinx"]["config"]["html_theme_options"] = {name: after[name] for name in before}
     assert told == config  # and nothing else is changed
     assert not (build.STAGE / "book" / "launch.py").exists()
+
+
+def test_no_line_ends_between_a_number_and_its_percent_sign(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book")
+    typography = importlib.import_module("typography")
+    doctree = new_document("page")
+    code = literal("", "5 % 2")
+    doctree += [paragraph("", "", Text("at 5 % or 95 %")), paragraph("", "", code)]
+    typography.keep_percent_signs(None, doctree, "page")
+    assert [part.astext() for part in doctree] == ["at 5\xa0% or 95\xa0%", "5 % 2"]

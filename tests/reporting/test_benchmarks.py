@@ -37,7 +37,7 @@ def test_what_a_full_size_run_found_is_a_line_for_each_chapter():
         benchmarks.LANGUAGE: {
             "models": ["a", "b"], "n_voxels": 88000, "accuracy": {"b": {"Speech": [0.2, 0.4], "Story": [0.1, 0.1]}},
         },
-        benchmarks.MAPS: {"unique": {"elsewhere": {"Speech": 0.01}, "belt": {"Speech": 0.03}}},
+        benchmarks.MAPS: {"unique_r": {"elsewhere": {"Speech": 0.01}, "belt": {"Speech": 0.03}}},
     }  # fmt: skip
     scans, decoded, encoded, films, unique = benchmarks.found_lines(found)
     assert "60,000" in scans and "r = 0.80" in scans and "0.85 (chance 0.50)" in decoded

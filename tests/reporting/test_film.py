@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from naturalistic import encoding
 from naturalistic.models import banded
-from naturalistic.plotting.film import AVERAGE
+from naturalistic.plotting.film import AVERAGE, plain_name
 from naturalistic.reporting import beside, film, overview, results
 
 NETWORKS = ["visual", "default", "visual", "default"]
@@ -95,11 +95,12 @@ def test_sentences_follow_the_numbers():
     assert "4 to 6 s later in 1 of 2 runs" in text and "2 subjects, 3,503 TRs" in text
     assert "words in context predict more than static ones, +0.0100 (95 % interval +0.0050 to +0.0150)" in text
     assert "is above zero in visual and default; what the audio description adds, in visual and default" in text
-    assert "layer 2, 3 for the average brain, r 0.300 where static words have 0.200; better in 2 of 2" in text
+    assert "layer 2, 3 for the average brain, r 0.300 where static words have 0.200; in single subjects" in text
+    assert "and context is better in 2 of 2" in text
     assert "from 1 to 7 training runs r goes from 1.010 to 1.070 in the average brain, 0.010 to 0.070 in subj" in text
     other = film.summary(numbers(sign=-1))
     assert "predict less than static ones" in other and "is above zero in no network" in other
-    assert "better in 0 of 2 subjects" in other
+    assert "better in 0 of 2" in other
 
 
 def test_the_table_of_models_has_subjects_and_tests_where_there_are_any():
@@ -113,9 +114,9 @@ def test_the_first_page_names_each_control_and_the_data():
     saved = numbers()
     text = film.headline(saved)
     for control in (*film.CONTROLS, "static"):
-        assert f"{control} 0.115" in text
-    assert "better in 2 of 2 subjects (0.300 and 0.200)" in text
-    assert "better in 0 of 2 subjects (0.300 and 0.400)" in film.headline(numbers(sign=-1))
+        assert f"{plain_name(control)} 0.115" in text
+    assert "in single subjects 0.300 on average where static words have 0.200, and context is better in 2 of 2" in text
+    assert "where static words have 0.400, and context is better in 0 of 2" in film.headline(numbers(sign=-1))
     assert "2 measured brains" in text and "was not played in the scanner, adds +0.0110" in text
     assert "simulated brains" in film.headline(numbers(dataset="Simulated data (layout of studyforrest)"))
     assert list(film.ladder_accuracy(saved)) == [*film.CONTROLS, "static", "layer 3"]
@@ -134,11 +135,18 @@ def test_measured_and_simulated_data_are_named_apart():
 
 def test_what_was_put_into_a_simulation_is_no_finding_of_measured_data():
     paper = results.published("nakagi2024")
-    levels = {"dataset": "Simulated data (layout of ds005531)", "gain": {"Speech": {"subjects": [0.1, 0.2], "p": 0.02}}}
+    levels = {
+        "dataset": "Simulated data (layout of ds005531)",
+        "models": ["static", "large"],
+        "gain": {"Speech": {"subjects": [0.1, 0.2], "p": 0.02}},
+        "accuracy": {"large": {"Speech": [0.1, 0.3]}, "controls": {"no meaning": [0.2, 0.4]}},
+    }
     rows = beside.context_rows(paper, levels, numbers())
     truth = [row["ground truth"] for row in rows.values()]
     assert truth[0] is None and "paper" in truth[1] and truth[2] is None
-    assert [*rows][1:] == ["chapter on levels, this run, simulated", "*Forrest Gump*, this run, measured"]
+    assert [*rows][1:] == ["levels of meaning, this run, simulated", "*Forrest Gump*, this run, measured"]
+    controls = rows["levels of meaning, this run, simulated"]["a control under the same test"]
+    assert "controls 0.300" in controls and controls.endswith("of the best level 0.200")
     of_film = rows["*Forrest Gump*, this run, measured"]
     assert of_film["difference (r)"].startswith("+0.0100") and "+0.0110" in of_film["a control under the same test"]
 

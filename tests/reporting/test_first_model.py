@@ -26,7 +26,7 @@ def numbers(**changes):
 
 def test_findings_follow_the_numbers():
     text = first_model.findings(numbers())
-    assert "In 1 of 2 regions layer 3 predicts" in text and "in 1 it does so better" in text
+    assert "In 1 of 2 regions layer 3 predicts" in text and "in 1 it does so significantly better" in text
     assert "**above** in LPTL and **below** in LATL" in text
     assert "clear of zero and yet not significant: LATL" in text
     assert "+0.10 in LATL, -0.10 in LPTL" in text and "Check" not in text
@@ -38,7 +38,7 @@ def test_findings_follow_the_numbers():
 
 def test_known_correlations_are_compared():
     text = first_model.findings(numbers(known_leave_one_out={"LATL": 0.21, "LPTL": 0.4}))
-    assert "differ by at most 0.010" in text
+    assert "differ from them by at most 0.010" in text
     with pytest.raises(ValueError, match=r"off by 0\.200, expected at most 0\.03"):
         first_model.findings(numbers(known_leave_one_out={"LATL": 0.2, "LPTL": 0.6}))
 

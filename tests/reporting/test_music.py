@@ -37,7 +37,7 @@ def test_a_summary_equals_that_of_each_embedding(scores):
     for key, value in alone.items():
         np.testing.assert_array_equal(summary["good"][key], value)
     text = music.score_text(summary, music.score_table(scores, ("embedding", "subject")))
-    assert "2 subject(s)" in text and "Above chance in every subject (p ≤ 0.05): good." in text
+    assert "over subjects (n = 2)" in text and "Above chance in every subject (p ≤ 0.05): good." in text
     assert "Not above chance in every subject: none." in text
 
 

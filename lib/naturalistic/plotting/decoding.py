@@ -239,9 +239,10 @@ def reconstruction_spectrograms(
             image = draw_spectrogram(ax, power, power.max(), len(wave) / sample_rates[column], top)
         axes[0, k].set_title(column)
     for ax, name in zip(axes[:, 0], names):
-        ax.set_ylabel(name.replace(", ", ",\n"), fontsize=7.5)
+        lines = [*name.split(maxsplit=1), "frequency (kHz)"]
+        ax.set_ylabel("\n".join(lines), fontsize=7.5)
     fig.supxlabel("time (s)", fontsize="medium")
-    fig.colorbar(image, ax=axes, label="level (dB), frequency in kHz", aspect=30)
+    fig.colorbar(image, ax=axes, label="level (dB)", aspect=30)
     fig.suptitle(title)
     return fig
 

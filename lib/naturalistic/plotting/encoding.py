@@ -175,7 +175,7 @@ def _row(
         )  # fmt: skip
         ax.set_box_aspect(None, zoom=1.55)
         if heads:
-            ax.set_title(f"{side}, outside", fontsize="small", y=1.0)
+            ax.set_title(f"{side}, lateral", fontsize="small", y=1.0)
     for side, column in (("left", 2), ("right", 3)):
         ax = fig.add_subplot(grid[row, column])
         draw_flat(ax, side, by_side[side], shading, classes)
@@ -258,7 +258,7 @@ def explained_by_axis(
     fig, ax = plt.subplots(figsize=(7.4, 2.8))
     low = 100 * test.null.min(axis=0)
     high = 100 * np.quantile(test.null, 1 - alpha, axis=0)
-    ax.bar(x, high - low, 0.7, low, color=COLORS["chance"], label=f"shifted responses, up to their {1 - alpha:.0%}")
+    ax.bar(x, high - low, 0.7, low, color=COLORS["chance"], label=f"shifted responses, lowest to {1 - alpha:.0%}")
     at = x[:, None] + spread(n_subjects, 0.18)
     ax.plot(at, 100 * test.axes.by_subject.T, ".", color=COLORS["ceiling"], ms=3.5, alpha=0.7)
     significant = test.p <= alpha
@@ -366,7 +366,7 @@ def accuracy_by_roi(
             ax.plot(x + offsets, values[:, k], ".", color=color, ms=3, alpha=0.5)
             draw_mean(ax, x, np.mean(values[:, k]), color, bool(significant[name][k]))
         ax.set_title(f"{roi}: {ROI_NAMES.get(roi, '')}")
-        ax.set_xticks(range(len(scores)), list(scores), rotation=60, ha="right")
+        ax.set_xticks(range(len(scores)), list(scores))
     for ax in axes[:, 0]:
         ax.set_ylabel("accuracy (r)")
     fig.suptitle(title)
@@ -425,7 +425,7 @@ def fir_responses(delays: ArrayLike, weights: ArrayLike, rois: Sequence[str], ti
         ax.plot(delays, weights[:, k].mean(axis=0), "o-", color=COLORS["layers"], ms=3)
         ax.set_title(roi)
     low, high = np.percentile(weights, [1, 99])
-    axes[0, 0].set(ylim=(low, high), ylabel="weight (sd of BOLD\nper sd of word rate)")
+    axes[0, 0].set(ylim=(low, high), ylabel="weight (SD of BOLD\nper SD of word rate)")
     fig.supxlabel("delay (s)", fontsize="medium")
     fig.suptitle(title)
     return fig

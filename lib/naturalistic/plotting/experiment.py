@@ -33,7 +33,7 @@ def lag_curve(profile: LagProfile, title: str) -> Figure:
     ax.plot(profile.lags, profile.mean, color=COLORS["layers"])
     ax.axvline(profile.peak, color=COLORS["highlight"], lw=1)
     ax.set_xlabel("lag of BOLD (s)")
-    ax.set_ylabel("correlation")
+    ax.set_ylabel("correlation (r)")
     ax.set_title(title)
     return fig
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from naturalistic.plotting.style import COLORS, FILM_COLORS, feature_color, spread
 
 AVERAGE = "average brain"  # its rows in the column "subject" of tables
+_PLAIN = {"speech": "presence of speech", "random": "random vectors", "static": "static word vectors"}
 
 
 def accuracy_by_lag(curves: pd.DataFrame, title: str, *, expected: tuple[float, float] = (4.0, 6.0)) -> Figure:
@@ -267,13 +268,20 @@ def controls_bars(differences: pd.DataFrame, accuracy: Mapping[str, float], titl
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.4, 0.27 * len(accuracy) + 1.1), sharey=False)
     names = list(accuracy)[::-1]
     colors = [FILM_COLORS.get(name, feature_color(name, names)) for name in names]
-    left.barh(names, [accuracy[name] for name in names], color=colors)
+    left.barh([plain_name(name) for name in names], [accuracy[name] for name in names], color=colors)
     left.set(xlabel="r, mean over parcels", title="each by itself")
     rows = differences.iloc[::-1]
     shades = [feature_color(name, names) for name in rows["added"]]
     right.axvline(0, color=COLORS["ceiling"], lw=0.8)
-    right.hlines(rows["added"], rows["low"], rows["high"], color=shades, lw=2)
-    right.scatter(rows["value"], rows["added"], color=shades, s=22, zorder=3)
+    added = [plain_name(name) for name in rows["added"]]
+    right.hlines(added, rows["low"], rows["high"], color=shades, lw=2)
+    right.scatter(rows["value"], added, color=shades, s=22, zorder=3)
+    right.margins(y=0.15)  # no dot on an axis
     right.set(xlabel="difference in r, 95 % interval", title="what it adds to all others")
     fig.suptitle(title)
     return fig
+
+
+def plain_name(name: str) -> str:
+    """Return what a feature space is called where its chapter was not read."""
+    return _PLAIN.get(name, "language model" if name.startswith("layer ") else name)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from naturalistic.plotting.style import COLORS, LEVEL_COLORS, spread
 
 WIDTH = 7.4  # inches of the time line
-_LETTERS = 20  # letters of the small font in an inch
+_LETTERS = 18  # letters of the small font in an inch
 _MARKERS = "osD^vP*X"  # one a model; the last model of a level is drawn filled
 
 
@@ -57,7 +57,7 @@ def levels_on_time_line(
     for ax, (name, values) in zip(axes[len(texts) :, 0], traces.items()):
         ax.step(start + np.arange(n_seconds), values, where="post", color=COLORS["ceiling"], lw=0.8)
         ax.set(yticks=[])
-        ax.set_ylabel(name, rotation=0, ha="right", va="center")
+        ax.set_ylabel(name.removeprefix("n_").replace("_", " "), rotation=0, ha="right", va="center")
     axes[-1, 0].set(xlabel="time in the run (s)", xlim=(start, start + n_seconds))
     axes[-1, 0].set_xticks(np.arange(start, start + n_seconds + 1, step or max(n_seconds // 6, 1)))
     fig.suptitle(title)
@@ -74,13 +74,17 @@ def _block(ax: Axes, first: float, last: float, text: str, color: str, n_seconds
     """Draw a text over its seconds, as much of it as fits."""
     ax.broken_barh([(first, last - first)], (0.02, 0.96), color=color, alpha=0.25, edgecolor=color, lw=0.6)
     letters = int((last - first) / n_seconds * (WIDTH - 1.2) * _LETTERS)
-    if letters >= 6:
-        lines = textwrap.wrap(text, letters)
-        shown = lines[:5] if len(lines) <= 5 else [*lines[:4], lines[4][: max(letters - 1, 1)] + "…"]
-        ax.text(first + 0.004 * n_seconds, 0.93, "\n".join(shown), fontsize=5.5, va="top", clip_on=True)
+    if letters >= 5:
+        lines = textwrap.wrap(text, letters, break_long_words=False)
+        shown = [line if len(line) <= letters else line[: letters - 1] + "…" for line in lines[:5]]
+        if len(lines) > 5:
+            shown[4] = shown[4].rstrip("…")[: letters - 1] + "…"
+        ax.text(first + 0.004 * n_seconds, 0.93, "\n".join(shown), fontsize=6, va="top", clip_on=True)
 
 
-def change_curves(lags: ArrayLike, curves: Mapping[str, ArrayLike], title: str, ylabel: str) -> Figure:
+def change_curves(
+    lags: ArrayLike, curves: Mapping[str, ArrayLike], title: str, ylabel: str, *, legend: str | None = None
+) -> Figure:
     """Draw the autocorrelation of each level by lag.
 
     Parameters
@@ -90,6 +94,8 @@ def change_curves(lags: ArrayLike, curves: Mapping[str, ArrayLike], title: str, 
     curves : dict of str to array (n_lags,)
         By level, or by another name, in the order of a color map.
     title, ylabel : str
+    legend : str, optional
+        Title of the legend.
 
     Returns
     -------
@@ -102,7 +108,7 @@ def change_curves(lags: ArrayLike, curves: Mapping[str, ArrayLike], title: str, 
         ax.plot(lags, values, dashes, color=LEVEL_COLORS.get(level, shades[k]), label=level)
     ax.axhline(0, color=COLORS["chance"], lw=0.8)
     ax.set(xlabel="seconds later", ylabel=ylabel, title=title)
-    ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
+    ax.legend(title=legend, fontsize=7.5, title_fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))
     return fig
 
 
@@ -123,12 +129,12 @@ def similarity_of_pairs(pairs: pd.DataFrame, title: str, label: str = "CKA") -> 
     pairs = pairs.sort_values("cka")
     y = np.arange(len(pairs))
     fig, ax = plt.subplots(figsize=(6.2, 0.28 * len(pairs) + 1.1))
-    ax.barh(y, pairs["most_shifted"], 0.7, color=COLORS["chance"], label="shifted in time, up to the largest")
-    ax.vlines(pairs["shifted"], y - 0.35, y + 0.35, color=COLORS["ceiling"], lw=1, label="their mean")
-    ax.plot(pairs["cka"], y, "o", color=COLORS["layers"], ms=7, label="as it is")
+    dots = ax.plot(pairs["cka"], y, "o", color=COLORS["layers"], ms=7, label="as it is", zorder=3)[0]
+    bars = ax.barh(y, pairs["most_shifted"], 0.7, color=COLORS["chance"], label="shifted in time, up to the largest")
+    lines = ax.vlines(pairs["shifted"], y - 0.35, y + 0.35, color=COLORS["ceiling"], lw=1, label="mean of the shifts")
     ax.set_yticks(y, [f"{a} – {b}" for a, b in zip(pairs["first"], pairs["second"])])
     ax.set(xlim=(0, 1), xlabel=label, title=title)
-    ax.legend(fontsize=8, loc="lower right")
+    ax.legend(handles=[dots, bars, lines], fontsize=8, loc="lower right")
     return fig
 
 

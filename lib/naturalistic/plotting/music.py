@@ -14,6 +14,7 @@ from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import ShortTimeFFT
 from sklearn.decomposition import PCA
@@ -225,11 +226,26 @@ def clip_maps(vectors: Mapping[str, ArrayLike], genres: Sequence[str], title: st
         for genre, color in GENRE_COLORS.items():
             of_genre = positions[genres == genre]
             ax.plot(*of_genre.T, ".", color=color, ms=4, alpha=0.8, label=genre)
-            if len(of_genre):
-                ax.text(*np.median(of_genre, axis=0), genre, fontsize=7, ha="center", weight="bold")
+        _name_genres(ax, positions, genres)
         ax.set(title=name, xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
     fig.suptitle(title)
     return fig
+
+
+def _name_genres(ax: Axes, positions: NDArray, genres: NDArray) -> None:
+    """Write each genre at the middle of its clips, names one below the other where they would overlap."""
+    names = [genre for genre in GENRE_COLORS if np.any(genres == genre)]
+    middles = np.array([np.median(positions[genres == genre], axis=0) for genre in names]).reshape(-1, 2)
+    wide, high = np.ptp(positions, axis=0) * (0.24, 0.055)  # of a name, about
+    placed: list[NDArray] = []
+    for k in np.argsort(-middles[:, 1]):
+        x, y = middles[k]
+        for other in placed:  # from above to below
+            if abs(x - other[0]) < wide and y > other[1] - high:
+                y = other[1] - high
+        placed.append(np.array([x, y]))
+        halo = [withStroke(linewidth=2, foreground="white")]
+        ax.text(x, y, names[k], fontsize=7, ha="center", va="center", weight="bold", path_effects=halo)
 
 
 def clip_similarity(vectors: Mapping[str, ArrayLike], genres: Sequence[str], title: str) -> Figure:
@@ -245,7 +261,7 @@ def clip_similarity(vectors: Mapping[str, ArrayLike], genres: Sequence[str], tit
     -------
     fig : matplotlib.figure.Figure
     """
-    fig, axes = plt.subplots(1, len(vectors), figsize=(7.4, 3.1), squeeze=False)
+    fig, axes = plt.subplots(1, len(vectors), figsize=(7.4, 2.9), sharey=True, squeeze=False)
     order = np.argsort(genres, kind="stable")
     names, starts = np.unique(np.asarray(genres)[order], return_index=True)
     middles = (starts + np.append(starts[1:], len(order))) / 2
@@ -256,7 +272,7 @@ def clip_similarity(vectors: Mapping[str, ArrayLike], genres: Sequence[str], tit
         ax.set_yticks(middles, names, fontsize=6.5)
         ax.tick_params(length=0)
         ax.set_title(name)
-    fig.colorbar(image, ax=axes, label="correlation (r)", shrink=0.8)
+    fig.colorbar(image, ax=axes, label="correlation (r)", shrink=0.7, aspect=30)
     fig.suptitle(title)
     return fig
 

@@ -33,12 +33,12 @@ def head_motion(motion: ArrayLike, displacement: ArrayLike, runs: ArrayLike, tr:
     minutes = np.arange(len(motion)) * tr / 60
     fig, axes = plt.subplots(3, 1, figsize=(7.4, 4.2), sharex=True)
     shades = (COLORS["layers"], COLORS["static"], COLORS["joint"])
-    rows = [(motion[:, :3], "shift (mm)", "xyz"), (np.rad2deg(motion[:, 3:]), "rotation (degrees)", "xyz")]
-    for ax, (lines, label, names) in zip(axes, rows):
-        for line, name, shade in zip(lines.T, names, shades):
+    rows = [(motion[:, :3], "shift (mm)"), (np.rad2deg(motion[:, 3:]), "rotation (deg)")]
+    for ax, (lines, label) in zip(axes, rows):
+        for line, name, shade in zip(lines.T, "xyz", shades):
             ax.plot(minutes, line, color=shade, lw=0.7, label=name)
         ax.set_ylabel(label)
-        ax.legend(ncols=3, loc="upper right", fontsize=7.5)
+    axes[0].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 0.97), fontsize=7.5)
     axes[2].plot(minutes, displacement, color=COLORS["ceiling"], lw=0.5)
     axes[2].set(ylabel="from volume\nto volume (mm)", xlabel="minutes of scanning", xlim=(0, minutes[-1]))
     for ax in axes:
@@ -70,7 +70,7 @@ def voxel_by_step(steps: Mapping[str, ArrayLike], tr: float, title: str) -> Figu
         seconds = (np.arange(len(series)) + longest - len(series)) * tr
         ax.plot(seconds, series, color=COLORS["layers"], lw=0.8)
         ax.set_title(name, loc="left", fontsize="small")
-        ax.set_ylabel("sd" if abs(np.mean(series)) < 1e-3 and np.std(series) < 2 else "scanner\nunits")
+        ax.set_ylabel("SD" if abs(np.mean(series)) < 1e-3 and np.std(series) < 2 else "scanner\nunits")
     axes[-1].set(xlabel="time from the start of the run (s)", xlim=(0, longest * tr))
     fig.suptitle(title)
     return fig
@@ -130,7 +130,7 @@ def explainable_variance(
     edges = np.linspace(x.min(), x.max(), 9)
     groups = [k for k in (np.digitize(x, edges[1:-1]) == n for n in range(8)) if k.sum() >= 5]
     means = np.transpose([(x[k].mean(), y[k].mean()) for k in groups])
-    ax.plot(*means, "o-", color=COLORS["layers"], label="means of voxels alike")
+    ax.plot(*means, "o-", color=COLORS["layers"], label="mean of similar voxels")
     ends = min(x.min(), y.min()), max(x.max(), y.max())
     ax.plot(ends, ends, color=COLORS["ceiling"], lw=0.8, ls="--", label="equal")
     ax.set(xlabel=f"explainable variance, {x_name}", ylabel=f"explainable variance, {y_name}", title=title)

@@ -40,7 +40,7 @@ def design_matrix(X: ArrayLike, delays: Sequence[float], title: str, n_features:
         ax.set_xticks([0, n_features - 1], [1, n_features])
     axes[0, 0].set_ylabel("TR")
     fig.supxlabel("feature", fontsize="medium")
-    fig.colorbar(shown, ax=axes[0, -1], label="sd")
+    fig.colorbar(shown, ax=axes[0, -1], label="SD")
     fig.suptitle(title)
     return fig
 
@@ -70,7 +70,7 @@ def predicted_and_measured(series: pd.DataFrame, title: str) -> Figure:
             for column, color, label in (("measured", "ceiling", "response"), ("predicted", "layers", "prediction")):
                 scaled = (part[column] - part[column].mean()) / part[column].std()
                 ax.plot(part["time"], scaled, color=COLORS[color], lw=1.1, label=label if first else None)
-        ax.set(title=name, ylabel="sd", ylim=(-4, 4))
+        ax.set(title=name, ylabel="SD", ylim=(-4, 4))
     axes[-1, 0].set_xlabel("time in the story (s)")
     axes[0, 0].legend(ncols=2, loc="upper right", fontsize=8)
     fig.suptitle(title)

@@ -63,7 +63,8 @@ def brain_map(
             figure=fig, **shading,
             symmetric_cbar=False, colorbar=False, threshold=None, engine="matplotlib",
         )  # fmt: skip
-        ax.set_title(f"{side}, {view}", fontsize="small", y=-0.1)
+        ax.set_box_aspect(None, zoom=1.3)
+        ax.set_title(f"{side}, {view}", fontsize="small", y=0.03)
     for k, side in enumerate(SIDES):
         ax = fig.add_subplot(grid[1, 2 * k : 2 * k + 2])
         draw_flat(ax, side, values[side], shading)

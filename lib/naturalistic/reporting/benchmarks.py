@@ -54,7 +54,7 @@ def step_table(steps: Mapping[str, Mapping]) -> pd.DataFrame:
     rows = {}
     for name, cost in steps.items():
         given = [f"{key} = {value}" for key, value in cost.get("parameters", {}).items()]
-        rows[name] = {
+        rows[name.replace(", made", ", simulated")] = {
             "minutes": f"{cost['seconds'] / 60:.1f}",
             "minutes of one core": f"{cost['cpu_s'] / 60:.1f}" if cost["cpu_s"] else None,
             "memory, most (GB)": f"{cost['peak_mb'] / 1000:.1f}",
@@ -102,12 +102,12 @@ def found_lines(found: Mapping[str, Mapping]) -> list[str]:
         f"clips, it reaches the level of one test in {np.mean(permuted):.1%}",
         f"voxels of the subject of films: {films['n_voxels']:,}, in the best of which {model} predicts the test film "
         f"by r = {by_level}",
-        f"variance (r²) that one space explains and no other, in its best region: {_best_regions(joint['unique'])}",
+        f"accuracy (r) that one space adds to all others, in its best region: {_best_regions(joint['unique_r'])}",
     ]
 
 
 def _best_regions(unique: Mapping[str, Mapping[str, float]]) -> str:
-    """Return each space's largest unique variance, with the region where it is."""
+    """Return what each space adds at most, with the region where it is."""
     by_region = pd.DataFrame(unique)  # (n_spaces, n_regions)
     parts = []
     for space, row in by_region.iterrows():

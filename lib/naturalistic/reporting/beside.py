@@ -50,7 +50,7 @@ def context_rows(paper: Mapping, levels: Mapping, forrest: Mapping) -> dict[str,
         "data": levels["dataset"],
         "ground truth": _in_simulation(levels, "yes, for the levels of the paper"),
         "difference (r)": "; ".join(gains),
-        "a control under the same test": "see its accuracies in the chapter",
+        "a control under the same test": _controls_text(levels),
     }
     cells = film.results_row(forrest)
     of_film = {
@@ -59,8 +59,19 @@ def context_rows(paper: Mapping, levels: Mapping, forrest: Mapping) -> dict[str,
         "difference (r)": cells["context less static words (r)"],
         "a control under the same test": cells["the audio description adds (r)"],
     }
-    of_this = [f"chapter on levels, {column_of(levels)}", f"*Forrest Gump*, {column_of(forrest)}"]
+    of_this = [f"levels of meaning, {column_of(levels)}", f"*Forrest Gump*, {column_of(forrest)}"]
     return {paper["name"]: printed, of_this[0]: of_levels, of_this[1]: of_film}
+
+
+def _controls_text(levels: Mapping) -> str:
+    """Return the accuracy of the spaces that know no meaning, beside that of the best level."""
+    accuracy = levels["accuracy"]
+    controls = []
+    for name, by_kind in accuracy.items():
+        if name not in levels["models"]:
+            controls += [f"{name} {np.mean(r):.3f}" for r in by_kind.values()]
+    best = max(np.mean(r) for r in accuracy[levels["models"][-1]].values())
+    return f"accuracy (r) of what knows no meaning: {', '.join(controls)}; of the best level {best:.3f}"
 
 
 def level_rows(paper: Mapping, levels: Mapping) -> dict[str, dict]:

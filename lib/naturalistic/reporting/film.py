@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from naturalistic.encoding import JointModel, mean_by_label, score_interval, unique_variance, unique_variance_interval
-from naturalistic.plotting.film import AVERAGE
+from naturalistic.plotting.film import AVERAGE, plain_name
 from naturalistic.reporting import results
 from naturalistic.reporting.summaries import joined
 
@@ -225,8 +225,8 @@ def _selected_text(chosen: pd.DataFrame) -> str:
     better = int((people["context"] > people["static"]).sum())
     return (
         f"layer {layers} for the average brain, r {average['context'].mean():.3f} where static words have "
-        f"{average['static'].mean():.3f}; better in {better} of {len(people)} subjects "
-        f"({people['context'].mean():.3f} and {people['static'].mean():.3f})"
+        f"{average['static'].mean():.3f}; in single subjects {people['context'].mean():.3f} on average where static "
+        f"words have {people['static'].mean():.3f}, and context is better in {better} of {len(people)}"
     )
 
 
@@ -270,17 +270,19 @@ def added(numbers: Mapping) -> pd.DataFrame:
 
 
 def headline(numbers: Mapping) -> str:
-    """Return two or three sentences for the first page: accuracies with controls, and the paired difference."""
+    """Return a list for the first page: accuracies with controls, the paired difference, single subjects."""
     accuracy = ladder_accuracy(numbers)
     layer = f"layer {numbers['layer']}"
-    values = ", ".join(f"{name} {accuracy[name]:.3f}" for name in accuracy if name != layer)
+    values = ", ".join(f"{plain_name(name)} {accuracy[name]:.3f}" for name in accuracy if name != layer)
     whose = "simulated brains" if results.is_simulated(numbers) else "measured brains"
     return (
-        f"{numbers['n_subjects']} {whose} and {numbers['n_trs']:,} TRs of film ({numbers['dataset']}): a language "
-        f"model that reads the dialogue in context predicts the average brain in runs that it has not met at "
-        f"r = {accuracy[layer]:.3f}, mean over {numbers['n_parcels']} parcels. Its controls: {values}. In a joint "
-        f"model of these but the random vectors, {context_text(numbers)}. Where training runs select layer and "
-        f"parcels: {_selected_text(results.frame(numbers['selected']))}. "
+        f"{numbers['n_subjects']} {whose} and {numbers['n_trs']:,} TRs of film ({numbers['dataset']}):\n\n"
+        f"- **By itself** a language model that reads the dialogue in context predicts the average brain in runs that "
+        f"it has not met at r = {accuracy[layer]:.3f}, mean over {numbers['n_parcels']} parcels. Its controls: "
+        f"{values}.\n"
+        f"- **In one model** of these but the random vectors, {context_text(numbers)}.\n"
+        f"- **Where training runs select** layer and parcels: "
+        f"{_selected_text(results.frame(numbers['selected']))}.\n\n"
         "{numref}`Chapter %s <ch:real-film>` has the maps, the networks, the ceilings, and the way back from the brain."
     )
 

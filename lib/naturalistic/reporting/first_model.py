@@ -127,7 +127,7 @@ def findings(numbers: Mapping) -> str:
         f"{numbers['n_subjects']} listeners, {numbers['n_trs']} TRs, {numbers['model']}.",
         "",
         f"**Does it?** In {sum(layer.values())} of {len(layer)} regions {middle} predicts minutes that it never saw; "
-        f"in {sum(beats.values())} it does so better than word rate and loudness.",
+        f"in {sum(beats.values()) or 'none'} it does so significantly better than word rate and loudness.",
         "",
         f"- **{middle.capitalize()}** with {numbers['window']} words of context predicts {_marked(layer)}; **word rate "
         f"and loudness** predict {_marked(controls)}.",
@@ -210,7 +210,10 @@ def _known(numbers: Mapping) -> list[str]:
     off = max(abs(numbers["leave_one_out_correlation"][roi] - value) for roi, value in known.items())
     if off >= LARGEST_DEVIATION:
         raise ValueError(f"leave-one-out correlations are off by {off:.3f}, expected at most {LARGEST_DEVIATION}")
-    return [f"- **Check**: leave-one-out correlations were known before any model; these differ by at most {off:.3f}."]
+    return [
+        "- **Check**: the leave-one-out correlations of these data were known before this book; those of this run "
+        f"differ from them by at most {off:.3f}."
+    ]
 
 
 def _marked(flags: Mapping[str, bool]) -> str:

@@ -247,7 +247,7 @@ def score_text(summary: Mapping[str, Mapping], accuracy: pd.DataFrame) -> str:
     n_subjects = accuracy["subject"].nunique()
     cells = {name: summaries.score_cells(numbers) for name, numbers in summary.items()}
     table = results.table(cells, corner="embedding")
-    about = f"Mean ± SD of {n_subjects} subject(s), one row a clip:"
+    about = f"Mean ± SD over subjects (n = {n_subjects}), one row a clip:"
     return f"{about}\n\n{table}\n\n{significant_text(accuracy, 'embedding')}"
 
 
@@ -293,7 +293,7 @@ def genre_text(tests: pd.DataFrame) -> str:
         sentences.append(f"{candidates}, {decoder}: {n_above} above and {n_below} below chance")
     table = results.table(cells, corner="candidates, decoder; centered")
     counts = "; ".join(sentences)
-    return f"{table}\n\nOf {n_subjects} subject(s), at p ≤ {ALPHA:g} to that side: {counts}."
+    return f"{table}\n\nNumber of subjects (of {n_subjects}) at p ≤ {ALPHA:g} to that side: {counts}."
 
 
 def across_text(across: pd.DataFrame) -> str:

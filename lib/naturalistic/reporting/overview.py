@@ -6,7 +6,7 @@ import numpy as np
 
 from naturalistic.plotting.style import ROI_NAMES
 from naturalistic.reporting import results
-from naturalistic.reporting.summaries import level_cells
+from naturalistic.reporting.summaries import joined, level_cells
 
 _LEVEL_CONTENT = {
     "Speech": "what is said",
@@ -118,11 +118,20 @@ def story_text(numbers: Mapping) -> str:
     return (
         f"A story ({numbers['dataset']}, {numbers['n_subjects']} {brains_of(numbers, 'listeners')}): a language model "
         f"does best in {ROI_NAMES[where]} cortex, r = {layer[where]:.2f}, where the number of words and their loudness "
-        f"have {control[where]:.2f}. These do best in {ROI_NAMES[best_control]} cortex, {control[best_control]:.2f}, "
-        f"where the model has {layer[best_control]:.2f} and listeners predict each other at "
-        f"{ceiling[best_control]:.2f} ("
+        f"have {control[where]:.2f}. Number and loudness do best in {ROI_NAMES[best_control]} cortex, "
+        f"{control[best_control]:.2f}, where the model has {layer[best_control]:.2f} and listeners predict each other "
+        f"at {ceiling[best_control]:.2f}. {_beaten(numbers)}("
         "{numref}`chapter %s <ch:first-model>`)."
     )
+
+
+def _beaten(numbers: Mapping) -> str:
+    """Name the regions where the model of a story is significantly above its controls, where that was tested."""
+    tested = numbers.get("difference_significant")
+    if tested is None:
+        return ""
+    above = [ROI_NAMES[roi] for roi, flag in tested.items() if flag and numbers["difference"][roi] > 0]
+    return f"The model is significantly above them in {joined(above) if above else 'no region'} "
 
 
 def music_map_text(mapped: Mapping) -> str:

@@ -137,13 +137,15 @@ def level_cells(numbers: Mapping, level: str) -> dict[str, str]:
     -------
     cells : dict of str to str
         By name of the column; the gain over word vectors only where it is significant under shifts common to all
-        subjects (p <= .05) and its interval over subjects is above 0.
+        subjects (p <= .05) and its interval, of the same shifts, is above 0.
     """
     gain = numbers["gain"][level]
     significant = gain.get("p", 1) <= 0.05 and gain.get("low", -1) > 0
-    gain_text = f"{np.mean(gain['subjects']):+.3f} ({gain['low']:+.3f})" if significant else "not reliably"
+    gain_text = "not reliably"
+    if significant:
+        gain_text = f"{np.mean(gain['subjects']):+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
     accuracy = numbers["accuracy"][numbers["models"][-1]][level]
-    return {"predicted (r)": f"{np.mean(accuracy):.2f}", "better than word vectors by (at least, 95 %)": gain_text}
+    return {"predicted (r)": f"{np.mean(accuracy):.2f}", "better than word vectors by (95 % interval)": gain_text}
 
 
 def chosen_layers(model: str, dataset: str) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Sentences and tables of the chapter on one's own experiment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +91,25 @@ def findings(numbers: Mapping[str, Any]) -> str:
     ceiling = results.frame(numbers["ceilings"])
     main = table[table["model"] == numbers["main"]]
     lines = [
-        f"- {len(ceiling)} subjects were encoded. “{numbers['main']}” is significant in "
-        f"{main['significant'].min()} to {main['significant'].max()} of {main['voxels'].iloc[0]:,} voxels."
+        f"- Subjects: {len(ceiling)}. “{numbers['main']}” is significant in "
+        f"{_range_of(main['significant'])} of {main['voxels'].iloc[0]:,} voxels."
     ]
     beyond = table[table["model"] == BEYOND]
     if len(beyond):
         lines.append(
-            f"- Beyond the controls, {beyond['significant'].min()} to {beyond['significant'].max()} voxels remain: the "
-            "others followed the rate of words or loudness as well."
+            f"- Beyond the controls, {_range_of(beyond['significant'])} voxels remain: the others followed the rate of "
+            "words or loudness as well."
         )
     kinds = ", ".join(sorted(set(ceiling["ceiling"])))
     lines.append(f"- The ceiling came from: {kinds}.")
     lags = [lag for lag in numbers["lags"].values() if lag is not None]
     if lags:
-        lines.append(f"- The clock: BOLD follows the stimulus best after {min(lags):g} to {max(lags):g} s.")
+        lines.append(f"- The clock: BOLD follows the stimulus best after {_range_of(lags)} s.")
     return "\n".join(lines)
+
+
+def _range_of(values: Sequence[float]) -> str:
+    """Return the smallest and the largest of values, or their one value."""
+    low = min(values)
+    high = max(values)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
