@@ -126,6 +126,71 @@ def test_published_series_need_no_stimulus(tmp_path, monkeypatch):
     assert "published series" in json.loads((to / "provenance.json").read_text())["choices"]["UTS01"]["preparation"]
 
 
+def write_events(folder, run, columns, subject="01"):
+    """Write events of a run beside its image, columns by name."""
+    path = folder / f"sub-{subject}/func/sub-{subject}_task-story_run-{run}_events.tsv"
+    pd.DataFrame(columns).to_csv(path, sep="\t", index=False, na_rep="n/a")
+    return path
+
+
+@pytest.fixture
+def eventful(tmp_path):
+    """Return one subject with three runs, each with events of its own."""
+    folder = tmp_path / "lab"
+    bids_tree.write_description(folder, "Events")
+    for run in (1, 2, 3):
+        bids_tree.write_run(folder, Path("sub-01/func"), f"sub-01_task-story_run-{run}", n_trs=90, seed=run)
+        rng = np.random.default_rng(run)
+        onsets = np.cumsum(rng.uniform(1.5, 5, 50)).round(2)
+        columns = {
+            "onset": onsets, "duration": 1.5, "trial_type": rng.choice(["indoor", "outdoor"], 50),
+            "luminance": rng.uniform(1, 9, 50).round(2), "word": rng.choice(["boat", "storm", "sailed"], 50),
+            "response_time": np.nan,
+        }  # fmt: skip
+        write_events(folder, run, columns)
+    return folder
+
+
+COMMON = ["--model", "static:minilm", "--permutations", "20", "--region", "brain", "--stimulus", "events"]
+
+
+def test_events_of_runs_are_a_stimulus(eventful, tmp_path, capsys):
+    arguments = ["encode", str(eventful), *COMMON, "--to", str(tmp_path / "words")]
+    assert cli.main(arguments) == 0
+    scores = pd.read_csv(tmp_path / "words/summary.tsv", sep="\t")
+    assert scores["model"].tolist() == ["word rate", "static", "beyond controls"]
+    for path in eventful.glob("sub-01/func/*_events.tsv"):
+        pd.read_csv(path, sep="\t").drop(columns="word").to_csv(path, sep="\t", index=False, na_rep="n/a")
+    capsys.readouterr()
+    assert cli.main(["check", str(eventful), "--stimulus", "events"]) == 0
+    said = capsys.readouterr().out
+    assert "features of events: trial_type, luminance" in said and "column 'response_time' is empty" in said
+    arguments = ["encode", str(eventful), *COMMON, "--main", "trial_type", "--to", str(tmp_path / "columns")]
+    assert cli.main(arguments) == 0
+    scores = pd.read_csv(tmp_path / "columns/summary.tsv", sep="\t")
+    assert scores["model"].tolist() == ["event rate", "trial_type", "luminance", "beyond controls"]
+    provenance = json.loads((tmp_path / "columns/provenance.json").read_text())
+    assert provenance["choices"]["01"]["main space"] == "trial_type" and provenance["request"]["stimulus"] == "events"
+    assert provenance["choices"]["01"]["controls"].startswith("event rate, at each TR")
+    assert any("column 'response_time' is empty" in note for note in provenance["notes"])
+
+
+def test_what_is_wrong_with_events_is_said_before_any_work(eventful, tmp_path, capsys):
+    to = ["--to", str(tmp_path / "out")]
+    path = eventful / "sub-01/func/sub-01_task-story_run-2_events.tsv"
+    assert cli.main(["encode", str(eventful), *COMMON, "--columns", "speed", *to]) == 2
+    assert "run-1_events.tsv has no column 'speed', but besides onset and duration" in capsys.readouterr().err
+    path.rename(tmp_path / "kept.tsv")
+    assert cli.main(["encode", str(eventful), *COMMON, *to]) == 2
+    assert "1 of 3 runs have no file of events: sub-01_task-story_run-2" in capsys.readouterr().err
+    table = pd.read_csv(tmp_path / "kept.tsv", sep="\t")
+    table["onset"] *= 1000
+    table.to_csv(path, sep="\t", index=False)
+    assert cli.main(["encode", str(eventful), *COMMON, *to]) == 2
+    assert "run-2_events.tsv: 50 of 50 events lie outside of sub-01" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def choices_of(to, label):
     return json.loads((to / "provenance.json").read_text(encoding="utf-8"))["choices"][label]
 
