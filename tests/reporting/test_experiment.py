@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from naturalistic import cli
+from naturalistic.anatomy import fslr
+from naturalistic.anatomy.surface import meshes
 from naturalistic.datasets.experiments import stimuli_by_run
 from naturalistic.reporting.experiment import encode_folder
 
@@ -96,7 +98,30 @@ def test_problems_are_named_before_any_work(folder, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["problems"] == []
 
 
-def test_surfaces_and_grayordinates_are_files_of_their_kind(folder, tmp_path):
+def test_fslr_is_drawn_by_the_sphere_of_templateflow(tmp_path, monkeypatch):
+    """A vertex of fsaverage5 takes the value of the nearest vertex of fsLR on the sphere that both share."""
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((2, 32_492, 3))
+    points *= 100 / np.linalg.norm(points, axis=2, keepdims=True)
+    values = {"left": points[0, :, 2], "right": points[1, :, 1]}
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
+    assert fslr.fslr_to_fsaverage5(values) is None and str(tmp_path) in fslr.why_no_map(32_492)
+    (tmp_path / "tpl-fsLR").mkdir()
+    for side, x in zip("LR", points):
+        array = nib.gifti.GiftiDataArray(x.astype(np.float32), intent="NIFTI_INTENT_POINTSET")
+        name = f"tpl-fsLR_space-fsaverage_den-32k_hemi-{side}_sphere.surf.gii"  # entities in another order
+        nib.save(nib.gifti.GiftiImage(darrays=[array]), tmp_path / "tpl-fsLR" / name)
+    drawn = fslr.fslr_to_fsaverage5(values)
+    for side, axis in (("left", 2), ("right", 1)):
+        mesh = meshes("sphere")[("left", "right").index(side)].coordinates
+        np.testing.assert_allclose(drawn[side], mesh[:, axis], atol=5)
+    with pytest.raises(ValueError, match=r"sphere.surf.gii has points \(32492, 3\), expected"):
+        monkeypatch.setitem(fslr._DENSITIES, 10, "32k")
+        fslr.fslr_to_fsaverage5({side: np.zeros(10) for side in values})
+
+
+def test_surfaces_and_grayordinates_are_files_of_their_kind(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "templateflow"))
     func = folder / "derivatives/fmriprep/sub-01/func"
     for run in (1, 2):
         stem = f"sub-01_task-story_run-{run}"
@@ -115,12 +140,29 @@ def test_surfaces_and_grayordinates_are_files_of_their_kind(folder, tmp_path):
     assert image.shape == (3, 80) and image.header.get_axis(0).name[0] == "rWordRate"
     scores = pd.read_csv(to / "sub-01" / "sub-01_desc-encoding_scores.tsv", sep="\t")
     assert scores["hemisphere"].tolist() == ["left"] * 40 + ["right"] * 40 and scores["vertex"][0] == 5
+    page = (to / "report.html").read_text(encoding="utf-8")
+    assert "nilearn has no mesh of fsLR" in page and "templateflow.api.get(&#x27;fsLR&#x27;" in page
+    assert "By hemisphere" in page and page.count("<td>40</td>") == 2
 
 
-def test_published_series_need_no_stimulus(tmp_path, monkeypatch):
+def both(folder, to, capsys, *arguments):
+    """Check and encode a folder from the command line, as the chapter says; return what the check printed."""
+    capsys.readouterr()
+    assert cli.main(["check", str(folder), *arguments]) == 0
+    report = capsys.readouterr().out
+    options = ["--model", "static:minilm", "--permutations", "20", "--region", "brain", "--to", str(to)]
+    assert cli.main(["encode", str(folder), *arguments, *options]) == 0
+    assert capsys.readouterr().out == f"report: {to / 'report.html'}\n" and (to / "report.html").is_file()
+    return report
+
+
+def test_published_series_need_no_stimulus(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path / "cache"))
     folder = bids_tree.write_series(tmp_path / "ds003020", ("avatar", "hangtime", "life", "naked"), ("UTS01",), pause=7)
-    to = encode_folder(folder, tmp_path / "out", model=None, n_permutations=20, progress=False)
+    assert both(folder, tmp_path / "out", capsys, "--subjects", "UTS01").endswith("nothing would stop it\n")
+    to = tmp_path / "out"
+    assert "with pycortex and the data set" in (to / "report.html").read_text(encoding="utf-8")
+    assert not list(to.glob("sub-*/*statmap*"))
     scores = pd.read_csv(to / "sub-UTS01" / "sub-UTS01_desc-encoding_scores.tsv", sep="\t")
     assert len(scores) == 12 and scores["r_word_rate"].isna()[0]
     assert "published series" in json.loads((to / "provenance.json").read_text())["choices"]["UTS01"]["preparation"]
@@ -195,7 +237,7 @@ def choices_of(to, label):
     return json.loads((to / "provenance.json").read_text(encoding="utf-8"))["choices"][label]
 
 
-def test_layout_of_narratives(tmp_path):
+def test_layout_of_narratives(tmp_path, capsys):
     """Raw names and sidecars of ds002345, fMRIPrep 20.0's names, words aligned by Gentle; two runs play one story."""
     folder = tmp_path / "ds002345"
     bids_tree.write_description(folder, "Narratives")
@@ -205,19 +247,21 @@ def test_layout_of_narratives(tmp_path):
         bids_tree.write_run(folder, func, stem, n_trs=150, tr=1.5, seed=run)
         table = folder / "derivatives/fmriprep" / func / f"{stem}_desc-confounds_timeseries.tsv"
         table.rename(table.with_name(f"{stem}_desc-confounds_regressors.tsv"))
+        events = "onset\tduration\ttrial_type\n0.0\t12.0\tmusic\n12.0\t210.0\tstory\n"
+        (folder / func / f"{stem}_events.tsv").write_text(events)
     bids_tree.write_run(folder, func, "sub-001_task-tunnel", n_trs=150, tr=1.5)
     rng = np.random.default_rng(1)
     starts = np.cumsum(rng.uniform(0.2, 1.2, 290))
     words = [{"word": f"w{k}", "case": "success", "start": s, "end": s + 0.2} for k, s in enumerate(starts)]
     (tmp_path / "align.json").write_text(json.dumps({"transcript": "", "words": words}))
-    options = {"stimulus": str(tmp_path / "align.json"), "model": None, "n_permutations": 20, "region": "brain"}
-    to = encode_folder(folder, tmp_path / "out", task="pieman", progress=False, **options)
-    choices = choices_of(to, "001")
+    where = ["--task", "pieman", "--stimulus", str(tmp_path / "align.json")]
+    assert "1 subjects with 2 runs" in both(folder, tmp_path / "out", capsys, *where)
+    choices = choices_of(tmp_path / "out", "001")
     assert choices["split"].startswith("All 2 runs played the same and were averaged. One run, cut into 6 blocks")
     assert "presented 2 times" in choices["ceiling"] and choices["confounds regressed out"] == "motion, wm_csf"
 
 
-def test_layout_of_le_petit_prince(tmp_path):
+def test_layout_of_le_petit_prince(tmp_path, capsys):
     """Derivatives of ds003643 lie in derivatives/ itself, without masks and confounds; raw runs have three echoes."""
     folder = tmp_path / "ds003643"
     bids_tree.write_description(folder, "Le Petit Prince")
@@ -230,9 +274,9 @@ def test_layout_of_le_petit_prince(tmp_path):
         bids_tree.write_head(image, 100, seed=run)
         words = rng.choice(["le", "petit", "prince", "", "dessine"], 190)
         bids_tree.write_textgrid(tmp_path / "words" / f"run-{run}.TextGrid", list(words))
-    words = stimuli_by_run([str(tmp_path / "words")])
-    options = {"model": None, "n_permutations": 20, "region": "brain", "progress": False}
-    to = encode_folder(folder, tmp_path / "out", task="lppEN", subjects=["EN057"], stimulus=words, **options)
+    to = tmp_path / "out"
+    where = ["--task", "lppEN", "--subjects", "EN057", "--stimulus", str(tmp_path / "words")]
+    assert "3 of 3 runs have no brain mask" in both(folder, to, capsys, *where)
     choices = choices_of(to, "EN057")
     assert "Tested on task-lppEN_run-17, trained on 2 other runs" in choices["split"]
     assert choices["confounds regressed out"] == "none"
