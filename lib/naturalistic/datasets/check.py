@@ -272,7 +272,7 @@ def _check_scans(
     for subject, scans in by_subject.items():
         problems, doubts = scans_of.problems(scans)
         findings.problems += problems
-        findings.doubts += doubts
+        findings.doubts += doubts + scans_of.other_grids(scans)
         masked += sum(scan.mask is not None for scan in scans)
         n_trs = sum(scan.n_trs for scan in scans)
         if n_trs < _LEAST_TRS:
