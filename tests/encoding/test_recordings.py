@@ -18,7 +18,7 @@ N_VOXELS = 30
 ALPHAS = np.logspace(-1, 6, 8)
 
 
-def heard(recordings, seed=0, n_features=40):
+def responses_to(recordings, seed=0, n_features=40):
     """Return runs, features, and responses that are the same each time and that no feature explains."""
     rng = np.random.default_rng(seed)
     features = {name: rng.standard_normal((N_TRS, n_features)) for name in sorted(set(recordings))}
@@ -52,7 +52,7 @@ def stimulus_of(subject, x, recordings):
 @pytest.mark.parametrize("recordings", ["abcdabcde", "aabbccdde"])
 def test_folds_for_alphas_do_not_find_a_recording_again(recordings):
     """What a brain does at a moment of a story looks like what features predict, if the story is in both sides."""
-    runs, x, bold = heard(recordings)
+    runs, x, bold = responses_to(recordings)
     test = ids_of(recordings) == 4
     model = RidgeCV(ALPHAS, cv=4, progress=False)
     leaking = encoding.fit(x, bold, model, encoding.Split(test, runs, TR, [0]))
@@ -67,7 +67,7 @@ def test_folds_for_alphas_do_not_find_a_recording_again(recordings):
 
 def test_encode_groups_runs_that_played_the_same():
     recordings = "abcabcd"
-    _, x, bold = heard(recordings)
+    _, x, bold = responses_to(recordings)
     subject = subject_of(recordings, bold)
     stimulus = stimulus_of(subject, x, recordings)
     parts = partition(subject, stimulus, test=["task-story_run-7"])
@@ -86,7 +86,7 @@ def test_encode_groups_runs_that_played_the_same():
 
 def test_a_scan_that_was_stopped_early_played_the_same():
     """The last words were not scanned in the second run: the recording is the same all the same."""
-    _, x, bold = heard("aab")
+    _, x, bold = responses_to("aab")
     whole = subject_of("aab", bold)
     kept = np.ones(3 * N_TRS, dtype=bool)
     kept[2 * N_TRS - 15 : 2 * N_TRS] = False
@@ -115,7 +115,7 @@ def test_repeats_are_laid_upon_each_other_by_their_time():
 
 
 def test_test_and_training_share_no_group():
-    runs, x, bold = heard("aba")
+    runs, x, bold = responses_to("aba")
     with pytest.raises(ValueError, match=r"the group\(s\) \[0\] are in test and in training"):
         encoding.Split(runs == 2, runs, TR, [0], groups=ids_of("aba"))
     subject = subject_of("abc", bold)
@@ -125,7 +125,7 @@ def test_test_and_training_share_no_group():
 
 def test_halves_stacks_and_parts_keep_recordings_together():
     recordings = "abcdabcde"
-    runs, x, bold = heard(recordings)
+    runs, x, bold = responses_to(recordings)
     test = ids_of(recordings) == 4
     split = encoding.Split(test, runs, TR, [0], groups=ids_of(recordings))
     first, second = encoding.data_halves(runs, test, 4, split.groups)
@@ -144,7 +144,7 @@ def test_halves_stacks_and_parts_keep_recordings_together():
     assert np.abs(curve.r).mean(axis=1).max() < 0.2
 
 
-def test_three_recordings_are_halved_at_the_same_places():
+def test_three_recordings_are_halved_alike():
     runs = np.repeat(np.arange(5), [80, 80, 70, 80, 40])
     groups = np.repeat([0, 1, 0, 2, 3], [80, 80, 70, 80, 40])
     first, second = encoding.data_halves(runs, runs == 4, 10, groups)

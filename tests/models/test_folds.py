@@ -22,7 +22,7 @@ def test_contiguous_groups_says_what_it_needs(n_groups):
         contiguous_groups(np.repeat([5, 7, 9], [100, 50, 31]), n_groups)
 
 
-def test_runs_of_the_same_recording_are_cut_at_the_same_places():
+def test_runs_of_the_same_recording_are_cut_alike():
     runs = np.repeat([0, 1, 2], [60, 90, 50])
     recordings = np.repeat(["a", "b", "a"], [60, 90, 50])
     groups = contiguous_groups(runs, 5, recordings=recordings)
