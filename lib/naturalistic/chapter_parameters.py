@@ -64,7 +64,7 @@ RULES: Mapping[str, Rule] = {
     "space": Rule(str, among=_SPACES),
     "bold_space": Rule(str, optional=True, among=(*_SPACES[1:], "fsaverage6", "fsLR")),
     "task": Rule(str, optional=True, example="story"),
-    "stimulus": Rule(Path, optional=True),
+    "stimulus": Rule(Path, optional=True, names=("events",)),
     "confounds": Rule([str], optional=True, example=["motion", "wm_csf"]),
     "overlap": Rule(str, among=("authors", "paper")),
     # models

@@ -169,7 +169,7 @@ def run_encode(parsed: argparse.Namespace) -> None:
     """Encode the subjects of a folder and print where the report is."""
     from naturalistic.reporting.experiment import encode_folder
 
-    names = ("model", "layer", "n_words", "test", "region", "n_permutations", "seed", "device")
+    names = ("model", "layer", "n_words", "test", "main", "region", "n_permutations", "seed", "device")
     options = {name: getattr(parsed, name) for name in names}
     request = _request(parsed)
     if parsed.confounds is None:
@@ -191,7 +191,7 @@ def _request(parsed: argparse.Namespace) -> dict[str, Any]:
         raise RequestError(str(error)) from error
     task = parsed.task[0] if parsed.task and len(parsed.task) == 1 else parsed.task
     confounds = parsed.confounds if parsed.confounds != ["none"] else None
-    names = ("subjects", "sessions", "space", "derivatives", "tr", "offset")
+    names = ("subjects", "sessions", "space", "derivatives", "tr", "offset", "columns", "text")
     return {**request, "task": task, "confounds": confounds, **{name: getattr(parsed, name) for name in names}}
 
 
@@ -356,10 +356,18 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--derivatives", metavar="DIR", help="fMRIPrep's output (default: derivatives/fmriprep)")
     parser.add_argument("--tr", type=float, metavar="S", help="repetition time, where no file has it")
-    what = "words with times, as FILE, as RUN=FILE for some runs each, or a folder of files named by run"
+    what = (
+        "words with times, as FILE, as RUN=FILE for some runs each, or a folder of files named by run; or the word "
+        "events: each run's own events.tsv"
+    )
     parser.add_argument("--stimulus", nargs="+", metavar="FILE", help=what)
     parser.add_argument("--audio", nargs="+", metavar="FILE", help="sound files likewise")
     parser.add_argument("--offset", type=float, default=0.0, metavar="S", help="s of the scan at which it begins")
+    what = "of events, as features (default: all that can be, none if there is one of words)"
+    parser.add_argument("--columns", nargs="+", metavar="NAME", help=what)
+    parser.add_argument(
+        "--text", metavar="NAME", help="column of events that holds words (default: word, sentence ...)"
+    )
     what = "taken out: motion wm_csf global_signal compcor scrub, or none (default: motion wm_csf where they are)"
     parser.add_argument("--confounds", nargs="+", metavar="NAME", help=what)
 
@@ -378,6 +386,8 @@ def _add_encode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layer", type=int, metavar="N", help="of it (default: the middle one)")
     parser.add_argument("--words", type=int, dest="n_words", default=32, metavar="N", help="of context (default: 32)")
     parser.add_argument("--test", nargs="+", metavar="RUN", help="runs to test on (default: the repeated, or the last)")
+    what = "feature space of interest (default: words in context, else the last one)"
+    parser.add_argument("--main", metavar="NAME", help=what)
     parser.add_argument("--region", choices=("cortex", "brain"), default="cortex", help="voxels (default: cortex)")
     what = "shifts of the null (default: 1000)"
     parser.add_argument("--permutations", type=int, dest="n_permutations", default=1000, metavar="N", help=what)

@@ -142,3 +142,54 @@ def test_files_of_a_stimulus_by_run(tmp_path):
     assert experiments.stimuli_by_run([str(odd)]) == str(odd)
     with pytest.raises(ValueError, match=r"'b.srt' does not say of which run it is, expected RUN=FILE"):
         experiments.stimuli_by_run(["run-1=a.srt", "b.srt"])
+
+
+def write_events(folder, subject, run, rows, header="onset\tduration\tword"):
+    path = folder / f"sub-0{subject}/func/sub-0{subject}_task-story_run-{run}_events.tsv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_events_of_each_run(folder):
+    rows = [f"{k}\t1\tw{k}" for k in range(135)]
+    write_events(folder, 1, 1, rows)
+    findings = found(folder, stimulus="events")
+    assert matches(findings.problems, "3 of 4 runs have no file of events: sub-01_task-story_run-2, sub-02")
+    (folder / "task-story_events.tsv").write_text("onset\tduration\tword\n" + "\n".join(rows) + "\n")
+    findings = found(folder, stimulus="events")
+    assert findings.problems == [] and findings.doubts == [] and "features of events: words of 'word'" in findings.facts
+    assert len(matches(found(folder, stimulus="events", offset=20.0).doubts, "events lie outside of")) == 4
+    assert matches(found(folder, stimulus="events", text="speech").problems, "has no column 'speech'")
+    write_events(folder, 1, 1, [f"{200 + k}\t1\tw{k}" for k in range(135)])  # those of a later run
+    write_events(folder, 1, 2, ["n/a\t1\tthe"])
+    write_events(folder, 2, 1, ["0\t1\tthe"], "start\tduration\tword")
+    write_events(folder, 2, 2, [])
+    problems = found(folder, stimulus="events").problems
+    assert matches(problems, "run-1_events.tsv: 135 of 135 events lie outside of sub-01", "are they of another run")
+    assert matches(problems, "run-2_events.tsv, row 1: onset is 'n/a'", "fill it in, or remove the row")
+    assert matches(problems, "sub-02_task-story_run-1_events.tsv has the columns start", "onset is missing")
+    assert matches(problems, "sub-02_task-story_run-2_events.tsv has a header and no row") and len(problems) == 4
+
+
+def test_columns_of_events(folder):
+    header = "onset\tduration\ttrial_type\tloud\tresponse"
+    rows = [f"{3 * k}\t3\tfilm\t{k % 5}\t{'n/a' if k == 7 else k}" for k in range(40)]
+    (folder / "task-story_events.tsv").write_text("\n".join([header, *rows]) + "\n")
+    findings = found(folder, stimulus="events")
+    assert findings.problems == [] and "features of events: loud" in findings.facts
+    assert matches(findings.doubts, "left out: ", "task-story_events.tsv, column 'trial_type' is 'film' in all events")
+    assert matches(findings.doubts, "left out: ", "row 8: column 'response' is n/a (1 of 40 rows)")
+    named = found(folder, stimulus="events", columns=["loud", "response", "size"])
+    assert matches(named.problems, "row 8: column 'response' is n/a") and matches(named.problems, "no column 'size'")
+    (folder / "task-story_events.tsv").write_text("onset\tduration\n0\t1\n")
+    assert matches(found(folder, stimulus="events").problems, "events have no column besides onset and duration")
+
+
+def test_a_file_of_events_may_be_named(folder, tmp_path):
+    path = tmp_path / "other_events.tsv"
+    path.write_text("onset\tduration\tloud\n" + "".join(f"{3 * k}\t3\t{k % 5}\n" for k in range(45)))
+    assert found(folder, stimulus=path).problems == []
+    path.write_text("onset\tduration\tloud\n" + "".join(f"{300 * k}\t3\t{k % 5}\n" for k in range(45)))
+    assert matches(found(folder, stimulus=path).problems, "other_events.tsv plays", "lie outside")
+    series = bids_tree.write_series(tmp_path / "ds003020", ("avatar",))
+    assert matches(found(series, stimulus="events").problems, "no events of runs: leave the stimulus out")

@@ -6,7 +6,8 @@ from naturalistic.datasets.spoken import words_in_runs
 from naturalistic.datasets.subject import Subject, VoxelGrid
 from naturalistic.datasets.words import Transcript
 from naturalistic.encoding.ceiling import find_ceiling, matched_columns
-from naturalistic.encoding.experiment import BEYOND, delays_of, encode, partition
+from naturalistic.encoding.experiment import BEYOND, delays_of, encode
+from naturalistic.encoding.recordings import partition
 from naturalistic.features.delays import shift
 from naturalistic.features.stimulus import StimulusSpaces
 from naturalistic_simulation.false_positives import smooth_noise

@@ -22,6 +22,23 @@ def test_contiguous_groups_says_what_it_needs(n_groups):
         contiguous_groups(np.repeat([5, 7, 9], [100, 50, 31]), n_groups)
 
 
+def test_runs_of_the_same_recording_are_cut_alike():
+    runs = np.repeat([0, 1, 2], [60, 90, 50])
+    recordings = np.repeat(["a", "b", "a"], [60, 90, 50])
+    groups = contiguous_groups(runs, 5, recordings=recordings)
+    np.testing.assert_array_equal(groups[150:], groups[:50])
+    assert np.unique(groups[:60]).tolist() == [0, 1] and np.unique(groups[60:150]).tolist() == [2, 3, 4]
+    # the last run begins ten samples later in the recording
+    positions = np.concatenate([np.arange(60), np.arange(90), 10 + np.arange(50)])
+    later = contiguous_groups(runs, 5, recordings=recordings, positions=positions)
+    np.testing.assert_array_equal(later[150:], later[10:60])
+    np.testing.assert_array_equal(contiguous_groups(runs, 7, recordings=runs), contiguous_groups(runs, 7))
+    with pytest.raises(ValueError, match="the run at samples 0 to 59 has several recordings"):
+        contiguous_groups(runs, 5, recordings=np.arange(200))
+    with pytest.raises(ValueError, match="expected a whole number from 2"):
+        contiguous_groups(runs, 1, recordings=recordings)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_folds_are_a_partition_of_whole_groups(seed):
     rng = np.random.default_rng(seed)

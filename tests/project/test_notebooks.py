@@ -108,7 +108,7 @@ def test_ceilings_and_nulls_on_simulated_data(tmp_path, monkeypatch, short_minil
 def test_your_experiment_on_simulated_data(tmp_path, monkeypatch, short_minilm):
     printed, n_figures, numbers = run(
         "16-your-experiment", tmp_path, monkeypatch, window=2, n_permutations=1000, story="simulated",
-        language_model=str(short_minilm),
+        language_model=str(short_minilm), answers=True,
     )  # fmt: skip
     assert "problems: 0" in printed and "not all of sub-03" in printed and n_figures == 2
     assert numbers["dataset"].startswith("Simulated data") and set(numbers["lags"]) == {"01", "02", "03"}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from naturalistic.datasets.bids_files import select_subjects
 from naturalistic.datasets.bids_runs import Run, RunFiles
+from naturalistic.datasets.run_events import RunEvents, events_of_runs
 from naturalistic.datasets.scans import Scan
 from naturalistic.intact import read_json
 from naturalistic.simulated import Titled, is_simulated
@@ -95,6 +96,20 @@ class BidsExperiment(Titled):
         if run not in names:
             raise ValueError(f"run is {run!r}, subject {subject} has {', '.join(names)}")
         return RunFiles(self.folder, self.derivatives, subject, names[run]).events
+
+    def events(self, subject: str) -> dict[str, RunEvents]:
+        """Return the events of each run of a subject, by the name of the run.
+
+        Parameters
+        ----------
+        subject : str
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            As `run_events.events_of_runs`.
+        """
+        return events_of_runs([RunFiles(self.folder, self.derivatives, subject, run) for run in self._runs_of(subject)])
 
     def _runs_of(self, subject: str) -> tuple[Run, ...]:
         if subject not in self.runs:

@@ -21,6 +21,15 @@ from naturalistic.datasets.bids_files import select_subjects
 from naturalistic.datasets.bids_runs import RunFiles
 from naturalistic.datasets.confounds import Strategy, read_confounds
 from naturalistic.datasets.images import open_image
+from naturalistic.datasets.run_events import (
+    EVENTS,
+    RunEvents,
+    column_names,
+    column_values,
+    is_events_file,
+    outside,
+    read_run_events,
+)
 from naturalistic.datasets.scans import Scan
 from naturalistic.datasets.spoken import value_of_run
 from naturalistic.datasets.transcripts import read_transcript
@@ -74,6 +83,8 @@ def check_folder(
     audio: Path | str | Mapping[str, Path | str] | None = None,
     offset: float | Mapping[str, float] = 0.0,
     confounds: Strategy | None = None,
+    columns: Sequence[str] | None = None,
+    text: str | None = None,
 ) -> Findings:
     """Collect all that would stop an encoding model of a folder.
 
@@ -81,8 +92,8 @@ def check_folder(
     ----------
     folder, task, subjects, sessions, space, derivatives, tr
         As in `datasets.experiments.open_experiment`.
-    stimulus, audio, offset
-        As in `features.stimulus.stimulus_spaces`.
+    stimulus, audio, offset, columns, text
+        As in `features.stimulus.stimulus_spaces`; stimulus ``"events"``: each run's own events.
     confounds : str, list of str, or dict, optional
         As in `preprocessing.prepare`.
 
@@ -98,6 +109,8 @@ def check_folder(
         return findings
     if lebel.is_layout(folder) and space is None and derivatives is None:
         _check_lebel(folder, task, subjects, findings)
+        if stimulus == EVENTS:
+            findings.problems.append(f"{folder} has series of stories and no events of runs: leave the stimulus out")
         return findings
     try:
         root = bids.derivatives_root(folder, derivatives)
@@ -128,7 +141,14 @@ def check_folder(
     if space is not None:
         trs = _check_trs(files, space, tr, findings)
         _check_scans(files, space, trs, findings, confounds)
-        _check_stimuli(files, space, trs, findings, stimulus, audio, offset)
+        there = [of_run for of_run in files if of_run.stem in trs]
+        ends = {of_run.stem: _length(of_run, space) * trs[of_run.stem] for of_run in there}
+        if stimulus == EVENTS:
+            _check_events(there, ends, findings, offset, columns, text)
+            stimulus = None
+        elif stimulus is None and audio is None:
+            findings.facts.append("no stimulus was named: its files were not checked")
+        _check_stimuli(there, ends, findings, stimulus, audio, offset)
     return findings
 
 
@@ -252,7 +272,7 @@ def _check_scans(
     for subject, scans in by_subject.items():
         problems, doubts = scans_of.problems(scans)
         findings.problems += problems
-        findings.doubts += doubts
+        findings.doubts += doubts + scans_of.other_grids(scans)
         masked += sum(scan.mask is not None for scan in scans)
         n_trs = sum(scan.n_trs for scan in scans)
         if n_trs < _LEAST_TRS:
@@ -301,24 +321,87 @@ def _gzip_problem(path: Path) -> Iterator[str]:
         yield f"{path} ends after other bytes than its header promises ({promised:,}): it was cut short; fetch it again"
 
 
+def _check_events(
+    files: Sequence[RunFiles],
+    ends: Mapping[str, float],
+    findings: Findings,
+    offset: float | Mapping[str, float],
+    columns: Sequence[str] | None,
+    text: str | None,
+) -> None:
+    """Note runs without events, and events that cannot be read or do not fit into their runs."""
+    silent = [of_run.stem for of_run in files if of_run.events is None]
+    if silent:
+        findings.problems.append(f"{len(silent)} of {len(files)} runs have no file of events: {_few(silent)}")
+    read: dict[Path, RunEvents] = {}
+    failed: set[Path] = set()
+    by_run = []
+    for of_run in files:
+        path = of_run.events
+        if path is None or path in failed:
+            continue
+        try:
+            read[path] = read.get(path) or read_run_events(path)
+            start = float(value_of_run(offset, of_run.run.name, "offset") if isinstance(offset, Mapping) else offset)
+        except (ValueError, OSError) as error:
+            failed.add(path)
+            findings.problems.append(str(error))
+            continue
+        by_run.append(read[path])
+        beyond = outside(read[path], -start, ends[of_run.stem] - start)
+        if beyond.any():
+            row = read[path].rows[beyond.argmax()]
+            sentence = (
+                f"{path}: {int(beyond.sum())} of {len(beyond)} events lie outside of {of_run.stem}, which is scanned "
+                f"for {ends[of_run.stem]:.0f} s, the first in row {row}"
+            )
+            if 2 * beyond.sum() > len(beyond):
+                findings.problems.append(f"{sentence}: are they of another run, in ms, or is the offset wrong?")
+            else:
+                findings.doubts.append(sentence)
+    if by_run:
+        _check_columns(by_run, findings, columns, text)
+
+
+def _check_columns(
+    by_run: Sequence[RunEvents], findings: Findings, columns: Sequence[str] | None, text: str | None
+) -> None:
+    """Note columns of events that can be no features, and say which are taken."""
+    taken = []
+    if text is not None or all(of_run.text_column for of_run in by_run):
+        for of_run in {id(each): each for each in by_run}.values():
+            try:
+                of_run.transcript(text)
+            except ValueError as error:
+                findings.problems.append(str(error))
+        taken.append(f"words of {text or by_run[0].text_column!r}")
+        columns = columns or ()
+    reasons = []
+    for column in column_names(by_run) if columns is None else columns:
+        try:
+            column_values(by_run, column)
+            taken.append(column)
+        except ValueError as error:
+            reasons.append(str(error))
+    findings.facts.append(f"features of events: {', '.join(taken) or 'none'}")
+    if columns is None and taken:
+        findings.doubts += [f"left out: {reason}" for reason in reasons]
+    else:
+        findings.problems += reasons or ([] if taken else ["events have no column besides onset and duration"])
+
+
 def _check_stimuli(
     files: Sequence[RunFiles],
-    space: str,
-    trs: Mapping[str, float],
+    ends_by_stem: Mapping[str, float],
     findings: Findings,
     stimulus: Path | str | Mapping[str, Path | str] | None,
     audio: Path | str | Mapping[str, Path | str] | None,
     offset: float | Mapping[str, float],
 ) -> None:
     """Note stimuli that cannot be read, or do not fit into their runs."""
-    if stimulus is None and audio is None:
-        findings.facts.append("no stimulus was named: its files were not checked")
-        return
     ends: dict[str, dict[str, float]] = {}  # by run, of all subjects
     for of_run in files:
-        if of_run.stem in trs:
-            n_volumes = _length(of_run, space)
-            ends.setdefault(of_run.run.name, {})[of_run.stem] = n_volumes * trs[of_run.stem]
+        ends.setdefault(of_run.run.name, {})[of_run.stem] = ends_by_stem[of_run.stem]
     for what, given, read in (("transcript", stimulus, _words_span), ("sound file", audio, _sound_span)):
         if given is None:
             continue
@@ -346,7 +429,10 @@ def _length(of_run: RunFiles, space: str) -> int:
 
 
 def _words_span(path: Path) -> np.ndarray:
-    """Return the middles of the words of a file, s."""
+    """Return the middles of the words of a file, or of its events, s."""
+    if is_events_file(path):
+        events = read_run_events(path)
+        return events.onsets + events.durations / 2
     transcript: Transcript = read_transcript(path)
     return (transcript.onsets + transcript.offsets) / 2
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from naturalistic import simulated
 from naturalistic.datasets import bids, lebel
 from naturalistic.datasets.bids import BidsExperiment
 from naturalistic.datasets.lebel import LeBel
+from naturalistic.datasets.run_events import EVENTS, RunEvents
 from naturalistic.datasets.words import Transcript
 
 Experiment = BidsExperiment | LeBel
@@ -67,7 +69,7 @@ def stimulus_files(folder: Path, stimulus: Path | str | None = None) -> str | di
     folder : Path
         Root of the data set.
     stimulus : str or Path, optional
-        As in `stimuli_by_run`.
+        As in `stimuli_by_run`, also ``"events"``.
     """
     if stimulus is None and (folder / "stimuli").is_dir():
         stimulus = folder / "stimuli"
@@ -80,8 +82,9 @@ def stimuli_by_run(paths: Sequence[str] | None) -> str | dict[str, str] | None:
     Parameters
     ----------
     paths : list of str, optional
-        One path; or texts such as ``"task-story=words.TextGrid"`` and ``"run-2=b.srt"``: a run or a part of its name,
-        and the file; or a folder whose files are named so: ``ses-1_run-2.TextGrid``, ``task-story_words.csv``.
+        ``"events"``: each run's own events of BIDS (a folder of that name is ``./events``). Or one path; or texts such
+        as ``"task-story=words.TextGrid"`` and ``"run-2=b.srt"``: a run or a part of its name, and the file; or a folder
+        whose files are named so: ``ses-1_run-2.TextGrid``, ``task-story_words.csv``.
 
     Returns
     -------
@@ -94,6 +97,8 @@ def stimuli_by_run(paths: Sequence[str] | None) -> str | dict[str, str] | None:
     """
     if not paths:
         return None
+    if list(paths) == [EVENTS]:
+        return EVENTS
     if len(paths) == 1 and Path(paths[0]).is_dir():
         return _by_name(Path(paths[0]))
     if len(paths) == 1 and ("=" not in paths[0] or Path(paths[0]).exists()):
@@ -122,6 +127,34 @@ def _by_name(folder: Path) -> dict[str, str]:
     if not by_run:
         raise ValueError(f"{folder} has no file whose name says of which run it is, expected such as run-2.TextGrid")
     return by_run
+
+
+def stimulus_of(experiment: Experiment, label: str, stimulus: Any) -> Any:
+    """Return the stimulus of a subject: that of all, or with ``"events"`` the events of the subject's own runs.
+
+    Parameters
+    ----------
+    experiment : BidsExperiment or LeBel
+    label : str
+        Of the subject.
+    stimulus : str, dict, or other
+        From `stimuli_by_run` or `stimulus_files`, or what `features.stimulus.stimulus_spaces` takes.
+
+    Returns
+    -------
+    stimulus : dict of str to RunEvents, or what was given
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a run has no events, or the data set is none of BIDS; as `datasets.run_events.read_run_events`.
+    """
+    if stimulus != EVENTS:
+        return stimulus
+    if isinstance(experiment, LeBel):
+        raise ValueError(f"{experiment.folder} has series of stories and no events of runs: leave the stimulus out")
+    events: dict[str, RunEvents] = experiment.events(label)
+    return events
 
 
 def published_words(experiment: Experiment) -> Mapping[str, Transcript] | None:

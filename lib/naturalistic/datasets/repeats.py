@@ -6,6 +6,7 @@ An experiment's ``stack_repeats(values, runs)`` takes values (n_trs, n) of all i
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,21 @@ from numpy.typing import NDArray
 from naturalistic.runs import run_slices
 
 StackRepeats = Callable[[NDArray, NDArray], tuple[NDArray, NDArray]]
+
+
+class Played(NamedTuple):
+    """What a run played: runs of the same recording are never on both sides of a split.
+
+    Attributes
+    ----------
+    recording : hashable
+        Equal for runs that played the same.
+    start : float
+        s of the run's clock at which the recording begins.
+    """
+
+    recording: Any
+    start: float
 
 
 def stack_repeats_in_runs(values: NDArray, runs: NDArray, n_repeats: int, n_trs: int) -> tuple[NDArray, NDArray]:

@@ -161,6 +161,30 @@ def problems(scans: Sequence[Scan]) -> tuple[list[str], list[str]]:
     return [problem for scan in scans for problem in _problems(scan, firsts, doubts)], doubts
 
 
+def other_grids(scans: Sequence[Scan]) -> list[str]:
+    """Return a sentence for each mask that has another grid than its run: it is laid on it by coordinates.
+
+    Parameters
+    ----------
+    scans : list of Scan
+    """
+    sentences = []
+    for scan in scans:
+        if scan.mask is None or scan.is_surface:
+            continue
+        try:
+            mask = open_image(scan.mask)
+            image = open_image(scan.paths[0])
+        except ValueError:
+            continue  # said elsewhere
+        if not same_grid(mask.shape, mask.affine, image.shape[:3], image.affine):
+            sentences.append(
+                f"{scan.mask} has another grid than its run ({describe_grid(mask.shape, mask.affine)}): it is laid on "
+                "it by coordinates"
+            )
+    return sentences
+
+
 def volumes(scan: Scan) -> tuple[NDArray, NDArray]:
     """Open the run of a volume scan.
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalistic.arrays import ShapeRepr
+from naturalistic.datasets.repeats import Played
 from naturalistic.datasets.subject import Subject
 from naturalistic.datasets.words import Transcript
 
@@ -48,6 +49,19 @@ class SpokenWords(ShapeRepr):
     runs: NDArray
     tr: float
     texts: NDArray | None = None
+
+    def played_by_run(self) -> tuple[Played, ...]:
+        """Return what each run played: runs of the same words play the same, also where a scan was stopped early."""
+        played = []
+        for run in np.unique(self.runs).tolist():
+            heard = self.events[self.event_runs == run]
+            if not len(heard):
+                played.append(Played(("no words", run), 0.0))
+                continue
+            of_recording = heard if self.texts is None else np.flatnonzero(self.texts == self.texts[heard[0]])
+            recording = tuple(self.words[k] for k in of_recording)
+            played.append(Played(recording, float(self.onsets[of_recording[0]])))
+        return tuple(played)
 
 
 def words_in_runs(

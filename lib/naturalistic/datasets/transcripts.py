@@ -84,6 +84,26 @@ def read_transcript(path: Path | str, *, tier: str | None = None, columns: dict[
     return _transcript(path, readers[kind]())
 
 
+def transcript_of(
+    path: Path, texts: Sequence[str], onsets: Sequence[float], offsets: Sequence[float], places: Sequence[str]
+) -> Transcript:
+    """Return the words of texts whose times are known, as `read_transcript` does.
+
+    Parameters
+    ----------
+    path : Path
+        For errors.
+    texts : list of str
+        Words or sentences, in the order of time.
+    onsets, offsets : sequence of float
+        s; NaN where a time is not known.
+    places : list of str
+        Where in the file each stands.
+    """
+    spans = [_Span(*each) for each in zip(texts, map(float, onsets), map(float, offsets), places)]
+    return _transcript(path, spans)
+
+
 def _transcript(path: Path, spans: list[_Span]) -> Transcript:
     """Return the words of spans, with times for all."""
     left_out: Counter = Counter()

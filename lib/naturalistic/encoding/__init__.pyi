@@ -20,7 +20,7 @@ from .comparison import (
     partition_by_region,
     variance_partitioning,
 )
-from .experiment import Partition, SubjectEncoding, encode, partition
+from .experiment import SubjectEncoding, encode
 from .group import GroupMap, MapOverSubjects, group_map, map_over_subjects
 from .joint import (
     JointModel,
@@ -46,6 +46,7 @@ from .learning import LearningCurve, fit_predict_part, learning_curve
 from .multi_subject import MultiSubjectBold
 from .partition import r2_by_space, r_by_space
 from .prediction import Accuracy, Fitted, Prediction, correlation_inside, fit, fit_predict, group_accuracy
+from .recordings import Partition, partition
 from .reliability import (
     SplitHalves,
     annotator_halves,

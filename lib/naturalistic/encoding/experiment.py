@@ -1,14 +1,13 @@
 """Encoding models of any experiment: split, models, null, ceiling and clock of a subject, with every choice in words.
 
-The test is never of a recording that the training has: of repeated recordings the one that was repeated most is tested,
-else the last run. Where one run or two are all, they are cut into blocks, and time between blocks is left out.
+What trains and what tests is chosen in `encoding.recordings`.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,32 +15,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from naturalistic.arrays import ShapeRepr
-from naturalistic.datasets.repeats import StackRepeats, repeated_runs
 from naturalistic.datasets.subject import Subject
 from naturalistic.encoding.ceiling import Ceiling, find_ceiling
 from naturalistic.encoding.design import design
 from naturalistic.encoding.lags import LagProfile, lag_profile
 from naturalistic.encoding.prediction import Prediction, fit_predict
+from naturalistic.encoding.recordings import DELAYS, Partition, partition
 from naturalistic.encoding.reliability import split_half_data
 from naturalistic.encoding.scores import Score, score
-from naturalistic.encoding.split import Split
 from naturalistic.inference import normalize
-from naturalistic.models.folds import contiguous_groups
 from naturalistic.models.ridge import RidgeCV
-from naturalistic.runs import run_slices
 
 if TYPE_CHECKING:
     from naturalistic.features.stimulus import StimulusSpaces
 
-DELAYS = (2.0, 4.0, 6.0, 8.0)  # s
 ALPHAS = tuple(np.logspace(0, 7, 15))
 CONTROL_LENGTH = 12.0  # s of the response to a control that is taken out
-GAP = 16.0  # s left out where a run is cut
 BEYOND = "beyond controls"
-_BLOCKS = 6  # into which a single run is cut
-_TESTED = 2  # of them
-_LEAST_TRAINING = 3  # runs; fewer are cut
-_LEAST_TRS = 20
 _HALVES_GAP = 4  # TRs
 _ENOUGH = 5000  # voxels of which the lag is taken
 
@@ -106,55 +96,6 @@ class SubjectEncoding(ShapeRepr):
         return pd.DataFrame(columns)
 
 
-@dataclass(frozen=True, eq=False)
-class RepeatedTest:
-    """Repeats of the test, for the ceiling.
-
-    Attributes
-    ----------
-    subject : Subject
-    test : bool array (n_trs,)
-    stack : callable
-        See `datasets.repeats`.
-    """
-
-    subject: Subject
-    test: NDArray
-    stack: StackRepeats
-
-
-@dataclass(frozen=True, eq=False)
-class Partition:
-    """TRs of a subject that train and test.
-
-    Attributes
-    ----------
-    split : Split
-        Of the TRs that are kept.
-    keep : bool array (n_trs,)
-    subject : Subject
-        Of all TRs; the mean over repeats where all runs played the same.
-    spaces : dict of str to array (n_trs, n_features)
-    sentence : str
-    repeated : RepeatedTest or None
-        Where the test was presented more than once.
-    """
-
-    split: Split
-    keep: NDArray
-    subject: Subject
-    spaces: dict[str, NDArray]
-    sentence: str
-    repeated: RepeatedTest | None = None
-
-    @property
-    def test(self) -> NDArray:
-        """Return the TRs that are tested: bool (n_trs,)."""
-        test = np.zeros(len(self.keep), dtype=bool)
-        test[self.keep] = self.split.test
-        return test
-
-
 def encode(
     subject: Subject,
     stimulus: StimulusSpaces,
@@ -212,7 +153,7 @@ def encode(
     main = _main_space(stimulus.spaces, main)
     bold = _rows(parts.subject.bold, parts.keep)
     spaces = {name: _rows(x, parts.keep) for name, x in parts.spaces.items()}
-    n_groups = len(run_slices(parts.split.runs[~parts.split.test]))
+    n_groups = len(np.unique(parts.split.groups[~parts.split.test]))
     ridge = RidgeCV(alphas, cv=min(5, n_groups), device=device, progress=False)
     scores = {}
     for name, features in spaces.items():
@@ -241,7 +182,7 @@ def encode(
         "split": parts.sentence,
         "delays": f"{', '.join(f'{delay:g}' for delay in delays)} s, inside each run or block",
         "regression": f"ridge, one alpha for each voxel out of {len(alphas)} from {min(alphas):g} to {max(alphas):g}, "
-                      f"chosen over {min(5, n_groups)} folds of whole training runs or blocks",
+                      f"chosen over {min(5, n_groups)} folds of whole training recordings or blocks",
         "null": f"{n_permutations} circular shifts of the predictions inside test runs or their halves, "
         f"FDR {q:g} over voxels, seed {seed}",
         "main space": main,
@@ -260,165 +201,6 @@ def delays_of(tr: float) -> list[float]:
         s.
     """
     return sorted({round(max(1, round(delay / tr)) * tr, 6) for delay in DELAYS})
-
-
-def partition(
-    subject: Subject, stimulus: StimulusSpaces, *, test: Sequence[str] | None = None, delays: Sequence[float] = DELAYS
-) -> Partition:
-    """Return what trains and what tests, so that no recording is in both.
-
-    Parameters
-    ----------
-    subject : Subject
-    stimulus : StimulusSpaces
-    test : list of str, optional
-        Runs by name. By default those of the recording that was repeated most, else the last run.
-    delays : sequence of float
-        s.
-
-    Returns
-    -------
-    partition : Partition
-
-    Raises
-    ------
-    ValueError
-        If a run is not there, training would have a tested recording, or too few TRs are left.
-    """
-    recordings = _recordings(subject, stimulus)
-    spaces = stimulus.spaces
-    merged = ""
-    if test is None and len(recordings) == 1 and len(subject.run_names) > 1:
-        merged = f"All {len(subject.run_names)} runs played the same and were averaged. "
-        return _cut(subject, spaces, delays, merged, average=True)
-    tested = _tested_runs(subject, recordings, test)
-    training = [name for name in subject.run_names if name not in tested]
-    if not training:
-        return _cut(subject, spaces, delays, merged)
-    is_test = np.isin(subject.runs, [subject.run_names.index(name) for name in tested])
-    groups = subject.runs.copy()
-    keep = np.ones(len(groups), dtype=bool)
-    sentence = f"Tested on {', '.join(tested)}, trained on {len(training)} other run{'s' * (len(training) > 1)}"
-    if len(training) < _LEAST_TRAINING:
-        blocks, keep_training = _blocks(subject.runs[~is_test], subject.tr, _BLOCKS - 1)
-        groups[~is_test] = len(subject.run_names) + blocks
-        keep[~is_test] = keep_training
-        sentence += f", cut into {len(np.unique(blocks))} blocks to choose alpha, {GAP:g} s left out between them"
-    stack = None
-    if len(tested) > 1 and len({_recording_of(recordings, name) for name in tested}) == 1:
-        lengths = [int((subject.runs == subject.run_names.index(name)).sum()) for name in tested]
-        if len(set(lengths)) == 1:
-            stack = repeated_runs(tested, lengths, [tested])
-            sentence += f"; the {len(tested)} repeats of the test are averaged"
-    _check_lengths(is_test & keep, ~is_test & keep)
-    split = Split(is_test[keep], groups[keep], subject.tr, list(delays), _in_blocks(stack))
-    repeated = None if stack is None else RepeatedTest(subject, is_test, _in_blocks(stack))
-    return Partition(split, keep, subject, spaces, sentence + ".", repeated)
-
-
-def _in_blocks(stack: StackRepeats | None) -> StackRepeats:
-    """Return a function that stacks repeats, or one presentation, and cuts a single run into blocks.
-
-    Inside of one run there are few circular shifts, and p could not become small.
-    """
-
-    def stack_blocks(values: NDArray, runs: NDArray) -> tuple[NDArray, NDArray]:
-        stacked, ids = (values[None], runs) if stack is None else stack(values, runs)
-        n_runs = len(run_slices(ids))
-        return stacked, contiguous_groups(ids, _TESTED) if n_runs < _TESTED else ids
-
-    return stack_blocks
-
-
-def _recording_of(recordings: Mapping[Any, Sequence[str]], name: str) -> Any:
-    """Return the recording that a run played."""
-    return next(key for key, names in recordings.items() if name in names)
-
-
-def _recordings(subject: Subject, stimulus: StimulusSpaces) -> dict[Any, list[str]]:
-    """Return the runs that played the same words, by recording; without words each run by itself."""
-    if stimulus.words is None:
-        return {name: [name] for name in subject.run_names}
-    words = stimulus.words
-    found: dict[Any, list[str]] = {}
-    for run, name in enumerate(subject.run_names):
-        played = words.events[words.event_runs == run]
-        found.setdefault(tuple(words.words[k] for k in played) or name, []).append(name)
-    return found
-
-
-def _tested_runs(subject: Subject, recordings: Mapping[Any, list[str]], test: Sequence[str] | None) -> list[str]:
-    """Return the names of the test runs."""
-    if test is None:
-        most = max(map(len, recordings.values()))
-        return [names for names in recordings.values() if len(names) == most][-1]
-    unknown = [name for name in test if name not in subject.run_names]
-    if unknown or not test:
-        raise ValueError(f"test is {list(test)}, subject {subject.label} has the runs {', '.join(subject.run_names)}")
-    for names in recordings.values():
-        if 0 < len(set(names) & set(test)) < len(names):
-            raise ValueError(
-                f"the runs {', '.join(names)} of subject {subject.label} played the same, expected all or none of them "
-                f"in test={list(test)}: a model that was trained on a recording is not tested on it"
-            )
-    return [name for name in subject.run_names if name in test]
-
-
-def _cut(
-    subject: Subject, spaces: Mapping[str, NDArray], delays: Sequence[float], merged: str, average: bool = False
-) -> Partition:
-    """Return blocks of one run, the last of which are tested; of runs that are alike, their mean."""
-    repeated = None
-    if average:
-        lengths = np.bincount(subject.runs)
-        n_trs = int(lengths.min())
-        rows = np.concatenate([np.flatnonzero(subject.runs == run)[:n_trs] for run in range(len(lengths))])
-        each = replace(
-            subject, bold=np.asarray(subject.bold)[rows], runs=subject.runs[rows], motion=None, scan_motion={}
-        )
-        mean = each.bold.reshape(len(lengths), n_trs, -1).mean(axis=0)
-        names = ("mean of the repeats",)
-        one_run = np.zeros(n_trs, dtype=int)
-        subject = replace(each, bold=mean, runs=one_run, run_names=names, first_trs=subject.first_trs[:1])
-        spaces = {name: x[:n_trs] for name, x in spaces.items()}
-    blocks, keep = _blocks(subject.runs, subject.tr, _BLOCKS)
-    last = np.unique(blocks)[-_TESTED:]
-    is_test = np.isin(blocks, last)
-    _check_lengths(is_test & keep, ~is_test & keep)
-    split = Split(is_test[keep], blocks[keep], subject.tr, list(delays))
-    sentence = (
-        f"{merged}One run, cut into {len(np.unique(blocks))} blocks; the last {_TESTED} are tested, {GAP:g} s left out "
-        "between all."
-    )
-    if average:
-        tested = is_test & keep
-
-        def stack(values: NDArray, runs: NDArray) -> tuple[NDArray, NDArray]:
-            return values.reshape(len(lengths), int(tested.sum()), -1), blocks[tested]
-
-        repeated = RepeatedTest(each, np.tile(tested, len(lengths)), stack)
-    return Partition(split, keep, subject, dict(spaces), sentence, repeated)
-
-
-def _blocks(runs: NDArray, tr: float, n_blocks: int) -> tuple[NDArray, NDArray]:
-    """Return the block of each TR, and which to keep: the start of a block inside of a run is left out."""
-    blocks = contiguous_groups(runs, max(n_blocks, len(run_slices(runs))))
-    keep = np.ones(len(runs), dtype=bool)
-    gap = round(GAP / tr)
-    for block in run_slices(blocks):
-        if block.start and runs[block.start] == runs[block.start - 1]:
-            keep[block.start : block.start + gap] = False
-    return blocks, keep
-
-
-def _check_lengths(test: NDArray, training: NDArray) -> None:
-    """Raise an error where too little is left to train or to test on."""
-    for what, trs in (("test", test), ("train", training)):
-        if trs.sum() < _LEAST_TRS:
-            raise ValueError(
-                f"{int(trs.sum())} TRs are left to {what} on, expected {_LEAST_TRS} or more: the runs are too short "
-                "for an encoding model"
-            )
 
 
 def _rows(x: NDArray, keep: NDArray) -> NDArray:

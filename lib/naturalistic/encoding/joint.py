@@ -163,7 +163,7 @@ def _fit_joint(
     n_voxels = data.bold.shape[1]
     dtype = data.bold.dtype
     sums = BlockSums(data.test_runs, n_voxels, block, dtype)
-    fits = fit_space_sets(model, data.train, data.bold, sets, data.train_runs)
+    fits = fit_space_sets(model, data.train, data.bold, sets, data.train_groups)
     parts = np.empty((2, len(names), n_voxels), dtype)
     p = np.full(n_voxels, np.nan)
     kept_null = np.empty((n_permutations, n_voxels), dtype) if keep_null and n_permutations else None

@@ -369,7 +369,7 @@ def sweep_layers_in_folds(
     bold : array (n_trs, n_voxels)
         Voxels of all subjects who share the stimulus side by side: a shift moves all alike.
     model : RidgeCV
-        Its own ``cv`` splits what is left of the training TRs by piece.
+        Its own ``cv`` splits what is left of the training TRs by group.
     split : FoldSplit
         Groups are contiguous blocks; ``cv`` is a number of folds.
     n_permutations : int
@@ -408,7 +408,7 @@ def sweep_layers_in_folds(
         cut = (np.diff(rows) > 1) | (groups[rows[1:]] != groups[rows[:-1]]) | (runs[rows[1:]] != runs[rows[:-1]])
         pieces = np.concatenate([[0], np.cumsum(cut)])
         copies = np.concatenate([shifted(bold, row, runs)[rows] for row in batch], axis=1)
-        inner = Split(np.isin(rows, test), pieces, split.tr, split.delays)
+        inner = Split(np.isin(rows, test), pieces, split.tr, split.delays, groups=groups[rows])
         fold_scores = sweep_layers(features[rows], copies, model, inner)
         for k in range(len(batch)):
             columns = slice(k * n_voxels, (k + 1) * n_voxels)

@@ -18,7 +18,7 @@ from naturalistic.features.delays import as_delays
 from naturalistic.models.folds import GroupGapKFold, contiguous_groups
 from naturalistic.models.ridge import RidgeCV
 from naturalistic.parameters import is_whole, whole
-from naturalistic.runs import run_slices
+from naturalistic.runs import check_runs, run_slices
 
 LEAST = 10  # TRs that each fold must test and keep
 
@@ -127,13 +127,15 @@ def fit_predict_part(
     bold = as_responses(bold)
     spaces, _ = check_spaces(features, split.delays, len(bold))
     check_length(split, len(bold))
-    folds = blocked_folds(split.runs[keep], _n_folds(model.cv), gap)
+    folds = blocked_folds(split.runs[keep], _n_folds(model.cv), gap, split.groups[keep])
     kept = keep | split.test
     part = {name: x[kept] for name, x in spaces.items()}
     return fit_predict(part, bold[kept], clone(model).set_params(cv=folds, gap=0), split.select(kept))
 
 
-def blocked_folds(runs: ArrayLike, n_folds: int, gap: int = 10) -> list[tuple[NDArray, NDArray]]:
+def blocked_folds(
+    runs: ArrayLike, n_folds: int, gap: int = 10, groups: ArrayLike | None = None
+) -> list[tuple[NDArray, NDArray]]:
     """Return folds of runs, or of contiguous blocks where runs are few.
 
     Runs are cut into blocks of about equal length, three a fold (one a run, where runs are three times as many as folds
@@ -145,6 +147,8 @@ def blocked_folds(runs: ArrayLike, n_folds: int, gap: int = 10) -> list[tuple[ND
     n_folds : int
     gap : int
         TRs left out of training on either side of what is tested.
+    groups : array (n_trs,), optional
+        Of a `Split`: runs of one group presented the same, are cut at the same places, and tested together.
 
     Returns
     -------
@@ -163,8 +167,13 @@ def blocked_folds(runs: ArrayLike, n_folds: int, gap: int = 10) -> list[tuple[ND
             f"{n_trs} TRs to train on are too few for {n_folds} folds with gaps of {gap} TRs: expected {LEAST} or more "
             "in each fold and outside of it; take more minutes, fewer folds or a shorter gap"
         )
-    groups = contiguous_groups(runs, max(3 * n_folds, len(run_slices(runs))))
-    return list(GroupGapKFold(n_folds, gap, runs).split(groups, None, groups))
+    runs = check_runs(runs, n_trs)
+    groups = runs if groups is None else np.asarray(groups)
+    cuts = (runs[1:] != runs[:-1]) | (groups[1:] != groups[:-1])
+    stretches = np.concatenate([[0], np.cumsum(cuts)])  # each is of one run and one group
+    n_blocks = max(3 * n_folds, len(np.unique(groups)))
+    blocks = contiguous_groups(stretches, n_blocks, recordings=groups)
+    return list(GroupGapKFold(n_folds, gap, runs).split(blocks, None, blocks))
 
 
 def _n_folds(cv: Any) -> int:

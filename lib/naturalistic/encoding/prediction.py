@@ -162,7 +162,7 @@ def fit(
 ) -> Fitted:
     """Fit a copy of a model on the training runs.
 
-    Alphas are chosen by folds of whole runs.
+    Alphas are chosen by folds of whole runs, or of the groups of the split.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def fit(
     data = split_data(features, bold, split, confounds)
     banded = isinstance(model, BandedRidgeCV)
     X = data.train if banded else np.concatenate(list(data.train.values()), axis=1)
-    return Fitted(clone(model).fit(X, data.bold, groups=data.train_runs), data)
+    return Fitted(clone(model).fit(X, data.bold, groups=data.train_groups), data)
 
 
 def fit_predict(
@@ -208,8 +208,8 @@ def fit_predict(
         Responses, any unit; whole numbers are worked on in float64. With a `FoldSplit` also a function that gives an
         array from the mask of the training TRs (n_trs,): responses that are fitted themselves, such as components.
     model : RidgeCV or BandedRidgeCV
-        Its own ``cv`` splits the training TRs by runs, or by the groups of a `FoldSplit`. A banded one gets each space
-        by itself (of a `Split`).
+        Its own ``cv`` splits the training TRs by the groups of the split, which are runs by default. A banded one gets
+        each space by itself (of a `Split`).
     split : Split or FoldSplit
     confounds : array (n_trs, n_confounds), optional
         Regressed out of features and BOLD by least squares on the training TRs, so that only what the

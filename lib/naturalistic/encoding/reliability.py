@@ -67,7 +67,7 @@ def split_half_data(
     """
     bold = as_responses(bold)
     check_length(split, len(bold))
-    first_half, second_half = data_halves(split.runs, split.test, gap)
+    first_half, second_half = data_halves(split.runs, split.test, gap, split.groups)
     first = fit_predict_part(first_half, features, bold, model, split, gap=gap)
     second = fit_predict_part(second_half, features, bold, model, split, gap=gap)
     halves = _compared(first, second)
@@ -129,12 +129,14 @@ def spearman_brown(r: ArrayLike) -> NDArray:
     return (2 * above / (1 + above)).astype(float_type(r))[()]
 
 
-def data_halves(runs: ArrayLike, test: ArrayLike, gap: int = 10) -> tuple[NDArray, NDArray]:
+def data_halves(
+    runs: ArrayLike, test: ArrayLike, gap: int = 10, groups: ArrayLike | None = None
+) -> tuple[NDArray, NDArray]:
     """Divide the training TRs into two halves of about equal length.
 
     With four training runs or more, each half is of whole runs: one after another goes to the half that is shorter so
     far. With fewer, each run is cut in the middle; first and second parts then take turns, so that neither half is
-    always the later one.
+    always the later one. Runs that presented the same count as one, and the same of them goes to the same half.
 
     Parameters
     ----------
@@ -143,6 +145,8 @@ def data_halves(runs: ArrayLike, test: ArrayLike, gap: int = 10) -> tuple[NDArra
         TRs of whole test runs.
     gap : int
         TRs left out in the middle of a run that is cut.
+    groups : array-like (n_trs,), optional
+        Of a `Split`: runs of one group presented the same.
 
     Returns
     -------
@@ -160,18 +164,27 @@ def data_halves(runs: ArrayLike, test: ArrayLike, gap: int = 10) -> tuple[NDArra
     if not training:
         raise ValueError("test marks a part of every run, expected whole training runs to divide")
     halves = np.zeros((2, len(test)), dtype=bool)
-    for k, s in enumerate(training):
-        if len(training) >= 4:
-            halves[halves.sum(axis=1).argmin(), s] = True
-            continue
-        half_length = (s.stop - s.start - gap) // 2
+    groups = runs if groups is None else np.asarray(groups)
+    together: dict[object, list[slice]] = {}
+    for s in training:
+        together.setdefault(groups[s.start].item(), []).append(s)
+    if len(together) >= 4:
+        for of_group in together.values():
+            half = halves.sum(axis=1).argmin()
+            for s in of_group:
+                halves[half, s] = True
+        return halves[0], halves[1]
+    for k, of_group in enumerate(together.values()):
+        n_trs = min(s.stop - s.start for s in of_group)
+        half_length = (n_trs - gap) // 2
         if half_length < LEAST:
             raise ValueError(
-                f"run {runs[s.start]} has {s.stop - s.start} TRs, expected {2 * LEAST + gap} or more: two halves of "
+                f"run {runs[of_group[0].start]} has {n_trs} TRs, expected {2 * LEAST + gap} or more: two halves of "
                 f"{LEAST} and a gap of {gap} between them"
             )
-        halves[k % 2, s.start : s.start + half_length] = True
-        halves[1 - k % 2, s.stop - half_length : s.stop] = True
+        for s in of_group:
+            halves[k % 2, s.start : s.start + half_length] = True
+            halves[1 - k % 2, s.start + n_trs - half_length : s.start + n_trs] = True
     return halves[0], halves[1]
 
 

@@ -49,11 +49,15 @@ class Split:
         From values (n_test_trs, n) and their runs to repeats (n_repeats, n_samples, n) and the runs of samples, such as
         ``experiment.stack_repeats``. The mean over repeats is then predicted: that of the features predicts that of the
         responses, as the model is linear.
+    groups : array (n_trs,), optional
+        What stays together wherever training TRs are divided (folds that choose alphas or weights, halves): runs by
+        default. TRs that presented the same stimulus, such as two runs of one story, need the same group: what a brain
+        does each time at the same moment would else be in training and be tested (`datasets.repeats`).
 
     Raises
     ------
     ValueError
-        If lengths differ, or ``test`` does not mark whole runs and leave some to train on.
+        If lengths differ, ``test`` does not mark whole runs and leave some to train on, or a group is in both.
     """
 
     test: NDArray
@@ -61,12 +65,22 @@ class Split:
     tr: float
     delays: Delays
     repeats: StackRepeats | None = None
+    groups: NDArray | None = None
 
     def __post_init__(self) -> None:
         test = np.asarray(self.test)
         runs = check_runs(self.runs, len(np.atleast_1d(self.runs)))
-        object.__setattr__(self, "test", _check_test(test, runs))
+        test = _check_test(test, runs)
+        groups = runs if self.groups is None else check_groups(self.groups, len(runs))
+        shared = np.intersect1d(groups[test], groups[~test])
+        if len(shared):
+            raise ValueError(
+                f"the group(s) {shared.tolist()} are in test and in training: a model that was trained on a recording "
+                "is not tested on it"
+            )
+        object.__setattr__(self, "test", test)
         object.__setattr__(self, "runs", runs)
+        object.__setattr__(self, "groups", groups)
 
     def __repr__(self) -> str:
         n_test = int(self.test.sum())
@@ -84,7 +98,7 @@ class Split:
         -------
         split : Split
         """
-        return Split(self.test[trs], self.runs[trs], self.tr, self.delays, self.repeats)
+        return Split(self.test[trs], self.runs[trs], self.tr, self.delays, self.repeats, self.groups[trs])
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +186,8 @@ class SplitData(ShapeRepr):
     bold : array, memory map or MultiSubjectBold (n_train_trs, n_voxels)
         Responses of the training TRs.
     train_runs : array (n_train_trs,)
+    train_groups : array (n_train_trs,)
+        What folds of the training TRs keep together.
     test : dict of array (n_samples, n_columns)
         Averaged over repeats and centered in each run: so is what a linear model predicts from them.
     test_runs : array (n_samples,)
@@ -182,6 +198,7 @@ class SplitData(ShapeRepr):
     train: dict[str, NDArray]
     bold: "NDArray | MultiSubjectBold"
     train_runs: NDArray
+    train_groups: NDArray
     test: dict[str, NDArray]
     test_runs: NDArray
     measured: Callable[[slice], NDArray]
@@ -241,7 +258,7 @@ def split_data(
         responses = marked_rows(bold[span, columns], marks)
         return centered(_average_repeats(responses, runs[test], split.repeats)[0], ids)
 
-    return SplitData(train, marked_rows(bold, ~test), runs[~test], tested, ids, measured)
+    return SplitData(train, marked_rows(bold, ~test), runs[~test], split.groups[~test], tested, ids, measured)
 
 
 def fold_designs(
@@ -303,6 +320,7 @@ def fold_data(features: Spaces | FittedSpaces, bold: ArrayLike, split: FoldSplit
         yield SplitData(
             {name: x[train] for name, x in X.items()},
             responses[train],
+            split.kept_groups[train],
             split.kept_groups[train],
             {name: centered(x[test], runs[test]) for name, x in X.items()},
             runs[test],

@@ -101,7 +101,7 @@ def stacked_model(
         measured = data.measured(columns)
         stack = np.zeros_like(measured)
         for name, weight in zip(names, weights[:, columns]):
-            fitted = clone(model).fit(data.train[name], Y, groups=data.train_runs)
+            fitted = clone(model).fit(data.train[name], Y, groups=data.train_groups)
             predicted = data.test[name] @ fitted.coef_.T
             sums.add((name,), measured, predicted, columns)
             stack += weight * predicted
@@ -157,7 +157,7 @@ def _outer_folds(model: RidgeCV, data: SplitData, cv: Any) -> tuple[list[tuple[N
     """Return folds of the training TRs, and the fold that tests each TR."""
     n_trs = len(data.train_runs)
     cv = model.cv if cv is None else cv
-    folds = check_folds(cv, n_trs, data.train_runs, model.gap if is_whole(cv) else 0, once=True)
+    folds = check_folds(cv, n_trs, data.train_groups, model.gap if is_whole(cv) else 0, once=True)
     if len(folds) < 3:
         raise ValueError(f"cv makes {len(folds)} folds, expected three or more: alphas are chosen by those left in")
     fold_of = np.empty(n_trs, dtype=int)

@@ -4,7 +4,8 @@ Words with their times give the rate of words, vectors of single words and a lan
 gives loudness and a spectrum. Everything is on the clock of the scan, moved by an offset for each run.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,14 @@ import soundfile
 from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr
+from naturalistic.datasets.repeats import Played
+from naturalistic.datasets.run_events import RunEvents, is_events_file, read_run_events
 from naturalistic.datasets.spoken import SpokenWords, value_of_run, words_in_runs
 from naturalistic.datasets.subject import Subject
 from naturalistic.datasets.transcripts import read_transcript
 from naturalistic.datasets.words import Transcript
 from naturalistic.features.audio.acoustic import acoustic_frames
+from naturalistic.features.run_events import EVENT_RATE, event_spaces
 from naturalistic.features.text import stories
 from naturalistic.features.text.contexts import context_starts
 from naturalistic.features.text.language_model import MINILM, LanguageModel, StaticVectors, load_model
@@ -30,10 +34,11 @@ LOUDNESS = "loudness"
 SPECTRUM = "spectrum"
 STATIC = "static"
 CONTEXT = "context"
-CONTROLS = (WORD_RATE, LOUDNESS)  # what a model of meaning is held against
+CONTROLS = (WORD_RATE, LOUDNESS, EVENT_RATE)  # what a model of meaning is held against
 _PER_TR = 4  # steps of sound in a TR, so that any offset is met to a quarter of one
 
-Words = Transcript | Path | str
+Words = Transcript | RunEvents | Path | str
+Read = Transcript | RunEvents
 Model = str | Path | LanguageModel | StaticVectors | WordVectors
 
 
@@ -49,19 +54,27 @@ class StimulusSpaces(ShapeRepr):
         Name of the language model, "" without one.
     layer : int or None
         Of the space of words in context.
+    played : tuple of Played or None
+        What each run played, where words do not say it.
     """
 
     spaces: dict[str, NDArray]
     words: SpokenWords | None
     model: str
     layer: int | None
+    played: tuple[Played, ...] | None = None
+
+    @property
+    def played_by_run(self) -> tuple[Played, ...] | None:
+        """Return what each run played, by its words, else by sound or events; None where it is not known."""
+        return self.words.played_by_run() if self.words is not None else self.played
 
     @property
     def clock(self) -> NDArray:
-        """Return the fast feature by which the clock is checked (n_trs,): loudness, or else the rate of words."""
-        name = LOUDNESS if LOUDNESS in self.spaces else WORD_RATE
-        if name not in self.spaces:
-            raise ValueError(f"spaces are {', '.join(self.spaces)}, expected loudness or the rate of words")
+        """Return the fast feature that checks the clock (n_trs,): loudness, or else the rate of words or events."""
+        name = next((name for name in (LOUDNESS, WORD_RATE, EVENT_RATE) if name in self.spaces), None)
+        if name is None:
+            raise ValueError(f"spaces are {', '.join(self.spaces)}, expected loudness or the rate of words or events")
         return self.spaces[name][:, 0]
 
     @property
@@ -70,26 +83,34 @@ class StimulusSpaces(ShapeRepr):
         return tuple(name for name in self.spaces if name in CONTROLS)
 
 
-def read_stimuli(stimulus: Words | Mapping[str, Words]) -> Transcript | dict[str, Transcript]:
-    """Return the words of a recording, or of each of several, read from their files.
+def read_stimuli(stimulus: Words | Mapping[str, Words]) -> Read | dict[str, Read]:
+    """Return the words or events of a recording, or of each of several, read from their files.
 
     Parameters
     ----------
-    stimulus : Transcript, str or Path, or dict of these by run
-        See `datasets.transcripts.read_transcript`.
+    stimulus : Transcript, RunEvents, str or Path, or dict of these by run
+        See `datasets.transcripts.read_transcript`; a name that ends in ``events.tsv`` is a file of events.
     """
-    if isinstance(stimulus, Mapping):
-        read: dict[str, Transcript] = {}
-        files: dict[str, Transcript] = {}  # a file that is named twice is one recording
-        for run, words in stimulus.items():
-            if isinstance(words, Transcript):
-                read[run] = words
-                continue
-            key = str(Path(words).expanduser().resolve())
-            files[key] = files.get(key) or read_transcript(Path(words).expanduser())
-            read[run] = files[key]
-        return read
-    return stimulus if isinstance(stimulus, Transcript) else read_transcript(Path(stimulus).expanduser())
+    if not isinstance(stimulus, Mapping):
+        return _read(stimulus)
+    read: dict[str, Read] = {}
+    files: dict[str, Read] = {}  # a file that is named twice is one recording
+    for run, given in stimulus.items():
+        if isinstance(given, (Transcript, RunEvents)):
+            read[run] = given
+            continue
+        key = str(Path(given).expanduser().resolve())
+        files[key] = files.get(key) or _read(given)
+        read[run] = files[key]
+    return read
+
+
+def _read(given: Words) -> Read:
+    """Return the words or events of one recording."""
+    if isinstance(given, (Transcript, RunEvents)):
+        return given
+    path = Path(given).expanduser()
+    return read_run_events(path) if is_events_file(path) else read_transcript(path)
 
 
 def stimulus_spaces(
@@ -102,6 +123,8 @@ def stimulus_spaces(
     n_words: int = 32,
     offset: float | Mapping[str, float] = 0.0,
     more: Mapping[str, ArrayLike] | None = None,
+    columns: Sequence[str] | None = None,
+    text: str | None = None,
     device: str = "cpu",
 ) -> StimulusSpaces:
     """Return named feature spaces of a stimulus on the TRs of a subject.
@@ -109,9 +132,10 @@ def stimulus_spaces(
     Parameters
     ----------
     subject : Subject
-    stimulus : str or Path, Transcript, or dict of these
-        Words with their times: any file of `datasets.transcripts.read_transcript`. One of all runs alike, or by run, or
-        by a part of the run's name such as ``"task-story"`` or ``"run-2"``.
+    stimulus : str or Path, Transcript, RunEvents, or dict of these
+        Words with their times: any file of `datasets.transcripts.read_transcript`; or events of BIDS
+        (``..._events.tsv``, `datasets.experiments.stimulus_of`). One of all runs alike, or by run, or by a part of the
+        run's name such as ``"task-story"`` or ``"run-2"``.
     audio : str or Path, or dict of these, optional
         Sound files (WAV, FLAC, OGG, MP3) likewise.
     model : str, Path or model, optional
@@ -126,13 +150,19 @@ def stimulus_spaces(
         ``clock`` shows a wrong one.
     more : dict of str to array (n_trs, n_features), optional
         Spaces on the same TRs, such as those of a film by `features.video`.
+    columns : list of str, optional
+        Of events, see `features.run_events.event_spaces`: by default none if they have words, else all that can be
+        features.
+    text : str, optional
+        Column of events that holds words or sentences; by default one of a usual name, such as ``word``.
     device : str
         Of the language model.
 
     Returns
     -------
     stimulus : StimulusSpaces
-        ``word rate``, ``static``, ``context``; of sound ``loudness`` and ``spectrum``; and ``more``.
+        ``word rate``, ``static``, ``context``; of events ``event rate`` and a space for each column; of sound
+        ``loudness`` and ``spectrum``; and ``more``.
 
     Raises
     ------
@@ -145,9 +175,16 @@ def stimulus_spaces(
     spaces: dict[str, NDArray] = {}
     words = None
     name = ""
+    played: list[Hashable] = []
+    of_events: dict[str, NDArray] = {}
     if stimulus is not None:
-        words = words_in_runs(read_stimuli(stimulus), subject, offset=offset)
-        spaces[WORD_RATE] = stories.word_rate(words)
+        transcripts, events = _words_and_events(subject, read_stimuli(stimulus), columns, text)
+        if transcripts is not None:
+            words = words_in_runs(transcripts, subject, offset=offset)
+            spaces[WORD_RATE] = stories.word_rate(words)
+        if events is not None:
+            of_events = event_spaces(subject, events, columns=columns, offset=offset)
+            played = [of_run.content for of_run in events.values()]
     if audio is not None:
         loudness, spectrum = _sound(subject, audio, offset)
         spaces[LOUDNESS] = loudness
@@ -162,9 +199,66 @@ def stimulus_spaces(
         else:
             layer = None
             spaces[STATIC] = stories.on_trs(opened.means(words.words)[0], words)
+    if taken := set(of_events) & set(spaces):
+        raise ValueError(f"columns of events are called {', '.join(sorted(taken))}, as spaces of words or sound are")
+    spaces |= of_events
     for space, values in (more or {}).items():
         spaces[space] = _checked(space, values, len(subject.runs), spaces)
-    return StimulusSpaces(spaces, words, name, layer if CONTEXT in spaces else None)
+    if not played:
+        played = _sound_files(subject, audio) if audio is not None else _same_features(subject, spaces)
+    return StimulusSpaces(spaces, words, name, layer if CONTEXT in spaces else None, _played(subject, played, offset))
+
+
+def _words_and_events(
+    subject: Subject, read: Read | Mapping[str, Read], columns: Sequence[str] | None, text: str | None
+) -> tuple[dict[str, Transcript] | None, dict[str, RunEvents] | None]:
+    """Return the words of each run, or None, and the events whose columns are features, or None."""
+    by_run = {n: value_of_run(read, n, "transcript") if isinstance(read, Mapping) else read for n in subject.run_names}
+    events = {name: each for name, each in by_run.items() if isinstance(each, RunEvents)}
+    words = {name: each for name, each in by_run.items() if not isinstance(each, RunEvents)}
+    if not events:
+        if columns is not None or text is not None:
+            raise ValueError("columns and text are of events, and the stimulus has none: leave them out")
+        return words, None
+    if len(events) < len(by_run):
+        raise ValueError(f"{len(events)} of {len(by_run)} runs have events and others a transcript: expected one kind")
+    if text is None and not all(each.text_column for each in events.values()):
+        return None, events
+    transcripts: dict[int, Transcript] = {}  # a file of several runs is one recording
+    for each in events.values():
+        if id(each) not in transcripts:
+            transcripts[id(each)] = each.transcript(text)
+    words = {name: transcripts[id(each)] for name, each in events.items()}
+    return words, events if columns is not None else None
+
+
+def _played(
+    subject: Subject, recordings: Sequence[Hashable], offset: float | Mapping[str, float]
+) -> tuple[Played, ...]:
+    """Return what each run played."""
+    played = []
+    for name, recording in zip(subject.run_names, recordings):
+        start = float(value_of_run(offset, name, "offset") if isinstance(offset, Mapping) else offset)
+        played.append(Played(recording, start))
+    return tuple(played)
+
+
+def _sound_files(subject: Subject, audio: Path | str | Mapping[str, Path | str]) -> list[Hashable]:
+    """Return the content of each run's sound file, as a key."""
+    keys: list[Hashable] = []
+    for name in subject.run_names:
+        path = Path(value_of_run(audio, name, "sound file") if isinstance(audio, Mapping) else audio).expanduser()
+        with open(path, "rb") as file:
+            keys.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return keys
+
+
+def _same_features(subject: Subject, spaces: Mapping[str, NDArray]) -> list[Hashable]:
+    """Return the features of each run as a key: runs whose features are the same played the same."""
+    return [
+        hashlib.sha256(b"".join(x[subject.runs == run].tobytes() for x in spaces.values())).hexdigest()
+        for run in range(len(subject.run_names))
+    ]
 
 
 def _in_context(words: SpokenWords, model: LanguageModel, n_words: int, layer: int) -> NDArray:

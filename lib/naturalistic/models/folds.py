@@ -16,15 +16,23 @@ from naturalistic.parameters import is_whole, whole
 from naturalistic.runs import check_runs, run_slices
 
 
-def contiguous_groups(runs: ArrayLike, n_groups: int) -> NDArray:
+def contiguous_groups(
+    runs: ArrayLike, n_groups: int, *, recordings: ArrayLike | None = None, positions: ArrayLike | None = None
+) -> NDArray:
     """Cut runs into contiguous groups of about equal length, inside runs.
+
+    Runs of the same recording are cut at the same places, and what presented the same stretch of it is one group.
 
     Parameters
     ----------
     runs : array-like (n_trs,)
         Run id of each sample.
     n_groups : int
-        Groups to make; at least one a run. Longer runs get more of them.
+        Groups to make; at least one a recording. Longer ones get more of them.
+    recordings : array-like (n_trs,), optional
+        What was presented, one id for each run; a recording of its own in each run by default.
+    positions : array-like of int (n_trs,), optional
+        Samples since the recording began; since the run began by default.
 
     Returns
     -------
@@ -34,20 +42,36 @@ def contiguous_groups(runs: ArrayLike, n_groups: int) -> NDArray:
     Raises
     ------
     ValueError
-        If there are fewer groups than runs, or more than samples.
+        If there are fewer groups than recordings, or more than their samples, or a run has several recordings.
     """
     slices = run_slices(runs)
-    lengths = np.array([s.stop - s.start for s in slices])
-    n_groups = whole("n_groups", n_groups, len(slices), int(lengths.sum()), hint="one a run, up to one a sample")
-    pieces = np.ones(len(slices), dtype=int)
-    for _ in range(n_groups - len(slices)):  # the next cut goes where the pieces are longest
+    n_trs = slices[-1].stop
+    of_run = np.arange(len(slices)) if recordings is None else _recording_of_run(recordings, slices)
+    since_start = np.concatenate([np.arange(s.stop - s.start) for s in slices])
+    positions = since_start if positions is None else np.asarray(positions)
+    spans = np.array([[positions[s].min(), positions[s].max() + 1] for s in slices])
+    n_recordings = int(of_run.max()) + 1
+    first = np.array([spans[of_run == k, 0].min() for k in range(n_recordings)])
+    lengths = np.array([spans[of_run == k, 1].max() for k in range(n_recordings)]) - first
+    n_groups = whole("n_groups", n_groups, n_recordings, int(lengths.sum()), hint="one a run, up to one a sample")
+    pieces = np.ones(n_recordings, dtype=int)
+    for _ in range(n_groups - n_recordings):  # the next cut goes where the pieces are longest
         pieces[np.argmax(lengths / pieces)] += 1
-    groups = np.empty(lengths.sum(), dtype=int)
-    first = 0
-    for s, n in zip(slices, pieces):
-        groups[s] = first + np.arange(s.stop - s.start) * n // (s.stop - s.start)
-        first += n
+    offsets = np.concatenate([[0], np.cumsum(pieces)])
+    groups = np.empty(n_trs, dtype=int)
+    for s, k in zip(slices, of_run):
+        groups[s] = offsets[k] + (positions[s] - first[k]) * pieces[k] // lengths[k]
     return groups
+
+
+def _recording_of_run(recordings: ArrayLike, slices: list[slice]) -> NDArray:
+    """Return the number of each run's recording, in the order in which they first come (n_runs,)."""
+    recordings = check_groups(recordings, slices[-1].stop, "recordings")
+    mixed = [s for s in slices if (recordings[s] != recordings[s.start]).any()]
+    if mixed:
+        raise ValueError(f"the run at samples {mixed[0].start} to {mixed[0].stop - 1} has several recordings")
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(recordings[s.start].item(), len(numbers)) for s in slices])
 
 
 class GroupGapKFold(BaseCrossValidator):

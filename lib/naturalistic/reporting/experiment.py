@@ -18,6 +18,8 @@ from naturalistic.datasets import check, experiments
 from naturalistic.datasets.bids import BidsExperiment
 from naturalistic.datasets.confounds import Strategy, read_confounds
 from naturalistic.datasets.experiments import Experiment
+from naturalistic.datasets.run_events import EVENTS
+from naturalistic.datasets.words import Transcript
 from naturalistic.encoding.experiment import SubjectEncoding
 from naturalistic.features.stimulus import read_stimuli, stimulus_spaces
 from naturalistic.features.text.language_model import MINILM, load_model
@@ -46,9 +48,12 @@ def encode_folder(
     layer: int | None = None,
     n_words: int = 32,
     offset: float | Mapping[str, float] = 0.0,
+    columns: Sequence[str] | None = None,
+    text: str | None = None,
     confounds: Strategy | str | None = "default",
     region: str = "cortex",
     test: Sequence[str] | None = None,
+    main: str | None = None,
     n_permutations: int = 1000,
     seed: int = 0,
     device: str = "cpu",
@@ -64,13 +69,14 @@ def encode_folder(
         Written whole or not at all; a folder that an earlier call wrote is replaced.
     task, subjects, sessions, space, derivatives, tr
         As in `datasets.experiments.open_experiment`.
-    stimulus, audio, model, layer, n_words, offset
-        As in `features.stimulus.stimulus_spaces`. Words by default: those that the data set publishes.
+    stimulus, audio, model, layer, n_words, offset, columns, text
+        As in `features.stimulus.stimulus_spaces`; ``"events"``: each run's own events. Words by default: those that the
+        data set publishes.
     confounds : str, list of str, dict or None
         As in `preprocessing.prepare`; by default motion, white matter and CSF where all runs have them.
     region : {"cortex", "brain"}
-    test : list of str, optional
-        Runs, as in `encoding.encode`.
+    test, main
+        As in `encoding.encode`.
     n_permutations, seed, device
         As in `encoding.encode`.
     progress : bool
@@ -91,27 +97,36 @@ def encode_folder(
     request = {
         "folder": str(folder), "task": task, "subjects": subjects, "sessions": sessions, "space": space,
         "derivatives": derivatives, "tr": tr, "stimulus": stimulus, "audio": audio, "model": model, "layer": layer,
-        "n_words": n_words, "offset": offset, "confounds": confounds, "region": region, "test": test,
+        "n_words": n_words, "offset": offset, "columns": columns, "text": text, "confounds": confounds,
+        "region": region, "test": test, "main": main,
         "n_permutations": n_permutations, "seed": seed, "device": device,
     }  # fmt: skip
     where = {"task": task, "subjects": subjects, "sessions": sessions, "space": space, "derivatives": derivatives}
-    findings = check.check_folder(folder, **where, tr=tr, stimulus=stimulus, audio=audio, offset=offset)
+    given = {"stimulus": stimulus, "audio": audio, "offset": offset, "columns": columns, "text": text}
+    findings = check.check_folder(folder, **where, tr=tr, **given)
     if findings.problems:
         listed = "; ".join(findings.problems[:_MOST])
         raise ValueError(f"{len(findings.problems)} problems (`naturalistic check` lists all): {listed}")
     experiment = experiments.open_experiment(folder, **where, tr=tr)
-    words = experiments.published_words(experiment) if stimulus is None else read_stimuli(stimulus)
+    if stimulus is None:
+        stimulus = experiments.published_words(experiment)
+    shared = stimulus if stimulus in (None, EVENTS) else read_stimuli(stimulus)
+    stimuli = {label: experiments.stimulus_of(experiment, label, shared) for label in experiment.subjects}
     opened, preparation = _open_subjects(experiment, confounds, region)
-    language_model = None if model is None or words is None else load_model(model, device=device)
+    has_words = any(_has_words(each, text) for each in stimuli.values())
+    language_model = load_model(model, device=device) if model is not None and has_words else None
     made = {"audio": audio, "model": language_model, "layer": layer, "n_words": n_words, "offset": offset}
-    options = {"test": test, "n_permutations": n_permutations, "seed": seed, "device": device}
+    made |= {"columns": columns, "text": text}
+    options = {"test": test, "main": main, "n_permutations": n_permutations, "seed": seed, "device": device}
     encodings = {}
     notes = [f"Folder: {doubt}" for doubt in findings.doubts]
     for label in tqdm(experiment.subjects, desc="subjects", disable=not progress):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            spaces = stimulus_spaces(opened[label], words, **made)
-            encodings[label] = encoding.encode(opened[label], spaces, others=opened, **options)
+            spaces = stimulus_spaces(opened[label], stimuli[label], **made)
+            # with events of their own, people need not have seen the same under the same name of a run
+            others = {other: opened[other] for other in stimuli if _same_stimulus(stimuli[label], stimuli[other])}
+            encodings[label] = encoding.encode(opened[label], spaces, others=others, **options)
         notes += [f"sub-{label}: {w.message}" for w in caught if issubclass(w.category, UserWarning)]
     with whole_or_absent(to) as part:
         part.mkdir()
@@ -168,6 +183,19 @@ def write_encodings(
         "versions": {name: version(name) for name in _PACKAGES},
     })  # fmt: skip
     write_page(folder / "report.html", experiment, encodings, preparation, notes)
+
+
+def _has_words(stimulus: Any, text: str | None) -> bool:
+    """Return whether a stimulus has words, for which a language model is opened."""
+    each = stimulus.values() if isinstance(stimulus, Mapping) else [stimulus]
+    return any(isinstance(one, Transcript) or (one is not None and bool(text or one.text_column)) for one in each)
+
+
+def _same_stimulus(one: Any, other: Any) -> bool:
+    """Return whether two subjects saw the same in the runs that both have."""
+    if one is other:
+        return True
+    return all(one[run].content == other[run].content for run in one if run in other)
 
 
 def _open_subjects(

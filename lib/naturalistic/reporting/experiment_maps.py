@@ -4,10 +4,12 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 from nibabel.cifti2 import BrainModelAxis, Cifti2Image, ScalarAxis
 from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiMetaData
 from numpy.typing import ArrayLike, NDArray
 
+from naturalistic.anatomy.fslr import fslr_to_fsaverage5, why_no_map
 from naturalistic.anatomy.surface import N_VERTICES, to_surface
 from naturalistic.datasets.fmriprep import GRAYORDINATES, TEMPLATES
 from naturalistic.datasets.subject import Subject
@@ -80,10 +82,54 @@ def on_fsaverage5(subject: Subject, values: ArrayLike) -> dict[str, NDArray] | N
     """
     if subject.grid is not None:
         return to_surface(values, subject.coordinates, subject.voxel_size)
-    if subject.surface is None or subject.space in GRAYORDINATES:
+    if subject.surface is None:
         return None
+    if subject.space in GRAYORDINATES:
+        return fslr_to_fsaverage5(subject.surface.on_mesh(values))
     # the first vertices of a finer mesh of FreeSurfer are those of fsaverage5
     return {side: x[:N_VERTICES].astype(float) for side, x in subject.surface.on_mesh(values).items()}
+
+
+def why_no_figure(subject: Subject) -> str:
+    """Return why no map of a subject is drawn, and what opens the values; empty where one can be.
+
+    Parameters
+    ----------
+    subject : Subject
+    """
+    if subject.space in GRAYORDINATES and subject.surface is not None:
+        drawn = on_fsaverage5(subject, np.zeros(subject.bold.shape[1]))
+        return why_no_map(subject.surface.n_vertices) if drawn is None else ""
+    if subject.grid is not None or subject.surface is not None:
+        return ""
+    if subject.space == "native":
+        return (
+            "No map: the published series of ds003020 are voxels without places, in the order of the subject's mask of "
+            "pycortex. The column of the table of scores is that of the series; with pycortex and the data set's "
+            f"derivative/pycortex-db, cortex.Volume(scores, '{subject.label}', '{subject.label}_auto') draws it."
+        )
+    return "No map: the columns of these data are regions without a place in a volume or on a surface."
+
+
+def by_hemisphere(one: SubjectEncoding) -> pd.DataFrame:
+    """Return a row for each model and hemisphere of data on a surface.
+
+    Parameters
+    ----------
+    one : SubjectEncoding
+    """
+    surface = one.subject.surface
+    sides = np.repeat(["left", "right"], [len(surface.left), len(surface.right)])
+    rows = []
+    for name, score in one.scores.items():
+        for side in ("left", "right"):
+            of_side = sides == side
+            rows.append({
+                "model": name, "hemisphere": side, "vertices": int(of_side.sum()),
+                "mean r": float(np.nanmean(score.r[of_side])), "highest r": float(np.nanmax(score.r[of_side])),
+                "significant": int(score.significant[of_side].sum()),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def _volume(subject: Subject, values: NDArray) -> nib.Nifti1Image:

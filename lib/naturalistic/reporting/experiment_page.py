@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from naturalistic.encoding.experiment import BEYOND, SubjectEncoding
 from naturalistic.plotting import accuracy_histogram, flat_maps, lag_curve, set_style
-from naturalistic.reporting.experiment_maps import on_fsaverage5
+from naturalistic.reporting.experiment_maps import by_hemisphere, on_fsaverage5, why_no_figure
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -62,6 +62,10 @@ def write_page(
         parts += [f'<p class="note">{escape(note)}</p>' for note in one.notes]
         for figure, text in figures(one, experiment):
             parts.append(f"<figure>{_picture(figure, text)}<figcaption>{escape(text)}</figcaption></figure>")
+        if reason := why_no_figure(one.subject):
+            parts.append(f'<p class="note">{escape(reason)}</p>')
+        if one.subject.surface is not None:
+            parts += ["<h3>By hemisphere</h3>", _table(by_hemisphere(one).round(4))]
         rows = pd.DataFrame(
             {"choice": [*preparation, *one.choices], "value": [*preparation.values(), *one.choices.values()]}
         )
