@@ -345,7 +345,7 @@ def test_no_fewer_factors_would_do(rank, tolerance):
     for alphas in (np.logspace(0, 7, 15), np.logspace(-12, 12, 25), np.array([1, 1.001, 1.002])):
         eigenvalues = torch.as_tensor(10 ** rng.uniform(-4, 4, rank))
         filters = shrinkage(eigenvalues, torch.as_tensor(alphas))
-        factors, mixing = compress(filters, tolerance)
+        factors, _ = compress(filters, tolerance)
         columns = filters.amax(dim=0)
         scaled = filters / columns / (filters / columns).amax(dim=1, keepdim=True)
         U, s, Vt = torch.linalg.svd(scaled, full_matrices=False)
