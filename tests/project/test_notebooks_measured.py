@@ -18,7 +18,7 @@ pytestmark = [*MARKS, pytest.mark.long]
 def measured_music(tmp_path_factory):
     """Two subjects whose data carry no label and no truth, as measured data do; and a corpus with a broken track."""
     folder = simulate_music(
-        tmp_path_factory.mktemp("made") / "music", seed=6, subjects=2, n_training=3, n_test=2, progress=False
+        tmp_path_factory.mktemp("made") / "music", seed=6, subjects=2, n_training=2, n_test=2, progress=False
     )
     (folder / "ds003720/README").write_text("README of a data set that was measured")
     shutil.rmtree(folder / "truth")

@@ -101,7 +101,9 @@ def cluster_text(cluster: Mapping | None) -> str:
         f"The same sweep of {cluster['n_units']} units took {min(cluster['local_s']):.1f} s without workers, "
         f"{one:.1f} s with one and {two:.1f} s with two: an efficiency of **{cluster['efficiency']:.0%}**."
     )
-    units = f"A unit that does nothing took {cluster['unit_s']:.2f} s alone and {cluster['unit_of_many_s']:.2f} s among many."
+    alone = cluster["unit_s"]
+    among = cluster["unit_of_many_s"]
+    units = f"A unit that does nothing took {alone:.2f} s alone and {among:.2f} s among many."
     return f"{sweep} {units}\n\n{table}"
 
 
