@@ -133,6 +133,7 @@ def main(arguments=None):
     sweep, rehearsal = (json.loads(path.read_text(encoding="utf-8")) for path in (SWEEP, REHEARSAL))
     result = {"n_units": n_units, "local_s": local, "one_s": ones, "two_s": twos, "efficiency": efficiency}
     result |= {"unit_s": one, "unit_of_many_s": each}
+    result["study"] = f"{N_SUBJECTS} subjects, {N_MODELS} models of {N_LAYERS} layers, {N_LEVELS} levels"
     result["plan"] = plan(sweep["tenth"]["subject_s"], rehearsal["steps"][JOINT]["cpu_s"])
     for row in result["plan"]:
         text = "{workers:4d} workers: {hours:6.1f} h, whole levels as units {hours_by_level:6.1f} h, {busy:.0%} busy: "

@@ -92,7 +92,7 @@ def test_a_file_is_checked_block_by_block(tmp_path, order):
         check_finite(mapped, "x")
 
 
-def test_windows_of_a_file_are_made_run_by_run(stored):
+def test_windows_of_a_file_are_computed_run_by_run(stored):
     bold = np.load(stored, mmap_mode="r")
     windows = decoding.window_bold(bold, CLIPS, RUNS, 5.0, 1.5, 3.0)
     assert mapped_bytes(stored) < 0.3 * bold.nbytes
@@ -122,7 +122,7 @@ def test_a_decoder_holds_one_scaled_copy(strategy):
     assert peak < 2.2 * bold.nbytes, f"{peak / bold.nbytes:.1f} times the BOLD"
 
 
-def test_the_mean_of_repeats_is_made_block_by_block(stored, monkeypatch):
+def test_repeats_are_averaged_block_by_block(stored, monkeypatch):
     monkeypatch.setattr("naturalistic.arrays.BLOCK", 2**17)  # the brain is small too
     bold = np.load(stored, mmap_mode="r")
     features = np.random.default_rng(4).standard_normal((len(RUNS), 3), dtype=np.float32)

@@ -79,7 +79,7 @@ def test_the_benchmark_runs_on_a_cpu_and_the_page_shows_it(tmp_path, capsys):
     assert os.listdir(out.parent) == ["device.json"]
 
 
-def test_a_solver_that_fails_is_told_and_the_others_go_on(monkeypatch):
+def test_a_solver_that_fails_is_reported_and_the_others_go_on(monkeypatch):
     def out_of_memory(*_):
         raise MemoryError("no room")
 

@@ -18,7 +18,7 @@ pytestmark = [*MARKS, pytest.mark.long]
 def measured_music(tmp_path_factory):
     """Two subjects whose data carry no label and no truth, as measured data do; and a corpus with a broken track."""
     folder = simulate_music(
-        tmp_path_factory.mktemp("made") / "music", seed=6, subjects=2, n_training=2, n_test=2, progress=False
+        tmp_path_factory.mktemp("made") / "music", seed=6, subjects=2, n_training=3, n_test=2, progress=False
     )
     (folder / "ds003720/README").write_text("README of a data set that was measured")
     shutil.rmtree(folder / "truth")
@@ -50,7 +50,7 @@ def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measu
     corrected = results.frame(read["corrections"]).query("embedding == 'mini-mulan' and correction == 'centered'")
     assert len(corrected) == 2 and corrected["identification"].min() > 0.65
     printed, n_figures, rebuilt = run(
-        "08-music-reconstruction", tmp_path, monkeypatch, corpus=corpus, atlas=atlas, answers=True, **asked
+        "08-music-reconstruction", tmp_path, monkeypatch, corpus=corpus, answers=True, **asked
     )
     assert "39 tracks indexed, 1 unreadable" in printed and n_figures == 3
     generated = rebuilt["identification"]["generated"]["mini-mulan"]

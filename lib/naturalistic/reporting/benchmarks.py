@@ -64,8 +64,10 @@ def peer_table(ridge: Mapping) -> pd.DataFrame:
                 continue
             rows[f"{case}: {name}"] = {
                 "seconds": f"{row['seconds']:.1f}",
-                "times ours": f"{row['seconds'] / ours['seconds']:.1f}",
-                "processor time, times ours": f"{row['cpu_seconds'] / ours['cpu_seconds']:.1f}",
+                "times ours": None if row is ours else f"{row['seconds'] / ours['seconds']:.1f}",
+                "processor time, times ours": None
+                if row is ours
+                else f"{row['cpu_seconds'] / ours['cpu_seconds']:.1f}",
                 "memory (GB)": f"{row['peak_gb']:.2f}",
                 "alpha as good": f"{row['as_good']:.4f}",
             }
@@ -104,7 +106,7 @@ def cluster_text(cluster: Mapping | None) -> str:
     alone = cluster["unit_s"]
     among = cluster["unit_of_many_s"]
     units = f"A unit that does nothing took {alone:.2f} s alone and {among:.2f} s among many."
-    return f"{sweep} {units}\n\n{table}"
+    return f"{sweep} {units}\n\nThe study: {cluster['study']}.\n\n{table}"
 
 
 def device_text(device: Mapping | None) -> str:
