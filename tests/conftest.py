@@ -108,6 +108,14 @@ def tiny_gpt2(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def short_minilm(tmp_path_factory):
+    """Folder of the lower two layers of MiniLM: they tell the words that were planted, three times as fast as six."""
+    from tests.helpers.checkpoints import save_short_minilm
+
+    return write_once(tmp_path_factory, "short-minilm", save_short_minilm)
+
+
+@pytest.fixture(scope="session")
 def real_music():
     """Folder of the real text files of ds003720; the test is skipped where they are not."""
     return real_folder("ds003720", "the text files of ds003720")

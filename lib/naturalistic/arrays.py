@@ -1,6 +1,7 @@
 """Arrays: checked types, and float64 sums on blocks of columns in any number format."""
 
 import dataclasses
+import mmap
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,34 @@ def column_blocks(n_rows: int, n_columns: int) -> list[slice]:
     """Return slices of columns with about ``BLOCK`` numbers each."""
     step = max(1, BLOCK // max(n_rows, 1))
     return [slice(start, min(start + step, n_columns)) for start in range(0, n_columns, step)]
+
+
+def release_pages(x: Any) -> None:
+    """Give back the pages that were read of a memory map; other arrays stay as they are.
+
+    A page of a file that was read through a map counts as memory of this process until it is given back. The system
+    still has it: to read it again costs next to nothing.
+
+    Parameters
+    ----------
+    x : array
+        A map that was opened to be read alone ("r"), or any view of one. What was written through a map could be lost,
+        so that other maps stay as they are.
+    """
+    if not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    mode = None
+    while x is not None and not isinstance(x, mmap.mmap):
+        mode = getattr(x, "mode", mode)
+        x = getattr(x, "base", None)
+    if x is not None and mode == "r":
+        x.madvise(mmap.MADV_DONTNEED)
+
+
+def row_blocks(X: NDArray) -> list[slice]:
+    """Return slices of rows with about ``BLOCK`` numbers each."""
+    step = max(1, BLOCK * len(X) // max(X.size, 1))
+    return [slice(start, start + step) for start in range(0, len(X), step)]
 
 
 def float_type(*arrays: ArrayLike) -> np.dtype:
@@ -133,7 +162,7 @@ def check_finite(X: NDArray, name: str) -> None:
     The ValueError counts them and gives the first index.
     """
     with np.errstate(all="ignore"):
-        if np.isfinite(np.sum(X, dtype=np.float64)):  # one pass and no copy in the usual case
+        if np.isfinite(_sum(X)):  # one pass and no copy in the usual case
             return
     bad = ~np.isfinite(X)
     if bad.any():
@@ -142,6 +171,18 @@ def check_finite(X: NDArray, name: str) -> None:
             f"{name} holds {int(bad.sum())} value(s) that are NaN or infinite, the first at "
             f"index {first}: leave out or repair those samples or targets first"
         )
+
+
+def _sum(X: NDArray) -> float:
+    """Return the sum of all values in float64; the pages of a memory map are given back block by block."""
+    if not isinstance(X, np.memmap) and not isinstance(X.base, np.memmap):
+        return np.sum(X, dtype=np.float64)
+    X = X.T if X.strides[0] < X.strides[-1] else X  # as it lies on the disk
+    total = 0.0
+    for rows in row_blocks(X):
+        total += np.sum(X[rows], dtype=np.float64)
+        release_pages(X)
+    return total
 
 
 class ShapeRepr:

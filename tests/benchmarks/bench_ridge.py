@@ -1,4 +1,4 @@
-"""The ridge engine against himalaya and a plain per-fold SVD ridge, on the same folds, alphas and scoring.
+"""The ridge engine against himalaya, scikit-learn and a plain per-fold SVD ridge: same folds, alphas and scoring.
 
 Every solver runs in a process of its own, on the same made data, in float32 with its default batches (but see the
 report case). Printed:
@@ -42,7 +42,15 @@ CASES = {
     ),
 }
 PEERS = {
-    "ridge": ["ours", "RidgeCV-torch", "RidgeCV-numpy", "KernelRidgeCV-torch", "KernelRidgeCV-numpy", "svd"],
+    "ridge": [
+        "ours",
+        "RidgeCV-torch",
+        "RidgeCV-numpy",
+        "KernelRidgeCV-torch",
+        "KernelRidgeCV-numpy",
+        "scikit-learn",
+        "svd",
+    ],
     "banded": [
         "ours",
         "GroupRidgeCV-torch",
@@ -116,6 +124,28 @@ def run_himalaya(peer, case, Xs, Y, fold):
             model = kernel_ridge.KernelRidgeCV(alphas=alphas, cv=cv, fit_intercept=True, solver_params=options)
         model.fit(X, Y)
         chosen.append(backend.to_numpy(model.best_alphas_))
+    return chosen
+
+
+def run_sklearn(case, Xs, Y, fold):
+    """Ridge by scikit-learn, which has no alpha a target over folds: a fit a fold and alpha, then one of all alphas."""
+    from sklearn.linear_model import Ridge
+
+    chosen = []
+    for X in Xs:
+        scores = np.zeros((len(case["alphas"]), Y.shape[1]))
+        for k in range(case["folds"]):
+            train, test = fold != k, fold == k
+            measured = Y[test] - Y[test].mean(axis=0)
+            for row, alpha in enumerate(case["alphas"]):
+                predicted = Ridge(alpha).fit(X[train], Y[train]).predict(X[test])
+                predicted -= predicted.mean(axis=0)
+                norms = np.linalg.norm(predicted, axis=0) * np.linalg.norm(measured, axis=0)
+                scores[row] += np.einsum("ij,ij->j", predicted, measured) / norms
+        best = case["alphas"][scores.argmax(axis=0)]
+        for alpha in np.unique(best):  # an array of alphas would factor a matrix for each target
+            Ridge(alpha).fit(X, Y[:, best == alpha])
+        chosen.append(best)
     return chosen
 
 
@@ -229,13 +259,18 @@ def run(peer, case, Xs, Y, fold):
     """Fit ``peer`` and return the alphas chosen, one row a model, and the scores if it is ours."""
     if peer == "ours":
         return run_ours(case, Xs, Y, fold)
-    return (run_svd(case, Xs, Y, fold) if peer == "svd" else run_himalaya(peer, case, Xs, Y, fold)), None
+    if peer in OTHERS:
+        return OTHERS[peer](case, Xs, Y, fold), None
+    return run_himalaya(peer, case, Xs, Y, fold), None
 
 
 def as_good(chosen, scores, alphas):
     """Return the share of targets for which the alphas ``chosen`` by a peer score within 1e-6 of the best."""
     number = np.abs(np.log(chosen)[:, None] - np.log(alphas)).argmin(axis=1)
     return float((scores.max(axis=0) - scores[number, np.arange(len(number))] < 1e-6).mean())
+
+
+OTHERS = {"scikit-learn": run_sklearn, "svd": run_svd}
 
 
 def warm_up(peer, case):
@@ -314,7 +349,7 @@ def compare(name, args):
             print(f"{peer:30}  left out: {row.get('left_out', 'nothing to compare with')}", flush=True)
             continue
         print_row(peer, rate(row, ours, case["alphas"]))
-    found = [r for p, r in table.items() if p not in ("ours", "svd") and "ratio" in r]
+    found = [r for p, r in table.items() if p not in ("ours", *OTHERS) and "ratio" in r]
     if found:
         best = {key: min(r[key] for r in found) for key in ("ratio", "cpu_ratio")}
         print(
@@ -357,7 +392,8 @@ def print_row(peer, row):
 def summarise(table):
     """Return one row of the book's table: ours beside the fastest of himalaya's solvers."""
     ours = table["ours"]
-    best = min((r for p, r in table.items() if p not in ("ours", "svd", "himalaya_best") and "ratio" in r), key=rank)
+    others = ("ours", "himalaya_best", *OTHERS)
+    best = min((r for p, r in table.items() if p not in others and "ratio" in r), key=rank)
     return {
         "ours (s)": ours["seconds"],
         "himalaya (s)": best["seconds"],

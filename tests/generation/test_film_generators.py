@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from tests.helpers.checkpoints import save_tokenizer
+from tests.helpers.devices import DEVICE, HALF, on_device
 
 DIMS = {"animatediff": 10, "svd": 12, "kandinsky": 14, "stable-unclip": 6}
 NAMES = sorted(DIMS)
@@ -381,12 +382,12 @@ def test_an_ip_adapter_that_is_not_here(folders, monkeypatch):
         load("animatediff", folders["animatediff"], ip_adapter=None)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@on_device
 @pytest.mark.parametrize("name", NAMES)
 def test_on_a_gpu(folders, generators, name):
     film = None if films(name) is None else films(name)[0]
-    for dtype in ("float32", "float16"):
-        generator = load(name, folders[name], device="cuda", dtype=dtype)
+    for dtype in ("float32", *HALF):
+        generator = load(name, folders[name], device=DEVICE, dtype=dtype)
         frames = generator.generate(vectors(name)[0], 1, film)
         np.testing.assert_array_equal(generator.generate(vectors(name)[0], 1, film), frames)
         if dtype == "float32":  # its noise is drawn on the CPU

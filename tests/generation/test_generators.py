@@ -27,6 +27,7 @@ from transformers import (
 )
 
 from tests.helpers.checkpoints import save_clap, save_encodec, save_tokenizer
+from tests.helpers.devices import DEVICE, HALF, on_device
 
 DIM = 12
 VECTORS = np.random.default_rng(0).standard_normal((3, DIM)).astype(np.float32)
@@ -424,12 +425,12 @@ def test_what_is_no_model(tmp_path):
         generation.load(tmp_path)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@on_device
 @pytest.mark.parametrize("name", NAMES)
 def test_on_a_gpu(folders, generators, name):
     options = {"steps": 2} if name == "musicldm" else {"embedder": joint(), "words": WORDS, "n_words": 2}
-    for dtype in ("float32", "float16"):
-        generator = generation.load(folders[name], "cuda", dtype=dtype, **options)
+    for dtype in ("float32", *HALF):
+        generator = generation.load(folders[name], DEVICE, dtype=dtype, **options)
         waveform = generator.generate(VECTORS[0], 1, SECONDS)[0]
         np.testing.assert_array_equal(generator.generate(VECTORS[0], 1, SECONDS)[0], waveform)
         assert np.isfinite(waveform).all() and waveform.shape == (round(SECONDS * RATES[name]),)

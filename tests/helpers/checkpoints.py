@@ -47,6 +47,19 @@ def save_tiny(kind, folder):
     return folder
 
 
+def save_short_minilm(folder):
+    """Save the lower two of the six layers of MiniLM with its tokenizer, unless they are there."""
+    from naturalistic.features import text
+
+    if not (folder / "tokenizer.json").is_file():  # written last
+        model = text.load_model()
+        model.network.encoder.layer = model.network.encoder.layer[:2]
+        model.network.config.num_hidden_layers = 2
+        model.network.save_pretrained(folder)
+        model.tokenizer.save_pretrained(folder)
+    return folder
+
+
 def save_tokenizer(folder):
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 

@@ -337,6 +337,23 @@ def test_filters_are_right_to_the_tolerance_in_every_entry(tolerance):
     assert float(((factors @ mixing - filters) / filters).abs().max()) <= 1.01 * tolerance
 
 
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-14])
+@pytest.mark.parametrize("rank", [1, 4, 14, 200])
+def test_no_fewer_factors_would_do(rank, tolerance):
+    """Numbers of factors that cannot do are not tried; the answer is that of trying all."""
+    rng = np.random.default_rng(rank)
+    for alphas in (np.logspace(0, 7, 15), np.logspace(-12, 12, 25), np.array([1, 1.001, 1.002])):
+        eigenvalues = torch.as_tensor(10 ** rng.uniform(-4, 4, rank))
+        filters = shrinkage(eigenvalues, torch.as_tensor(alphas))
+        factors, _ = compress(filters, tolerance)
+        columns = filters.amax(dim=0)
+        scaled = filters / columns / (filters / columns).amax(dim=1, keepdim=True)
+        U, s, Vt = torch.linalg.svd(scaled, full_matrices=False)
+        errors = [(((U[:, :n] * s[:n]) @ Vt[:n] - scaled).abs() / scaled).max() for n in range(1, len(s) + 1)]
+        enough = [n for n, error in enumerate(errors, 1) if error <= tolerance and n < len(alphas)]
+        assert factors.shape[1] == min(enough, default=len(alphas))
+
+
 def test_products_of_a_fold_do_not_cancel():
     rng = np.random.default_rng(0)
     left = torch.as_tensor(rng.standard_normal((60, 4)), dtype=torch.float32)

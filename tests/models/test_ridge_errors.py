@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 from naturalistic.models.banded import BandedRidgeCV, draw_gammas
 from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many
 
+from tests.helpers.devices import DEVICE, on_device
 from tests.helpers.ridge_reference import make_problem
 
 X, Y, GROUPS = make_problem()
@@ -175,14 +175,33 @@ def test_many_problems():
         fit_many(RidgeCV(cv=4), {"a": X, "b": put(X, np.nan, (3, 2))}, Y, GROUPS)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@on_device
 @pytest.mark.parametrize("n_features", [10, 100])
-def test_cuda_gives_the_same(n_features):
+@pytest.mark.parametrize("scoring", ["correlation", "r2"])
+def test_another_device_gives_the_same(n_features, scoring):
     x, y, groups = make_problem(60, n_features, 7)
-    cpu, cuda = (RidgeCV(cv=4, device=device).fit(x, y, groups) for device in ("cpu", "cuda"))
-    np.testing.assert_array_equal(cuda.alphas_, cpu.alphas_)
-    np.testing.assert_allclose(cuda.coef_, cpu.coef_, atol=1e-8)
+    options = {"cv": 4, "scoring": scoring}
+    cpu, other = (RidgeCV(**options, device=device).fit(x, y, groups) for device in ("cpu", DEVICE))
+    np.testing.assert_array_equal(other.alphas_, cpu.alphas_)
+    np.testing.assert_allclose(other.coef_, cpu.coef_, atol=1e-8)
+    np.testing.assert_allclose(other.cv_scores_, cpu.cv_scores_, atol=1e-10)
+    np.testing.assert_allclose(other.predict(x), cpu.predict(x), atol=1e-8)
     spaces = {"a": x, "b": x[:, :4] ** 2}
-    cpu, cuda = (BandedRidgeCV(cv=4, n_draws=4, device=device).fit(spaces, y, groups) for device in ("cpu", "cuda"))
-    np.testing.assert_array_equal(cuda.gammas_, cpu.gammas_)
-    np.testing.assert_allclose(cuda.coef_, cpu.coef_, atol=1e-8)
+    options["n_draws"] = 4
+    cpu, other = (BandedRidgeCV(**options, device=device).fit(spaces, y, groups) for device in ("cpu", DEVICE))
+    np.testing.assert_array_equal(other.gammas_, cpu.gammas_)
+    np.testing.assert_allclose(other.coef_, cpu.coef_, atol=1e-8)
+
+
+@on_device
+def test_another_device_in_float32_and_from_a_file(tmp_path):
+    """Scores in float32 may differ by rounding; an alpha may then be its neighbor's equal."""
+    x, y, groups = (np.float32(part) if part.dtype == np.float64 else part for part in make_problem(60, 20, 300))
+    np.save(tmp_path / "y.npy", y)
+    stored = np.load(tmp_path / "y.npy", mmap_mode="r")
+    cpu = RidgeCV(cv=4).fit(x, y, groups)
+    other = RidgeCV(cv=4, device=DEVICE, n_targets_batch=70).fit(x, stored, groups)
+    np.testing.assert_allclose(other.cv_scores_, cpu.cv_scores_, atol=1e-5)
+    same = other.alphas_ == cpu.alphas_
+    assert same.mean() > 0.99
+    np.testing.assert_allclose(other.coef_[same], cpu.coef_[same], atol=1e-4)

@@ -6,7 +6,6 @@
 import numpy as np
 import pytest
 from naturalistic.datasets import alice
-from naturalistic.features import text
 from naturalistic.reporting import results
 from naturalistic_simulation import simulate_movie
 
@@ -14,17 +13,6 @@ from tests.helpers.chapters import MARKS, ROOT, run
 from tests.helpers.checkpoints import save_tiny
 
 pytestmark = MARKS
-
-
-@pytest.fixture(scope="module")
-def short_minilm(tmp_path_factory):
-    """The lower two layers of MiniLM: they tell the words that were planted, and read three times as fast as six."""
-    folder, model = tmp_path_factory.mktemp("short-minilm"), text.load_model()
-    model.network.encoder.layer = model.network.encoder.layer[:2]
-    model.network.config.num_hidden_layers = 2
-    model.network.save_pretrained(folder)
-    model.tokenizer.save_pretrained(folder)
-    return folder
 
 
 def test_first_model_on_simulated_data_finds_the_ground_truth(tmp_path, monkeypatch, short_minilm):

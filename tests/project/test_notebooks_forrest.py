@@ -10,10 +10,10 @@ from tests.helpers.chapters import MARKS, run
 pytestmark = MARKS
 
 
-def test_words_are_found_and_controls_are_not(tmp_path, monkeypatch):
+def test_words_are_found_and_controls_are_not(tmp_path, monkeypatch, short_minilm):
     printed, n_figures, numbers = run(
         "04-real-film", tmp_path, monkeypatch, dataset="simulated", subjects="[1, 2]", n_permutations=19,
-        word_vectors="static:minilm", n_components=12,
+        n_components=12, language_model=str(short_minilm),
     )  # fmt: skip
     assert printed.startswith("Simulated data") and n_figures == 12 and numbers["n_subjects"] == 2
     json.dumps(numbers, allow_nan=False)

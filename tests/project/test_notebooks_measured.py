@@ -2,6 +2,8 @@
 
 import shutil
 
+import nibabel as nib
+import numpy as np
 import pandas as pd
 import pytest
 from naturalistic.reporting import film, results
@@ -26,10 +28,23 @@ def measured_music(tmp_path_factory):
     return {"dataset": str(folder), "n_permutations": 200}, str(corpus)
 
 
-def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measured_music):
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory):
+    """A label image in MNI152 whose parcels are blocks of 45 mm: a third as many as of equal area by default."""
+    corner, size = np.array([-90, -126, -72]), 45  # mm
+    block = np.indices((45, 54, 45)) * 4 // size
+    labels = 1 + np.ravel_multi_index(tuple(block), (4, 5, 4))
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    affine[:3, 3] = corner
+    path = tmp_path_factory.mktemp("atlas") / "blocks.nii.gz"
+    nib.save(nib.Nifti1Image(labels.astype(np.int16), affine), path)
+    return str(path)
+
+
+def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measured_music, atlas):
     """All music chapters one after another, as a lab would run them, and the page that reads what they found."""
     asked, corpus = measured_music
-    _, n_figures, read = run("07-music-decoding", tmp_path, monkeypatch, **asked)
+    _, n_figures, read = run("07-music-decoding", tmp_path, monkeypatch, atlas=atlas, **asked)
     assert n_figures == 6 and not read["dataset"].startswith("MADE")
     assert set(read["across"]) == {"own", "others'", "everybody's"}
     corrected = results.frame(read["corrections"]).query("embedding == 'mini-mulan' and correction == 'centered'")

@@ -1,7 +1,11 @@
 """Tables of the page of benchmarks: they follow the files."""
 
+import json
+from pathlib import Path
+
 import pandas as pd
-from naturalistic.reporting import benchmarks
+import pytest
+from naturalistic.reporting import benchmarks, results
 
 STEP = {"seconds": 90, "cpu_s": 120.0, "peak_mb": 2500, "disk_gb": 10.4, "goes": 2}
 
@@ -44,3 +48,69 @@ def test_what_a_full_size_run_found_is_a_line_for_each_chapter():
     assert "clap predicts: 7,000" in encoded and "in 5.5%" in encoded
     assert "88,000" in films and "b predicts" in films and "Speech 0.30; Story 0.10" in films
     assert unique.endswith("Speech 0.030 (belt)")
+
+
+def test_each_solver_is_a_row_beside_ours():
+    ours = {"seconds": 2.0, "cpu_seconds": 4.0, "peak_gb": 0.5, "as_good": 1.0}
+    solvers = {
+        "ours": ours,
+        "RidgeCV-torch": {**ours, "seconds": 6.0, "cpu_seconds": 10.0},
+        "himalaya_best": {"ratio": 3},
+    }
+    table = benchmarks.peer_table({"cases": {"tall": {**solvers, "KernelRidgeCV-numpy": {"left_out": "killed"}}}})
+    assert list(table.index) == ["tall: ours", "tall: RidgeCV-torch", "tall: KernelRidgeCV-numpy"]
+    assert table.loc["tall: RidgeCV-torch"].tolist() == ["6.0", "3.0", "2.5", "0.50", "1.0000"]
+    assert table.loc["tall: KernelRidgeCV-numpy", "seconds"] == "killed"
+    assert results.table(table).count("–") == 6  # no ratio of ours to ours
+
+
+def test_what_was_not_measured_is_not_shown(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert benchmarks.load_if_measured("device") is None
+    assert benchmarks.device_text(None) == "**Not measured**: `tests/device/check.sh` measures it."
+    assert benchmarks.cluster_text(None).startswith("**Not measured**")
+    (tmp_path / "lib" / "naturalistic").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "book" / "benchmarks").mkdir(parents=True)
+    (tmp_path / "book" / "benchmarks" / "device.json").write_text(json.dumps({"device": "a GPU"}))
+    assert benchmarks.load_if_measured("device") == {"device": "a GPU"}
+
+
+def test_a_plan_is_a_row_for_each_number_of_workers():
+    plan = [{"workers": 1, "hours": 240.0, "hours_by_level": 240.0, "busy": 1.0, "bottleneck": "nothing: all work"},
+            {"workers": 200, "hours": 1.9, "hours_by_level": 2.2, "busy": 0.65, "bottleneck": "a model"}]  # fmt: skip
+    seconds = {
+        "local_s": [9.0, 10.0],
+        "one_s": [10.0, 11.0],
+        "two_s": [5.5, 7.0],
+        "unit_s": 0.057,
+        "unit_of_many_s": 0.018,
+    }
+    text = benchmarks.cluster_text(
+        {"study": "6 subjects", "n_units": 24, "efficiency": 10 / 11, **seconds, "plan": plan}
+    )
+    assert "24 units took 9.0 s without workers, 10.0 s with one and 5.5 s with two" in text and "**91%**" in text
+    assert "The study: 6 subjects." in text and "| 200 | 1.9 | 2.2 | 65% | a model |" in text
+
+
+def test_a_gpu_has_a_row_for_each_solver_and_number_format():
+    ridge = [{"case": "tall", "solver": "ours", "seconds": 0.5, "gb": 2.0, "ratio": 1.0, "as_good": 1.0},
+             {"case": "tall", "solver": "himalaya", "left_out": "OutOfMemoryError: no"}]  # fmt: skip
+    precisions = [{"model": "minilm", "dtype": "float32", "seconds": 2.0, "gb": None, "error": 0.0},
+                  {"model": "minilm", "dtype": "float16", "seconds": 1.0, "gb": 1.0, "error": 4e-4}]  # fmt: skip
+    device = {"device": "a GPU", "torch": "2.13", "ridge": ridge, "precisions": precisions}
+    text = benchmarks.device_text(device)
+    assert "| ridge, tall: ours | 0.50 | 1.0 | 2.00 | 1.0000 |" in text and "OutOfMemoryError: no" in text
+    assert "| minilm, float16 | 1.00 | 0.5 | 1.00 | 4.0e-04 |" in text and text.endswith("a GPU, torch 2.13.")
+    text = benchmarks.device_text({**device, "tests": {"passed": 41, "failed": 0}})
+    assert text.endswith("Tests on it: 41 passed, 0 failed.")
+
+
+@pytest.mark.parametrize("name", ["ridge", "cluster", "device"])
+def test_files_that_are_published_are_shown(name):
+    path = Path(__file__).parents[2] / "book" / "benchmarks" / f"{name}.json"
+    if not path.is_file():
+        pytest.skip(f"{path.name} was not measured")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    show = {"ridge": benchmarks.peer_table, "cluster": benchmarks.cluster_text, "device": benchmarks.device_text}[name]
+    assert len(show(found))

@@ -191,7 +191,9 @@ def fit_decoder(
         options["parcels"] = parcels
     model = default_ridge() if model is None else model
     mean, scale = column_scaling(bold)
-    fit = STRATEGIES[strategy]((bold - mean) / scale, targets, groups, model, **options)
+    scaled = bold - mean
+    scaled /= scale
+    fit = STRATEGIES[strategy](scaled, targets, groups, model, **options)
     return Decoder(strategy, mean, scale, fit.columns, fit.coefs, fit.intercept, fit.scores, fit.chosen, fit.weights)
 
 

@@ -19,6 +19,8 @@ from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many
 from naturalistic.models.scoring import correlation
 from naturalistic.parameters import whole
 
+PARCELS_AT_ONCE = 16  # whose voxels are copied: those of all would be the whole brain once more
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StrategyFit(ShapeRepr):
@@ -127,8 +129,9 @@ def best_voxels(
     for train, test in folds:
         order = _rank_voxels(bold[train], targets[train], clips[train], model)
         for k, size in enumerate(sizes):
-            fitted = _fit_ridge(model, bold[train][:, order[:size]], targets[train], clips[train])
-            r = correlation(targets[test], fitted.predict(bold[test][:, order[:size]]))
+            voxels = order[:size]
+            fitted = _fit_ridge(model, bold[np.ix_(train, voxels)], targets[train], clips[train])
+            r = correlation(targets[test], fitted.predict(bold[np.ix_(test, voxels)]))
             scores[k] += np.nan_to_num(r).mean() / len(folds)
     best = int(np.argmax(scores))
     order = np.sort(_rank_voxels(bold, targets, clips, model)[: sizes[best]])
@@ -216,7 +219,10 @@ def _fit_parcels(
     for k, voxels in enumerate(columns):
         if not varies[voxels].any():
             raise ValueError(f"parcel {k} has no voxel that varies ({len(voxels)} are constant): mark them with -1")
-    models = list(fit_many(model, [bold[:, voxels] for voxels in columns], targets, clips))
+    models: list[RidgeCV] = []
+    for start in range(0, len(columns), PARCELS_AT_ONCE):
+        part = {k: bold[:, columns[k]] for k in range(start, min(start + PARCELS_AT_ONCE, len(columns)))}
+        models += fit_many(model, part, targets, clips).values()
     return columns, models, _scores(models)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from naturalistic.arrays import ShapeRepr, as_floats, as_stored, check_finite
+from naturalistic.arrays import ShapeRepr, as_floats, as_stored, check_finite, release_pages
 from naturalistic.decoding.clips import average_clips, clip_codes
 from naturalistic.features.audio.windows import n_windows
 from naturalistic.runs import check_runs, run_slices
@@ -237,8 +237,7 @@ def window_bold(
         clips, codes = clip_codes(clips, len(clips))
         repeat_weights, missing = _repeat_weights(codes, missing, dtype)
         weights = repeat_weights @ weights
-    means = np.asarray(weights @ bold.astype(dtype, copy=False))
-    means = means.reshape(len(clips), index.counts.shape[1], -1)
+    means = _weighted_sums(weights, bold, runs, dtype).reshape(len(clips), index.counts.shape[1], -1)
     means[missing] = np.nan
     return BoldWindows(means, clips)
 
@@ -309,6 +308,17 @@ def _presentations(clip_of_tr: NDArray, runs: NDArray, trs_per_clip: int) -> tup
     return np.concatenate(starts), np.concatenate(ends)
 
 
+def _weighted_sums(weights: sparse.csr_array, bold: NDArray, runs: ArrayLike | None, dtype: type) -> NDArray:
+    """Return weights (n, n_trs) times BOLD (n_trs, n_voxels), run by run: one run is in memory at a time."""
+    sums = np.zeros((weights.shape[0], bold.shape[1]), dtype)
+    for run in run_slices(runs, len(bold)):
+        of_run = weights[:, run]
+        rows = np.flatnonzero(np.diff(of_run.indptr))  # no window reaches beyond its run
+        sums[rows] += of_run[rows] @ bold[run].astype(dtype, copy=False)
+        release_pages(bold)
+    return sums
+
+
 def _window_weights(index: WindowIndex, n_trs: int, dtype: type) -> sparse.csr_array:
     """Return the matrix (n_played * n_windows, n_trs) that averages over windows."""
     first = index.first.ravel()
@@ -372,4 +382,6 @@ def pair_windows(windows: BoldWindows, vectors: ArrayLike, index: ArrayLike | No
     rows = order[np.searchsorted(index, windows.clips, sorter=order)]
     present = ~np.isnan(windows.bold[:, :, 0])
     presentation, window = np.nonzero(present)
-    return WindowPairs(windows.bold[present], vectors[rows][present], windows.clips[presentation], window)
+    # where all are there nothing is copied: windows of a whole brain are gigabytes
+    bold = windows.bold.reshape(-1, windows.bold.shape[2]) if present.all() else windows.bold[present]
+    return WindowPairs(bold, vectors[rows][present], windows.clips[presentation], window)

@@ -1,6 +1,5 @@
 """BOLD of several subjects side by side, read only where it is needed."""
 
-import mmap
 import operator
 from collections.abc import Mapping
 from types import EllipsisType
@@ -9,6 +8,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from naturalistic.arrays import release_pages
 from naturalistic.encoding.split import as_responses, marked_rows
 
 
@@ -110,8 +110,8 @@ def _read(x: NDArray, index: tuple[slice | NDArray | EllipsisType, slice | NDArr
 
     After a copy the pages of a map no longer count as memory of this process.
     """
-    if getattr(x, "mode", None) != "r" or not hasattr(mmap, "MADV_DONTNEED"):
+    if getattr(x, "mode", None) != "r":
         return x[index]
     part = np.array(x[index])
-    x._mmap.madvise(mmap.MADV_DONTNEED)  # the system still has them: to read them again costs next to nothing
+    release_pages(x)
     return part

@@ -149,7 +149,11 @@ class Fitted(ShapeRepr):
         """
         features = np.concatenate(list(self.data.test.values()), axis=1)
         predicted = features @ self.model.coef_[columns].T
-        return Prediction(self.data.measured(columns), predicted, self.data.test_runs)
+        measured = np.empty(predicted.shape, self.data.bold.dtype)
+        first = columns.indices(len(self.model.coef_))[0]
+        for block in column_blocks(len(self.data.bold), measured.shape[1]):  # repeats of a block alone are copied
+            measured[:, block] = self.data.measured(slice(first + block.start, first + block.stop))
+        return Prediction(measured, predicted, self.data.test_runs)
 
 
 def fit(

@@ -109,6 +109,8 @@ def shifted_scores(
         r.append(block.correlation())
         shifted = circular_shift_null(block.measured, block.predicted, block.runs, n_permutations, min_shift, seed)
         null.append(shifted)
+    if len(null) == 1:  # a concatenation of one is a copy, of hundreds of megabytes
+        return r[0], null[0]
     return np.concatenate(r), np.concatenate(null, axis=1)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import ShapeRepr, as_floats
+from naturalistic.arrays import ShapeRepr, as_floats, release_pages
 from naturalistic.datasets.repeats import StackRepeats
 from naturalistic.encoding.design import (
     Delays,
@@ -256,7 +256,9 @@ def split_data(
     def measured(columns: slice = slice(None)) -> NDArray:
         # columns first: rows that lie apart are copied, of these voxels alone
         responses = marked_rows(bold[span, columns], marks)
-        return centered(_average_repeats(responses, runs[test], split.repeats)[0], ids)
+        averaged = centered(_average_repeats(responses, runs[test], split.repeats)[0], ids)
+        release_pages(bold)
+        return averaged
 
     return SplitData(train, marked_rows(bold, ~test), runs[~test], split.groups[~test], tested, ids, measured)
 

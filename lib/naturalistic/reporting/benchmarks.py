@@ -5,12 +5,147 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from naturalistic.reporting import results
+
 # chapters whose results the full-size run keeps
 SCANS = "05-music-experiment"
 DECODING = "07-music-decoding"
 ENCODING = "09-music-encoding"
 LANGUAGE = "12-language-encoding"
 MAPS = "13-semantic-maps"
+
+_PEER_COLUMNS = ["seconds", "times ours", "processor time, times ours", "memory (GB)", "alpha as good"]
+_DEVICE_COLUMNS = ["seconds", "times ours, or float32", "memory (GB)", "alpha as good, or error"]
+
+
+NOT_MEASURED = "**Not measured**: `{command}` measures it."
+
+
+def load_if_measured(name: str) -> dict | None:
+    """Return the results of a benchmark, or None where it was not measured.
+
+    Parameters
+    ----------
+    name : str
+        As in `results.load_benchmark`.
+
+    Returns
+    -------
+    results : dict or None
+    """
+    try:
+        return results.load_benchmark(name)
+    except FileNotFoundError:
+        return None
+
+
+def peer_table(ridge: Mapping) -> pd.DataFrame:
+    """Return all solvers of the ridge benchmark as text, a row for each case and solver.
+
+    Parameters
+    ----------
+    ridge : dict
+        Of `results.load_benchmark`.
+
+    Returns
+    -------
+    table : DataFrame
+        Columns of seconds, memory, their ratios to ours, and the share of targets whose alpha scores as well; a solver
+        that was left out has the reason in the first.
+    """
+    rows = {}
+    for case, solvers in ridge["cases"].items():
+        ours = solvers["ours"]
+        for name, row in solvers.items():
+            if name == "himalaya_best":
+                continue
+            if "seconds" not in row:
+                rows[f"{case}: {name}"] = dict.fromkeys(_PEER_COLUMNS) | {"seconds": row.get("left_out", "left out")}
+                continue
+            rows[f"{case}: {name}"] = {
+                "seconds": f"{row['seconds']:.1f}",
+                "times ours": None if row is ours else f"{row['seconds'] / ours['seconds']:.1f}",
+                "processor time, times ours": None
+                if row is ours
+                else f"{row['cpu_seconds'] / ours['cpu_seconds']:.1f}",
+                "memory (GB)": f"{row['peak_gb']:.2f}",
+                "alpha as good": f"{row['as_good']:.4f}",
+            }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=_PEER_COLUMNS)
+
+
+def cluster_text(cluster: Mapping | None) -> str:
+    """Return what workers gain and cost, and the plan of the whole study, in Markdown.
+
+    Parameters
+    ----------
+    cluster : dict or None
+        Of `load_if_measured`.
+
+    Returns
+    -------
+    text : str
+    """
+    if cluster is None:
+        return NOT_MEASURED.format(command="python tests/benchmarks/bench_cluster.py")
+    one = min(cluster["one_s"])
+    two = min(cluster["two_s"])
+    rows = {}
+    for row in cluster["plan"]:
+        rows[f"{row['workers']}"] = {
+            "hours": f"{row['hours']:.1f}",
+            "hours, levels undivided": f"{row['hours_by_level']:.1f}",
+            "of the time at work": f"{row['busy']:.0%}",
+            "held up by": row["bottleneck"],
+        }
+    table = results.table(rows, corner="workers")
+    sweep = (
+        f"The same sweep of {cluster['n_units']} units took {min(cluster['local_s']):.1f} s without workers, "
+        f"{one:.1f} s with one and {two:.1f} s with two: an efficiency of **{cluster['efficiency']:.0%}**."
+    )
+    alone = cluster["unit_s"]
+    among = cluster["unit_of_many_s"]
+    units = f"A unit that does nothing took {alone:.2f} s alone and {among:.2f} s among many."
+    return f"{sweep} {units}\n\nThe study: {cluster['study']}.\n\n{table}"
+
+
+def device_text(device: Mapping | None) -> str:
+    """Return what a GPU took, as Markdown.
+
+    Parameters
+    ----------
+    device : dict or None
+        Of `load_if_measured`.
+
+    Returns
+    -------
+    text : str
+    """
+    if device is None or device.get("quick"):  # a quick one measures nothing
+        return NOT_MEASURED.format(command="tests/device/check.sh")
+    rows = {}
+    for row in device["ridge"]:
+        figures = dict.fromkeys(_DEVICE_COLUMNS) | {"seconds": row.get("left_out", "left out")}
+        if "seconds" in row:
+            figures = {
+                "seconds": f"{row['seconds']:.2f}",
+                "times ours, or float32": f"{row['ratio']:.1f}",
+                "memory (GB)": None if row["gb"] is None else f"{row['gb']:.2f}",
+                "alpha as good, or error": f"{row['as_good']:.4f}",
+            }
+        rows[f"ridge, {row['case']}: {row['solver']}"] = figures
+    single = device["precisions"][0]["seconds"]
+    for row in device["precisions"]:
+        rows[f"{row['model']}, {row['dtype']}"] = {
+            "seconds": f"{row['seconds']:.2f}",
+            "times ours, or float32": f"{row['seconds'] / single:.1f}",
+            "memory (GB)": None if row["gb"] is None else f"{row['gb']:.2f}",
+            "alpha as good, or error": f"{row['error']:.1e}",
+        }
+    tests = ", ".join(f"{n} {kind}" for kind, n in device.get("tests", {}).items())
+    tests = f" Tests on it: {tests}." if tests else ""
+    about = f"{device['device']}, torch {device['torch']}.{tests}"
+    return f"{results.table(pd.DataFrame.from_dict(rows, orient='index'))}\n\n{about}"
 
 
 def sweep_table(sweep: Mapping) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from tests.helpers.checkpoints import save_clap, save_encodec
+from tests.helpers.devices import DEVICE, HALF, on_device
 
 CAPTIONS = ["a sad trumpet", "Fast drums and an electric guitar that plays a long, loud solo."]
 
@@ -279,16 +280,17 @@ def test_weights_of_older_checkpoints_are_read_as_tensors_alone(tmp_path):
         audio.load(tmp_path)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@on_device
 @pytest.mark.parametrize("name", SAVE)
-def test_half_precision_on_a_gpu(folders, name):
+def test_each_precision_on_a_gpu(folders, name):
     clip = sounds(1, 16000)[0]
     exact = audio.load(folders[name]).embed(clip, 16000, cache=False)
-    single = audio.load(folders[name], "cuda", dtype="float32").embed(clip, 16000, cache=False)
-    half = audio.load(folders[name], "cuda").embed(clip, 16000, cache=False)
+    single = audio.load(folders[name], DEVICE, dtype="float32").embed(clip, 16000, cache=False)
     scale = np.abs(exact).max()
     assert np.abs(single - exact).max() < 2e-3 * scale
-    assert 0 < np.abs(half - exact).max() < 3e-2 * scale
+    for dtype in HALF:
+        half = audio.load(folders[name], DEVICE, dtype=dtype).embed(clip, 16000, cache=False)
+        assert 0 < np.abs(half - exact).max() < 3e-2 * scale
 
 
 def test_layers_and_windows_of_ast(folders, tmp_path):

@@ -16,6 +16,7 @@ from naturalistic.features import audiovisual, delays, pca
 from naturalistic.features.text import forward, language_model, levels, shards, text_encoder, word_vectors
 
 from tests.helpers.checkpoints import save_tiny
+from tests.helpers.devices import DEVICE, on_device
 
 RUNS = np.repeat([0, 1], [7, 5])
 # two annotators, one of whom is silent at times, and both in seconds 3 and 9
@@ -674,3 +675,16 @@ def test_controls_by_name():
     )
     exact = audiovisual.controls(texts, {"n_words": [0.5, 0.5, 2]})
     assert list(exact) == ["word_rate", "speech"] and exact["word_rate"].ravel().tolist() == [0.5, 0.5, 2]
+
+
+@on_device
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "opt", "llama"])
+def test_each_number_format_on_a_gpu(folders, by_kind, kind, monkeypatch):
+    expected = features(by_kind[kind], FILM, window=2)
+    scale = np.abs(expected).max()
+    for number, (dtype, atol) in enumerate({"float32": 1e-3, "bfloat16": 0.1, "float16": 0.02}.items()):
+        monkeypatch.setenv("NATURALISTIC_CACHE", str(cache_dir() / str(number)))  # nothing is found that another made
+        model = language_model.load_model(folders[kind], device=DEVICE, dtype=dtype)
+        vectors = features(model, FILM, window=2)
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(vectors, expected, atol=atol * scale)

@@ -12,6 +12,7 @@ from naturalistic.features import devices, video
 from naturalistic.features.video import film_models, frames, picture_models
 from safetensors.torch import load_file, save_file
 
+from tests.helpers.devices import DEVICE, HALF, on_device
 from tests.helpers.video_checkpoints import SAVE, SIZE, save_steps, save_video_model
 
 RATE = 8
@@ -265,10 +266,12 @@ def test_without_a_network_the_error_says_how_to_get_the_files(name, monkeypatch
         video.load(name)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@on_device
 @pytest.mark.parametrize("name", SAVE)
 def test_on_a_gpu(folders, embedders, name):
-    expected = embedders[name].embed(films(), RATE)
-    for dtype, atol in (("float32", 1e-3), ("float16", 0.05)):
-        embedder = video.load(folders[name], "cuda", dtype=dtype, window=1, hop=0.5, n_frames=4)
-        np.testing.assert_allclose(embedder.embed(films(), RATE), expected, atol=atol * np.abs(expected).max())
+    expected = embedders[name].embed(films(), RATE, cache=False)
+    for dtype in ("float32", *HALF):
+        atol = {"float32": 1e-3, "float16": 0.05}[dtype]
+        embedder = video.load(folders[name], DEVICE, dtype=dtype, window=1, hop=0.5, n_frames=4)
+        vectors = embedder.embed(films(), RATE, cache=False)
+        np.testing.assert_allclose(vectors, expected, atol=atol * np.abs(expected).max())

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from naturalistic.parameters import whole
 
+FEW_BYTES = 2**22  # that fit anywhere: free memory is not asked for
 BATCH_BYTES = 2**27  # of working arrays on a CPU, all workers together: long enough products, little memory
 MIN_BATCH = 64  # targets: fewer are not shared out among workers
 
@@ -97,7 +98,8 @@ def batches(
     n_targets_batch = whole("n_targets_batch", n_targets_batch, optional=True)
     if n_targets_batch is None:
         workers = n_workers(device)
-        share = free_memory(device) // 4
+        few = device.type == "cpu" and n_targets * bytes_per_target <= FEW_BYTES
+        share = FEW_BYTES * workers if few else free_memory(device) // 4
         if device.type == "cpu":
             share = min(share, BATCH_BYTES)
         n_targets_batch = max(1, int(share // workers // max(1, bytes_per_target)))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from naturalistic.arrays import release_pages
 from naturalistic.models.engine.scoring import FoldScorer, TargetStats
 
 
@@ -143,6 +144,7 @@ def load_targets(
     """
     native = np.float32 if Y.dtype == np.float32 else np.float64  # integers, half precision, other byte orders
     array = np.array(Y[:, batch], dtype=native, order="C")
+    release_pages(Y)
     y = torch.as_tensor(array, device=device)
     if not fit_intercept:
         return y.to(dtype), np.zeros(y.shape[1])

@@ -14,6 +14,7 @@ them; `FoldScorer` takes the cheaper:
 
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 
 from naturalistic.models.engine.decomposition import Spectrum
@@ -55,11 +56,20 @@ def compress(filters: torch.Tensor, tolerance: float) -> tuple[torch.Tensor, tor
     rows = scaled.amax(dim=1, keepdim=True)
     scaled = scaled / rows
     U, s, Vt = torch.linalg.svd(scaled, full_matrices=False)
-    for n_kept in range(1, min(len(s), n_alphas - 1) + 1):
+    for n_kept in range(_fewest(s, scaled.numel(), tolerance), min(len(s), n_alphas - 1) + 1):
         error = (U[:, :n_kept] * s[:n_kept]) @ Vt[:n_kept] - scaled
         if float((error.abs() / scaled).max()) <= tolerance:
             return rows * U[:, :n_kept] * s[:n_kept], Vt[:n_kept] * columns
     return exact
+
+
+def _fewest(s: torch.Tensor, size: int, tolerance: float) -> int:
+    """Return a number of dimensions that fewer cannot do: their largest error is no less than their mean one.
+
+    Entries are 1 at most, so that an error relative to them is no less than the error itself.
+    """
+    left = np.sqrt(np.cumsum(np.square(s.cpu().numpy())[::-1])[::-1] / size)  # of keeping 0, 1, ...
+    return max(1, int(np.count_nonzero(left > 2 * tolerance)))  # 2: rounding of the singular values
 
 
 SLAB = 1024  # targets at a time: their arrays stay in cache

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
-from naturalistic.arrays import as_stored
+from naturalistic.arrays import as_stored, release_pages
 
 SCORINGS = ("correlation", "r2")
 BLOCK_BYTES = 2**26
@@ -88,8 +88,10 @@ def check_finite(array: Any, name: str) -> None:
     for start in range(0, n_columns, width):
         block = np.asarray(array[:, start : start + width])
         with np.errstate(over="ignore", invalid="ignore"):
-            if np.isfinite(block.sum(dtype=np.float64)):  # one pass, no array of flags
-                continue
+            finite = np.isfinite(block.sum(dtype=np.float64))  # one pass, no array of flags
+        release_pages(array)
+        if finite:
+            continue
         bad = ~np.isfinite(block)
         n_bad += int(bad.sum())
         if bad.any():
