@@ -69,7 +69,7 @@ def test_music_of_two_subjects_without_ground_truth(tmp_path, monkeypatch, measu
 
 
 def save_films():
-    """Write what the page of results reads of chapters 4, 12 and 13, which are run on films and not here."""
+    """Write what the page of results reads of chapters 4, 12, 13 and 15, which are run on films and not here."""
     levels = ["Speech", "Story"]
     r, layers = ({level: list(values) for level in levels} for values in ((0.1, 0.2), (1, 2)))
     found = {
@@ -85,3 +85,6 @@ def save_films():
     ends = {"value": 0.01, "low": 0.005, "high": 0.015}
     differences = pd.DataFrame({"comparison": names, "network": film.ALL, **ends})
     results.save("04-real-film", {"n_subjects": 2, "differences": differences}, **about)
+    field = pd.DataFrame({"method": "brain", "metric": ["2-way", "20-way"], "value": 0.8, "chance": 0.7})
+    claims = pd.DataFrame({"claim": ["c"], "number": ["1"], "control": ["0"], "verdict": ["holds"]})
+    results.save("15-what-reconstruction-proves", {"field": field, "claims": claims}, **about)

@@ -22,8 +22,8 @@ NUMBER = re.compile(r"(?<![\w.-])-?\d[\d,]*(?:\.\d+)?(?!\w)")  # not the 2 of w2
 # the shape of a result, which prose cannot know: a decimal number or a percentage
 RESULT = re.compile(r"\d\.\d|\d ?%|\bpercent\b", re.IGNORECASE)
 ALLOWED = re.compile(r"Python 3\.11, 3\.12 or 3\.13|\b95 % (?=intervals?\b)")
-# what a page may always say: where to read on, a chapter's file, and the level of an interval
-LABELS = re.compile(r"\b[Cc]hapters? \d+(?: and \d+)?|\b\d\d-[a-z]+(?:-[a-z]+)+|\b95 %(?! of)")
+# what a page may always say: where to read on, a chapter's file, the level of an interval, the name of a score
+LABELS = re.compile(r"\b[Cc]hapters? \d+(?: and \d+)?|\b\d\d-[a-z]+(?:-[a-z]+)+|\b95 %(?! of)|\b\d+-way\b")
 
 
 def results_in_prose(cells):
@@ -125,12 +125,30 @@ def write_results(rng):
     save("12-language-encoding", models=list(language), n_subjects=whole(), **found)
     unique = {region: of_levels(one) for region in ("auditory belt", "precuneus")}
     save("13-semantic-maps", unique_r=unique, axes={"share": few(), "p": few(), "null": few(), "n": whole()})
+    about_films = {"n_subjects": whole(), "n_test_films": whole()}
+    save("15-what-reconstruction-proves", **about_films, **of_short_films(rng))
+    save("14-video-reconstruction", shown={how: one() for how in ("best", "middle", "worst")})
     save("04-real-film", **of_film(whole(), rng), n_subjects=whole(), n_trs=whole(), n_parcels=whole())
     about = {"seconds": whole(), "peak_mb": whole(), "dataset": f"ds{whole()}"}
     costs = {"machine": f"{whole()} cores, {whole()} GB", "chapters": {"first model": about}}
     (results.results_dir() / "build.json").write_text(json.dumps(costs))
     results.save_arrays("08-music-reconstruction", {name: np.zeros((3, 2)) for name in (*SOUNDS, "response")})
     results.save_arrays("09-music-encoding", {"left": np.zeros(2)})
+    kinds = ("shown", "nearest training film", "retrieved", "generated")
+    results.save_arrays("14-video-reconstruction", {kind: np.zeros((3, 2, 4, 4, 3), np.uint8) for kind in kinds})
+
+
+def of_short_films(rng):
+    """Return the tables that pages read of the chapter on films that were made from brains."""
+    methods = [(method, metric) for method in ("brain, one draw", "no brain") for metric in ("2-way", "20-way")]
+    field = pd.DataFrame(methods, columns=["method", "metric"])
+    field["value"], field["chance"] = rng.uniform(0.1, 0.9, (2, len(field)))
+    table = pd.DataFrame({"method": ["brain, one draw", "nearest training film", "retrieved", "no brain", "oracle"]})
+    table["metric"], table["value"], table["chance"] = "classifier", *rng.uniform(0.1, 0.9, (2, len(table)))
+    claims = pd.DataFrame({"claim": ["the brain adds to the prior", "motion is reconstructed", "structure is evidence"]})
+    for column in ("number", "control"):
+        claims[column] = [f"{column} {x:.3f}" for x in rng.uniform(0.1, 0.9, len(claims))]
+    return {"table": table, "field": field, "claims": claims.assign(verdict=["holds", "does not hold", "open"])}
 
 
 def of_film(layer, rng):
@@ -206,6 +224,10 @@ TYPED = {
         'beside.across_rows((aligned | {"name": "0.901"}, guided), found["07-music-decoding"])',
     ),
     "in a sentence": ("Markdown(beside.unique_text(", 'Markdown("from 0.03 " + beside.unique_text('),
+    "of a film": (
+        'beside.video_rows(video, proved)',
+        'beside.video_rows([video[0] | {"name": "0.901"}, *video[1:]], proved)',
+    ),
     "in a list": ('Markdown(f"The data of this run', 'Markdown(f"{[0.115, 11.5]} The data of this run'),
 }
 

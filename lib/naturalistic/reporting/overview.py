@@ -6,6 +6,7 @@ import numpy as np
 
 from naturalistic.plotting.style import ROI_NAMES
 from naturalistic.reporting import results
+from naturalistic.reporting.film_controls import BRAIN
 from naturalistic.reporting.summaries import joined, level_cells
 
 _LEVEL_CONTENT = {
@@ -14,6 +15,13 @@ _LEVEL_CONTENT = {
     "Story": "what happens",
     "Summary": "the scene in a sentence or two",
     "TimePlace": "when and where it is",
+}
+# as the first page calls them, by the name of the method in chapter 15
+_FILM_CONTROLS = {
+    "the nearest film of the training set": "nearest training film",
+    "a film retrieved from a collection": "retrieved",
+    "the generator without a brain": "no brain",
+    "the generator given the true targets": "oracle",
 }
 _SIMULATED_NOTE = (
     "What is found in simulated brains shows that a method finds what was put there, and nothing about brains. Each "
@@ -63,6 +71,29 @@ def music_text(read: Mapping, rebuilt: Mapping) -> str:
         f"would in {again['oracle']:.0%} if brains could be read without error). "
         "{numref}`Chapter %s <ch:music-decoding>` reads the vector, {numref}`chapter %s <ch:music-reconstruction>` "
         "makes the music."
+    )
+
+
+def films_text(proved: Mapping) -> str:
+    """Say how well films made from brains are identified, beside their controls, and which claims that supports.
+
+    Parameters
+    ----------
+    proved : dict
+        Numbers of chapter 15.
+    """
+    table = results.frame(proved["table"])
+    identified = table[table["metric"] == "classifier"].set_index("method")
+    said = [f"{name} {identified.loc[method, 'value']:.0%}" for name, method in _FILM_CONTROLS.items()]
+    claims = results.frame(proved["claims"])
+    verdicts = [f"{row.claim}: **{row.verdict}**" for row in claims.itertuples()]
+    return (
+        f"A classifier that had no part in making it says which of two films a generated film was made from in "
+        f"**{identified.loc[BRAIN, 'value']:.0%}** of cases ({proved['n_subjects']} {brains_of(proved)}, "
+        f"{proved['n_test_films']} films, chance {identified.loc[BRAIN, 'chance']:.0%}). Beside it: {', '.join(said)}. "
+        f"Claims that a film from a brain may be taken to prove, on these data: {'; '.join(verdicts)}. "
+        "{numref}`Chapter %s <ch:video-reconstruction>` makes the films, {numref}`chapter %s "
+        "<ch:what-reconstruction-proves>` holds them against all controls."
     )
 
 
