@@ -30,7 +30,7 @@ def test_each_story_is_a_run(folder):
     for run in range(3):
         np.testing.assert_allclose(subject.bold[subject.runs == run][:, 1:].std(axis=0), 1, atol=1e-5)
     assert not subject.bold[:, 0].any()  # outside of the scan
-    with pytest.raises(ValueError, match="no coordinates: no map can be drawn"):
+    with pytest.raises(FileNotFoundError, match=r"UTS01 has no coordinates: .*UTS01_auto has no mask"):
         _ = subject.coordinates
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from naturalistic.anatomy.surface import meshes, to_mni152
 
 SHAPE = (6, 7, 5)
 MNI = "space-MNI152NLin2009cAsym_res-2"
@@ -146,3 +147,62 @@ def write_head(path, n_trs, tr=2.0, seed=0):
     image.header.set_xyzt_units("mm", "sec")
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(image, path)
+
+
+def write_pycortex(folder, subject="UTS01", voxel_size=4.0, npz=False):
+    """Write pycortex's files of a subject whose brain is fsaverage5, in the layout of ds003020.
+
+    Returns
+    -------
+    coordinates : array (n_voxels, 3)
+        MNI152 mm of each voxel of the mask in pycortex's order: x runs fastest, z slowest.
+    """
+    affine = np.diag([-voxel_size, voxel_size, voxel_size, 1.0])
+    affine[:3, 3] = [90.0, -120.0, -70.0]
+    to_voxels = np.linalg.inv(affine)
+    shape = tuple(round(n / voxel_size) for n in (180, 200, 160))
+    store = folder / "derivative/pycortex-db" / subject
+    transform = store / "transforms" / f"{subject}_auto"
+    spheres = folder / "derivative/freesurfer_subjdir" / subject / "surf"
+    for each in (store / "surfaces", transform, spheres):
+        each.mkdir(parents=True)
+    mask = np.zeros(shape, np.uint8)
+    for k, short in enumerate(("lh", "rh")):
+        middle = []
+        for name, kind in (("wm", "white_matter"), ("pia", "pial")):
+            mesh = meshes(kind)[k]
+            points = np.asarray(mesh.coordinates, np.float32)
+            middle.append(points)
+            path = store / "surfaces" / f"{name}_{short}"
+            if npz:
+                np.savez(path.with_suffix(".npz"), pts=points, polys=mesh.faces)
+                continue
+            intents = ("NIFTI_INTENT_POINTSET", "NIFTI_INTENT_TRIANGLE")
+            arrays = [
+                nib.gifti.GiftiDataArray(x, intent=intent)
+                for x, intent in zip((points, np.asarray(mesh.faces, np.int32)), intents)
+            ]
+            nib.save(nib.gifti.GiftiImage(darrays=arrays), path.with_suffix(".gii"))
+        at = (middle[0] + middle[1]) / 2 @ to_voxels[:3, :3].T + to_voxels[:3, 3]
+        mask[tuple(np.round(at).astype(int).T)] = 1
+        sphere = meshes("sphere")[k]
+        nib.freesurfer.write_geometry(spheres / f"{short}.sphere.reg", sphere.coordinates, sphere.faces)
+    for name, values in (("cortical", np.zeros_like(mask)), ("thick", mask)):
+        nib.save(nib.Nifti1Image(values, affine), transform / f"mask_{name}.nii.gz")
+    (transform / "matrices.xfm").write_text(json.dumps({"coord": to_voxels.tolist()}))
+    ordered = [(x, y, z) for z in range(shape[2]) for y in range(shape[1]) for x in range(shape[0]) if mask[x, y, z]]
+    return to_mni152(np.array(ordered) @ affine[:3, :3].T + affine[:3, 3])
+
+
+def follow_words(folder, columns, subject="UTS01", tr=2.0, first_tr=5):
+    """Add a late response to the rate of words to columns of the series of ds003020."""
+    import h5py
+    from naturalistic.datasets.transcripts import read_transcript
+
+    for path in (folder / "derivative/preprocessed_data" / subject).glob("*.hf5"):
+        onsets = read_transcript(folder / "derivative/TextGrids" / f"{path.stem}.TextGrid").onsets
+        with h5py.File(path, "r+") as file:
+            n_trs = len(file["data"])
+            rate = np.bincount((onsets // tr).astype(int), minlength=n_trs + first_tr).astype(float)
+            late = (np.roll(rate, 2) + np.roll(rate, 3))[first_tr : first_tr + n_trs]
+            file["data"][:, np.flatnonzero(columns)] += 3 * ((late - late.mean()) / late.std())[:, None]

@@ -145,12 +145,12 @@ def test_surfaces_and_grayordinates_are_files_of_their_kind(folder, tmp_path, mo
     assert "By hemisphere" in page and page.count("<td>40</td>") == 2
 
 
-def both(folder, to, capsys, *arguments):
+def both(folder, to, capsys, *arguments, n_permutations=20):
     """Check and encode a folder from the command line, as the chapter says; return what the check printed."""
     capsys.readouterr()
     assert cli.main(["check", str(folder), *arguments]) == 0
     report = capsys.readouterr().out
-    options = ["--model", "static:minilm", "--permutations", "20", "--region", "brain", "--to", str(to)]
+    options = ["--model", "static:minilm", "--permutations", str(n_permutations), "--region", "brain", "--to", str(to)]
     assert cli.main(["encode", str(folder), *arguments, *options]) == 0
     assert capsys.readouterr().out == f"report: {to / 'report.html'}\n" and (to / "report.html").is_file()
     return report
@@ -161,11 +161,32 @@ def test_published_series_need_no_stimulus(tmp_path, monkeypatch, capsys):
     folder = bids_tree.write_series(tmp_path / "ds003020", ("avatar", "hangtime", "life", "naked"), ("UTS01",), pause=7)
     assert both(folder, tmp_path / "out", capsys, "--subjects", "UTS01").endswith("nothing would stop it\n")
     to = tmp_path / "out"
-    assert "with pycortex and the data set" in (to / "report.html").read_text(encoding="utf-8")
+    assert "No map on the cortex (scores are in the table)" in (to / "report.html").read_text(encoding="utf-8")
     assert not list(to.glob("sub-*/*statmap*"))
     scores = pd.read_csv(to / "sub-UTS01" / "sub-UTS01_desc-encoding_scores.tsv", sep="\t")
     assert len(scores) == 12 and scores["r_word_rate"].isna()[0]
     assert "published series" in json.loads((to / "provenance.json").read_text())["choices"]["UTS01"]["preparation"]
+
+
+def test_published_series_are_drawn_by_the_surfaces_that_come_with_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NATURALISTIC_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "ds003020"
+    coordinates = bids_tree.write_pycortex(folder, voxel_size=6.0)
+    stories = ("avatar", "hangtime", "life", "naked")
+    bids_tree.write_series(folder, stories, ("UTS01",), n_voxels=len(coordinates), pause=7)
+    bids_tree.follow_words(folder, coordinates[:, 1] < -40)  # the back of the brain follows the rate of words
+    report = both(folder, tmp_path / "out", capsys, "--subjects", "UTS01", n_permutations=100)
+    assert "to be looked at: 0" in report
+    own = tmp_path / "out" / "sub-UTS01"
+    scores = pd.read_csv(own / "sub-UTS01_desc-encoding_scores.tsv", sep="\t")
+    np.testing.assert_allclose(scores[["x", "y", "z"]], coordinates, atol=1.5)
+    follows = scores["y"] < -40
+    assert scores["r_word_rate"][follows].mean() > 0.5 > 0.1 > scores["r_word_rate"][~follows].mean()
+    image = nib.load(own / "sub-UTS01_space-func_desc-rWordRate_statmap.nii.gz")
+    values = image.get_fdata()[tuple(scores[axis] for axis in "ijk")]
+    np.testing.assert_allclose(values, scores["r_word_rate"], atol=1e-5, equal_nan=True)
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert "No map" not in page and "on flat maps of fsaverage5" in page
 
 
 def write_events(folder, run, columns, subject="01"):

@@ -492,5 +492,8 @@ def _check_lebel(
                 findings.doubts.append(
                     f"the words of {story} end at {last:.0f} s, its series in {label} at {end:.0f} s"
                 )
+        missing = data.cortex_files(label).missing(next(iter(n_voxels))) if len(n_voxels) == 1 else ""
+        if missing:
+            findings.doubts.append(f"{label}: scores come as a table, and no map is drawn: {missing}")
         if len(n_voxels) > 1:
             findings.problems.append(f"stories of {label} have different voxels: {sorted(n_voxels)}")

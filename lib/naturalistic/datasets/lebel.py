@@ -16,7 +16,8 @@ from naturalistic.cache import cache_dir, content_key, folder_lock, put_in_place
 from naturalistic.datasets import bold_store
 from naturalistic.datasets.bids_files import select_subjects
 from naturalistic.datasets.images import silence_unseen
-from naturalistic.datasets.subject import Subject
+from naturalistic.datasets.pycortex import CortexFiles, voxels_of_mask
+from naturalistic.datasets.subject import Subject, VoxelGrid
 from naturalistic.datasets.transcripts import read_transcript
 from naturalistic.datasets.words import Transcript
 from naturalistic.simulated import Titled, is_simulated, name_of
@@ -27,6 +28,8 @@ TR = 2.0  # s
 FIRST_TR = 5  # volumes of the sound's clock before the series begin
 SERIES = Path("derivative") / "preprocessed_data"
 TEXTGRIDS = Path("derivative") / "TextGrids"
+PYCORTEX = Path("derivative") / "pycortex-db"
+FREESURFER = Path("derivative") / "freesurfer_subjdir"
 _KEY = "data"
 _REPEATS = "individual_repeats"  # of the story that was heard ten times, whose data are the mean
 
@@ -86,17 +89,35 @@ class LeBel(Titled):
         if len({n_voxels for _, n_voxels in shapes}) > 1:
             listed = ", ".join(f"{story} {n_voxels:,}" for story, (_, n_voxels) in zip(stories, shapes))
             raise ValueError(f"stories of {label} have different voxels ({listed}), expected the same in all")
-        folder = self._stored(label, [n_trs for n_trs, _ in shapes], shapes[0][1])
+        n_voxels = shapes[0][1]
+        folder = self._stored(label, [n_trs for n_trs, _ in shapes], n_voxels)
         return Subject(
             label=label,
             bold=bold_store.open_matrix(folder),
             runs=np.repeat(np.arange(len(stories)), [n_trs for n_trs, _ in shapes]),
             run_names=stories,
             tr=self.tr,
-            space="native",
+            space="raw",  # that of the scan: no two subjects share it
             first_trs=(FIRST_TR,) * len(stories),
+            grid=self._grid(label, n_voxels),
             folder=folder,
         )
+
+    def cortex_files(self, label: str) -> CortexFiles:
+        """Return where the files lie that place a subject's columns on the cortex; they need not be there.
+
+        Parameters
+        ----------
+        label : str
+        """
+        return CortexFiles(self.folder / PYCORTEX / label, f"{label}_auto", self.folder / FREESURFER / label)
+
+    def _grid(self, label: str, n_voxels: int) -> VoxelGrid | None:
+        """Return the voxels of the columns, or None where they are not known: scores do not need them."""
+        try:
+            return voxels_of_mask(self.cortex_files(label), n_voxels)
+        except ValueError:
+            return None  # `CortexFiles.missing` says why
 
     def shape(self, label: str, story: str) -> tuple[int, int]:
         """Return the TRs and voxels of a series by its header.

@@ -267,5 +267,8 @@ def _places(subject: Subject) -> dict[str, Any]:
     if subject.grid is None:
         return {"column": np.arange(n_voxels)}
     columns = {axis: subject.grid.indices[:, k] for k, axis in enumerate("ijk")}
-    coordinates = np.asarray(subject.coordinates)
+    try:
+        coordinates = np.asarray(subject.coordinates)
+    except (FileNotFoundError, ValueError):
+        return columns  # files that place the voxels in MNI space were not downloaded; scores do not need them
     return columns | {axis: coordinates[:, k].round(2) for k, axis in enumerate("xyz")}

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from naturalistic.anatomy.own_cortex import coordinates_by_cortex
 from naturalistic.datasets.images import read_volume
+from naturalistic.datasets.pycortex import CortexFiles, read_surfaces
 from naturalistic.datasets.subject import Subject, Subjects, VoxelCoordinates
 from naturalistic.intact import read_json
 from naturalistic.preprocessing.registration import to_mni
@@ -67,9 +69,19 @@ def _prepare_scans(
 
 def _open_published(experiment: Any, label: str) -> Subject:
     subject = experiment.open_subject(label)
+    if hasattr(experiment, "cortex_files"):
+        return replace(subject, locate=partial(_locate_by_cortex, experiment.cortex_files(label), subject))
     if subject.grid is None or subject.locate is not None:
         return subject
     return replace(subject, locate=partial(_register, experiment, subject))
+
+
+def _locate_by_cortex(files: CortexFiles, subject: Subject) -> VoxelCoordinates:
+    """Return MNI coordinates of a subject's voxels by the subject's own cortex, registered by FreeSurfer."""
+    if missing := files.missing(subject.bold.shape[1]):
+        raise FileNotFoundError(f"subject {subject.label} has no coordinates: {missing}")
+    coordinates = coordinates_by_cortex(subject.grid, *read_surfaces(files))
+    return VoxelCoordinates(coordinates, subject.grid.voxel_size)
 
 
 def _register(experiment: Any, subject: Subject) -> VoxelCoordinates:

@@ -81,7 +81,7 @@ def on_fsaverage5(subject: Subject, values: ArrayLike) -> dict[str, NDArray] | N
     values : array (n_voxels,)
     """
     if subject.grid is not None:
-        return to_surface(values, subject.coordinates, subject.voxel_size)
+        return None if why_no_figure(subject) else to_surface(values, subject.coordinates, subject.voxel_size)
     if subject.surface is None:
         return None
     if subject.space in GRAYORDINATES:
@@ -100,15 +100,16 @@ def why_no_figure(subject: Subject) -> str:
     if subject.space in GRAYORDINATES and subject.surface is not None:
         drawn = on_fsaverage5(subject, np.zeros(subject.bold.shape[1]))
         return why_no_map(subject.surface.n_vertices) if drawn is None else ""
-    if subject.grid is not None or subject.surface is not None:
+    if subject.surface is not None:
         return ""
-    if subject.space == "native":
-        return (
-            "No map: the published series of ds003020 are voxels without places, in the order of the subject's mask of "
-            "pycortex. The column of the table of scores is that of the series; with pycortex and the data set's "
-            f"derivative/pycortex-db, cortex.Volume(scores, '{subject.label}', '{subject.label}_auto') draws it."
-        )
-    return "No map: the columns of these data are regions without a place in a volume or on a surface."
+    if subject.grid is None and subject.locate is None:
+        return "No map: the columns of these data are regions without a place in a volume or on a surface."
+    try:
+        _ = subject.coordinates
+    except (FileNotFoundError, ValueError) as error:
+        whole = "in a volume, as NIfTI files, they are whole" if subject.grid is not None else "scores are in the table"
+        return f"No map on the cortex ({whole}): {error}"
+    return ""
 
 
 def by_hemisphere(one: SubjectEncoding) -> pd.DataFrame:
