@@ -49,7 +49,7 @@ def test_it_is_a_derivative_with_scores_and_provenance(written):
     assert len(scores) == 60 and {"i", "x", "r_static", "r_beyond_controls", "p_static", "ceiling"} <= set(scores)
     provenance = json.loads((written / "provenance.json").read_text())
     choices = provenance["choices"]["01"]
-    assert "trained on 1 other run, cut into 5 blocks" in choices["split"] and choices["space"] == "mni"
+    assert "trained on 1 other run, cut into 5 blocks" in choices["split"] and choices["space"] == f"mni, {MNI}"
     assert choices["confounds regressed out"] == "motion, wm_csf" and provenance["request"]["n_permutations"] == 20
     assert provenance["versions"]["nilearn"]
 
@@ -90,7 +90,7 @@ def test_an_earlier_result_is_replaced_and_another_folder_is_not(folder, written
 def test_problems_are_named_before_any_work(folder, tmp_path, capsys):
     status = cli.main(["encode", str(folder), "--stimulus", "none.srt", "--to", str(tmp_path / "out")])
     error = capsys.readouterr().err
-    assert status == 2 and "1 problems (`naturalistic check` lists all): none.srt is missing" in error
+    assert status == 2 and "1 problem (`naturalistic check` lists all): none.srt is missing" in error
     assert not (tmp_path / "out").exists()
     assert cli.main(["check", str(folder), "--stimulus", "none.srt"]) == 1
     assert "! none.srt is missing" in capsys.readouterr().out
@@ -276,7 +276,7 @@ def test_layout_of_narratives(tmp_path, capsys):
     words = [{"word": f"w{k}", "case": "success", "start": s, "end": s + 0.2} for k, s in enumerate(starts)]
     (tmp_path / "align.json").write_text(json.dumps({"transcript": "", "words": words}))
     where = ["--task", "pieman", "--stimulus", str(tmp_path / "align.json")]
-    assert "1 subjects with 2 runs" in both(folder, tmp_path / "out", capsys, *where)
+    assert "1 subject with 2 runs" in both(folder, tmp_path / "out", capsys, *where)
     choices = choices_of(tmp_path / "out", "001")
     assert choices["split"].startswith("All 2 runs played the same and were averaged. One run, cut into 6 blocks")
     assert "presented 2 times" in choices["ceiling"] and choices["confounds regressed out"] == "motion, wm_csf"
@@ -300,6 +300,7 @@ def test_layout_of_le_petit_prince(tmp_path, capsys):
     assert "3 of 3 runs have no brain mask" in both(folder, to, capsys, *where)
     choices = choices_of(to, "EN057")
     assert "Tested on task-lppEN_run-17, trained on 2 other runs" in choices["split"]
-    assert choices["confounds regressed out"] == "none"
+    assert choices["confounds regressed out"] == "none" and choices["space"] == "mni, MNIColin27"
+    assert (to / "sub-EN057/sub-EN057_space-MNIColin27_desc-rStatic_statmap.nii.gz").is_file()
     notes = json.loads((to / "provenance.json").read_text(encoding="utf-8"))["notes"]
     assert any("3 of 3 runs have no brain mask" in note for note in notes)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from naturalistic.datasets.bids_files import select_subjects
 from naturalistic.datasets.bids_runs import Run, RunFiles
+from naturalistic.datasets.fmriprep import SPACES
 from naturalistic.datasets.run_events import RunEvents, events_of_runs
 from naturalistic.datasets.scans import Scan
 from naturalistic.intact import read_json
@@ -83,6 +84,16 @@ class BidsExperiment(Titled):
             dropped[subject] = tuple(of_run.n_dummies for of_run in files)
         return dropped
 
+    @cached_property
+    def template(self) -> str:
+        """Return the space by its whole name in the images, such as ``"MNI152NLin6Asym"`` where it is ``"mni"``."""
+        if self.space not in SPACES:
+            return self.space
+        subject = self.subjects[0]
+        image = RunFiles(self.folder, self.derivatives, subject, self.runs[subject][0]).images(self.space)[0]
+        named = re.search(r"_space-([A-Za-z0-9]+)", image.name)
+        return named[1] if named else self.space
+
     def events_path(self, subject: str, run: str) -> Path | None:
         """Return the events file of a run, or None where there is none.
 
@@ -124,7 +135,7 @@ class BidsExperiment(Titled):
         return "\n".join([
             f"{self.name}: no brain was measured" if self.is_simulated else self.name,
             f"{len(self.subjects)} subjects x {counts} runs of {', '.join(tasks)}, TR {self.tr:g} s",
-            f"space {self.space}",
+            f"space {', '.join(dict.fromkeys([self.space, self.template]))}",
             *self.notes,
         ])  # fmt: skip
 

@@ -128,7 +128,8 @@ def check_folder(
     runs = {label: tuple(found[label]) for label in labels}
     files = [RunFiles(folder, root, label, run) for label in labels for run in runs[label]]
     n_runs = sorted({len(each) for each in runs.values()})
-    findings.facts.append(f"{len(labels)} subjects with {' or '.join(map(str, n_runs))} runs, {len(files)} runs in all")
+    each_has = f"{' or '.join(map(str, n_runs))} run{'s'[: n_runs != [1]]}"
+    findings.facts.append(f"{len(labels)} subject{'s'[: len(labels) != 1]} with {each_has}, {len(files)} in all")
     findings.doubts += bids.differences(runs)
     if root is None and space != "raw":
         findings.problems.append(
@@ -416,8 +417,11 @@ def _check_stimuli(
                 if str(error) not in findings.problems:
                     findings.problems.append(str(error))
                 continue
+            alike: dict[float, list[str]] = {}  # a stimulus that many heard for the same time is one line
             for stem, end in of_subjects.items():
-                _compare(path, spans[path] + start, end, stem, findings)
+                alike.setdefault(round(end, 3), []).append(stem)
+            for end, stems in alike.items():
+                _compare(path, spans[path] + start, end, stems, findings)
 
 
 def _length(of_run: RunFiles, space: str) -> int:
@@ -447,10 +451,11 @@ def _sound_span(path: Path) -> np.ndarray:
         raise ValueError(f"{path} cannot be read as sound ({error}); convert it to WAV") from error
 
 
-def _compare(path: str, times: np.ndarray, end: float, stem: str, findings: Findings) -> None:
-    """Compare the times of a stimulus with those of a run."""
+def _compare(path: str, times: np.ndarray, end: float, stems: Sequence[str], findings: Findings) -> None:
+    """Compare the times of a stimulus with those of runs that are as long as each other."""
     outside = float(np.mean((times < 0) | (times >= end)))
-    sentence = f"{path} plays {times[0]:.0f} to {times[-1]:.0f} s, {stem} is scanned for {end:.0f} s"
+    verb = "is" if len(stems) == 1 else "are"
+    sentence = f"{path} plays {times[0]:.0f} to {times[-1]:.0f} s, {_few(stems)} {verb} scanned for {end:.0f} s"
     if outside > 0.5:
         findings.problems.append(
             f"{sentence}: {outside:.0%} lie outside; is it of another run, or is the offset wrong?"

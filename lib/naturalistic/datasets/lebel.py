@@ -172,8 +172,9 @@ class LeBel(Titled):
         """Return what this is, how much, and what is missing."""
         n_stories = [len(stories) for stories in self.stories.values()]
         first = f"{self.name}: no brain was measured" if self.is_simulated else self.name
-        counts = f"{min(n_stories)} to {max(n_stories)} stories"
-        return "\n".join([first, f"{len(self.subjects)} subjects, {counts}, TR {self.tr:g} s", *self.notes])
+        counts = " to ".join(map(str, sorted({min(n_stories), max(n_stories)})))
+        people = f"{len(self.subjects)} subject{'s'[: len(self.subjects) != 1]}"
+        return "\n".join([first, f"{people}, {counts} stories, TR {self.tr:g} s", *self.notes])
 
 
 def is_layout(folder: Path | str) -> bool:

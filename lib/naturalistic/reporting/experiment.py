@@ -18,6 +18,7 @@ from naturalistic.datasets import check, experiments
 from naturalistic.datasets.bids import BidsExperiment
 from naturalistic.datasets.confounds import Strategy, read_confounds
 from naturalistic.datasets.experiments import Experiment
+from naturalistic.datasets.fmriprep import TEMPLATES
 from naturalistic.datasets.run_events import EVENTS
 from naturalistic.datasets.words import Transcript
 from naturalistic.encoding.experiment import SubjectEncoding
@@ -106,7 +107,8 @@ def encode_folder(
     findings = check.check_folder(folder, **where, tr=tr, **given)
     if findings.problems:
         listed = "; ".join(findings.problems[:_MOST])
-        raise ValueError(f"{len(findings.problems)} problems (`naturalistic check` lists all): {listed}")
+        n_problems = len(findings.problems)
+        raise ValueError(f"{n_problems} problem{'s'[: n_problems != 1]} (`naturalistic check` lists all): {listed}")
     experiment = experiments.open_experiment(folder, **where, tr=tr)
     if stimulus is None:
         stimulus = experiments.published_words(experiment)
@@ -165,7 +167,7 @@ def write_encodings(
         table = one.frame()
         path = own / f"sub-{label}_desc-encoding_scores.tsv"
         table.to_csv(path, sep="\t", index=False, na_rep="n/a", float_format="%.6g")
-        write_maps(own, label, one)
+        write_maps(own, label, one, getattr(experiment, "template", TEMPLATES[0]))
     summary.to_csv(folder / "summary.tsv", sep="\t", index=False, na_rep="n/a", float_format="%.6g")
     _write_json(folder / DESCRIPTION, {
         "Name": f"Encoding models of {experiment.name}",
@@ -211,7 +213,7 @@ def _open_subjects(
     parts = strategy.get("strategy") if isinstance(strategy, Mapping) else strategy
     taken = ", ".join([parts] if isinstance(parts, str) else parts or []) or "none"
     preparation = {
-        "space": experiment.space,
+        "space": ", ".join(dict.fromkeys([experiment.space, experiment.template])),
         "preparation": f"running median of {experiment.drift_window:g} s removed, z-scored in each run, {region} alone",
         "confounds regressed out": taken,
     }

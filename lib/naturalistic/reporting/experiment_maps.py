@@ -31,7 +31,7 @@ def maps_of(one: SubjectEncoding) -> dict[str, NDArray]:
     return maps
 
 
-def write_maps(folder: Path, label: str, one: SubjectEncoding) -> list[Path]:
+def write_maps(folder: Path, label: str, one: SubjectEncoding, template: str = TEMPLATES[0]) -> list[Path]:
     """Write the maps of a subject.
 
     Parameters
@@ -39,6 +39,8 @@ def write_maps(folder: Path, label: str, one: SubjectEncoding) -> list[Path]:
     folder : Path
     label : str
     one : SubjectEncoding
+    template : str
+        Whole name of the space ``"mni"``.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def write_maps(folder: Path, label: str, one: SubjectEncoding) -> list[Path]:
     subject = one.subject
     maps = maps_of(one)
     if subject.grid is not None:
-        space = {"mni": TEMPLATES[0], "native": "T1w", "raw": "func"}.get(subject.space, subject.space)
+        space = {"mni": template, "native": "T1w", "raw": "func"}.get(subject.space, subject.space)
         paths = []
         for name, values in maps.items():
             paths.append(folder / f"sub-{label}_space-{space}_desc-{name}_statmap.nii.gz")
