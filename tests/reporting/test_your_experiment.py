@@ -15,7 +15,7 @@ def numbers_of(monkeypatch, tmp_path, significant, kind="subjects", lag=4.5):
 def test_findings(monkeypatch, tmp_path):
     text = your_experiment.findings(numbers_of(monkeypatch, tmp_path, {"context": 12, "beyond controls": 7}))
     assert "- Subjects: 1. “context” is significant in 12 of 1,000 voxels" in text
-    assert "Beyond the controls, 7 voxels remain" in text and "ceiling came from: subjects" in text
+    assert "Beyond the controls it is significant in 7:" in text and "ceiling: other subjects with the same" in text
     assert "after 4.5 s" in text
     text = your_experiment.findings(numbers_of(monkeypatch, tmp_path, {"context": 0}, "halves", None))
     assert "Beyond" not in text and "clock" not in text and "halves" in text

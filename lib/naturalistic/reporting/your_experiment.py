@@ -13,6 +13,12 @@ from naturalistic.simulated import simulation
 
 _FOLLOWS = ("nothing", "rate of words", "kind of scene")
 
+_CEILINGS = {
+    "repeats": "repeats of the test",
+    "subjects": "other subjects with the same test, a lower bound",
+    "halves": "none, as nothing was repeated or shared; the agreement of two halves of the training is shown",
+}
+
 
 def scores(encodings: Mapping[str, SubjectEncoding]) -> pd.DataFrame:
     """Return a row for each subject and model."""
@@ -97,11 +103,11 @@ def findings(numbers: Mapping[str, Any]) -> str:
     beyond = table[table["model"] == BEYOND]
     if len(beyond):
         lines.append(
-            f"- Beyond the controls, {_range_of(beyond['significant'])} voxels remain: the others followed the rate of "
-            "words or loudness as well."
+            f"- Beyond the controls it is significant in {_range_of(beyond['significant'])}: that is what language "
+            "explains and the controls do not."
         )
-    kinds = ", ".join(sorted(set(ceiling["ceiling"])))
-    lines.append(f"- The ceiling came from: {kinds}.")
+    kinds = " or ".join(_CEILINGS[kind] for kind in sorted(set(ceiling["ceiling"])))
+    lines.append(f"- The ceiling: {kinds}.")
     lags = [lag for lag in numbers["lags"].values() if lag is not None]
     if lags:
         lines.append(f"- The clock: BOLD follows the stimulus best after {_range_of(lags)} s.")
