@@ -98,6 +98,26 @@ def test_problems_are_named_before_any_work(folder, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["problems"] == []
 
 
+def test_a_slip_is_named_before_the_language_model_is_opened(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("naturalistic.reporting.experiment.load_model", lambda *_, **__: pytest.fail("opened"))
+    arguments = ["encode", str(folder), "--stimulus", str(folder / "stimuli")]
+    (tmp_path / "file").touch()
+    slips = {
+        "subject 01 has the runs task-story_run-1, task-story_run-2": [
+            "--test",
+            "run-9",
+            "--to",
+            str(tmp_path / "out"),
+        ],
+        "n_permutations is 0, expected": ["--permutations", "0", "--to", str(tmp_path / "out")],
+        str(tmp_path / "file"): ["--to", str(tmp_path / "file" / "out")],  # where nothing can be written
+    }
+    for message, slip in slips.items():
+        assert cli.main([*arguments, *slip]) == 2
+        said = capsys.readouterr().err
+        assert message in said and said.count("\n") == 1
+
+
 def test_fslr_is_drawn_by_the_sphere_of_templateflow(tmp_path, monkeypatch):
     """A vertex of fsaverage5 takes the value of the nearest vertex of fsLR on the sphere that both share."""
     rng = np.random.default_rng(0)

@@ -136,7 +136,8 @@ def _of_subjects(
         reliable[defined] = fdr(p[defined])[0]
     sentence = (
         f"{int(n_others.max())} others heard or saw the same test: the ceiling is the correlation with their mean, a "
-        "lower bound of what a model can reach, as the others are noisy too and each subject has responses of their own."
+        "lower bound of what a model can reach, as the others are noisy too and each subject responds in a way of its "
+        "own."
     )
     return Ceiling("subjects", np.where(defined, values, np.nan), reliable, sentence)
 

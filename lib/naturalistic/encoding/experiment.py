@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from naturalistic.arrays import ShapeRepr
 from naturalistic.datasets.subject import Subject
@@ -109,6 +110,7 @@ def encode(
     q: float = 0.05,
     seed: int = 0,
     device: str = "cpu",
+    progress: bool = False,
 ) -> SubjectEncoding:
     """Fit, predict and test encoding models of one subject, and find the ceiling.
 
@@ -134,6 +136,8 @@ def encode(
     seed : int
     device : str
         Of the regression.
+    progress : bool
+        Show a bar over the models.
 
     Returns
     -------
@@ -156,7 +160,7 @@ def encode(
     n_groups = len(np.unique(parts.split.groups[~parts.split.test]))
     ridge = RidgeCV(alphas, cv=min(5, n_groups), device=device, progress=False)
     scores = {}
-    for name, features in spaces.items():
+    for name, features in tqdm(spaces.items(), f"models of {subject.label}", leave=False, disable=not progress):
         prediction = fit_predict({name: features}, bold, ridge, parts.split)
         scores[name] = _scored(prediction, n_permutations, seed, q)
     n_features = {name: x.shape[1] for name, x in spaces.items()}

@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from naturalistic import encoding, preprocessing
-from naturalistic.cache import whole_or_absent
+from naturalistic.cache import check_writable, whole_or_absent
 from naturalistic.datasets import check, experiments
 from naturalistic.datasets.bids import BidsExperiment
 from naturalistic.datasets.confounds import Strategy, read_confounds
@@ -95,6 +95,9 @@ def encode_folder(
     """
     to = Path(to).expanduser()
     _check_target(to)
+    check_writable(to.parent)
+    if n_permutations < 1:
+        raise ValueError(f"n_permutations is {n_permutations}, expected a whole number of at least 1")
     request = {
         "folder": str(folder), "task": task, "subjects": subjects, "sessions": sessions, "space": space,
         "derivatives": derivatives, "tr": tr, "stimulus": stimulus, "audio": audio, "model": model, "layer": layer,
@@ -110,6 +113,7 @@ def encode_folder(
         n_problems = len(findings.problems)
         raise ValueError(f"{n_problems} problem{'s'[: n_problems != 1]} (`naturalistic check` lists all): {listed}")
     experiment = experiments.open_experiment(folder, **where, tr=tr)
+    _check_test(experiment, test)
     if stimulus is None:
         stimulus = experiments.published_words(experiment)
     shared = stimulus if stimulus in (None, EVENTS) else read_stimuli(stimulus)
@@ -128,7 +132,7 @@ def encode_folder(
             spaces = stimulus_spaces(opened[label], stimuli[label], **made)
             # with events of their own, people need not have seen the same under the same name of a run
             others = {other: opened[other] for other in stimuli if _same_stimulus(stimuli[label], stimuli[other])}
-            encodings[label] = encoding.encode(opened[label], spaces, others=others, **options)
+            encodings[label] = encoding.encode(opened[label], spaces, others=others, progress=progress, **options)
         notes += [f"sub-{label}: {w.message}" for w in caught if issubclass(w.category, UserWarning)]
     with whole_or_absent(to) as part:
         part.mkdir()
@@ -246,6 +250,18 @@ def _check_target(to: Path) -> None:
         ours = False
     if not ours and (to.is_file() or any(to.iterdir())):
         raise FileExistsError(f"{to} exists and holds something else; remove it, or name another folder")
+
+
+def _check_test(experiment: Experiment, test: Sequence[str] | None) -> None:
+    """Raise an error if a subject lacks a run to test on: the last one would say so after hours."""
+    for label in experiment.subjects:
+        of_subject: Sequence[str]
+        if isinstance(experiment, BidsExperiment):
+            of_subject = [run.name for run in experiment.runs[label]]
+        else:
+            of_subject = experiment.stories[label]
+        if any(name not in of_subject for name in test or ()):
+            raise ValueError(f"test is {list(test or ())}, subject {label} has the runs {', '.join(of_subject)}")
 
 
 def _remove_old(to: Path) -> None:
