@@ -87,7 +87,29 @@ def link_to_nowhere(folder):
     path.symlink_to("../../../../.git/annex/objects/none.nii.gz")
 
 
+def confounds_missing(folder):
+    (folder / TABLE.format(2)).unlink()
+
+
+def words_only_named(folder):
+    (folder.parent / "words" / "run-2.TextGrid").write_text("/annex/objects/MD5E-s33--0123.TextGrid\n")
+
+
+def link_of_words_to_nowhere(folder):
+    path = folder.parent / "words" / "run-2.TextGrid"
+    path.unlink()
+    path.symlink_to("../.git/annex/objects/none.TextGrid")
+
+
+def no_words(folder):
+    bids_tree.write_textgrid(folder.parent / "words" / "run-2.TextGrid", [""] * 170)
+
+
 STOPS = {
+    confounds_missing: "no confounds of run task-story_run-2 of subject 01",
+    words_only_named: "run-2.TextGrid is a git-annex pointer, not the file itself",
+    link_of_words_to_nowhere: "run-2.TextGrid is missing: expected a transcript with times, and is there by name only",
+    no_words: "run-2.TextGrid has no words: is it the right file",
     no_derivatives: "lab has no derivatives/fmriprep: run fMRIPrep, name its output folder",
     half_downloaded: "ends after other bytes than its header promises|was cut short|is damaged",
     another_tr: "runs have several repetition times (2 s: sub-01_task-story_run-1; 1.5 s: sub-01_task-story_run-2)",
@@ -113,6 +135,7 @@ def test_what_stops_is_listed_and_stops_at_once(lab, tmp_path, capsys, damage):
     assert cli.main(["check", *arguments_of(lab)]) == 1
     listed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ! ")]
     assert any(part in line for line in listed for part in STOPS[damage].split("|")), listed
+    assert len(listed) == len(set(listed))
     assert cli.main(["encode", *arguments_of(lab), "--region", "brain", "--to", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert any(part in said for part in STOPS[damage].split("|")), said

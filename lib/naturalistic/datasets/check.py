@@ -142,14 +142,16 @@ def check_folder(
     if space is not None:
         trs = _check_trs(files, space, tr, findings)
         _check_scans(files, space, trs, findings, confounds)
-        there = [of_run for of_run in files if of_run.stem in trs]
-        ends = {of_run.stem: _length(of_run, space) * trs[of_run.stem] for of_run in there}
+        lengths = {of_run.stem: _length(of_run, space) for of_run in files if of_run.stem in trs}
+        there = [of_run for of_run in files if lengths.get(of_run.stem)]  # of the others it is said already
+        ends = {of_run.stem: lengths[of_run.stem] * trs[of_run.stem] for of_run in there}
         if stimulus == EVENTS:
             _check_events(there, ends, findings, offset, columns, text)
             stimulus = None
         elif stimulus is None and audio is None:
             findings.facts.append("no stimulus was named: its files were not checked")
         _check_stimuli(there, ends, findings, stimulus, audio, offset)
+    findings.problems[:] = dict.fromkeys(findings.problems)  # a file that two checks read is named once
     return findings
 
 
@@ -438,6 +440,8 @@ def _words_span(path: Path) -> np.ndarray:
         events = read_run_events(path)
         return events.onsets + events.durations / 2
     transcript: Transcript = read_transcript(path)
+    if not len(transcript.words):
+        raise ValueError(f"{path} has no words: is it the right file, or another tier or column?")
     return (transcript.onsets + transcript.offsets) / 2
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from naturalistic.datasets.words import Transcript, is_mark, read_textgrid, without_marks
-from naturalistic.intact import read_json
+from naturalistic.intact import check_whole, read_json
 from naturalistic.text_files import number, read_cells, read_text
 
 # names of columns in any case, the first that a table has; "text" last: beside "word" it is the sentence
@@ -68,7 +68,9 @@ def read_transcript(path: Path | str, *, tier: str | None = None, columns: dict[
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: expected a transcript with times")
+        named = ", and is there by name only: fetch it (git-annex)" if path.is_symlink() else ""
+        raise FileNotFoundError(f"{path} is missing: expected a transcript with times{named}")
+    check_whole(path)
     kind = path.suffix.lower()
     if kind == ".textgrid":
         return read_textgrid(path, tier=tier)

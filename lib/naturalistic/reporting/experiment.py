@@ -107,7 +107,8 @@ def encode_folder(
     }  # fmt: skip
     where = {"task": task, "subjects": subjects, "sessions": sessions, "space": space, "derivatives": derivatives}
     given = {"stimulus": stimulus, "audio": audio, "offset": offset, "columns": columns, "text": text}
-    findings = check.check_folder(folder, **where, tr=tr, **given)
+    required = None if isinstance(confounds, str) and confounds == "default" else confounds
+    findings = check.check_folder(folder, **where, tr=tr, **given, confounds=required)
     if findings.problems:
         listed = "; ".join(findings.problems[:_MOST])
         n_problems = len(findings.problems)
