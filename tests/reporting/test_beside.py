@@ -13,7 +13,10 @@ def test_published_scores_of_films_stand_beside_the_controls_of_the_run():
             "chance": [0.76, 0.21, 0.77, 0.2],
         }
     )
-    of_run = {"field": {"columns": list(table), "rows": table.to_numpy().tolist()}, "dataset": "Simulated data (layout of ds005165)"}
+    of_run = {
+        "field": {"columns": list(table), "rows": table.to_numpy().tolist()},
+        "dataset": "Simulated data (layout of ds005165)",
+    }
     works = [results.published(work) for work in ("chen2023cinematic", "lu2025", "wang2025neurons")]
     rows = beside.video_rows(works, of_run)
     assert list(rows) == ["MinD-Video", "Mind-Animator", "NEURONS", "this run, simulated: brain",
