@@ -75,7 +75,7 @@ def music_text(read: Mapping, rebuilt: Mapping) -> str:
 
 
 def films_text(proved: Mapping) -> str:
-    """Say how well films made from brains are identified, beside their controls, and which claims that supports.
+    """Say how well films that were reconstructed from brains are identified, beside their controls, and which claims that supports.
 
     Parameters
     ----------
