@@ -314,4 +314,4 @@ def answer_text(claims: pd.DataFrame, dataset: str) -> str:
             for row in claims[chosen].itertuples()
         ]
         sentences.append(f"**What {heading}:** {'; '.join(names) if names else 'nothing of the table'}.")
-    return f"On {dataset}. " + "\n\n".join(sentences)
+    return "\n\n".join([f"For this data set ({dataset}):", *sentences])
