@@ -45,7 +45,7 @@ def context_rows(paper: Mapping, levels: Mapping, forrest: Mapping) -> dict[str,
     gains = []
     for level, gain in levels["gain"].items():
         p = f", p {gain['p']:.3f}" if "p" in gain else ""
-        gains.append(f"{level} {np.mean(gain['subjects']):+.3f}{p}" if "subjects" in gain else f"{level} –")
+        gains.append(f"{level} {np.mean(gain['subjects']):+z.3f}{p}" if "subjects" in gain else f"{level} –")
     of_levels = {
         "data": levels["dataset"],
         "ground truth": _in_simulation(levels, "yes, for the levels of the paper"),
