@@ -145,7 +145,9 @@ def of_short_films(rng):
     field["value"], field["chance"] = rng.uniform(0.1, 0.9, (2, len(field)))
     table = pd.DataFrame({"method": ["brain, one draw", "nearest training film", "retrieved", "no brain", "oracle"]})
     table["metric"], table["value"], table["chance"] = "classifier", *rng.uniform(0.1, 0.9, (2, len(table)))
-    claims = pd.DataFrame({"claim": ["the brain adds to the prior", "motion is reconstructed", "structure is evidence"]})
+    claims = pd.DataFrame(
+        {"claim": ["the brain adds to the prior", "motion is reconstructed", "structure is evidence"]}
+    )
     for column in ("number", "control"):
         claims[column] = [f"{column} {x:.3f}" for x in rng.uniform(0.1, 0.9, len(claims))]
     return {"table": table, "field": field, "claims": claims.assign(verdict=["holds", "does not hold", "open"])}
@@ -225,7 +227,7 @@ TYPED = {
     ),
     "in a sentence": ("Markdown(beside.unique_text(", 'Markdown("from 0.03 " + beside.unique_text('),
     "of a film": (
-        'beside.video_rows(video, proved)',
+        "beside.video_rows(video, proved)",
         'beside.video_rows([video[0] | {"name": "0.901"}, *video[1:]], proved)',
     ),
     "in a list": ('Markdown(f"The data of this run', 'Markdown(f"{[0.115, 11.5]} The data of this run'),

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import importlib
 import re
 import shlex
 import subprocess
@@ -306,3 +307,29 @@ def test_docstrings_and_messages_have_no_retired_word():
         if path.name not in ("renamed.py", MEETING):  # which know the old names of modules and data sets
             text = path.read_text(encoding="utf-8")
             assert re.findall(r"\b(miniature|stand-in|likeness|planted)\b", text, re.I) == [], path
+
+
+ROLE = re.compile(r"\{py:(\w+)\}`(?:[^`<]*<)?~?([\w.]+)>?`")
+PAGES_OF_TEXT = sorted([*CHAPTERS, *ROOT.glob("book/*.md"), *ROOT.glob("book/api/*.md")])
+
+
+def documented_at(target):
+    """Return where the reference documents what a dotted name leads to: the module that defines it."""
+    parts = target.split(".")
+    for k in range(len(parts), 0, -1):
+        try:
+            found = module = importlib.import_module(".".join(parts[:k]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[k:]:
+            found = getattr(found, name, None)
+        return ".".join([getattr(found, "__module__", module.__name__), *parts[k:]])
+    return None
+
+
+def test_each_mention_of_a_function_leads_to_its_place_in_the_reference():
+    """By another name, such as that of the package which exports it, the page shows it without a link."""
+    mentions = {(page.name, target) for page in PAGES_OF_TEXT for _, target in ROLE.findall(page.read_text())}
+    assert len(mentions) > 100
+    assert [mention for mention in sorted(mentions) if documented_at(mention[1]) != mention[1]] == []
+    assert documented_at("naturalistic.encoding.lag_profile") == "naturalistic.encoding.lags.lag_profile"

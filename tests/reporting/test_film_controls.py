@@ -76,7 +76,9 @@ def test_the_answer_lists_each_claim_once():
         difference_table(-0.1, 0.2), category(0.01, 0.01),
     )  # fmt: skip
     text = reports.answer_text(claims, "simulated films")
-    assert text.startswith("On simulated films.") and all(text.count(claim) == 1 for claim in claims["claim"])
+    assert text.startswith("For this data set (simulated films):") and all(
+        text.count(claim) == 1 for claim in claims["claim"]
+    )
     assert "**What cannot be said:**" in text and "**What stays open:**" in text
 
 

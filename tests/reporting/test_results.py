@@ -132,6 +132,11 @@ def test_layers_are_those_of_the_same_data(tmp_path, monkeypatch):
         summaries.chosen_layers("gpt2", "made")
 
 
+def test_text_does_not_end_its_cell():
+    table = results.table({"a|b": {"x": "1 | 2\n3", "y": "4"}})
+    assert table.splitlines()[-1] == "| a\\|b | 1 \\| 2 3 | 4 |"
+
+
 def test_a_table_has_no_zero_below_zero():
     text = results.table({"a": {"x": -0.004, "y": -0.006, "z": 0.0}})
     assert text.splitlines()[-1].split("|")[2:5] == [" 0.00 ", " -0.01 ", " 0.00 "]

@@ -69,7 +69,7 @@ class FilmClassifier(Protocol):
     """Says what a film shows; it has no part in decoding or generating."""
 
     def log_odds(self, films: NDArray[np.uint8]) -> tuple[NDArray, ...]:
-        """Return log-probabilities (n_films, n_classes) of each kind of class, such as things and places."""
+        """Return log-probabilities (n_films, n_classes) of each kind of class, such as things and scenes."""
         ...
 
 

@@ -4,21 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
-from naturalistic.anatomy.regions import LANDMARKS
-from naturalistic.anatomy.surface import SIDES, meshes, midthickness_coordinates
+from naturalistic.anatomy.surface import SIDES
 from naturalistic.plotting.style import color_limit, space_color
-from naturalistic.plotting.surface import draw_flat
-
-NAMED = ("primary auditory", "anterior temporal", "lateral prefrontal", "early visual", "hand motor", "precuneus")
-BELOW = ("anterior temporal", "early visual")  # their names are written below them
+from naturalistic.plotting.surface import NAMED, draw_flat, name_regions
 
 
 def flat_maps(
@@ -95,21 +89,5 @@ def _draw_rows(
             draw_flat(ax, side, by_side[side], shading, classes)
             ax.set_title(f"{name}, {side}", fontsize="small")
             if row == 0:
-                _name_regions(ax, column, regions)
+                name_regions(ax, column, regions)
     return fig, axes
-
-
-def _name_regions(ax: Axes, side: int, regions: Sequence[str]) -> None:
-    """Write the name of each region beside the vertex nearest to its landmark."""
-    flat = meshes("flat")[side].coordinates
-    folded = np.split(midthickness_coordinates(), 2)[side]
-    halo = [withStroke(linewidth=2, foreground="white")]
-    for name in regions:
-        x, y, z, _ = LANDMARKS[name][0]
-        center = np.array([x if side else -x, y, z])
-        vertex = np.linalg.norm(folded - center, axis=1).argmin()
-        offset = -24 if name in BELOW else 18  # points: a name on its region would hide it
-        ax.annotate(
-            name, flat[vertex, :2], (0, offset), textcoords="offset points", fontsize=6.5, ha="center", va="center",
-            path_effects=halo, arrowprops={"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 0},
-        )  # fmt: skip

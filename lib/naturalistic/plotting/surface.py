@@ -1,6 +1,6 @@
 """Maps on the cortical surface, inflated and flat."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import matplotlib.pyplot as plt
@@ -9,11 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from nilearn import plotting as nilearn_plotting
 from nilearn.surface import SurfaceMesh
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.anatomy.surface import SIDES, meshes, sulcal_depth
+from naturalistic.anatomy.regions import LANDMARKS
+from naturalistic.anatomy.surface import SIDES, meshes, midthickness_coordinates, sulcal_depth
+
+NAMED = ("primary auditory", "anterior temporal", "lateral prefrontal", "early visual", "hand motor", "precuneus")
+BELOW = ("anterior temporal", "early visual")  # their names are written below them
 
 
 def brain_map(
@@ -24,6 +29,7 @@ def brain_map(
     vmin: float = 0.0,
     vmax: float | None = None,
     cmap: str = "viridis",
+    regions: Sequence[str] = NAMED,
 ) -> Figure:
     """Draw a map on the inflated cortex (lateral and medial) and on the flat one.
 
@@ -36,6 +42,8 @@ def brain_map(
     vmin, vmax : float
         Ends of the color bar; ``vmax`` is the 99.5th percentile by default.
     cmap : str
+    regions : sequence of str
+        Of `naturalistic.anatomy.regions`, named on the flat maps.
 
     Returns
     -------
@@ -68,6 +76,7 @@ def brain_map(
     for k, side in enumerate(SIDES):
         ax = fig.add_subplot(grid[1, 2 * k : 2 * k + 2])
         draw_flat(ax, side, values[side], shading)
+        name_regions(ax, k, regions)
         ax.set_title(f"{side}, flat", fontsize="small", y=-0.05)
     fig.colorbar(ScalarMappable(Normalize(vmin, vmax), cmap), cax=fig.add_subplot(grid[:, 4]), label=label)
     fig.suptitle(title)
@@ -105,6 +114,32 @@ def draw_flat(
         ax.tripcolor(x, y, seen, np.nan_to_num(values), **shading, shading="gouraud", rasterized=True)
     ax.set_aspect("equal")
     ax.axis("off")
+
+
+def name_regions(ax: Axes, side: int, regions: Sequence[str]) -> None:
+    """Write the name of each region beside the vertex nearest to its landmark.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With a flat map.
+    side : int
+        0, left, or 1, right.
+    regions : sequence of str
+        Of `naturalistic.anatomy.regions`.
+    """
+    flat = meshes("flat")[side].coordinates
+    folded = np.split(midthickness_coordinates(), 2)[side]
+    halo = [withStroke(linewidth=2, foreground="white")]
+    for name in regions:
+        x, y, z, _ = LANDMARKS[name][0]
+        center = np.array([x if side else -x, y, z])
+        vertex = np.linalg.norm(folded - center, axis=1).argmin()
+        offset = -24 if name in BELOW else 18  # points: a name on its region would hide it
+        ax.annotate(
+            name, flat[vertex, :2], (0, offset), textcoords="offset points", fontsize=6.5, ha="center", va="center",
+            path_effects=halo, arrowprops={"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
 
 
 def _inside(mesh: SurfaceMesh) -> NDArray:

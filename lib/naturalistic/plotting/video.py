@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -100,7 +101,9 @@ def film_stills(
     -------
     fig : matplotlib.figure.Figure
     """
-    fig, axes = plt.subplots(len(rows), len(films), figsize=(1.5 * len(films), 0.95 * len(rows) + 0.5), squeeze=False)
+    width = 0.15 + 0.75 * len(frames)  # inches
+    size = (max(width * len(films), 3.0), 0.85 * len(rows) + 0.7)
+    fig, axes = plt.subplots(len(rows), len(films), figsize=size, squeeze=False)
     for column, (kind, of_kind) in enumerate(films.items()):
         for row, name in enumerate(rows):
             ax = axes[row, column]
@@ -109,7 +112,7 @@ def film_stills(
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
             if row == 0:
-                ax.set_title(kind, fontsize="small")
+                ax.set_title(textwrap.fill(kind, int(11 * width)), fontsize="small")
             if column == 0:
                 ax.set_ylabel(name, fontsize="x-small")
     fig.suptitle(title)

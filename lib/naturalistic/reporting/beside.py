@@ -45,7 +45,7 @@ def context_rows(paper: Mapping, levels: Mapping, forrest: Mapping) -> dict[str,
     gains = []
     for level, gain in levels["gain"].items():
         p = f", p {gain['p']:.3f}" if "p" in gain else ""
-        gains.append(f"{level} {np.mean(gain['subjects']):+.3f}{p}" if "subjects" in gain else f"{level} –")
+        gains.append(f"{level} {np.mean(gain['subjects']):+z.3f}{p}" if "subjects" in gain else f"{level} –")
     of_levels = {
         "data": levels["dataset"],
         "ground truth": _in_simulation(levels, "yes, for the levels of the paper"),
@@ -126,7 +126,9 @@ def decoding_rows(paper: Mapping, read: Mapping) -> dict[str, dict]:
         for what in _WHAT:
             row[f"paper: {what}"] = spread(paper[what][printed])
             row[f"{column_of(read)}: {what}"] = summaries.mean_sd(scores[what]) if scores else None
-        rows[f"{printed} / {ours or '–'}"] = row | {"ground truth": _in_simulation(read, "yes") or "–"}
+        rows[f"{printed} / {ours or '–'}"] = row | {
+            "ground truth": (_in_simulation(read, "yes") if scores else None) or "–"
+        }
     return rows
 
 
@@ -167,22 +169,24 @@ def video_rows(works: Sequence[Mapping], proved: Mapping) -> dict[str, dict]:
     Returns
     -------
     rows : dict of dict
-        Scores by number of classes; where this run measured a score's chance it stands behind it.
+        Scores by number of classes; where this run measured a score's chance, it stands behind it.
     """
+    columns = ("data", "2-way score", "its chance", "20-way score", "chance of it", "50-way score")
     rows: dict[str, dict] = {}
     for work in works:
         printed = {f"{name} score": f"{value:.3f}" for name, value in work["scores"].items()}
-        rows[work["name"]] = {"data": work["data"], "20-way score": None, "chance": "not printed"} | printed
+        rows[work["name"]] = {"data": work["data"], "its chance": "not printed", **printed}
     field = results.frame(proved["field"])
-    for method in field["method"].unique():
-        of_method = field[field["method"] == method].set_index("metric")
-        row = {"data": proved["dataset"], "50-way score": None}
-        for name in ("2-way", "20-way"):
-            row[f"{name} score"] = f"{of_method.loc[name, 'value']:.3f}"
-        row["chance"] = f"{of_method.loc['2-way', 'chance']:.3f} | {of_method.loc['20-way', 'chance']:.3f}"
-        rows[f"{column_of(proved)}: {method}"] = row
-    columns = ("data", "2-way score", "20-way score", "50-way score", "chance")
-    return {name: {column: row[column] for column in columns} for name, row in rows.items()}
+    for method, of_method in field.groupby("method", sort=False):
+        of_score = of_method.set_index("metric")
+        rows[str(method)] = {
+            "data": column_of(proved),
+            "2-way score": f"{of_score.loc['2-way', 'value']:.3f}",
+            "its chance": f"{of_score.loc['2-way', 'chance']:.3f}",
+            "20-way score": f"{of_score.loc['20-way', 'value']:.3f}",
+            "chance of it": f"{of_score.loc['20-way', 'chance']:.3f}",
+        }
+    return {name: {column: row.get(column) for column in columns} for name, row in rows.items()}
 
 
 def agreement_rows(rebuilt: Mapping) -> dict[str, dict]:

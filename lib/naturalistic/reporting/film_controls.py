@@ -63,8 +63,8 @@ def interval_cells(differences: pd.DataFrame) -> pd.DataFrame:
     """
     texts = []
     for row in differences.itertuples():
-        interval = f"[{row.low:+.3f}, {row.high:+.3f}]"
-        texts.append(f"{row.difference:+.3f} {interval}, {row.n_ahead} of {row.n_subjects}")
+        interval = f"[{row.low:+z.3f}, {row.high:+z.3f}]"
+        texts.append(f"{row.difference:+z.3f} {interval}, {row.n_ahead} of {row.n_subjects}")
     pairs = differences["method"] + " – " + differences["control"]
     named = differences.assign(pair=pairs, text=texts)
     cells = named.pivot_table(index="pair", columns="metric", values="text", aggfunc="first", sort=False)
@@ -179,7 +179,7 @@ def _identified(by: pd.DataFrame) -> dict:
 
 def _compared(claim: str, differences: pd.DataFrame, method: str, control: str) -> dict:
     chosen = differences[(differences["method"] == method) & (differences["control"] == control)]
-    texts = [f"{row.metric} {row.difference:+.3f}" for row in chosen.itertuples()]
+    texts = [f"{row.metric} {row.difference:+z.3f}" for row in chosen.itertuples()]
     if (chosen["low"] > 0).all():
         verdict = HOLDS
     elif (chosen["high"] < 0).any() or (chosen["difference"] <= 0).all():
@@ -314,4 +314,4 @@ def answer_text(claims: pd.DataFrame, dataset: str) -> str:
             for row in claims[chosen].itertuples()
         ]
         sentences.append(f"**What {heading}:** {'; '.join(names) if names else 'nothing of the table'}.")
-    return f"On {dataset}. " + "\n\n".join(sentences)
+    return "\n\n".join([f"For this data set ({dataset}):", *sentences])

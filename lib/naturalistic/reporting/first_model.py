@@ -118,7 +118,7 @@ def findings(numbers: Mapping) -> str:
     windows = list(context)
     first = windows[0]
     last = windows[-1]
-    change = ", ".join(f"{context[last][roi] - context[first][roi]:+.2f} in {roi}" for roi in layer)
+    change = ", ".join(f"{context[last][roi] - context[first][roi]:+z.2f} in {roi}" for roi in layer)
     bold = {name: numbers["significant"].get(name, dict.fromkeys(layer, False)) for name in numbers["accuracy"]}
     lines = [
         results.table(numbers["accuracy"], bold, corner="accuracy (r)"),
@@ -158,7 +158,7 @@ def ridge_found(numbers: Mapping) -> str:
     peaks = ", ".join(f"{s:g} s in {roi}" for roi, s in numbers["response_peak_s"].items() if s is not None)
     bands = []
     for case, gains in numbers["banded_gain"].items():
-        listed = ", ".join(f"{gain:+.3f} with {n} rows" for n, gain in gains.items())
+        listed = ", ".join(f"{gain:+z.3f} with {n} rows" for n, gain in gains.items())
         bands.append(f"- Banded ridge against ridge where {case}: {listed}.")
     return "\n".join(
         [

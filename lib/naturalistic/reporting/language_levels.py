@@ -172,8 +172,8 @@ def difference_table(differences: pd.DataFrame) -> str:
     for row in differences.to_dict("records"):
         mark = "**" if row["significant"] else ""
         table[f"{row['first']} − {row['second'].removesuffix(f' {NO_MEANING}')}"] = {
-            "difference of r": f"{row['mean']:+.3f}",
-            "95 % interval": f"{row['low']:+.3f} to {row['high']:+.3f}",
+            "difference of r": f"{row['mean']:+z.3f}",
+            "95 % interval": f"{row['low']:+z.3f} to {row['high']:+z.3f}",
             "p (bold: FDR 5 %)": f"{mark}{row['p']:.3f}{mark}",
         }
     text = "Differences in the same voxels, mean over subjects; p and interval by the same shifts for all:\n\n"
@@ -200,7 +200,7 @@ def story_sentence(
     """
     text = "Mean over regions: " + ", ".join(f"{name} {values.mean():.3f}" for name, values in r.items()) + ". "
     for name, test in gained.items():
-        text += f"Layers − {name}: {test.mean:+.3f} (p = {test.p:.2g}, shifts of all subjects alike). "
+        text += f"Layers − {name}: {test.mean:+z.3f} (p = {test.p:.2g}, shifts of all subjects alike). "
     text += f"Layers chosen without each block: {' '.join(map(str, layers))}. "
     adds = "adds to" if gained["static"].p <= 0.05 else "does not clearly add to"
     beats = "beats" if gained["controls"].p <= 0.05 else "does not beat"

@@ -308,7 +308,7 @@ def across_text(across: pd.DataFrame) -> str:
     cells = {}
     for data, rows in across.groupby("data", sort=False):
         difference = (rows.set_index("subject")["score"] - own).mean()
-        cells[str(data)] = {**_test_cells(rows), "against own": f"{difference:+.3f}"}
+        cells[str(data)] = {**_test_cells(rows), "against own": f"{difference:+z.3f}"}
     return results.table(cells, corner="identification, data of")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from naturalistic.plotting.style import ROI_NAMES
 from naturalistic.reporting import results
-from naturalistic.reporting.film_controls import BRAIN
+from naturalistic.reporting.film_controls import BRAIN, answer_text
 from naturalistic.reporting.summaries import joined, level_cells
 
 _LEVEL_CONTENT = {
@@ -75,7 +75,7 @@ def music_text(read: Mapping, rebuilt: Mapping) -> str:
 
 
 def films_text(proved: Mapping) -> str:
-    """Say how well films made from brains are identified, beside their controls, and which claims that supports.
+    """Say how well reconstructed films are identified beside their controls, and which claims that supports.
 
     Parameters
     ----------
@@ -85,15 +85,13 @@ def films_text(proved: Mapping) -> str:
     table = results.frame(proved["table"])
     identified = table[table["metric"] == "classifier"].set_index("method")
     said = [f"{name} {identified.loc[method, 'value']:.0%}" for name, method in _FILM_CONTROLS.items()]
-    claims = results.frame(proved["claims"])
-    verdicts = [f"{row.claim}: **{row.verdict}**" for row in claims.itertuples()]
     return (
         f"A classifier that had no part in making it says which of two films a generated film was made from in "
         f"**{identified.loc[BRAIN, 'value']:.0%}** of cases ({proved['n_subjects']} {brains_of(proved)}, "
         f"{proved['n_test_films']} films, chance {identified.loc[BRAIN, 'chance']:.0%}). Beside it: {', '.join(said)}. "
-        f"Claims that a film from a brain may be taken to prove, on these data: {'; '.join(verdicts)}. "
         "{numref}`Chapter %s <ch:video-reconstruction>` makes the films, {numref}`chapter %s "
-        "<ch:what-reconstruction-proves>` holds them against all controls."
+        "<ch:what-reconstruction-proves>` holds them against all controls.\n\n"
+        f"{answer_text(results.frame(proved['claims']), proved['dataset'])}"
     )
 
 

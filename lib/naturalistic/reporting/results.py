@@ -281,7 +281,7 @@ def table(
     ----------
     values : dict of str to dict of str to float or str, or pandas.DataFrame
         By row, then column, as read from a results file; a DataFrame by its index and columns. None and NaN are shown
-        as a dash, strings are unchanged.
+        as a dash, strings are unchanged, but for what would end a cell.
     bold : dict of str to dict of str to bool, or pandas.DataFrame, optional
         Cells to print in bold, with the same keys.
     digits : int
@@ -306,4 +306,5 @@ def table(
 
     lines = [[corner, *map(str, columns)], ["---"] * (len(columns) + 1)]
     lines += [[str(row), *(cell(row, column) for column in columns)] for row in values]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    escaped = ([text.replace("|", "\\|").replace("\n", " ") for text in line] for line in lines)  # either ends a cell
+    return "\n".join("| " + " | ".join(line) + " |" for line in escaped)

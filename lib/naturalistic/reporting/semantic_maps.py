@@ -92,7 +92,7 @@ def rivals_table(rivals: pd.DataFrame) -> str:
         cells = rows.setdefault(row["model"], {})
         cells[f"R², {row['voxels']}"] = f"{row['r2']:.3f}"
         if row["voxels"] != "all":
-            gain = f"{row['gain_low']:+.3f} to {row['gain_high']:+.3f}"
+            gain = f"{row['gain_low']:+z.3f} to {row['gain_high']:+z.3f}"
             cells[f"banded less this, {row['voxels']}"] = None if row["model"] == "banded" else gain
     return results.table(rows, corner="model")
 
@@ -113,7 +113,7 @@ def learning_sentence(minutes: ArrayLike, curves: Mapping[str, NDArray]) -> str:
     minutes = np.asarray(minutes)
     (first, a), (second, b) = curves.items()
     gaps = np.nanmean(a, axis=0) - np.nanmean(b, axis=0)
-    steps = ", ".join(f"{gap:+.3f} ({m:.0f} min)" for m, gap in zip(minutes, gaps))
+    steps = ", ".join(f"{gap:+z.3f} ({m:.0f} min)" for m, gap in zip(minutes, gaps))
     largest = "is largest" if gaps[-1] > max(gaps[:-1].max(), 0) else "is not largest"
     return f"r of {first} less that of {second}: {steps}. The gap {largest} with all of the film."
 
@@ -260,7 +260,7 @@ def truth_text(checks: pd.DataFrame, claimed: Mapping[str, float]) -> str:
         if row["true_share"]:
             cells["truth"] += f"{', ' if cells['truth'] else ''}{row['space']} {row['true_share']:.2g}"
         mark = "**" if row["low"] > 0 else ""
-        cells[row["space"]] = f"{mark}{row['unique']:+.3f}{mark}"
+        cells[row["space"]] = f"{mark}{row['unique']:+z.3f}{mark}"
     for cells in table.values():
         cells["truth"] = cells["truth"] or "nothing"
     shares = ", ".join(f"{x:.1%} ({name})" for name, x in claimed.items())
@@ -286,7 +286,7 @@ def axes_text(tested: "AxesTest", ends: "Sequence[AxisEnds]", n_axes: int) -> st
     """
 
     def quoted(end: Sequence[tuple[str, float]]) -> str:
-        return "; ".join(f"“{text}” ({x:+.1f})" for text, x in end)
+        return "; ".join(f"“{text}” ({x:+z.1f})" for text, x in end)
 
     lines = []
     for k in range(n_axes):

@@ -116,7 +116,7 @@ def region_text(table: pd.DataFrame) -> str:
     blind = share.idxmin()
     return (
         f"On average over {table['subject'].nunique()} subjects, read best: {'; '.join(sentences)}. In {blind} "
-        f"{share[blind]:.0%} of the tests have p < .05, where chance gives 5 %; its mean accuracy is "
+        f"{share[blind]:.0%} of the tests have p < .05, where chance gives 5%; its mean accuracy is "
         f"{means.loc[blind].mean():.2f}."
     )
 
@@ -145,7 +145,7 @@ def method_text(scores: pd.DataFrame, method: str, baseline: str = NEAREST) -> s
             verdict = "is behind in all subjects"
         else:
             verdict = f"is ahead in {int((ahead > 0).sum())} of {len(ahead)} subjects"
-        sentences.append(f"by {measure} it {verdict} (difference {ahead.mean():+.3f})")
+        sentences.append(f"by {measure} it {verdict} (difference {ahead.mean():+z.3f})")
     return f"**{method}** against **{baseline}**: {'; '.join(sentences)}."
 
 

@@ -143,7 +143,7 @@ def level_cells(numbers: Mapping, level: str) -> dict[str, str]:
     significant = gain.get("p", 1) <= 0.05 and gain.get("low", -1) > 0
     gain_text = "not reliably"
     if significant:
-        gain_text = f"{np.mean(gain['subjects']):+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
+        gain_text = f"{np.mean(gain['subjects']):+z.3f} ({gain['low']:+z.3f} to {gain['high']:+z.3f})"
     accuracy = numbers["accuracy"][numbers["models"][-1]][level]
     return {"predicted (r)": f"{np.mean(accuracy):.2f}", "better than word vectors by (95 % interval)": gain_text}
 
