@@ -3,8 +3,6 @@
 Names, links, headers, sidecars, sizes, tables of confounds and stimuli are read; no image is.
 """
 
-import gzip
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +18,7 @@ from naturalistic.datasets import scans as scans_of
 from naturalistic.datasets.bids_files import select_subjects
 from naturalistic.datasets.bids_runs import RunFiles
 from naturalistic.datasets.confounds import Strategy, read_confounds
-from naturalistic.datasets.images import open_image
+from naturalistic.datasets.images import gzip_problem
 from naturalistic.datasets.run_events import (
     EVENTS,
     RunEvents,
@@ -270,7 +268,7 @@ def _check_scans(
             continue
         by_subject.setdefault(of_run.subject, []).append(scan)
         n_bytes += sum(path.stat().st_size for path in scan.paths)
-        findings.problems += [problem for path in scan.paths for problem in _gzip_problem(path)]
+        findings.problems += [problem for path in scan.paths for problem in gzip_problem(path)]
     masked = 0
     for subject, scans in by_subject.items():
         problems, doubts = scans_of.problems(scans)
@@ -302,26 +300,6 @@ def _confounds_problems(scans: Sequence[Scan], strategy: Strategy) -> Iterator[s
             read_confounds(scan, strategy)
         except (FileNotFoundError, ValueError) as error:
             yield str(error)
-
-
-def _gzip_problem(path: Path) -> Iterator[str]:
-    """Compare the length that the end of a compressed image states with the one that its header promises."""
-    if not path.name.endswith(".nii.gz"):
-        return
-    with open(path, "rb") as file:
-        if file.read(2) != b"\x1f\x8b":
-            yield f"{path} is no compressed image; fetch it again"
-            return
-        file.seek(-4, 2)
-        (stated,) = struct.unpack("<I", file.read(4))
-    try:
-        image = open_image(path)
-        promised = image.dataobj.offset + int(np.prod(image.shape, dtype=np.int64)) * image.dataobj.dtype.itemsize
-    except (ValueError, AttributeError, EOFError, gzip.BadGzipFile):
-        return  # said elsewhere
-    # written in blocks, the last of which is empty, a file states nothing
-    if stated not in (0, promised % 2**32):
-        yield f"{path} ends after other bytes than its header promises ({promised:,}): it was cut short; fetch it again"
 
 
 def _check_events(

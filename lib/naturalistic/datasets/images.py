@@ -1,6 +1,8 @@
 """Images on disk: opened, read in the units in which they were saved, and laid on another grid by place."""
 
-from collections.abc import Sequence
+import gzip
+import struct
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -91,6 +93,31 @@ def read_volume(path: Path | str, dtype: DTypeLike | None = None, placed: bool =
     if placed and not states_coordinates(image):
         raise ValueError(f"{path} {NO_PLACE}, expected an affine to mm")
     return read_values(image, dtype).reshape(shape[:3]), image.affine
+
+
+def gzip_problem(path: Path) -> Iterator[str]:
+    """Yield that a compressed image ends after other bytes than its header promises.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    if not path.name.endswith(".nii.gz"):
+        return
+    with open(path, "rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            yield f"{path} is no compressed image; fetch it again"
+            return
+        file.seek(-4, 2)
+        (stated,) = struct.unpack("<I", file.read(4))
+    try:
+        image = open_image(path)
+        promised = image.dataobj.offset + int(np.prod(image.shape, dtype=np.int64)) * image.dataobj.dtype.itemsize
+    except (ValueError, AttributeError, EOFError, gzip.BadGzipFile):
+        return  # said elsewhere
+    # written in blocks, the last of which is empty, a file states nothing
+    if stated not in (0, promised % 2**32):
+        yield f"{path} ends after other bytes than its header promises ({promised:,}): it was cut short; fetch it again"
 
 
 def is_grayordinates(image: SpatialImage) -> bool:
