@@ -266,8 +266,8 @@ def _fit_predict_folds(
     if confounds is not None:
         n_train = min(len(train) for train, _ in split.folds())
         confounds = check_confounds(confounds, len(split.keep), n_train)[split.keep]
-    design_of = fold_designer(features, split)
     one_at_a_time = Lock()  # nobody's function need expect threads
+    design_of = fold_designer(features, split, one_at_a_time)
 
     def predict_fold(indices: tuple[NDArray, NDArray]) -> tuple[NDArray, NDArray, NDArray]:
         """Return measured and predicted responses of one fold, and the best scores inside its training TRs."""

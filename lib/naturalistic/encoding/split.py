@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -264,13 +265,17 @@ def split_data(
     return SplitData(train, marked_rows(bold, ~test), runs[~test], split.groups[~test], tested, ids, measured)
 
 
-def fold_designer(features: Spaces | FittedSpaces, split: FoldSplit) -> Callable[[NDArray], dict[str, NDArray]]:
+def fold_designer(
+    features: Spaces | FittedSpaces, split: FoldSplit, lock: AbstractContextManager | None = None
+) -> Callable[[NDArray], dict[str, NDArray]]:
     """Return a function that makes the delayed features of a fold.
 
     Parameters
     ----------
     features, split
         As in `naturalistic.encoding.fit_predict`.
+    lock : threading.Lock, optional
+        Held while ``features`` is called; of its own by default.
 
     Returns
     -------
@@ -286,7 +291,7 @@ def fold_designer(features: Spaces | FittedSpaces, split: FoldSplit) -> Callable
     n_trs = len(split.groups)
     if not callable(features):
         features, _ = check_spaces(features, split.delays, n_trs)
-    one_at_a_time = Lock()
+    one_at_a_time = lock or Lock()
 
     def design_of(train: NDArray) -> dict[str, NDArray]:
         mask = split.training_mask(train)
