@@ -20,10 +20,12 @@ from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.partition import r2_by_space, r_by_space
 from naturalistic.encoding.prediction import Prediction
 from naturalistic.encoding.scores import shifted_scores
-from naturalistic.encoding.split import FoldSplit, Split, SplitData, as_responses, fold_data, split_data
+from naturalistic.encoding.split import FoldSplit, Split, SplitData, as_responses, bytes_of_fit, fold_data, split_data
 from naturalistic.inference import p_values
 from naturalistic.models.banded import BandedRidgeCV
-from naturalistic.models.engine.banded import fit_space_sets
+from naturalistic.models.engine.banded import SCORERS_BYTES, fit_space_sets
+from naturalistic.models.engine.device import in_parallel, pick_device
+from naturalistic.models.engine.spaces import FITS_BYTES
 from naturalistic.parameters import whole
 
 
@@ -142,8 +144,14 @@ def joint_model(
                 f"n_permutations is {n_permutations} with a FoldSplit, expected 0: predictions of several models "
                 "cannot be shifted; encoding.group_accuracy fits shifted responses again"
             )
-        folds = fold_data(features, bold, split)
-        return _pool_folds([_fit_joint(data, model, pairs, block, 0, seed, False) for data in folds])
+        data_of = fold_data(features, bold, split)
+
+        def fit_fold(fold: tuple[NDArray, NDArray]) -> JointModel:
+            return _fit_joint(data_of(fold), model, pairs, block, 0, seed, False)
+
+        n_trs, n_voxels = np.shape(bold)
+        n_bytes = bytes_of_fit(features, split.delays, n_trs, n_voxels) + SCORERS_BYTES + FITS_BYTES
+        return _pool_folds(list(in_parallel(fit_fold, split.folds(), pick_device(model.device), n_bytes)))
     data = split_data(features, as_responses(bold), split)
     return _fit_joint(data, model, pairs, block, whole("n_permutations", n_permutations, 0), seed, keep_null)
 

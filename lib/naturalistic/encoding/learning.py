@@ -13,8 +13,9 @@ from naturalistic.arrays import ShapeRepr
 from naturalistic.encoding.design import Delays, Spaces, check_spaces
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import Prediction, fit_predict
-from naturalistic.encoding.split import Split, as_responses, check_length
+from naturalistic.encoding.split import Split, as_responses, bytes_of_fit, check_length
 from naturalistic.features.delays import as_delays
+from naturalistic.models.engine.device import in_parallel, pick_device
 from naturalistic.models.folds import GroupGapKFold, contiguous_groups
 from naturalistic.models.ridge import RidgeCV
 from naturalistic.parameters import is_whole, whole
@@ -95,13 +96,17 @@ def learning_curve(
     if voxels is not None:
         bold = bold.select_voxels(voxels) if isinstance(bold, MultiSubjectBold) else bold[:, voxels]
     longest = _longest(features, split.delays, len(bold), tr)
-    minutes_used = []
-    r = []
-    for n in counts:
-        keep = _first(pieces, n, longest, len(bold))
-        minutes_used.append(keep.sum() * tr / 60)
-        r.append(fit_predict_part(keep, features, bold, model, split, gap=gap).correlation())
-    return LearningCurve(np.array(minutes_used), np.stack(r))
+    parts = [_first(pieces, n, longest, len(bold)) for n in counts]
+
+    def score_part(keep: NDArray) -> NDArray:
+        return fit_predict_part(keep, features, bold, model, split, gap=gap).correlation()
+
+    n_bytes = bytes_of_fit(features, split.delays, *bold.shape)
+    # the most minutes, which take longest, come first: all others are done meanwhile
+    order_of_work = np.argsort(counts, kind="stable")[::-1]
+    scored = in_parallel(score_part, [parts[k] for k in order_of_work], pick_device(model.device), n_bytes)
+    r = dict(zip(order_of_work.tolist(), scored))
+    return LearningCurve(np.array([keep.sum() * tr / 60 for keep in parts]), np.stack([r[k] for k in range(len(r))]))
 
 
 def fit_predict_part(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,18 @@ from naturalistic.encoding.design import (
     shifted_copies,
 )
 from naturalistic.encoding.multi_subject import MultiSubjectBold
-from naturalistic.encoding.split import FoldSplit, Split, SplitData, check_length, fold_designs, split_data
+from naturalistic.encoding.split import (
+    FoldSplit,
+    Split,
+    SplitData,
+    bytes_of_fit,
+    check_length,
+    fold_designer,
+    split_data,
+)
 from naturalistic.inference import draw_shifts, p_values
 from naturalistic.models.banded import BandedRidgeCV
+from naturalistic.models.engine.device import in_parallel, pick_device
 from naturalistic.models.ridge import RidgeCV
 from naturalistic.models.scoring import correlation, r2
 from naturalistic.parameters import whole
@@ -256,28 +266,40 @@ def _fit_predict_folds(
     if confounds is not None:
         n_train = min(len(train) for train, _ in split.folds())
         confounds = check_confounds(confounds, len(split.keep), n_train)[split.keep]
-    measured = predicted = np.empty((0, 0))
-    fold = np.empty(len(groups), dtype=int)
-    cv_scores = []
-    for train, test, spaces in fold_designs(features, split):
-        X = np.concatenate(list(spaces.values()), axis=1)
+    one_at_a_time = Lock()  # nobody's function need expect threads
+    design_of = fold_designer(features, split, one_at_a_time)
+
+    def predict_fold(indices: tuple[NDArray, NDArray]) -> tuple[NDArray, NDArray, NDArray]:
+        """Return measured and predicted responses of one fold, and the best scores inside its training TRs."""
+        train, test = indices
+        X = np.concatenate(list(design_of(train).values()), axis=1)
         Y = responses
         if Y is None:
-            Y = _kept_responses(bold(split.training_mask(train)), split)
+            with one_at_a_time:
+                of_fold = bold(split.training_mask(train))
+            Y = _kept_responses(of_fold, split)
         if confounds is not None:
             X = residuals(X, confounds, train)
             Y = residuals(Y, confounds, train)
         X = rotated(X)
         if shifts is not None:
             Y = shifted_copies(Y, shifts, split.kept_runs)
-        if not cv_scores:
-            measured, predicted = np.empty((2, *Y.shape), dtype=Y.dtype)
         fitted = clone(model).fit(X[train], Y[train], groups=groups[train])
-        measured[test] = Y[test]
-        predicted[test] = fitted.predict(X[test])
-        fold[test] = len(cv_scores)
-        cv_scores.append(np.max(fitted.cv_scores_, axis=0))
-    return Prediction(measured, predicted, groups, one_model=False, fold=fold, cv_scores=np.stack(cv_scores))
+        return Y[test], fitted.predict(X[test]), np.max(fitted.cv_scores_, axis=0)
+
+    folds = split.folds()
+    n_targets = (len(groups) if responses is None else responses.shape[1]) * (1 if shifts is None else len(shifts))
+    n_bytes = bytes_of_fit(features, split.delays, len(groups), n_targets)
+    measured = predicted = np.empty((0, 0))
+    fold_of = np.empty(len(groups), dtype=int)
+    cv_scores = []
+    for (_, test), of_fold in zip(folds, in_parallel(predict_fold, folds, pick_device(model.device), n_bytes)):
+        if not cv_scores:
+            measured, predicted = np.empty((2, len(groups), of_fold[0].shape[1]), dtype=of_fold[0].dtype)
+        measured[test], predicted[test] = of_fold[:2]
+        fold_of[test] = len(cv_scores)
+        cv_scores.append(of_fold[2])
+    return Prediction(measured, predicted, groups, one_model=False, fold=fold_of, cv_scores=np.stack(cv_scores))
 
 
 def _kept_responses(bold: ArrayLike, split: FoldSplit) -> NDArray:

@@ -3,8 +3,10 @@
 `Split` tests whole runs that stay the same; `FoldSplit` leaves out groups of TRs in turn, where there is one run.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -263,49 +265,78 @@ def split_data(
     return SplitData(train, marked_rows(bold, ~test), runs[~test], split.groups[~test], tested, ids, measured)
 
 
-def fold_designs(
-    features: Spaces | FittedSpaces, split: FoldSplit
-) -> Iterator[tuple[NDArray, NDArray, dict[str, NDArray]]]:
-    """Yield training TRs, test TRs and the delayed features of each fold.
+def fold_designer(
+    features: Spaces | FittedSpaces, split: FoldSplit, lock: AbstractContextManager | None = None
+) -> Callable[[NDArray], dict[str, NDArray]]:
+    """Return a function that makes the delayed features of a fold.
 
     Parameters
     ----------
     features, split
         As in `naturalistic.encoding.fit_predict`.
+    lock : threading.Lock, optional
+        Held while ``features`` is called; of its own by default.
 
-    Yields
-    ------
-    train, test : int array
-        Indices into the TRs that are kept.
-    X : dict of str to array (n_kept, n_columns)
-        By space, scaled by the training TRs.
+    Returns
+    -------
+    design_of : callable
+        Gives a dict of str to array (n_kept, n_columns), by space, scaled by the training TRs, from the fold's training
+        TRs (indices into those that are kept). Threads may call it; ``features`` is called by one at a time.
 
     Raises
     ------
     ValueError
-        If lengths differ, or a space is no table of finite numbers; of what is no function before the first fold.
+        If lengths differ, or a space is no table of finite numbers; of what is no function at once, else by fold.
     """
     n_trs = len(split.groups)
     if not callable(features):
         features, _ = check_spaces(features, split.delays, n_trs)
-    for train, test in split.folds():
+    one_at_a_time = lock or Lock()
+
+    def design_of(train: NDArray) -> dict[str, NDArray]:
         mask = split.training_mask(train)
-        spaces, delays = check_spaces(features(mask) if callable(features) else features, split.delays, n_trs)
-        X = {n: design({n: x}, delays, split.tr, split.runs, mask)[split.keep] for n, x in spaces.items()}
-        yield train, test, X
+        with one_at_a_time:
+            of_fold = features(mask) if callable(features) else features
+        spaces, delays = check_spaces(of_fold, split.delays, n_trs)
+        return {n: design({n: x}, delays, split.tr, split.runs, mask)[split.keep] for n, x in spaces.items()}
+
+    return design_of
 
 
-def fold_data(features: Spaces | FittedSpaces, bold: ArrayLike, split: FoldSplit) -> Iterator[SplitData]:
-    """Yield delayed features and responses of the training and the test TRs of each fold.
+def bytes_of_fit(features: Spaces | FittedSpaces, delays: Delays, n_trs: int, n_targets: int) -> int:
+    """Return about the working memory of one fit: some copies of features and responses, matrices of products.
 
     Parameters
     ----------
-    features, bold, split
-        As in `naturalistic.encoding.fit_predict`.
+    features, delays
+        As in `naturalistic.encoding.fit_predict`. Of a function, as many columns are expected as TRs.
+    n_trs, n_targets : int
+        Of the responses that are fitted, shifted copies included.
 
-    Yields
-    ------
-    data : SplitData
+    Returns
+    -------
+    n_bytes : int
+    """
+    n_columns = n_trs
+    if not callable(features):
+        spaces, by_space = check_spaces(features, delays)
+        n_columns = sum(x.shape[1] * len(by_space[name]) for name, x in spaces.items())
+    return 8 * n_trs * (2 * n_targets + 2 * n_columns + 4 * min(n_columns, n_trs))
+
+
+def fold_data(features: Spaces | FittedSpaces, bold: NDArray, split: FoldSplit) -> Callable[[tuple], SplitData]:
+    """Return a function that makes the delayed features and responses of training and test TRs of a fold.
+
+    Parameters
+    ----------
+    features, split
+        As in `naturalistic.encoding.fit_predict`.
+    bold : array (n_trs, n_voxels)
+
+    Returns
+    -------
+    data_of : callable
+        Gives `SplitData` for one ``(train, test)`` of the split; see `fold_designer`.
 
     Raises
     ------
@@ -317,17 +348,24 @@ def fold_data(features: Spaces | FittedSpaces, bold: ArrayLike, split: FoldSplit
     check_finite(bold, "bold")
     responses = bold[split.keep]
     runs = split.kept_runs
-    for train, test, X in fold_designs(features, split):
+    groups = split.kept_groups
+    design_of = fold_designer(features, split)
+
+    def data_of(fold: tuple[NDArray, NDArray]) -> SplitData:
+        train, test = fold
+        X = design_of(train)
         measured = centered(responses[test], runs[test])
-        yield SplitData(
+        return SplitData(
             {name: x[train] for name, x in X.items()},
             responses[train],
-            split.kept_groups[train],
-            split.kept_groups[train],
+            groups[train],
+            groups[train],
             {name: centered(x[test], runs[test]) for name, x in X.items()},
             runs[test],
-            lambda columns=slice(None), measured=measured: measured[:, columns],
+            lambda columns=slice(None): measured[:, columns],
         )
+
+    return data_of
 
 
 def check_length(split: Split | FoldSplit, n_trs: int) -> None:

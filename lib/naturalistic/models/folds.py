@@ -226,18 +226,27 @@ def check_folds(
     folds = _listed(cv, n_samples, groups)
     if not folds:
         raise ValueError("cv has no folds")
+    n_tests = np.zeros(n_samples, dtype=int)
     for k, (train, test) in enumerate(folds):
-        for name, index in (("training", train), ("test", test)):
-            if len(index) == 0:
-                raise ValueError(f"fold {k} has no {name} sample")
-            if len(np.unique(index)) != len(index) or index.min() < 0 or index.max() >= n_samples:
-                raise ValueError(f"fold {k}: its {name} samples repeat, or lie outside 0 .. {n_samples - 1}")
-        if len(np.intersect1d(train, test)):
-            raise ValueError(f"fold {k} trains on {len(np.intersect1d(train, test))} samples that it tests")
-    tested = np.concatenate([test for _, test in folds])
-    if once and (len(tested) != n_samples or len(np.unique(tested)) != n_samples):
-        raise ValueError(f"cv tests {len(np.unique(tested))} of {n_samples} samples, expected each exactly once")
+        n_train = _count_rows(train, n_samples, f"fold {k}", "training")
+        n_test = _count_rows(test, n_samples, f"fold {k}", "test")
+        if n_shared := np.count_nonzero(n_train & n_test):
+            raise ValueError(f"fold {k} trains on {n_shared} samples that it tests")
+        n_tests += n_test
+    if once and not (n_tests == 1).all():
+        raise ValueError(f"cv tests {np.count_nonzero(n_tests)} of {n_samples} samples, expected each exactly once")
     return folds
+
+
+def _count_rows(index: NDArray, n_samples: int, fold: str, name: str) -> NDArray:
+    """Return how often a fold has each sample (n_samples,), 0 or 1, once checked; sorting them would take longer."""
+    if len(index) == 0:
+        raise ValueError(f"{fold} has no {name} sample")
+    inside = index.min() >= 0 and index.max() < n_samples
+    counts = np.bincount(index, minlength=n_samples) if inside else np.empty(0, dtype=int)
+    if not inside or counts.max() > 1:
+        raise ValueError(f"{fold}: its {name} samples repeat, or lie outside 0 .. {n_samples - 1}")
+    return counts
 
 
 def _listed(cv: Any, n_samples: int, groups: NDArray | None) -> list[tuple[NDArray, NDArray]]:

@@ -30,6 +30,7 @@ from naturalistic.parameters import check_seed, is_whole, whole
 
 CACHE_BYTES = 2**27  # of products kept between two readings of the targets; larger ones are computed again
 SCORERS_BYTES = 2**28  # of the scorers of draws that are tried together: the targets are read once for all of them
+DRAWS_AT_ONCE = 16  # whose scorers are made in parallel
 
 
 def draw_gammas(
@@ -255,19 +256,28 @@ class _Search:
 
     def _scored_draws(self, gammas: NDArray, n_targets: int) -> Iterator[list]:
         """Yield the scorers of draws and the columns they use, as many draws at a time as `SCORERS_BYTES` hold."""
-        group = []
-        size = 0
         options = self.penalties, self.scoring, self.fit_intercept, n_targets
-        for gamma in gammas:
+
+        def make(gamma: NDArray) -> tuple[list, torch.Tensor | None]:
             spaces, columns = columns_above_floor(self.spaces, gamma)
             scale, inner = scaled_inner(spaces, gamma)
-            scorers = solve.fold_scorers(spaces.Q, scale, spaces.indices, inner, *options)
-            group.append((scorers, columns))
-            size += sum(scorer.n_bytes for scorer in scorers)
+            return solve.fold_scorers(spaces.Q, scale, spaces.indices, inner, *options), columns
+
+        group = []
+        size = 0
+        first = 0
+        n_at_once = 1  # the first shows how large they are; of large ones the folds are made in parallel, not the draws
+        while first < len(gammas):
+            for scorers, columns in in_parallel(make, gammas[first : first + n_at_once], self.device):
+                group.append((scorers, columns))
+                size += sum(scorer.n_bytes for scorer in scorers)
+                first += 1
+            mean_size = max(1, size // len(group))
             if size >= SCORERS_BYTES:
                 yield group
                 group = []
                 size = 0
+            n_at_once = max(1, min(DRAWS_AT_ONCE, (SCORERS_BYTES - size) // mean_size))
         if group:
             yield group
 

@@ -10,13 +10,16 @@ Gram matrix (primal) or kernel (dual), the centered test predictions of one alph
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 CHUNK_BYTES = 2**26
+ONE_THREAD = 500  # columns: more threads would wait at full load for longer than such an eigenproblem takes
 
 
 class Basis:
@@ -123,7 +126,9 @@ def eigh_above_floor(matrix: torch.Tensor, size: int) -> tuple[torch.Tensor, tor
     vectors : tensor (k, rank)
     """
     if matrix.device.type == "cpu":  # numpy's LAPACK takes two thirds of torch's time, and releases the GIL
-        eigenvalues, vectors = map(torch.from_numpy, np.linalg.eigh(matrix.numpy()))
+        alone = len(matrix) <= ONE_THREAD and torch.get_num_threads() > 1
+        with threadpool_limits(1, user_api="blas") if alone else nullcontext():
+            eigenvalues, vectors = map(torch.from_numpy, np.linalg.eigh(matrix.numpy()))
     else:
         eigenvalues, vectors = torch.linalg.eigh(matrix)
     floor = max(size, len(matrix)) * torch.finfo(torch.float64).eps * max(float(eigenvalues[-1]), 0.0)

@@ -55,13 +55,26 @@ def n_workers(device: torch.device) -> int:
     return torch.get_num_threads() if device.type == "cpu" else 1
 
 
-def in_parallel(function: Callable, items: Sequence, device: torch.device) -> Iterator[Any]:
+def in_parallel(function: Callable, items: Sequence, device: torch.device, bytes_per_item: int = 0) -> Iterator[Any]:
     """Yield ``function(item)`` in order, `n_workers` at a time with one thread each.
 
-    Two threads that work on two batches do not wait for each other inside every product, as two threads that
-    share one product do; on a busy machine those waits cost more than the work.
+    Two threads that work on two items do not wait for each other inside every product, as two threads that
+    share one product do. Those waits cost more than the work: OpenBLAS waits at full load, also for a while after a
+    product, and takes the cores from whoever works then. So the outermost loop that fits into memory runs in parallel;
+    what a function of it calls finds one thread, and loops inside of it one item after another.
+
+    Parameters
+    ----------
+    function : callable
+    items : sequence
+    device : torch.device
+    bytes_per_item : int
+        Working memory of one item. Where half of what is free does not hold all workers, fewer work at a time; one
+        alone has all threads.
     """
     workers = min(n_workers(device), len(items))
+    if workers > 1 and bytes_per_item * workers > FEW_BYTES:
+        workers = min(workers, int(free_memory(device) // 2 // bytes_per_item))
     if workers < 2:
         yield from map(function, items)
         return

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from naturalistic.models.engine import solve
 from naturalistic.models.engine.decomposition import Basis, eigh_above_floor
+from naturalistic.models.engine.device import in_parallel
 from naturalistic.models.engine.fold_data import FoldIndices, make_fold_indices
 from naturalistic.models.engine.solve import InnerProducts
 
@@ -71,7 +72,12 @@ def make_spaces(
     fit_intercept : bool
     n_targets : int
     """
-    bases = {name: Basis(x, device, dtype, fit_intercept, n_targets) for name, x in X.items()}
+
+    def make(x: NDArray) -> Basis:
+        return Basis(x, device, dtype, fit_intercept, n_targets)
+
+    n_bytes = max(_bytes_of_eigh(min(x.shape)) for x in X.values())
+    bases = dict(zip(X, in_parallel(make, list(X.values()), device, n_bytes)))
     Q = torch.cat([basis.Q[:, :-1] for basis in bases.values()] + [next(iter(bases.values())).Q[:, -1:]], dim=1)
     for basis in bases.values():
         basis.kernel = None
@@ -149,12 +155,22 @@ def grouped_fits(
     step = max(1, FITS_BYTES // (size * spaces.Q.element_size()))
     known = {} if known is None else known
     for first in range(0, len(draws), step):
-        fits = {}
-        for k in draws[first : first + step]:
-            fits[k] = known[k] if k in known else FullFit(spaces, gammas[k])
+        wanted = draws[first : first + step]
+        fits = {k: known[k] for k in wanted if k in known}
+        missing = [k for k in wanted if k not in known]
+        made = in_parallel(
+            lambda k: FullFit(spaces, gammas[k]), missing, spaces.Q.device, _bytes_of_eigh(min(q, n_samples))
+        )
+        for k, fit in zip(missing, made):
+            fits[k] = fit
             if len(known) < step:
-                known[k] = fits[k]
+                known[k] = fit
         yield fits
+
+
+def _bytes_of_eigh(size: int) -> int:
+    """Return the working memory of an eigendecomposition (size x size): matrix, vectors and two copies, float64."""
+    return 4 * 8 * size**2
 
 
 def right_side(spaces: Spaces, y: torch.Tensor) -> torch.Tensor:
