@@ -1,4 +1,4 @@
-"""Folds and parts of a curve side by side in threads: the same results, one thread of BLAS each, functions one by one."""
+"""Folds and parts of a curve side by side in threads: the same results, a thread of BLAS each, functions one by one."""
 
 import threading
 import time
