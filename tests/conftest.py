@@ -1,6 +1,7 @@
 """What the tests share: data in the real layout, and a cache folder that no test leaves behind."""
 
 import functools
+import gc
 import itertools
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.helpers.small_film import write_film
 from tests.helpers.small_movie import write
 
 matplotlib.use("Agg")
+gc.disable()  # until all tests are collected
 TESTS = Path(__file__).parent
 # of tests that run side by side the longest start first, so that no process is left alone with them at the end; each
 # process is given two files at its start, every other one of these. By processor time, that of kernels with it
@@ -46,6 +48,12 @@ def pytest_collection_modifyitems(items):
     """Put the longest files first; the others keep their order."""
     place = {name: k for k, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.relative_to(TESTS).as_posix(), len(LONGEST)))
+
+
+def pytest_collection_finish():
+    """Leave what was imported out of every later search for garbage: it stays, and is nearly all there is to search."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup():
