@@ -12,9 +12,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from naturalistic.anatomy.regions import NAMES, nearest
+from naturalistic.anatomy.template import mni152_template
 from naturalistic.datasets.images import nearest_values
 from naturalistic.parameters import whole
-from nilearn.datasets import load_mni152_brain_mask
 from nilearn.glm.first_level import spm_hrf
 from numpy.typing import NDArray
 
@@ -146,9 +146,9 @@ def _describe(folder: Path, name: str, kind: str) -> None:
 
 def _brain() -> NDArray:
     """Return the brain mask on the grid: bool (x, y, z)."""
-    mask = load_mni152_brain_mask(resolution=4)
+    mask, affine = mni152_template("brain", 4)
     coordinates = np.argwhere(np.ones(SHAPE, dtype=bool)) @ AFFINE[:3, :3].T + AFFINE[:3, 3]
-    return nearest_values(np.asarray(mask.dataobj) > 0, mask.affine, coordinates, False).reshape(SHAPE)
+    return nearest_values(mask, affine, coordinates, False).reshape(SHAPE)
 
 
 def _regions(brain: NDArray) -> tuple[NDArray, NDArray]:

@@ -3,6 +3,7 @@
 import ast
 import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,11 +18,15 @@ PACKAGES = [Path(package.__file__).parent for package in (naturalistic, naturali
 # what gives a file its name in one step, or makes a file to be given one
 OWN = {"replace", "rename", "renames", "link", "move", "mkstemp", "mkdtemp", "NamedTemporaryFile", "TemporaryDirectory"}
 MODULES = {"os", "shutil", "tempfile"}
+NAMED = re.compile(rf"\b({'|'.join(MODULES)})\s*\.\s*({'|'.join(OWN)})|from\s+({'|'.join(MODULES)})\s")
 
 
 def calls_of(path):
     """Return the calls and imports of `OWN` functions in a file, as text."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    source = path.read_text(encoding="utf-8")
+    if not NAMED.search(source):  # most have none: to parse and walk all takes a second
+        return
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             if node.value.id in MODULES and node.attr in OWN:
                 yield f"{node.value.id}.{node.attr}"

@@ -70,6 +70,7 @@ def real_film():
     return path
 
 
+@pytest.mark.slow
 def test_a_real_film_at_its_size_and_rate(real_film):
     assert film_info(real_film) == FilmInfo(height=720, width=1280, rate=25.0, duration=5.28)
     every = read_frames(real_film, size=(90, 160))
@@ -85,6 +86,7 @@ def test_a_real_film_at_its_size_and_rate(real_film):
     np.testing.assert_array_equal(stored, every[25:50])
 
 
+@pytest.mark.slow
 def test_a_long_film_needs_the_memory_of_one_picture(real_film):
     tracemalloc.start()
     for _ in iter_frames(real_film, size=16, rate=25):

@@ -64,6 +64,7 @@ def test_dissociation_comes_back_and_the_empty_region_is_at_chance(simulated):
     assert p["BA2"].min() > 0.01 and p["LOC", "thing"] < 0.01 and p["MT", "motion"] < 0.01
 
 
+@pytest.mark.slow
 def test_a_stack_is_no_worse_than_its_best_region_and_knows_its_error(simulated):
     train, test, regions, targets = simulated
     codes = np.array([list(REGIONS).index(region) for region in regions])
@@ -90,6 +91,7 @@ def test_targets_are_white_and_come_back():
     np.testing.assert_allclose(space.restore(targets), features, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_share_of_false_positives_of_blind_sets_is_inside_its_bounds():
     """Brains that follow nothing: p < .05 in about 5 of 100 sets, by the whole way from fit to permutation."""
     n_sets = 200

@@ -83,7 +83,7 @@ def test_bad_stimuli(subject, files, tmp_path):
     with pytest.raises(ValueError, match="run 'task-b_run-1' has 0 of the transcripts task-a"):
         stimulus_spaces(subject, {"task-a": files["task-a"]})
     long = tmp_path / "long.wav"
-    soundfile.write(long, np.random.default_rng(0).standard_normal(300 * 16_000) / 9, 16_000)
+    soundfile.write(long, np.random.default_rng(0).standard_normal(150 * 16_000) / 9, 16_000)
     with pytest.raises(ValueError, match="is it the sound of another run, or is the offset wrong"):
         stimulus_spaces(subject, audio=long)
     (tmp_path / "no.wav").write_text("no sound")

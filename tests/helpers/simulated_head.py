@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
+from naturalistic.anatomy.template import mni152_template
 from scipy import ndimage
 
 CENTRE = np.array([0.0, -18.0, 8.0])  # mm, of the brain and of all grids
@@ -12,11 +12,11 @@ CENTRE = np.array([0.0, -18.0, 8.0])  # mm, of the brain and of all grids
 @cache
 def head():
     """Return the brightness of the head on a 2-mm grid, fluid > grey > white > scalp, and its affine."""
-    brain = np.asarray(load_mni152_brain_mask(2).dataobj) > 0.5
-    grey, white = (np.asarray(load(2).dataobj) * brain for load in (load_mni152_gm_template, load_mni152_wm_template))
+    brain, affine = mni152_template("brain")
+    grey, white = (mni152_template(kind)[0] * brain for kind in ("gray", "white"))
     fluid = np.clip(brain - grey - white, 0, 1)
     scalp = ndimage.binary_dilation(brain, iterations=3) & ~brain
-    return (1400 * fluid + 1000 * grey + 800 * white + 150 * scalp).astype(np.float32), load_mni152_brain_mask(2).affine
+    return (1400 * fluid + 1000 * grey + 800 * white + 150 * scalp).astype(np.float32), affine
 
 
 def grid(size, cut=0):

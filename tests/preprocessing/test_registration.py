@@ -5,9 +5,9 @@ import functools
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from naturalistic.anatomy.template import mni152_template
 from naturalistic.preprocessing import brain_mask, cortex_mask, to_mni
 from naturalistic.preprocessing.registration import brain_overlap
-from nilearn.datasets import load_mni152_brain_mask, load_mni152_template
 from scipy import ndimage
 
 from tests.helpers.simulated_head import CENTRE, grid, image, rigid
@@ -45,9 +45,9 @@ def placed(size, seed):
 
 def template_brain(to_mni, shape, affine):
     """Return the template's brain on another grid."""
-    brain = load_mni152_brain_mask(2)
-    step = np.linalg.inv(brain.affine) @ to_mni @ affine
-    inside = np.asarray(brain.dataobj, dtype=np.float32)
+    brain, brain_affine = mni152_template("brain")
+    step = np.linalg.inv(brain_affine) @ to_mni @ affine
+    inside = brain.astype(np.float32)
     inside = ndimage.gaussian_filter(inside, abs(affine[0, 0]) / 2 / np.sqrt(12))
     return ndimage.affine_transform(inside, step[:3, :3], step[:3, 3], output_shape=shape, order=1) > 0.5
 
@@ -58,9 +58,9 @@ def dice(a, b):
 
 def mean_error(found, truth):
     """Return the mean distance in mm, over the template's brain, from where a point should be."""
-    brain = load_mni152_brain_mask(4)
-    points = np.argwhere(np.asarray(brain.dataobj) > 0.5)
-    points = brain.affine @ np.c_[points, np.ones(len(points))].T
+    brain, affine = mni152_template("brain", 4)
+    points = np.argwhere(brain)
+    points = affine @ np.c_[points, np.ones(len(points))].T
     return np.linalg.norm((found @ np.linalg.inv(truth) @ points - points)[:3], axis=0).mean()
 
 
@@ -99,12 +99,12 @@ def test_a_known_pose_is_found_through_the_anatomy():
     """The anatomy lies turned to the image, as after a movement between the two, and has a skull."""
     volume, affine, truth = subject(8.0, 1)
     shape, t1w_affine = grid(3.0)
-    template = load_mni152_template(2)
-    brain = np.asarray(load_mni152_brain_mask(2).dataobj) > 0.5
+    template, template_affine = mni152_template()
+    brain, _ = mni152_template("brain")
     skull = ndimage.binary_dilation(brain, iterations=5) & ~ndimage.binary_dilation(brain, iterations=3)
     between = rigid([2.0, -3, 1, 0.03, 0.02, -0.03])
-    step = np.linalg.inv(template.affine) @ truth @ between @ t1w_affine
-    t1w = np.asarray(template.dataobj) * brain + 0.9 * skull
+    step = np.linalg.inv(template_affine) @ truth @ between @ t1w_affine
+    t1w = template * brain + 0.9 * skull
     t1w = ndimage.affine_transform(t1w.astype(np.float32), step[:3, :3], step[:3, 3], output_shape=shape, order=1)
     assert mean_error(to_mni(volume, affine, t1w=t1w, t1w_affine=t1w_affine), truth) < 3
 

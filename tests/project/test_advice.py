@@ -48,6 +48,12 @@ def filled(node):
     return text
 
 
+@functools.cache
+def texts():
+    """Return all of them, when a test first needs them: to read the library takes a second in each process."""
+    return list(literals())
+
+
 def literals():
     """Yield the file and line of each string of the library, and the string."""
     for path in sorted([*LIBRARY.rglob("*.py"), *SIMULATION.rglob("*.py")]):
@@ -58,9 +64,6 @@ def literals():
             if is_text and isinstance(node, (ast.JoinedStr, ast.Constant)) and id(node) not in inside:
                 text = re.sub(r"\s*\n\s*", " ", filled(node)) if isinstance(node, ast.Constant) else filled(node)
                 yield f"{path.relative_to(LIBRARY.parent)}:{node.lineno}", text
-
-
-TEXTS = list(literals())
 
 
 def with_values(text, value):
@@ -79,37 +82,39 @@ def value_of(command, source):
 
 def commands():
     """Yield where each command of ours is advised, and its words."""
-    for place, text in TEXTS:
+    for place, text in texts():
         if place.startswith("naturalistic/cli.py"):  # its examples are tested below
             continue
         for found in OURS.finditer(text):
             command = re.split(r"``|\. |, (?!\0)| \(", found[0])[0].rstrip("., ")
             if command in ("naturalistic simulate", "naturalistic train"):
                 continue  # the name of a command, in a docstring
-            command = with_values(command, functools.partial(value_of, command))
-            yield pytest.param(command, id=f"{place} {command}")
+            yield place, with_values(command, functools.partial(value_of, command))
 
 
-@pytest.mark.parametrize("command", list(commands()))
-def test_every_advised_command_of_ours_parses(command):
-    words = shlex.split(command.replace("{to}", "/a/folder"))[1:]
-    assert not [word for word in words if word.endswith("...")], command
+def test_every_advised_command_of_ours_parses():
+    for place, command in commands():
+        check_command(f"{place} {command}", shlex.split(command.replace("{to}", "/a/folder"))[1:])
+
+
+def check_command(where, words):
+    assert not [word for word in words if word.endswith("...")], where
     try:
         given = cli._parser().parse_args(words)
     except SystemExit as end:
-        assert end.code == 0 and words[-1] == "--help", command
+        assert end.code == 0 and words[-1] == "--help", where
         return
     if words[:2] == ["fetch", "studyforrest"]:  # all subjects by default
-        assert plan_of(given.name, subjects=cli._subjects(given.name, given.subjects), parts=given.parts).files
+        assert plan_of(given.name, subjects=cli._subjects(given.name, given.subjects), parts=given.parts).files, where
     elif "subjects" in vars(given) and words[0] == "fetch":
-        assert given.subjects, f"{command}: whose scans is not said, which is refused"
+        assert given.subjects, f"{where}: whose scans is not said, which is refused"
         runs = None if given.runs is None else [run for run in given.runs if run != "..."]
-        assert download_plan(given.name, subjects=given.subjects, runs=runs, parts=given.parts).files
+        assert download_plan(given.name, subjects=given.subjects, runs=runs, parts=given.parts).files, where
 
 
 def test_commands_are_found():
     """Or the test above would say nothing."""
-    found = " ".join(param.values[0] for param in commands())
+    found = " ".join(command for _, command in commands())
     for words in ("fetch ds003720", "fetch ds005531", "fetch gtzan", "fetch fma", "simulate music",
                   "train mini-ssl", "train mini-generator", "doctor --gpu"):  # fmt: skip
         assert f"naturalistic {words}" in found
@@ -127,14 +132,14 @@ def test_the_examples_of_the_command_line_parse(name, capsys):
 
 
 def test_every_target_of_make_is_there():
-    advised = {target: place for place, text in TEXTS for target in MAKES.findall(text)}
+    advised = {target: place for place, text in texts() for target in MAKES.findall(text)}
     assert {"book", "bench"} <= set(advised)
     assert {t: place for t, place in advised.items() if t not in TARGETS | PROSE} == {}
 
 
 def test_every_extra_is_declared_and_quoted():
     """Without quotes, zsh takes brackets for a pattern."""
-    advised = [(place, found) for place, text in TEXTS for found in PIPS.findall(text)]
+    advised = [(place, found) for place, text in texts() for found in PIPS.findall(text)]
     assert len(advised) >= 4
     for place, found in advised:
         if "[" not in found:
@@ -146,7 +151,7 @@ def test_every_extra_is_declared_and_quoted():
 
 
 def test_every_command_of_the_hub_parses():
-    advised = sorted({found for _, text in TEXTS for found in HUBS.findall(text)})
+    advised = sorted({found for _, text in texts() for found in HUBS.findall(text)})
     assert any("auth login" in command for command in advised) and any("download" in c for c in advised)
     for command in advised:
         words = shlex.split(with_values(command, lambda source: "some/one"))[1:]
@@ -159,7 +164,7 @@ def test_every_command_of_the_hub_parses():
 def test_messages_name_no_program_that_is_not_checked():
     """A new kind of command in a message has to be added to this file."""
     known = {"dask", "hf", "git", "naturalistic", "make", "pip", "papermill", "jupyter-book"}
-    for place, text in TEXTS:
+    for place, text in texts():
         for found in re.findall(r"(?<!`)`([a-z][a-z-]+) [a-z-][^`=()]*`(?!`)", text):
             assert found in known, f"{place}: {found}"
 

@@ -167,8 +167,7 @@ def test_every_import_is_declared():
     optional = {name_of(r.partition("[")[0]) for name, rs in extras.items() if name != "test" for r in rs}
     missing = {}
     for path in modules():
-        at_the_top = ast.parse(path.read_text(encoding="utf-8")).body
-        lines = {node.lineno for node in at_the_top}
+        lines = {node.lineno for node in parsed(path)[0].body}  # at the top
         for node in parsed(path):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:

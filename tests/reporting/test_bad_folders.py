@@ -175,6 +175,7 @@ NOTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", NOTED, ids=lambda damage: damage.__name__)
 def test_what_does_not_stop_is_noted_in_the_report(lab, tmp_path, capsys, damage):
     damage(lab)

@@ -140,6 +140,7 @@ def test_fslr_is_drawn_by_the_sphere_of_templateflow(tmp_path, monkeypatch):
         fslr.fslr_to_fsaverage5({side: np.zeros(10) for side in values})
 
 
+@pytest.mark.slow
 def test_surfaces_and_grayordinates_are_files_of_their_kind(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "templateflow"))
     func = folder / "derivatives/fmriprep/sub-01/func"
@@ -237,6 +238,7 @@ def eventful(tmp_path):
 COMMON = ["--model", "static:minilm", "--permutations", "20", "--region", "brain", "--stimulus", "events"]
 
 
+@pytest.mark.slow
 def test_events_of_runs_are_a_stimulus(eventful, tmp_path, capsys):
     arguments = ["encode", str(eventful), *COMMON, "--to", str(tmp_path / "words")]
     assert cli.main(arguments) == 0
@@ -278,6 +280,7 @@ def choices_of(to, label):
     return json.loads((to / "provenance.json").read_text(encoding="utf-8"))["choices"][label]
 
 
+@pytest.mark.slow
 def test_layout_of_narratives(tmp_path, capsys):
     """Raw names and sidecars of ds002345, fMRIPrep 20.0's names, words aligned by Gentle; two runs play one story."""
     folder = tmp_path / "ds002345"
@@ -302,6 +305,7 @@ def test_layout_of_narratives(tmp_path, capsys):
     assert "presented 2 times" in choices["ceiling"] and choices["confounds regressed out"] == "motion, wm_csf"
 
 
+@pytest.mark.slow
 def test_layout_of_le_petit_prince(tmp_path, capsys):
     """Derivatives of ds003643 lie in derivatives/ itself, without masks and confounds; raw runs have three echoes."""
     folder = tmp_path / "ds003643"

@@ -23,6 +23,7 @@ def test_it_is_a_whole_folder_in_which_one_lacks_a_run(folder):
     assert experiment.is_simulated and experiment.tr == 1.5 and experiment.n_dropped["03"] == (2, 2, 2)
 
 
+@pytest.mark.slow
 def test_voxels_that_follow_the_rate_of_words_are_found(folder, tmp_path):
     experiment = experiments.open_experiment(folder, subjects=["03"])
     words = experiments.stimuli_by_run([str(folder / "stimuli")])

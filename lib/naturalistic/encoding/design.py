@@ -207,3 +207,24 @@ def check_spaces(
     if missing:
         raise ValueError(f"delays has none for the spaces {missing}; [0] leaves a space as it is")
     return spaces, delays
+
+
+def bytes_of_fit(features: Spaces | FittedSpaces, delays: Delays, n_trs: int, n_targets: int) -> int:
+    """Return about the working memory of one fit: some copies of features and responses, matrices of products.
+
+    Parameters
+    ----------
+    features, delays
+        As in `naturalistic.encoding.fit_predict`. Of a function, as many columns are expected as TRs.
+    n_trs, n_targets : int
+        Of the responses that are fitted, shifted copies included.
+
+    Returns
+    -------
+    n_bytes : int
+    """
+    n_columns = n_trs
+    if not callable(features):
+        spaces, by_space = check_spaces(features, delays)
+        n_columns = sum(x.shape[1] * len(by_space[name]) for name, x in spaces.items())
+    return 8 * n_trs * (2 * n_targets + 2 * n_columns + 4 * min(n_columns, n_trs))

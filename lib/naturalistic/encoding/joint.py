@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from naturalistic.arrays import ShapeRepr, column_blocks
 from naturalistic.encoding.bootstrap import BlockSums, ScoreInterval, score_interval
 from naturalistic.encoding.comparison import VariancePartition, mean_by_label, variance_partitioning
-from naturalistic.encoding.design import FittedSpaces
+from naturalistic.encoding.design import FittedSpaces, bytes_of_fit
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.partition import r2_by_space, r_by_space
 from naturalistic.encoding.prediction import Prediction
 from naturalistic.encoding.scores import shifted_scores
-from naturalistic.encoding.split import FoldSplit, Split, SplitData, as_responses, bytes_of_fit, fold_data, split_data
+from naturalistic.encoding.split import FoldSplit, Split, SplitData, as_responses, fold_data, split_data
 from naturalistic.inference import p_values
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.engine.banded import SCORERS_BYTES, fit_space_sets

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from naturalistic.arrays import ShapeRepr
-from naturalistic.encoding.design import Delays, Spaces, check_spaces
+from naturalistic.encoding.design import Delays, Spaces, bytes_of_fit, check_spaces
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import Prediction, fit_predict
-from naturalistic.encoding.split import Split, as_responses, bytes_of_fit, check_length
+from naturalistic.encoding.split import Split, as_responses, check_length
 from naturalistic.features.delays import as_delays
 from naturalistic.models.engine.device import in_parallel, pick_device
 from naturalistic.models.folds import GroupGapKFold, contiguous_groups

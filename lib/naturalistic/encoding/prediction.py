@@ -14,6 +14,7 @@ from naturalistic.arrays import ShapeRepr, as_floats, check_finite, column_block
 from naturalistic.encoding.design import (
     FittedSpaces,
     Spaces,
+    bytes_of_fit,
     check_confounds,
     residuals,
     rotated,
@@ -24,7 +25,6 @@ from naturalistic.encoding.split import (
     FoldSplit,
     Split,
     SplitData,
-    bytes_of_fit,
     check_length,
     fold_designer,
     split_data,

@@ -303,27 +303,6 @@ def fold_designer(
     return design_of
 
 
-def bytes_of_fit(features: Spaces | FittedSpaces, delays: Delays, n_trs: int, n_targets: int) -> int:
-    """Return about the working memory of one fit: some copies of features and responses, matrices of products.
-
-    Parameters
-    ----------
-    features, delays
-        As in `naturalistic.encoding.fit_predict`. Of a function, as many columns are expected as TRs.
-    n_trs, n_targets : int
-        Of the responses that are fitted, shifted copies included.
-
-    Returns
-    -------
-    n_bytes : int
-    """
-    n_columns = n_trs
-    if not callable(features):
-        spaces, by_space = check_spaces(features, delays)
-        n_columns = sum(x.shape[1] * len(by_space[name]) for name, x in spaces.items())
-    return 8 * n_trs * (2 * n_targets + 2 * n_columns + 4 * min(n_columns, n_trs))
-
-
 def fold_data(features: Spaces | FittedSpaces, bold: NDArray, split: FoldSplit) -> Callable[[tuple], SplitData]:
     """Return a function that makes the delayed features and responses of training and test TRs of a fold.
 

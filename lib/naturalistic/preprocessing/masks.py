@@ -5,7 +5,7 @@ from functools import cache
 
 import nibabel as nib
 import numpy as np
-from nilearn.datasets import fetch_surf_fsaverage, load_mni152_gm_template
+from nilearn.datasets import fetch_surf_fsaverage
 from nilearn.masking import compute_epi_mask
 from nilearn.surface import load_surf_mesh
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from naturalistic.anatomy.surface import to_mni152
+from naturalistic.anatomy.template import mni152_template
 from naturalistic.preprocessing.validation import check_affine, check_mask, check_volume, voxel_sizes
 
 OPENING = 4.0  # mm taken off and put back: it cuts the optic nerves and veins that tie the eyes to the brain
@@ -120,13 +121,13 @@ def cortex_mask(
 @cache
 def _template_cortex() -> tuple[NDArray, NDArray]:
     """Return the cortex of the template, 1 or 0, on a grid of 2 mm, and its affine."""
-    template = load_mni152_gm_template(resolution=2)
-    gray = np.asarray(template.dataobj) > GRAY
-    places = nib.affines.apply_affine(template.affine, np.argwhere(gray))
+    values, affine = mni152_template("gray")
+    gray = values > GRAY
+    places = nib.affines.apply_affine(affine, np.argwhere(gray))
     distance, _ = cKDTree(_mean_cortex()).query(places, distance_upper_bound=NEAR)
     cortex = np.zeros(gray.shape, dtype=np.float32)
     cortex[gray] = np.isfinite(distance)  # inf where nothing is that near
-    return cortex, template.affine
+    return cortex, affine
 
 
 def _mean_cortex() -> NDArray:

@@ -13,10 +13,10 @@ from functools import cache
 
 import numpy as np
 import SimpleITK as sitk
-from nilearn.datasets import load_mni152_brain_mask, load_mni152_template
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from naturalistic.anatomy.template import mni152_template
 from naturalistic.preprocessing.masks import brain_mask
 from naturalistic.preprocessing.validation import check_affine, check_mask, check_volume, voxel_sizes
 
@@ -137,10 +137,8 @@ def _judge(overlap: float) -> None:
 @cache
 def _template() -> tuple[NDArray, NDArray, NDArray]:
     """Return the template, its brain mask and affine."""
-    mask = load_mni152_brain_mask(resolution=RESOLUTION)
-    inside = np.asarray(mask.dataobj) > 0.5
-    template = np.asarray(load_mni152_template(resolution=RESOLUTION).dataobj, dtype=np.float32)
-    return template * inside, inside, mask.affine
+    inside, affine = mni152_template("brain", RESOLUTION)
+    return mni152_template("head", RESOLUTION)[0] * inside, inside, affine
 
 
 def _middle(mask: NDArray, affine: NDArray) -> NDArray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from nilearn.datasets import load_mni152_template
+from naturalistic.anatomy.template import mni152_template
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
@@ -68,12 +68,12 @@ def events(clips: Sequence[tuple], run: str) -> str:
 
 def write_anatomy(root: Path, label: str, pose: NDArray) -> None:
     """Write a T1-weighted image: the MNI152 template (4 mm) in a subject's pose."""
-    template = load_mni152_template(2)
+    template, template_affine = mni152_template()
     shape = (40, 48, 40)
     affine = np.array([[-4.0, 0, 0, 78], [0, 4, 0, -112], [0, 0, 4, -66], [0, 0, 0, 1]])
     ijk1 = np.concatenate([np.indices(shape).reshape(3, -1), np.ones((1, np.prod(shape)))])
-    index = (np.linalg.inv(template.affine) @ pose @ affine @ ijk1)[:3]
-    values = map_coordinates(np.asarray(template.dataobj, dtype=np.float32), index, order=1, mode="constant")
+    index = (np.linalg.inv(template_affine) @ pose @ affine @ ijk1)[:3]
+    values = map_coordinates(template, index, order=1, mode="constant")
     anat = root / f"sub-{label}" / "anat"
     anat.mkdir(parents=True)
     _save(

@@ -7,7 +7,7 @@ takes scanner mm to MNI mm; the image is sampled from the continuous (2-mm) head
 from functools import cache
 
 import numpy as np
-from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
+from naturalistic.anatomy.template import mni152_template
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -25,16 +25,16 @@ FLUID = 1150.0
 @cache
 def head() -> tuple[NDArray, NDArray, NDArray]:
     """Return brightness, gray-matter share (2 mm, blurred to 8) and their affine."""
-    gray = load_mni152_gm_template(2)
-    white = load_mni152_wm_template(2)
-    brain = load_mni152_brain_mask(2)
-    g, w, b = (np.asarray(image.dataobj, dtype=np.float32) for image in (gray, white, brain))
+    g, affine = mni152_template("gray")
+    w, _ = mni152_template("white")
+    b, _ = mni152_template("brain")
+    b = b.astype(np.float32)
     g = g / g.max() * b
     w = w / w.max() * b
     fluid = np.clip(b - g - w, 0, 1)
     blur = VOXEL / 2 / np.sqrt(12)  # of a box as wide as a voxel, in 2-mm steps
     bright = gaussian_filter(GRAY * g + WHITE * w + FLUID * fluid, blur)
-    return bright, gaussian_filter(g, blur), gray.affine
+    return bright, gaussian_filter(g, blur), affine
 
 
 def rigid(parameters: ArrayLike) -> NDArray:

@@ -14,8 +14,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import soundfile
+from naturalistic.anatomy.template import mni152_template
 from naturalistic.parameters import check_jobs, some_of, whole
-from nilearn.datasets import load_mni152_template
 from numpy.typing import DTypeLike
 from scipy.ndimage import affine_transform
 
@@ -154,8 +154,8 @@ def _header(shape: tuple[int, ...], dtype: DTypeLike) -> bytes:
 def _write_anatomy(path: Path) -> None:
     """Write the MNI152 template as large as the release's image (54,526,304 bytes)."""
     shape = (256, 256, 208)
-    template = load_mni152_template(2)
-    step = np.linalg.inv(template.affine) @ affine_of(shape) @ np.diag([0.5, 0.5, 0.5, 1])
+    template, template_affine = mni152_template()
+    step = np.linalg.inv(template_affine) @ affine_of(shape) @ np.diag([0.5, 0.5, 0.5, 1])
     step[:3, 3] += step[:3, :3] @ ((np.array(shape) - 1) / 2)  # about the same center, with voxels of 1 mm
-    image = affine_transform(np.asarray(template.dataobj, np.float32), step[:3, :3], step[:3, 3], shape, order=1)
+    image = affine_transform(template, step[:3, :3], step[:3, 3], shape, order=1)
     path.write_bytes(_header(shape, np.float32) + np.asfortranarray(1000 * image).tobytes(order="F"))

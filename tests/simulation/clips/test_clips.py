@@ -148,6 +148,7 @@ def test_halves_of_the_field_are_where_retinotopy_has_them():
         assert int(np.argmax(r)) == 2 * low + right, pack
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_data(folder, tmp_path):
     again = simulate_clips(tmp_path / "again", **SMALL)
     for name in ("films.tsv", "plan.json"):

@@ -44,6 +44,7 @@ def test_sentences_find_their_films(world):
     np.testing.assert_allclose(np.linalg.norm(model.embed(films), axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_true_targets_give_the_film_back(world, generator):
     boards, films = world
     targets = generator.targets_of(films)

@@ -331,6 +331,7 @@ def _z(x):
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
+@pytest.mark.slow
 def test_each_level_is_found_in_its_regions_and_not_elsewhere(true_voxels):
     movie, by_run, known, where = true_voxels
     region = known.region[0][where]
