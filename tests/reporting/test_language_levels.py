@@ -57,7 +57,7 @@ def example_differences(p=0.002):
 
 def test_differences_and_gains():
     text = language_levels.difference_table(example_differences())
-    assert "| large Speech − small Speech | +0.050 | +0.020 to +0.080 | **0.002** |" in text
+    assert "| large Speech − small Speech | +0.050 | +0.020\u00a0to\u00a0+0.080 | **0.002** |" in text
     assert "**" not in language_levels.difference_table(example_differences(0.4)).splitlines()[-1]
     gains = language_levels.gains(example_accuracy(), example_differences(), "large", "small")
     assert gains["Speech"]["subjects"] == pytest.approx([0.05, 0.05, 0.05])

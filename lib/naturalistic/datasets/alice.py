@@ -189,7 +189,7 @@ def _read(folder: Path, data: Path, radius: int, subjects: list[str]) -> Alice:
     offsets = transcript.offsets - STORY_START
     covered = (np.arange(N_TRS) + 0.5) * TR <= transcript.end - STORY_START
     if not covered.all():
-        notes.append(f"{(~covered).sum()} of {N_TRS} TRs at the end have no transcript and are not modelled")
+        notes.append(f"{(~covered).sum()} of {N_TRS} TRs at the end have no transcript and are not modeled")
     return Alice(
         name=simulated.name_of("Alice") if is_simulated else "Alice in Wonderland",
         is_simulated=is_simulated,

@@ -122,8 +122,9 @@ def control_sentence(accuracy: pd.DataFrame) -> str:
     model, level = levels.index[0]
     place = "**stand above every level**" if above.empty else f"are beaten by {len(above)} of {len(levels)} levels"
     return (
-        f"What knows no meaning first: the controls reach r = {control:.3f} and {place} (word rate alone: "
-        f"{mean['word rate', NO_MEANING]:.3f}). The best level is {level} of {model}, r = {levels.iloc[0]:.3f}."
+        f"What knows no meaning first: the controls reach r = {control:.3f} and {place}, each in voxels of its own "
+        f"(word rate alone: {mean['word rate', NO_MEANING]:.3f}). The best level is {level} of {model}, "
+        f"r = {levels.iloc[0]:.3f}."
     )
 
 
@@ -173,7 +174,7 @@ def difference_table(differences: pd.DataFrame) -> str:
         mark = "**" if row["significant"] else ""
         table[f"{row['first']} − {row['second'].removesuffix(f' {NO_MEANING}')}"] = {
             "difference of r": f"{row['mean']:+z.3f}",
-            "95 % interval": f"{row['low']:+z.3f} to {row['high']:+z.3f}",
+            "95 % interval": f"{row['low']:+z.3f}\u00a0to\u00a0{row['high']:+z.3f}",
             "p (bold: FDR 5 %)": f"{mark}{row['p']:.3f}{mark}",
         }
     text = "Differences in the same voxels, mean over subjects; p and interval by the same shifts for all:\n\n"
