@@ -31,6 +31,7 @@ FOUND = queue.Queue()  # what the browser sends back from look.html
 CHAPTERS = ("07-music-decoding", "08-music-reconstruction")
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not (HTML / "index.html").is_file(), reason="the book is not built: make book"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
