@@ -4,6 +4,7 @@ Only other people's packages are imported beforehand: a chapter imports the libr
 script, this is that process: it reads a line of JSON for each kernel wanted or asked about, and answers with a number.
 """
 
+import atexit
 import contextlib
 import functools
 import importlib
@@ -89,7 +90,15 @@ def ask(question):
 def server():
     """Start the process that forks; it ends with this one, when nothing can be read any more."""
     command, env = [sys.executable, __file__], os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+    atexit.register(end, process)
+    return process
+
+
+def end(process):
+    """See the process that forks out, so that nobody is warned of it."""
+    with process:  # its input ends, and so does it
+        process.stdin.close()
 
 
 def serve():
