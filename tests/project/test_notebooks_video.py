@@ -1,23 +1,19 @@
 """Chapter 14 by papermill: two subjects of small simulated data, and the answers to its exercises."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from naturalistic.reporting import results
-from naturalistic_simulation import simulate_clips
 
 from tests.helpers.chapters import MARKS, run
-from tests.helpers.once import write_once
+from tests.helpers.short_films import films_of_a_chapter
 
 pytestmark = MARKS
-SIZE = {"subjects": 2, "n_train": 144, "n_test": 48, "n_corpus": 150, "progress": False}
 
 
 @pytest.fixture(scope="module")
 def short_films(tmp_path_factory):
     """Films and brains of another seed than the book's."""
-    return write_once(tmp_path_factory, "films of a chapter", partial(simulate_clips, seed=14, **SIZE))
+    return films_of_a_chapter(tmp_path_factory)
 
 
 def test_films_are_reconstructed_beside_their_controls(tmp_path, monkeypatch, short_films):

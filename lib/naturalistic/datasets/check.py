@@ -16,7 +16,7 @@ from naturalistic.cache import RequestError, cache_dir, check_room, format_bytes
 from naturalistic.datasets import bids, lebel
 from naturalistic.datasets import scans as scans_of
 from naturalistic.datasets.bids_files import select_subjects
-from naturalistic.datasets.bids_runs import RunFiles
+from naturalistic.datasets.bids_runs import Run, RunFiles
 from naturalistic.datasets.confounds import Strategy, read_confounds
 from naturalistic.datasets.images import gzip_problem
 from naturalistic.datasets.run_events import (
@@ -112,22 +112,14 @@ def check_folder(
         return findings
     try:
         root = bids.derivatives_root(folder, derivatives)
-        found = bids.index_runs(folder, root)
-        if not found:
-            raise FileNotFoundError(
-                f"{folder} has no functional run (sub-*/func/*_bold.nii.gz), nor has {root or folder}"
-            )
-        found = bids.select_runs(found, "task", task, folder)
-        found = bids.select_runs(found, "session", sessions, folder) if sessions is not None else found
-        labels = select_subjects(subjects, tuple(sorted(found)), folder, partial(bids.label_of, known=tuple(found)))
+        runs = _selected_runs(folder, root, task, subjects, sessions)
     except (FileNotFoundError, ValueError) as error:
         findings.problems.append(str(error))
         return findings
-    runs = {label: tuple(found[label]) for label in labels}
-    files = [RunFiles(folder, root, label, run) for label in labels for run in runs[label]]
+    files = [RunFiles(folder, root, label, run) for label, each in runs.items() for run in each]
     n_runs = sorted({len(each) for each in runs.values()})
     each_has = f"{' or '.join(map(str, n_runs))} run{'s'[: n_runs != [1]]}"
-    findings.facts.append(f"{len(labels)} subject{'s'[: len(labels) != 1]} with {each_has}, {len(files)} in all")
+    findings.facts.append(f"{len(runs)} subject{'s'[: len(runs) != 1]} with {each_has}, {len(files)} in all")
     findings.doubts += bids.differences(runs)
     if root is None and space != "raw":
         findings.problems.append(
@@ -151,6 +143,23 @@ def check_folder(
         _check_stimuli(there, ends, findings, stimulus, audio, offset)
     findings.problems[:] = dict.fromkeys(findings.problems)  # a file that two checks read is named once
     return findings
+
+
+def _selected_runs(
+    folder: Path,
+    root: Path | None,
+    task: str | Sequence[str] | None,
+    subjects: Sequence[int | str] | str | None,
+    sessions: Sequence[str] | str | None,
+) -> dict[str, tuple[Run, ...]]:
+    """Return the selected runs by subject; raise an error if there are none."""
+    found = bids.index_runs(folder, root)
+    if not found:
+        raise FileNotFoundError(f"{folder} has no functional run (sub-*/func/*_bold.nii.gz), nor has {root or folder}")
+    found = bids.select_runs(found, "task", task, folder)
+    found = bids.select_runs(found, "session", sessions, folder) if sessions is not None else found
+    labels = select_subjects(subjects, tuple(sorted(found)), folder, partial(bids.label_of, known=tuple(found)))
+    return {label: tuple(found[label]) for label in labels}
 
 
 def _few(names: Sequence[Any]) -> str:

@@ -121,7 +121,8 @@ def read_surfaces(files: CortexFiles) -> tuple[dict[str, NDArray], dict[str, NDA
         If a file is missing, damaged, or surfaces have different vertices.
     """
     matrix = _matrix(files.to_voxels)
-    middles, spheres = {}, {}
+    middles = {}
+    spheres = {}
     for side, (white, pial, sphere) in files.surfaces().items():
         points = [_points(path) for path in (white, pial, sphere)]
         if len({len(each) for each in points}) > 1:

@@ -67,10 +67,7 @@ def ssim_pairs(predicted: ArrayLike, target: ArrayLike, definition: Literal["col
     ValueError
         See `ssim`.
     """
-    if len(predicted) != len(target):
-        raise ValueError(f"there are {len(predicted)} generated and {len(target)} true films, expected one for each")
-    made = [_Moments(_check_film(film, "predicted"), definition) for film in predicted]
-    true = [_Moments(_check_film(film, "target"), definition) for film in target]
+    made, true = _moments_of_films(predicted, target, definition)
     for one, other in zip(made, true):
         _check_same(one.values, other.values)
     return np.array([[one.ssim(other) for other in true] for one in made])
@@ -97,11 +94,8 @@ def ssim_shifts(
     ValueError
         See `ssim`.
     """
-    if len(predicted) != len(target):
-        raise ValueError(f"there are {len(predicted)} generated and {len(target)} true films, expected one for each")
+    made, true = _moments_of_films(predicted, target, definition)
     numbers = np.asarray(shifts, int)
-    made = [_Moments(_check_film(film, "predicted"), definition) for film in predicted]
-    true = [_Moments(_check_film(film, "target"), definition) for film in target]
     values = np.empty((len(made), len(numbers)))
     for i, one in enumerate(made):
         for k, shift in enumerate(numbers):
@@ -118,6 +112,25 @@ def _check_film(film: ArrayLike, name: str) -> NDArray:
             f"{name} has shape {film.shape} and type {film.dtype}, expected (n_frames, height, width, 3) of uint8"
         )
     return film
+
+
+def check_same_number(predicted: ArrayLike, target: ArrayLike) -> None:
+    """Raise an error unless there is one generated film for each true one.
+
+    Parameters
+    ----------
+    predicted, target : sequence of n_films
+    """
+    if len(predicted) != len(target):
+        raise ValueError(f"there are {len(predicted)} generated and {len(target)} true films, expected one for each")
+
+
+def _moments_of_films(predicted: ArrayLike, target: ArrayLike, definition: str) -> "tuple[list[_Moments], ...]":
+    """Return the moments of generated and of true films, once checked."""
+    check_same_number(predicted, target)
+    made = [_Moments(_check_film(film, "predicted"), definition) for film in predicted]
+    true = [_Moments(_check_film(film, "target"), definition) for film in target]
+    return made, true
 
 
 def _check_same(predicted: NDArray, target: NDArray) -> None:
@@ -193,9 +206,7 @@ def hue_similarity(predicted: ArrayLike, target: ArrayLike, channels: Literal["b
     predicted = _check_film(predicted, "predicted")
     target = _check_film(target, "target")
     _check_same(predicted, target)
-    if channels not in ("bgr", "rgb"):
-        raise ValueError(f"channels is {channels!r}, expected 'bgr' or 'rgb'")
-    step = -1 if channels == "bgr" else 1
+    step = _channel_step(channels)
     scores = []
     for made, true in zip(predicted[..., ::step], target[..., ::step]):
         x = _hue(made) / 360.0
@@ -222,9 +233,7 @@ def hue_pairs(predicted: ArrayLike, target: ArrayLike, channels: Literal["bgr", 
     ValueError
         See `hue_similarity`.
     """
-    if channels not in ("bgr", "rgb"):
-        raise ValueError(f"channels is {channels!r}, expected 'bgr' or 'rgb'")
-    step = -1 if channels == "bgr" else 1
+    step = _channel_step(channels)
     units = []
     for name, films in (("predicted", predicted), ("target", target)):
         hues = np.array([_hue(_check_film(film, name)[..., ::step]) for film in films], float)
@@ -236,6 +245,13 @@ def hue_pairs(predicted: ArrayLike, target: ArrayLike, channels: Literal["bgr", 
     n_frames = units[0].shape[1]
     products = [units[0][:, k] @ units[1][:, k].T for k in range(n_frames)]
     return np.mean(products, axis=0)
+
+
+def _channel_step(channels: str) -> int:
+    """Return the step through red, green, blue in which a published code takes them."""
+    if channels not in ("bgr", "rgb"):
+        raise ValueError(f"channels is {channels!r}, expected 'bgr' or 'rgb'")
+    return -1 if channels == "bgr" else 1
 
 
 def _hue(picture: NDArray) -> NDArray:

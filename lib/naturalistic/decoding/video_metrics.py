@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from naturalistic.arrays import ShapeRepr, as_real, check_finite
 from naturalistic.decoding.metrics import pairwise_accuracy_matrix
 from naturalistic.decoding.nulls import matching_test
+from naturalistic.decoding.picture_metrics import check_same_number
 from naturalistic.models.scoring import correlation_matrix
 from naturalistic.parameters import whole
 
@@ -154,8 +155,7 @@ def score_pairs(metric: Callable[[Any, Any], float], predicted: ArrayLike, targe
     ValueError
         If there is not one generated film for each true one.
     """
-    if len(predicted) != len(target):
-        raise ValueError(f"there are {len(predicted)} generated and {len(target)} true films, expected one for each")
+    check_same_number(predicted, target)
     return np.array([[float(metric(made, true)) for true in target] for made in predicted])
 
 

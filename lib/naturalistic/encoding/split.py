@@ -294,6 +294,7 @@ def fold_designer(
     one_at_a_time = lock or Lock()
 
     def design_of(train: NDArray) -> dict[str, NDArray]:
+        """Return the delayed features of the fold that these TRs train."""
         mask = split.training_mask(train)
         with one_at_a_time:
             of_fold = features(mask) if callable(features) else features
@@ -331,6 +332,7 @@ def fold_data(features: Spaces | FittedSpaces, bold: NDArray, split: FoldSplit) 
     design_of = fold_designer(features, split)
 
     def data_of(fold: tuple[NDArray, NDArray]) -> SplitData:
+        """Return the data of one fold, of which its training and its test TRs are given."""
         train, test = fold
         X = design_of(train)
         measured = centered(responses[test], runs[test])

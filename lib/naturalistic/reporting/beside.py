@@ -126,9 +126,8 @@ def decoding_rows(paper: Mapping, read: Mapping) -> dict[str, dict]:
         for what in _WHAT:
             row[f"paper: {what}"] = spread(paper[what][printed])
             row[f"{column_of(read)}: {what}"] = summaries.mean_sd(scores[what]) if scores else None
-        rows[f"{printed} / {ours or '–'}"] = row | {
-            "ground truth": (_in_simulation(read, "yes") if scores else None) or "–"
-        }
+        truth = _in_simulation(read, "yes") if scores else None
+        rows[f"{printed} / {ours or '–'}"] = row | {"ground truth": truth or "–"}
     return rows
 
 

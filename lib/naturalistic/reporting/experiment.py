@@ -98,22 +98,22 @@ def encode_folder(
     check_writable(to.parent)
     if n_permutations < 1:
         raise ValueError(f"n_permutations is {n_permutations}, expected a whole number of at least 1")
-    request = {
-        "folder": str(folder), "task": task, "subjects": subjects, "sessions": sessions, "space": space,
-        "derivatives": derivatives, "tr": tr, "stimulus": stimulus, "audio": audio, "model": model, "layer": layer,
-        "n_words": n_words, "offset": offset, "columns": columns, "text": text, "confounds": confounds,
-        "region": region, "test": test, "main": main,
-        "n_permutations": n_permutations, "seed": seed, "device": device,
+    where: dict[str, Any] = {
+        "task": task, "subjects": subjects, "sessions": sessions, "space": space, "derivatives": derivatives, "tr": tr
     }  # fmt: skip
-    where = {"task": task, "subjects": subjects, "sessions": sessions, "space": space, "derivatives": derivatives}
-    given = {"stimulus": stimulus, "audio": audio, "offset": offset, "columns": columns, "text": text}
+    placed: dict[str, Any] = {"offset": offset, "columns": columns, "text": text}
+    of_model = {"layer": layer, "n_words": n_words}
+    options: dict[str, Any] = {
+        "test": test, "main": main, "n_permutations": n_permutations, "seed": seed, "device": device
+    }  # fmt: skip
+    request = {
+        "folder": str(folder), **where, "stimulus": stimulus, "audio": audio, "model": model, **of_model, **placed,
+        "confounds": confounds, "region": region, **options,
+    }  # fmt: skip
     required = None if isinstance(confounds, str) and confounds == "default" else confounds
-    findings = check.check_folder(folder, **where, tr=tr, **given, confounds=required)
-    if findings.problems:
-        listed = "; ".join(findings.problems[:_MOST])
-        n_problems = len(findings.problems)
-        raise ValueError(f"{n_problems} problem{'s'[: n_problems != 1]} (`naturalistic check` lists all): {listed}")
-    experiment = experiments.open_experiment(folder, **where, tr=tr)
+    findings = check.check_folder(folder, **where, stimulus=stimulus, audio=audio, **placed, confounds=required)
+    _raise_problems(findings)
+    experiment = experiments.open_experiment(folder, **where)
     _check_test(experiment, test)
     if stimulus is None:
         stimulus = experiments.published_words(experiment)
@@ -122,15 +122,14 @@ def encode_folder(
     opened, preparation = _open_subjects(experiment, confounds, region)
     has_words = any(_has_words(each, text) for each in stimuli.values())
     language_model = load_model(model, device=device) if model is not None and has_words else None
-    made = {"audio": audio, "model": language_model, "layer": layer, "n_words": n_words, "offset": offset}
-    made |= {"columns": columns, "text": text}
-    options = {"test": test, "main": main, "n_permutations": n_permutations, "seed": seed, "device": device}
     encodings = {}
     notes = [f"Folder: {doubt}" for doubt in findings.doubts]
     for label in tqdm(experiment.subjects, desc="subjects", disable=not progress):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            spaces = stimulus_spaces(opened[label], stimuli[label], **made)
+            spaces = stimulus_spaces(
+                opened[label], stimuli[label], audio=audio, model=language_model, **of_model, **placed
+            )
             # with events of their own, people need not have seen the same under the same name of a run
             others = {other: opened[other] for other in stimuli if _same_stimulus(stimuli[label], stimuli[other])}
             encodings[label] = encoding.encode(opened[label], spaces, others=others, progress=progress, **options)
@@ -141,6 +140,14 @@ def encode_folder(
         if to.is_dir():
             _remove_old(to)
     return to
+
+
+def _raise_problems(findings: check.Findings) -> None:
+    """Raise an error that names the first problems of a folder, if there are any."""
+    n_problems = len(findings.problems)
+    if n_problems:
+        listed = "; ".join(findings.problems[:_MOST])
+        raise ValueError(f"{n_problems} problem{'s'[: n_problems != 1]} (`naturalistic check` lists all): {listed}")
 
 
 def write_encodings(
