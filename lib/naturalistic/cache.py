@@ -173,6 +173,24 @@ def folder_lock(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block for the same folder, which need not be writable; then enter.
+
+    Where the system or the disk has no locks, nobody waits.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network disks have no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def free_bytes(folder: Path | str) -> int:
     """Return the free bytes of the disk that has, or would have, ``folder``."""
     return shutil.disk_usage(_nearest(folder)).free

@@ -1,5 +1,9 @@
 """Acoustic descriptors: known answers for tones, clicks and noise; loudness; the grid of time steps."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from naturalistic.features.audio import acoustic as module
@@ -143,3 +147,36 @@ def test_a_step_holds_its_frames_and_no_other(monkeypatch):
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+IMPORTS_WHILE_LOOKING = """
+import fcntl, os, sys
+held = {}
+class Look:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("librosa.core.audio", "librosa.core.pitch", "librosa.util.utils"):  # these compile
+            handle = os.open(os.path.dirname(next(iter(sys.modules["librosa"].__path__)) + "/"), os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held[name] = False
+            except BlockingIOError:
+                held[name] = True
+            os.close(handle)
+sys.meta_path.insert(0, Look())
+import naturalistic.features.audio.acoustic
+print(sorted(held.items()))
+"""
+
+
+@pytest.mark.slow
+def test_no_two_processes_compile_librosa_at_once():
+    pytest.importorskip("fcntl")
+    done = subprocess.run([sys.executable, "-c", IMPORTS_WHILE_LOOKING], capture_output=True, text=True)
+    expected = [(name, True) for name in ("librosa.core.audio", "librosa.core.pitch", "librosa.util.utils")]
+    assert done.stdout.strip() == str(expected), done.stderr
+
+
+def test_only_one_module_imports_librosa():
+    library = Path(module.__file__).parents[2]
+    by = [p for p in library.parent.rglob("naturalistic*/**/*.py") if "import librosa" in p.read_text(encoding="utf-8")]
+    assert by == [Path(module.__file__)]

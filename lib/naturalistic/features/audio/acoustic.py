@@ -6,22 +6,31 @@ of sounds of different rates can be compared; frames of 2,048 samples come every
 **Loudness.** A gain g adds 20 log10 g dB to ``mel_mean`` and ``mel`` and changes ``mfcc_mean[0]``; nothing else depends
 on it: what is more than 80 dB below the loudest band of the clip counts as 80 dB below it.
 
-The first call in a process compiles or loads a few functions (numba), which takes some seconds.
+The first import compiles a few functions (numba), which takes half a minute; later ones load them in two seconds.
 """
 
 import itertools
 from collections.abc import Sequence
 from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
 
 import joblib
-import librosa
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from naturalistic.cache import content_key, read_array, write_array
+from naturalistic.cache import content_key, one_at_a_time, read_array, write_array
 from naturalistic.features.audio.windows import check_times, check_waveforms, n_windows, resample
 from naturalistic.parameters import check_jobs
+
+# librosa compiles parts of itself when they are imported, and numba keeps each in two files. Two processes that do so
+# at once may leave one file of each, which kills every process that loads them, then and later (numba's issue 10128).
+with one_at_a_time(Path(find_spec("librosa").origin).parent):
+    import librosa
+    import librosa.core.audio
+    import librosa.core.pitch
+    import librosa.util.utils
 
 RATE = 22050  # Hz
 STEP = 441  # samples between frames, 20 ms
