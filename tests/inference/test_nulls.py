@@ -286,3 +286,16 @@ def test_bad_settings(null, changes, error, message):
 def test_bad_input(null, arguments, Y, Y_hat, runs, n_permutations, message):
     with pytest.raises(ValueError, match=message):
         null(Y, Y_hat, runs, n_permutations=n_permutations, **arguments)
+
+
+def test_the_correlation_that_comes_with_its_null_is_that_of_the_two_apart():
+    rng = np.random.default_rng(3)
+    Y, Y_hat = ar1(rng, 0.8, (len(RUNS), 7)), ar1(rng, 0.8, (len(RUNS), 7))
+    Y[:, 2] = 5
+    Y_hat[:, 4] *= np.float32(1e-30)
+    for dtype in (np.float32, np.float64):
+        measured, predicted = Y.astype(dtype), Y_hat.astype(dtype)
+        r, null = nulls.correlation_and_null(measured, predicted, RUNS, 40, 4, 1)
+        np.testing.assert_array_equal(r, correlation(measured, predicted))
+        np.testing.assert_array_equal(null, circular_shift_null(measured, predicted, RUNS, 40, 4, 1))
+        assert r.dtype == null.dtype == dtype and np.isnan(r[2]) and np.isfinite(np.delete(r, 2)).all()

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import ShapeRepr, as_floats
 from naturalistic.encoding.prediction import Prediction
-from naturalistic.inference import circular_shift_null, fdr, max_statistic, p_values
+from naturalistic.inference import fdr, max_statistic, p_values
+from naturalistic.inference.nulls import correlation_and_null
 from naturalistic.parameters import check_seed, whole
 from naturalistic.runs import check_runs
 
@@ -106,8 +107,10 @@ def shifted_scores(
     r = []
     null = []
     for block in blocks:
-        r.append(block.correlation())
-        shifted = circular_shift_null(block.measured, block.predicted, block.runs, n_permutations, min_shift, seed)
+        observed, shifted = correlation_and_null(
+            block.measured, block.predicted, block.runs, n_permutations, min_shift, seed
+        )
+        r.append(observed)
         null.append(shifted)
     if len(null) == 1:  # a concatenation of one is a copy, of hundreds of megabytes
         return r[0], null[0]

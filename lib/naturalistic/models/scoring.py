@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from naturalistic.arrays import as_real, check_finite, column_blocks, float_type
 
+_SQUARES = 1e-200, 1e200  # a sum of squares between them is exact: none overflowed, and those that vanished are nothing
+
 
 def correlation(Y: ArrayLike, Y_hat: ArrayLike) -> NDArray:
     """Return the Pearson correlation of each column of ``Y`` and ``Y_hat``.
@@ -133,10 +135,16 @@ def unit_columns(X: NDArray) -> tuple[NDArray, NDArray]:
     X = X.astype(np.float64)
     X -= X[0].copy()  # exact for a constant, whose mean would not be
     X -= X.mean(axis=0)
-    largest = np.abs(X).max(axis=0, initial=0)
-    constant = largest == 0
-    X /= np.where(constant, 1, largest)  # squares neither overflow nor vanish
-    X /= np.where(constant, 1, np.sqrt(np.einsum("ij,ij->j", X, X)))
+    squares = np.einsum("ij,ij->j", X, X)
+    constant = np.zeros(X.shape[1], dtype=bool)
+    odd = ~((squares > _SQUARES[0]) & (squares < _SQUARES[1]))
+    if odd.any():
+        largest = np.abs(X[:, odd]).max(axis=0)
+        constant[odd] = largest == 0
+        scaled = X[:, odd] / np.where(largest == 0, 1, largest)  # its squares neither overflow nor vanish
+        squares[odd] = np.einsum("ij,ij->j", scaled, scaled)
+        X[:, odd] = scaled
+    X /= np.where(constant, 1, np.sqrt(squares))
     return X, constant
 
 
