@@ -5,7 +5,8 @@
    the pinned versions, its parameters and where its data come from) is unchanged is not run again. Chapters that do
    not read each other's results run side by side, a core each.
 2. _build/stage/ mirrors the repository (book/ and the executed notebooks/), so that relative links hold.
-3. Jupyter Book makes the pages from the stage; any warning fails the build. An unchanged stage is not built again.
+3. Jupyter Book and Sphinx make the pages from the stage; any warning fails the build. An unchanged stage is not built
+   again.
 """
 
 import argparse
@@ -22,13 +23,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from lanes import in_lanes, number_of_lanes
+from lanes import cores, in_lanes, number_of_lanes
 from launch import repository, with_buttons
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 RUNS, STAGE, HTML = BUILD / "runs", BUILD / "stage", BUILD / "html"
 CELL_TIMEOUT = 1800  # s
+FIRST_PAGE = "notebooks/00-overview"  # root of _toc.yml
 SUMMARIES = ("00-overview", "91-results")  # read the numbers of the other chapters: run last
 READS = {"13-semantic-maps": ("12-language-encoding",)}  # chapters that take something from the results of others
 # these start first: others find in the cache what they prepared, or wait for their results; then the one that waits
@@ -359,11 +361,18 @@ def make_pages():
         return
     stamp.unlink(missing_ok=True)
     shutil.rmtree(HTML, ignore_errors=True)  # no page of an earlier book stays behind
-    command = [Path(sys.executable).parent / "jupyter-book", "build", STAGE, "--path-output", ROOT]
-    # all pages anew: an incremental build repeats no warning of a page that did not change
-    done = subprocess.run([*map(str, command), "--all", "-W", "-n", "--keep-going", "-q"])
-    if done.returncode or not index.is_file():
+    programs = Path(sys.executable).parent
+    configure = [programs / "jupyter-book", "config", "sphinx", STAGE]
+    # by Sphinx itself, which Jupyter Book runs on one core. All pages anew (-a, -E): an incremental build repeats no
+    # warning of a page that did not change
+    build = [programs / "sphinx-build", "-b", "html", "-j", cores(), "-d", BUILD / ".doctrees"]
+    build += ["-a", "-E", "-W", "-n", "--keep-going", "-q", STAGE, HTML]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(STAGE / "book"), os.environ.get("PYTHONPATH", "")])}
+    subprocess.run(list(map(str, configure)), check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(list(map(str, build)), env=environment)
+    if done.returncode or not (HTML / f"{FIRST_PAGE}.html").is_file():
         sys.exit("the pages were not built: see the warnings above, each of which is an error")
+    index.write_text(f'<meta http-equiv="Refresh" content="0; url={FIRST_PAGE}.html" />\n')
     stamp.write_text(key)
     print(f"pages: {index.relative_to(ROOT)}")
 
