@@ -20,11 +20,11 @@ def test_published_scores_of_films_stand_beside_the_controls_of_the_run():
     works = [results.published(work) for work in ("chen2023cinematic", "lu2025", "wang2025neurons")]
     rows = beside.video_rows(works, of_run)
     assert list(rows) == ["MinD-Video", "Mind-Animator", "NEURONS", "brain", "no brain"]
-    assert rows["MinD-Video"]["2-way score"] == "0.839" and rows["MinD-Video"]["its chance"] == "not printed"
+    assert rows["MinD-Video"]["2-way score"] == "0.839" and rows["MinD-Video"]["2-way chance"] == "not printed"
     assert rows["NEURONS"]["50-way score"] == "0.262" and rows["NEURONS"]["20-way score"] is None
     ours = rows["no brain"]
     assert ours["data"] == "this run, simulated" and ours["50-way score"] is None
-    assert [ours[name] for name in ("2-way score", "its chance", "20-way score", "chance of it")] == [
+    assert [ours[name] for name in ("2-way score", "2-way chance", "20-way score", "20-way chance")] == [
         "0.770", "0.770", "0.200", "0.200"
     ]  # fmt: skip
     assert len({tuple(row) for row in rows.values()}) == 1, "the same columns everywhere"

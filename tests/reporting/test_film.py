@@ -145,10 +145,10 @@ def test_what_was_put_into_a_simulation_is_no_finding_of_measured_data():
     truth = [row["ground truth"] for row in rows.values()]
     assert truth[0] is None and "paper" in truth[1] and truth[2] is None
     assert [*rows][1:] == ["levels of meaning, this run, simulated", "*Forrest Gump*, this run, measured"]
-    controls = rows["levels of meaning, this run, simulated"]["a control under the same test"]
+    controls = rows["levels of meaning, this run, simulated"]["control"]
     assert "controls 0.300" in controls and controls.endswith("of the best level 0.200")
     of_film = rows["*Forrest Gump*, this run, measured"]
-    assert of_film["difference (r)"].startswith("+0.0100") and "+0.0110" in of_film["a control under the same test"]
+    assert of_film["difference (r)"].startswith("+0.0100") and "+0.0110" in of_film["control"]
 
 
 def test_controls_stand_before_levels():

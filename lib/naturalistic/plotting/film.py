@@ -265,7 +265,7 @@ def controls_bars(differences: pd.DataFrame, accuracy: Mapping[str, float], titl
     -------
     fig : matplotlib.figure.Figure
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.4, 0.27 * len(accuracy) + 1.1), sharey=False)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.4, 0.27 * len(accuracy) + 1.1), sharey=True)
     names = list(accuracy)[::-1]
     colors = [FILM_COLORS.get(name, feature_color(name, names)) for name in names]
     left.barh([plain_name(name) for name in names], [accuracy[name] for name in names], color=colors)
@@ -276,7 +276,6 @@ def controls_bars(differences: pd.DataFrame, accuracy: Mapping[str, float], titl
     added = [plain_name(name) for name in rows["added"]]
     right.hlines(added, rows["low"], rows["high"], color=shades, lw=2)
     right.scatter(rows["value"], added, color=shades, s=22, zorder=3)
-    right.margins(y=0.15)  # no dot on an axis
     right.set(xlabel="difference in r, 95 % interval", title="what it adds to all others")
     fig.suptitle(title)
     return fig

@@ -7,6 +7,7 @@ import numpy as np
 from naturalistic.reporting import film, results, summaries
 
 _WHAT = ("identification", "correlation")
+_TRAINED_ON = {"own": "own data", "others'": "data of other subjects", "everybody's": "data of all subjects"}
 
 
 def spread(published: Mapping) -> str:
@@ -40,7 +41,7 @@ def context_rows(paper: Mapping, levels: Mapping, forrest: Mapping) -> dict[str,
         "data": paper["data"],
         "ground truth": None,
         "difference (r)": "; ".join(f"{level}: {claim}" for level, claim in claims.items()),
-        "a control under the same test": "not reported",
+        "control": "not reported",
     }
     gains = []
     for level, gain in levels["gain"].items():
@@ -50,14 +51,14 @@ def context_rows(paper: Mapping, levels: Mapping, forrest: Mapping) -> dict[str,
         "data": levels["dataset"],
         "ground truth": _in_simulation(levels, "yes, for the levels of the paper"),
         "difference (r)": "; ".join(gains),
-        "a control under the same test": _controls_text(levels),
+        "control": _controls_text(levels),
     }
     cells = film.results_row(forrest)
     of_film = {
         "data": f"{cells['data']}, {cells['subjects']} subjects",
         "ground truth": _in_simulation(forrest, "no: the simulated cortex follows words alone"),
         "difference (r)": cells["context less static words (r)"],
-        "a control under the same test": cells["the audio description adds (r)"],
+        "control": cells["the audio description adds (r)"],
     }
     of_this = [f"levels of meaning, {column_of(levels)}", f"*Forrest Gump*, {column_of(forrest)}"]
     return {paper["name"]: printed, of_this[0]: of_levels, of_this[1]: of_film}
@@ -87,7 +88,7 @@ def level_rows(paper: Mapping, levels: Mapping) -> dict[str, dict]:
             "paper: large beats static": printed.get("beats_static", "–"),
             "ground truth": _in_simulation(levels, "as in the paper") or "–",
             f"this run: layers of {large}": " ".join(map(str, levels["layers"][large][level])),
-            f"r, {small}": summaries.mean_sd(levels["accuracy"][small][level]),
+            f"r, {small.replace('static:', 'static vectors of ')}": summaries.mean_sd(levels["accuracy"][small][level]),
             f"r, {large}": summaries.mean_sd(levels["accuracy"][large][level]),
             "p of the difference (same shifts for all)": f"{gain['p']:.3f}" if "p" in gain else None,
         }
@@ -139,18 +140,18 @@ def across_rows(works: Sequence[Mapping], read: Mapping) -> dict[str, dict]:
             rows[f"{work['name']}, {name}"] = {"identification": spread(x), "data": work["data"]}
     for whose, x in read["across"].items():
         row = {"identification": summaries.mean_sd(x["subjects"]), "data": read["dataset"]}
-        rows[f"this run, {read['joint']}, data of {whose}"] = row
+        rows[f"this run, {read['joint']}, {_TRAINED_ON.get(whose, whose)}"] = row
     return rows
 
 
 def rebuilding_rows(guided: Mapping, rebuilt: Mapping) -> dict[str, dict]:
     """Return identification accuracy of generated and retrieved sound, with its oracle."""
-    printed = {"judged by": "CLAP", "identification": spread(guided["generated"]["CLAP"]), "oracle": None}
+    printed = {"scored by": "CLAP", "identification": spread(guided["generated"]["CLAP"]), "oracle": None}
     rows = {f"{guided['name']}, generated": printed}
     for way, by_model in rebuilt["identification"].items():
         for model, x in by_model.items():
             identified = summaries.mean_sd(x["identification"])
-            row = {"judged by": model, "identification": identified, "oracle": f"{x['oracle']:.3f}"}
+            row = {"scored by": model, "identification": identified, "oracle": f"{x['oracle']:.3f}"}
             rows[f"this run, {way}, {model}"] = row
     return rows
 
@@ -170,20 +171,20 @@ def video_rows(works: Sequence[Mapping], proved: Mapping) -> dict[str, dict]:
     rows : dict of dict
         Scores by number of classes; where this run measured a score's chance, it stands behind it.
     """
-    columns = ("data", "2-way score", "its chance", "20-way score", "chance of it", "50-way score")
+    columns = ("data", "2-way score", "2-way chance", "20-way score", "20-way chance", "50-way score")
     rows: dict[str, dict] = {}
     for work in works:
         printed = {f"{name} score": f"{value:.3f}" for name, value in work["scores"].items()}
-        rows[work["name"]] = {"data": work["data"], "its chance": "not printed", **printed}
+        rows[work["name"]] = {"data": work["data"], "2-way chance": "not printed", **printed}
     field = results.frame(proved["field"])
     for method, of_method in field.groupby("method", sort=False):
         of_score = of_method.set_index("metric")
         rows[str(method)] = {
             "data": column_of(proved),
             "2-way score": f"{of_score.loc['2-way', 'value']:.3f}",
-            "its chance": f"{of_score.loc['2-way', 'chance']:.3f}",
+            "2-way chance": f"{of_score.loc['2-way', 'chance']:.3f}",
             "20-way score": f"{of_score.loc['20-way', 'value']:.3f}",
-            "chance of it": f"{of_score.loc['20-way', 'chance']:.3f}",
+            "20-way chance": f"{of_score.loc['20-way', 'chance']:.3f}",
         }
     return {name: {column: row.get(column) for column in columns} for name, row in rows.items()}
 
@@ -218,5 +219,5 @@ def costs_text(costs: Mapping | None) -> str:
     rows = {}
     for chapter, x in costs["chapters"].items():
         peak = f"{x['peak_mb'] / 1000:.1f} GB" if x["peak_mb"] else None
-        rows[chapter] = {"data": x["dataset"], "minutes": f"{x['seconds'] / 60:.1f}", "peak of memory": peak}
+        rows[chapter] = {"data": x["dataset"], "minutes": f"{x['seconds'] / 60:.1f}", "peak memory": peak}
     return f"On {costs['machine']}:\n\n{results.table(rows, corner='chapter')}"

@@ -76,7 +76,8 @@ def ceiling_text(ceilings: pd.DataFrame) -> str:
         From `ceiling_table`.
     """
     about = "Noise ceilings (r, mean of four repeats) over the cortex and by region (medians):\n\n"
-    return about + results.table(ceiling_summary(ceilings))
+    by_subject = pd.DataFrame(ceiling_summary(ceilings))  # a column for each: regions are too many for columns
+    return about + results.table(by_subject, corner="ceiling")
 
 
 def ceiling_check_text(numbers: Mapping[str, Any]) -> str:
