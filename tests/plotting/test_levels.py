@@ -53,6 +53,16 @@ def test_sweeps_show_subjects_and_their_mean():
     assert lines["plain"].get_color() != lines["Speech"].get_color()
 
 
+def test_no_line_leads_to_a_setting_of_another_kind():
+    curves = {"Speech": np.array([[0.1, 0.3, 0.6], [0.3, 0.5, 0.8]])}
+    ax = plotting.sweep_curves(["2-4 s", "4-6 s", "all"], curves, "title", "x", "y", n_apart=1).axes[0]
+    lines = {line.get_label(): line for line in ax.lines}
+    np.testing.assert_allclose(lines["Speech"].get_ydata(), [0.2, 0.4])
+    alone = [line for line in ax.lines if len(line.get_xdata()) == 1]
+    assert {line.get_linestyle() for line in alone} == {"None"} and {line.get_xdata()[0] for line in alone} == {2}
+    np.testing.assert_allclose([line.get_ydata()[0] for line in alone], [0.6, 0.8, 0.7])
+
+
 def test_pairs_are_drawn_beside_shifted_ones():
     pairs = pd.DataFrame(
         {

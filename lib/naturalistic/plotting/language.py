@@ -242,6 +242,7 @@ def sweep_curves(
     ylabel: str,
     *,
     ceiling: Mapping[str, float] | None = None,
+    n_apart: int = 0,
 ) -> Figure:
     """Draw accuracy by one setting of the analysis, of subjects and their mean.
 
@@ -254,6 +255,8 @@ def sweep_curves(
     title, xlabel, ylabel : str
     ceiling : dict of str to float, optional
         By name of a curve.
+    n_apart : int
+        Settings at the end that are of another kind: no line leads to them.
 
     Returns
     -------
@@ -263,15 +266,22 @@ def sweep_curves(
     ax.axhline(0, color=COLORS["chance"], lw=0.8)
     categorical = any(isinstance(value, str) for value in x)
     positions = np.arange(len(x)) if categorical else np.asarray(x, dtype=float)
+    n_joined = len(positions) - n_apart
     others = [COLORS["layers"], COLORS["highlight"], COLORS["controls"]]
     for k, (name, values) in enumerate(curves.items()):
         level, *more = name.split(": ", 1)
         values = np.asarray(values)
         color = LEVEL_COLORS.get(level, others[k % len(others)])
         line = "--" if more else "-"
-        ax.plot(positions, values.T, line, color=color, lw=0.5, alpha=0.5)
         face = "white" if more else color
-        ax.plot(positions, np.nanmean(values, axis=0), "o" + line, ms=4, color=color, mfc=face, lw=2, label=name)
+        mean = np.nanmean(values, axis=0)
+        joined, apart = slice(n_joined), slice(n_joined, None)
+        ax.plot(positions[joined], values.T[joined], line, color=color, lw=0.5, alpha=0.5)
+        ax.plot(positions[joined], mean[joined], "o" + line, ms=4, color=color, mfc=face, lw=2, label=name)
+        if n_apart:
+            beside = positions[apart] + 0.12 * (k - (len(curves) - 1) / 2)  # else they cover each other
+            ax.plot(beside, values.T[apart], ".", color=color, ms=3, alpha=0.5)
+            ax.plot(beside, mean[apart], "o", ms=5, color=color, mfc=face)
         if ceiling and name in ceiling:
             ax.axhline(ceiling[name], color=color, ls=":", lw=1)
     if categorical:

@@ -278,7 +278,7 @@ def truth_text(checks: Mapping[str, Any], by_region: pd.DataFrame, driving: Sequ
     shares = ", ".join(f"{x:.1%} ({level})" for level, x in checks["false_share"].items())
     false = ", ".join(f"{x:.1%} ({level})" for level, x in checks["false_discoveries"].items() if np.isfinite(x))
     return (
-        "Accuracy by region (in brackets the level that drives it):\n\n"
+        "Accuracy by region (in brackets the level that drives it most; sound or light may drive it too):\n\n"
         f"{results.table(table, corner='test r')}\n\nLayer that each subject chose, less the true one: {by_level}. Of "
         f"{', '.join(driving)}: within one in {sum(counted)} of {len(counted)}.\n\nWhere there is no response, p ≤ "
         f"0.05 in {shares} of voxels, and there lie {false or 'none'} of the discoveries."

@@ -16,6 +16,8 @@ from naturalistic.reporting import results, summaries
 ALPHA = 0.05  # of significance in sentences
 NEAR = 0.03  # scores of probes that differ by less are not called different
 ORACLE = "true"  # "subject" whose vectors are the true ones
+TESTED = ("identification accuracy", "95 % interval over clips", "chance, measured", "largest p")  # of `score_cells`
+RANKS = ("correlation", "first", "among first 5", "mean rank")
 
 
 def score_table(scores: Mapping[tuple, DecodingScores], names: Sequence[str]) -> pd.DataFrame:
@@ -235,7 +237,9 @@ def embedding_costs_text(costs: Mapping[str, Any]) -> str:
 
 
 def score_text(summary: Mapping[str, Mapping], accuracy: pd.DataFrame) -> str:
-    """Return a table of decoding scores in Markdown, with a sentence on chance.
+    """Return two tables of decoding scores in Markdown, with a sentence on chance.
+
+    One table of all columns would be wider than a page: correlation and ranks have their own.
 
     Parameters
     ----------
@@ -246,9 +250,12 @@ def score_text(summary: Mapping[str, Mapping], accuracy: pd.DataFrame) -> str:
     """
     n_subjects = accuracy["subject"].nunique()
     cells = {name: summaries.score_cells(numbers) for name, numbers in summary.items()}
-    table = results.table(cells, corner="embedding")
+    tables = []
+    for names in (TESTED, RANKS):
+        kept = {name: {column: row[column] for column in names} for name, row in cells.items()}
+        tables.append(results.table(kept, corner="embedding"))
     about = f"Mean ± SD over subjects (n = {n_subjects}), one row a clip:"
-    return f"{about}\n\n{table}\n\n{significant_text(accuracy, 'embedding')}"
+    return f"{about}\n\n{tables[0]}\n\n{significant_text(accuracy, 'embedding')}\n\n{tables[1]}"
 
 
 def correction_text(corrected: pd.DataFrame) -> str:
@@ -353,8 +360,7 @@ def reconstruction_text(summary: Mapping[str, Mapping[str, Mapping]]) -> str:
     for method, by_embedding in summary.items():
         for embedding, numbers in by_embedding.items():
             row = summaries.score_cells(numbers)
-            kept = ("identification accuracy", "95 % interval over clips", "chance, measured", "largest p")
-            cells[f"{method}, {embedding}"] = {name: row[name] for name in kept}
+            cells[f"{method}, {embedding}"] = {name: row[name] for name in TESTED}
             cells[f"{method}, {embedding}"]["oracle"] = f"{numbers['oracle']:.3f}"
     return results.table(cells, corner="sound, embedding")
 

@@ -182,7 +182,10 @@ def winner_text(winners: pd.DataFrame, accuracy: pd.DataFrame) -> str:
         lines.append(f"- {row['region']}: **{row['best']}** (r = {best['r']:.2f}{p}): {verdict}")
     if not lines:
         return "No region has more than a twentieth of its voxels predicted."
-    about = "Where more than a twentieth of the voxels are predicted (FDR 5 % over all regions):\n\n"
+    about = (
+        f"Regions with more than a twentieth of their voxels predicted ({len(lines)} of {len(winners)}; FDR 5 % over "
+        f"all {len(winners)}, also those not listed):\n\n"
+    )
     return about + "\n".join(lines)
 
 
