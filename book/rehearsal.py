@@ -8,6 +8,7 @@ its chapters are done, and before the next one is made.
 """
 
 import argparse
+import datetime
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from costs import machine, measured, write
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "_build" / "rehearsal"
 PUBLISHED = ROOT / "book" / "benchmarks" / "rehearsal.json"
+COSTS = ("seconds", "cpu_s", "peak_mb", "disk_gb", "goes", "date")
 # data set -> function that makes it, the disk that data and cache take at most, chapters and their parameters
 PARTS = {
     "ds003720": {
@@ -122,7 +124,8 @@ def step(folder, name, key, work, place, again=False):
     print(f"{name} ...", flush=True)
     with measured() as cost:
         work()
-    cost |= {"disk_gb": round(size_of(place) / 1e9, 1), "goes": goes, "key": key}
+    today = datetime.date.today().isoformat()
+    cost |= {"disk_gb": round(size_of(place) / 1e9, 1), "goes": goes, "date": today, "key": key}
     keep_step(folder, name, cost)
     memory = f"{cost['peak_mb'] / 1000:.1f} GB of memory, " if cost["peak_mb"] else ""
     print(f"{name}: {cost['seconds']:.0f} s, {memory}{cost['disk_gb']:.1f} GB on disk", flush=True)
@@ -150,7 +153,7 @@ def size_of(folder):
 
 
 def publish(folder, to, parts=PARTS):
-    """Write the table of all steps for the book, if all are done.
+    """Write the table of all steps for the book; those that were not done again stay as they were published.
 
     Parameters
     ----------
@@ -159,17 +162,21 @@ def publish(folder, to, parts=PARTS):
     parts : dict
         As `PARTS`.
     """
+    before = json.loads(to.read_text(encoding="utf-8")) if to.is_file() else {"steps": {}, "results": {}}
     steps, rows, found = steps_of(folder), {}, {}
     for name, part in parts.items():
         for row in (f"{name}, made", *part["chapters"]):
-            cost = steps.get(row, {})
-            if "seconds" not in cost:
+            if "seconds" in steps.get(row, {}):
+                rows[row] = {key: steps[row].get(key) for key in COSTS}
+                if row in part["chapters"]:
+                    rows[row]["parameters"] = part["chapters"][row]
+                    found[row] = json.loads((folder / "results" / f"{row}.json").read_text(encoding="utf-8"))
+            elif row in before["steps"]:
+                rows[row] = before["steps"][row]
+                found |= {row: before["results"][row]} if row in before["results"] else {}
+            else:
                 print(f"not published: {row} is not done yet")
                 return
-            rows[row] = {key: cost.get(key) for key in ("seconds", "cpu_s", "peak_mb", "disk_gb", "goes")}
-        for chapter, parameters in part["chapters"].items():
-            rows[chapter]["parameters"] = parameters
-            found[chapter] = json.loads((folder / "results" / f"{chapter}.json").read_text(encoding="utf-8"))
     write(to, {"machine": machine(), "steps": rows, "results": found})
     print(f"published: {to.name}")
 

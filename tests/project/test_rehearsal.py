@@ -1,5 +1,6 @@
 """The steps that measure chapters on data of full size: run by papermill, not repeated."""
 
+import datetime
 import importlib.util
 import json
 import sys
@@ -90,6 +91,17 @@ def test_chapters_are_run_by_papermill_alone_and_what_is_done_is_not_done_again(
     table = json.loads(published.read_text())
     assert list(table["steps"]) == ["ds1, made", "02-a", "03-b"] and table["steps"]["02-a"]["goes"] == 2
     assert table["results"]["03-b"] == {"data": "made", "n": 5, "subjects": "[1]"}
+    today = datetime.date.today()
+    assert datetime.date.fromisoformat(table["steps"]["03-b"]["date"]) >= today - datetime.timedelta(days=1)
+    # a step that is done again replaces its own row, and no other
+    script.keep_step(tmp_path / "again", "02-a", {**steps["02-a"], "peak_mb": 77})
+    (tmp_path / "again" / "results").mkdir()
+    (tmp_path / "again" / "results" / "02-a.json").write_text('{"data": "again"}')
+    script.publish(tmp_path / "again", published, parts)
+    again = json.loads(published.read_text())
+    assert again["steps"]["02-a"]["peak_mb"] == 77 and again["results"]["02-a"] == {"data": "again"}
+    assert list(again["steps"]) == list(table["steps"]) and again["steps"]["03-b"] == table["steps"]["03-b"]
+    assert again["results"]["03-b"] == table["results"]["03-b"]
     assert script.is_done(folder, "03-b", script.key_of("03-b", {"n": 5}))
     assert not script.is_done(folder, "03-b", script.key_of("03-b", {"n": 6}))
     source = script.ROOT / "notebooks" / "03-b.ipynb"

@@ -22,7 +22,7 @@ def test_a_step_without_processor_time_has_none():
     steps = {"one": {**STEP, "cpu_s": None}, "two": {**STEP, "parameters": {"space": "mni", "n": 3}}}
     table = benchmarks.step_table(steps)
     assert pd.isna(table.loc["one", "minutes of one core"]) and table.loc["one", "beside dataset and subjects"] == "–"
-    assert table.loc["two"].tolist() == ["1.5", "2.0", "2.5", "10", "2", "space = mni, n = 3"]
+    assert table.loc["two"].tolist() == ["1.5", "2.0", "2.5", "10", "2", "–", "space = mni, n = 3"]
 
 
 def test_peaks_are_of_all_steps():

@@ -195,6 +195,7 @@ def step_table(steps: Mapping[str, Mapping]) -> pd.DataFrame:
             "memory, most (GB)": f"{cost['peak_mb'] / 1000:.1f}",
             "disk after it (GB)": f"{cost['disk_gb']:.0f}",
             "started": str(cost["goes"]),
+            "measured": cost.get("date") or "–",
             "beside dataset and subjects": ", ".join(given) or "–",
         }
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -112,7 +112,8 @@ def unique_text(paper: Mapping, levels: Mapping, joined: Mapping) -> str:
     return (
         f"The paper's unique r lies between {paper['unique_r']['low']} and {paper['unique_r']['high']}.\n\n"
         f"{results.table(rows, corner='level')}\n\nThe first axes of the weights of Story hold {axes} % of their "
-        f"variance in the paper, and here {shares} %."
+        f"variance in the paper. In this run they hold {shares} %; where brains are simulated, that is a property of "
+        "the simulation, and not to be compared."
     )
 
 
