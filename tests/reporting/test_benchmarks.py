@@ -114,3 +114,15 @@ def test_files_that_are_published_are_shown(name):
     found = json.loads(path.read_text(encoding="utf-8"))
     show = {"ridge": benchmarks.peer_table, "cluster": benchmarks.cluster_text, "device": benchmarks.device_text}[name]
     assert len(show(found))
+
+
+def test_what_a_newcomer_waits_for_is_a_row_for_each_step():
+    assert "fresh_clone.py" in benchmarks.fresh_clone_text(None)
+    fresh = {
+        "machine": "2 cores", "python": "3.12.1", "date": "2026-12-01", "load": 0.1,
+        "steps": {"install": 125.0, "make book again": 1.6}, "tests": {"install": "3 passed"},
+        "chapters_s": {f"0{k}-a": float(k) for k in range(1, 8)},
+    }  # fmt: skip
+    text = benchmarks.fresh_clone_text(fresh)
+    assert "| install | 2.1 min | 3 passed |" in text and "| make book again | 1.6 s | – |" in text
+    assert "Python 3.12.1, 2026-12-01" in text and "07-a 7 s, 06-a 6 s" in text and "02-a" not in text

@@ -39,6 +39,32 @@ def load_if_measured(name: str) -> dict | None:
         return None
 
 
+def fresh_clone_text(fresh: Mapping | None) -> str:
+    """Return what a newcomer waits for, step after step, in Markdown.
+
+    Parameters
+    ----------
+    fresh : dict or None
+        Of `load_if_measured`.
+
+    Returns
+    -------
+    text : str
+    """
+    if fresh is None:
+        return NOT_MEASURED.format(command="python tests/benchmarks/fresh_clone.py")
+    rows = {}
+    for step, seconds in fresh["steps"].items():
+        time = f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
+        rows[step] = {"time": time, "tests": fresh["tests"].get(step, "–")}
+    slowest = sorted(fresh["chapters_s"].items(), key=lambda item: -item[1])[:5]
+    longest = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest)
+    return (
+        f"{results.table(rows, corner='step')}\n\n{fresh['machine']}, Python {fresh['python']}, {fresh['date']}, "
+        f"load {fresh['load']} before. Chapters run side by side; the longest: {longest}."
+    )
+
+
 def peer_table(ridge: Mapping) -> pd.DataFrame:
     """Return all solvers of the ridge benchmark as text, a row for each case and solver.
 
