@@ -24,7 +24,7 @@ from costs import machine, write  # noqa: E402
 # name on the page, command, and a file that is removed before it
 STEPS = (
     ("install", "make .venv/installed", None),
-    ("all tests, the long ones too", "make test-all", None),
+    ("all tests, the long ones too", "make test-all TESTFLAGS=--durations=40", None),
     ("make book from nothing", "make book", None),
     ("pages alone", "make book", "_build/pages.key"),
     ("make book again", "make book", None),
