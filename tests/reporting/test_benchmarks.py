@@ -90,6 +90,7 @@ def test_a_plan_is_a_row_for_each_number_of_workers():
         {"study": "6 subjects", "n_units": 24, "efficiency": 10 / 11, **seconds, "plan": plan}
     )
     assert "24 units took 9.0 s without workers, 10.0 s with one and 5.5 s with two" in text and "**91%**" in text
+    assert "took 57 ms alone and 18 ms among many" in text
     assert "The study: 6 subjects." in text and "| 200 | 1.9 | 2.2 | 65% | a model |" in text
 
 

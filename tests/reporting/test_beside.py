@@ -29,3 +29,14 @@ def test_published_scores_of_films_stand_beside_the_controls_of_the_run():
     ]  # fmt: skip
     assert len({tuple(row) for row in rows.values()}) == 1, "the same columns everywhere"
     assert "|" not in "".join(str(value) for row in rows.values() for value in row.values()), "it would end a cell"
+
+
+def test_it_is_said_whether_generated_or_retrieved_sound_agrees_more():
+    def agreement(generated, retrieved):
+        return {"generated": {"subjects": generated}, "retrieved": {"subjects": retrieved}}
+
+    found = {"genre": agreement([0.5, 0.5], [0.6, 0.7]), "mood": agreement([0.4, 0.3], [0.3, 0.3])}
+    said = beside.agreement_text({"agreement": found})
+    assert "what is generated agrees more on mood; what is retrieved agrees more on genre (means" in said
+    one_way = beside.agreement_text({"agreement": {**found, "mood": agreement([0.1], [0.2])}})
+    assert "retrieved agrees more on genre and mood" in one_way and "generated" not in one_way

@@ -131,7 +131,7 @@ def cluster_text(cluster: Mapping | None) -> str:
     )
     alone = cluster["unit_s"]
     among = cluster["unit_of_many_s"]
-    units = f"A unit that does nothing took {alone:.2f} s alone and {among:.2f} s among many."
+    units = f"A unit that does nothing took {1000 * alone:.0f} ms alone and {1000 * among:.0f} ms among many."
     return f"{sweep} {units}\n\nThe study: {cluster['study']}.\n\n{table}"
 
 

@@ -200,6 +200,16 @@ def agreement_rows(rebuilt: Mapping) -> dict[str, dict]:
     return rows
 
 
+def agreement_text(rebuilt: Mapping) -> str:
+    """Say on which classes generated sound agrees more than retrieved sound, and on which less, by their means."""
+    more: dict[str, list[str]] = {"generated": [], "retrieved": []}
+    for kind, by_way in rebuilt["agreement"].items():
+        means = {way: np.mean(by_way[way]["subjects"]) for way in more}
+        more[max(means, key=means.__getitem__)].append(kind)
+    said = [f"what is {way} agrees more on {' and '.join(kinds)}" for way, kinds in more.items() if kinds]
+    return f"In this run {'; '.join(said)} (means over subjects, without a test between them)."
+
+
 def region_rows(mapped: Mapping) -> dict[str, dict]:
     """Return accuracies of the embeddings of music by region, with the ceiling."""
     rows = {}
