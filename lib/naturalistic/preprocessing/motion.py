@@ -117,11 +117,9 @@ def _sample(
     coefficients: NDArray, matrix: NDArray, points: NDArray, affine: NDArray, dtype: type = np.float64
 ) -> NDArray:
     """Return what the volume of these spline ``coefficients`` has where ``matrix`` (mm to mm) takes the ``points``."""
-    to_voxels = np.linalg.inv(affine) @ matrix @ affine
-    # "mirror" is what spline_filter takes to lie outside: another mode is wrong at the faces of the grid
-    return ndimage.map_coordinates(
-        coefficients, (to_voxels @ points)[:3], order=3, prefilter=False, mode="mirror", output=dtype
-    )
+    from naturalistic.preprocessing.spline_sampling import sample_spline  # imports a compiler, which few need
+
+    return sample_spline(coefficients, np.linalg.inv(affine) @ matrix @ affine, points, dtype)
 
 
 def _comparison_target(reference: NDArray, affine: ArrayLike, mask: ArrayLike, smoothing: float) -> _Target:
