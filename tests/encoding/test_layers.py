@@ -59,6 +59,23 @@ def test_each_layer_is_fitted_and_scored_as_if_alone(simulated):
     assert np.isnan(one.p).all() and np.isnan(one.p_max).all()
 
 
+@pytest.mark.parametrize(("remembered", "times"), [(2**29, 1), (0, 4)])
+def test_test_responses_are_averaged_once_where_they_can_be_kept(simulated, monkeypatch, remembered, times):
+    layers, bold = simulated
+    expected = encoding.sweep_layers(layers, bold, MODEL, Split(**HOW), n_permutations=20)
+    averaged = []
+
+    def repeats(x, runs):
+        averaged.append(x.shape[1])
+        return x[None], runs
+
+    monkeypatch.setattr(encoding.layers, "_REMEMBERED", remembered)
+    found = encoding.sweep_layers(layers, bold, MODEL, Split(**HOW, repeats=repeats), n_permutations=20)
+    assert averaged.count(bold.shape[1]) == times
+    np.testing.assert_array_equal(found.r, expected.r)
+    np.testing.assert_array_equal(found.p, expected.p)
+
+
 def test_voxels_are_tested_in_blocks_that_share_their_shifts(simulated, monkeypatch, tmp_path):
     layers, bold = simulated
     np.save(tmp_path / "bold.npy", bold)

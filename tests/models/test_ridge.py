@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from naturalistic.models import ridge
 from naturalistic.models.engine import solve
 from naturalistic.models.engine.fold_data import fold_products, make_fold_indices
 from naturalistic.models.engine.scoring import TOLERANCE, Direct, Rotated, compress, shrinkage
 from naturalistic.models.folds import GroupGapKFold, check_folds
-from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many, make_folds, solve_ridge_cv
+from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_in_turn, fit_many, make_folds, solve_ridge_cv
 from sklearn.model_selection import PredefinedSplit, TimeSeriesSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -291,6 +292,21 @@ def test_many_problems_are_as_one_by_one(n_features):
         np.testing.assert_array_equal(together[name].coef_, alone.coef_)
         np.testing.assert_array_equal(together[name].predict(x), alone.predict(x))
     assert [m.n_features_in_ for m in fit_many(model, list(Xs.values()), Y, groups)] == [n_features, 5, 1]
+
+
+def test_models_in_turn_are_as_one_by_one_and_read_the_targets_once_more(monkeypatch):
+    X, Y, groups = make_problem(90, 20, 6)
+    checks = []
+    finite = ridge.as_targets
+    monkeypatch.setattr(ridge, "as_targets", lambda *given: checks.append(1) or finite(*given))
+    asked = []
+    designs = (asked.append(n) or X[:, :n] for n in (20, 5, 1))
+    for n, fitted in zip((20, 5, 1), fit_in_turn(RidgeCV(cv=4), designs, Y, groups)):
+        assert asked[-1] == n  # no design is asked for before its turn
+        alone = RidgeCV(cv=4).fit(X[:, :n], Y, groups)
+        np.testing.assert_array_equal(fitted.coef_, alone.coef_)
+        np.testing.assert_array_equal(fitted.predict(X[:, :n]), alone.predict(X[:, :n]))
+    assert len(checks) == 1 + 3  # once in turn, once for each alone
 
 
 def test_cross_val_predict_is_a_loop_over_folds():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from naturalistic.models.banded import BandedRidgeCV, draw_gammas
-from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_many
+from naturalistic.models.ridge import RidgeCV, cross_val_predict, fit_in_turn, fit_many
 
 from tests.helpers.devices import DEVICE, on_device
 from tests.helpers.ridge_reference import make_problem
@@ -173,6 +173,15 @@ def test_many_problems():
         fit_many(RidgeCV(cv=4), [X, X[:50]], Y, GROUPS)
     with pytest.raises(ValueError, match=r"Xs\['b'\] contains NaN or inf: 1 of 600"):
         fit_many(RidgeCV(cv=4), {"a": X, "b": put(X, np.nan, (3, 2))}, Y, GROUPS)
+
+
+def test_models_in_turn():
+    with pytest.raises(ValueError, match="Y contains NaN or inf"):
+        next(fit_in_turn(RidgeCV(cv=4), [X], put(Y, np.nan, (3, 2)), GROUPS))
+    in_turn = fit_in_turn(RidgeCV(cv=4), [X, X[:50]], Y, GROUPS)
+    next(in_turn)
+    with pytest.raises(ValueError, match=f"X has 50 samples, expected {len(X)}"):
+        next(in_turn)
 
 
 @on_device

@@ -15,16 +15,26 @@ from tqdm import tqdm
 
 from naturalistic.arrays import ShapeRepr, as_real, as_stored
 from naturalistic.cluster import Workers
-from naturalistic.encoding.design import shifted
+from naturalistic.encoding.design import check_spaces, shifted
 from naturalistic.encoding.multi_subject import MultiSubjectBold
-from naturalistic.encoding.prediction import fit, shift_batches
+from naturalistic.encoding.prediction import Fitted, fit, shift_batches
 from naturalistic.encoding.scores import reliable_voxels, shifted_p, shifted_scores
-from naturalistic.encoding.split import FoldSplit, Split, as_responses, check_length, marked_rows
+from naturalistic.encoding.split import (
+    FoldSplit,
+    Split,
+    SplitData,
+    as_responses,
+    check_length,
+    marked_rows,
+    split_responses,
+    with_features,
+)
 from naturalistic.inference import noise_ceiling
 from naturalistic.models.folds import GroupGapKFold
-from naturalistic.models.ridge import RidgeCV
+from naturalistic.models.ridge import RidgeCV, fit_in_turn
 from naturalistic.parameters import whole
 
+_REMEMBERED = 2**29  # bytes of averaged test responses that are kept from layer to layer
 _BLOCK = 8192  # voxels tested at once: 0.25 GB of responses for two hours of test film
 
 
@@ -101,8 +111,7 @@ def sweep_layers(
     size = features.shape[1], bold.shape[1]
     cv, r = np.full((2, *size), np.nan, np.float32)
     p, p_max = np.full((2, *size), np.nan)  # in float64: rounded up, one at the level itself would not count
-    for k in tqdm(range(features.shape[1]), desc=name, delay=3, leave=False):
-        fitted = fit({f"{name}, layer {k}": features[:, k]}, bold, model, split)
+    for k, fitted in enumerate(_fitted_layers(features, bold, model, split, name)):
         cv[k] = fitted.model.cv_scores_.max(axis=0)
         for columns in subjects:  # the best voxel of a shift is that of a subject
             starts = range(columns.start, columns.stop, _BLOCK)
@@ -112,6 +121,26 @@ def sweep_layers(
             else:
                 r[k, columns] = np.concatenate([block.correlation() for block in blocks])
     return LayerScores(cv, r, p, p_max)
+
+
+def _fitted_layers(
+    features: NDArray, bold: NDArray | MultiSubjectBold, model: RidgeCV, split: Split, name: str
+) -> Iterator[Fitted]:
+    """Yield the model of each layer; responses are checked, and those of the test runs averaged, once for all."""
+    spaces = [{f"{name}, layer {k}": features[:, k]} for k in range(features.shape[1])]
+    check_spaces(spaces[0], split.delays, len(bold))
+    check_length(split, len(bold))
+    responses = split_responses(bold, split, _REMEMBERED)
+    data: list[SplitData] = []
+
+    def designs() -> Iterator[NDArray]:
+        for space in spaces:
+            data[:] = [with_features(responses, space, split)]
+            yield from data[0].train.values()
+
+    models = fit_in_turn(model, designs(), responses.train, split.groups[~split.test])
+    for fitted in tqdm(models, total=len(spaces), desc=name, delay=3, leave=False):
+        yield Fitted(fitted, data[0])
 
 
 def sweep_unit(features: NDArray, bold: NDArray, **options: Any) -> dict[str, NDArray]:

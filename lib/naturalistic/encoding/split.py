@@ -206,13 +206,28 @@ class SplitData(ShapeRepr):
     measured: Callable[[slice], NDArray]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class SplitResponses(ShapeRepr):
+    """Responses of training and test TRs, checked once for any number of feature spaces.
+
+    Attributes
+    ----------
+    train : array, memory map or MultiSubjectBold (n_train_trs, n_voxels)
+    test_runs : array (n_samples,)
+        Of the averaged test TRs.
+    measured : callable
+        See `SplitData`.
+    """
+
+    train: "NDArray | MultiSubjectBold"
+    test_runs: NDArray
+    measured: Callable[[slice], NDArray]
+
+
 def split_data(
     features: Spaces, bold: "ArrayLike | MultiSubjectBold", split: Split, confounds: ArrayLike | None = None
 ) -> SplitData:
     """Return delayed features and responses of the training and the test TRs.
-
-    A space that is constant over a whole test run (a level that nobody annotated there) stands at its training mean in
-    that run, and predicts nothing there.
 
     Parameters
     ----------
@@ -230,14 +245,95 @@ def split_data(
         test runs; the space and the runs are named.
     """
     bold = as_responses(bold)
-    spaces, delays = check_spaces(features, split.delays, len(bold))
+    check_spaces(features, split.delays, len(bold))
     check_length(split, len(bold))
+    if confounds is not None:
+        confounds = check_confounds(confounds, len(bold), int((~split.test).sum()))
+        bold = residuals(_as_array(bold), confounds, ~split.test)
+    return with_features(split_responses(bold, split), features, split, confounds)
+
+
+def split_responses(bold: "NDArray | MultiSubjectBold", split: Split, remembered_bytes: int = 0) -> SplitResponses:
+    """Return the responses of training and test TRs.
+
+    Parameters
+    ----------
+    bold : array, memory map or MultiSubjectBold (n_trs, n_voxels)
+        As `as_responses` gives it.
+    split : Split
+    remembered_bytes : int
+        Averaged test responses are kept, block by block, if those of all voxels take no more than this.
+
+    Returns
+    -------
+    responses : SplitResponses
+
+    Raises
+    ------
+    ValueError
+        If a test response is not finite. (Those of training are checked by the fit.)
+    """
+    test = split.test
+    test_runs = split.runs[test]
+    check_finite(marked_rows(bold, test), "bold of the test runs")
+    first, last = np.flatnonzero(test)[[0, -1]]
+    span = slice(int(first), int(last) + 1)
+    marks = test[span]
+    ids = _average_repeats(np.zeros((len(test_runs), 1), np.float32), test_runs, split.repeats)[1]
+
+    def measured(columns: slice = slice(None)) -> NDArray:
+        # columns first: rows that lie apart are copied, of these voxels alone
+        responses = marked_rows(bold[span, columns], marks)
+        averaged = centered(_average_repeats(responses, test_runs, split.repeats)[0], ids)
+        release_pages(bold)
+        return averaged
+
+    if len(ids) * bold.shape[1] * bold.dtype.itemsize <= remembered_bytes:
+        measured = _remembering(measured)
+    return SplitResponses(marked_rows(bold, ~test), ids, measured)
+
+
+def _remembering(measured: Callable[[slice], NDArray]) -> Callable[[slice], NDArray]:
+    """Return the same function of a slice, which computes each slice once."""
+    known: dict[tuple, NDArray] = {}
+
+    def recalled(columns: slice = slice(None)) -> NDArray:
+        key = columns.start, columns.stop, columns.step
+        if key not in known:
+            known[key] = measured(columns)
+        return known[key]
+
+    return recalled
+
+
+def with_features(
+    responses: SplitResponses, features: Spaces, split: Split, confounds: NDArray | None = None
+) -> SplitData:
+    """Return responses with the delayed features of the training and the test TRs.
+
+    A space that is constant over a whole test run (a level that nobody annotated there) stands at its training mean in
+    that run, and predicts nothing there.
+
+    Parameters
+    ----------
+    responses : SplitResponses
+    features, split
+        As in `naturalistic.encoding.fit_predict`.
+    confounds : array (n_trs, n_confounds), optional
+        Regressed out of the features.
+
+    Returns
+    -------
+    data : SplitData
+
+    Raises
+    ------
+    ValueError
+        As `split_data`, of the features.
+    """
     test = split.test
     runs = split.runs
-    if confounds is not None:
-        confounds = check_confounds(confounds, len(bold), int((~test).sum()))
-        bold = residuals(_as_array(bold), confounds, ~test)
-    check_finite(marked_rows(bold, test), "bold of the test runs")  # those of training are checked by the fit
+    spaces, delays = check_spaces(features, split.delays, len(test))
     missing = {name: _missing_runs(name, x, runs, test) for name, x in spaces.items()}
     train = {}
     tested = {}
@@ -250,19 +346,8 @@ def split_data(
         train[name] = marked_rows(X, ~test)
         averaged, ids = _average_repeats(marked_rows(X, test), runs[test], split.repeats)
         tested[name] = centered(averaged, ids)
-
-    first, last = np.flatnonzero(test)[[0, -1]]
-    span = slice(int(first), int(last) + 1)
-    marks = test[span]
-
-    def measured(columns: slice = slice(None)) -> NDArray:
-        # columns first: rows that lie apart are copied, of these voxels alone
-        responses = marked_rows(bold[span, columns], marks)
-        averaged = centered(_average_repeats(responses, runs[test], split.repeats)[0], ids)
-        release_pages(bold)
-        return averaged
-
-    return SplitData(train, marked_rows(bold, ~test), runs[~test], split.groups[~test], tested, ids, measured)
+    groups = split.groups[~test]
+    return SplitData(train, responses.train, runs[~test], groups, tested, responses.test_runs, responses.measured)
 
 
 def fold_designer(

@@ -1,6 +1,6 @@
 """Ridge regression with one alpha per target, selected by cross-validation over groups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from naturalistic.models.engine.validation import as_targets, check_alphas, chec
 from naturalistic.models.folds import check_folds, check_groups, contiguous_groups
 from naturalistic.parameters import is_whole, whole
 
-__all__ = ["RidgeCV", "cross_val_predict", "fit_many", "make_folds", "solve_ridge_cv"]
+__all__ = ["RidgeCV", "cross_val_predict", "fit_in_turn", "fit_many", "make_folds", "solve_ridge_cv"]
 
 
 def make_folds(
@@ -225,6 +225,41 @@ def fit_many(
     for fitted in models.values():
         fitted.set_params(progress=model.progress)
     return models if isinstance(Xs, dict) else list(models.values())
+
+
+def fit_in_turn(model: RidgeCV, Xs: Iterable[ArrayLike], Y: Any, groups: ArrayLike | None = None) -> Iterator[RidgeCV]:
+    """Fit one model after another on the same targets and folds, and hold only the one at hand.
+
+    Targets, which may be a memory map of hundreds of thousands of voxels, are checked once.
+
+    Parameters
+    ----------
+    model : RidgeCV
+        Not fitted itself: its clones are.
+    Xs : iterable of array (n_samples, n_features)
+        Asked for one at a time.
+    Y : array or data set (n_samples, n_targets)
+    groups : array-like (n_samples,), optional
+
+    Yields
+    ------
+    fitted : RidgeCV
+
+    Raises
+    ------
+    ValueError
+        As `RidgeCV.fit`.
+    """
+    checked = None
+    for X in Xs:
+        fitted = clone(model)
+        X = _as_features(fitted, X)
+        if checked is None:
+            checked = *as_targets(Y, len(X)), *fitted._checked(len(X), groups)
+        targets, fitted._one_target, alphas, folds = checked
+        if len(X) != len(targets):
+            raise ValueError(f"X has {len(X)} samples, expected {len(targets)} as the targets have")
+        yield fitted._fit(X, targets, alphas, folds)
 
 
 def cross_val_predict(
