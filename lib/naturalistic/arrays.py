@@ -44,6 +44,22 @@ def row_blocks(X: NDArray) -> list[slice]:
     return [slice(start, start + step) for start in range(0, len(X), step)]
 
 
+def take_columns(X: NDArray, columns: ArrayLike) -> NDArray:
+    """Return a copy of some columns; the pages of a memory map that were read for it are given back on the way.
+
+    Parameters
+    ----------
+    X : array or memory map (n_rows, n_columns)
+    columns : int array (n,) or bool array (n_columns,)
+    """
+    columns = np.arange(X.shape[1])[columns]
+    taken = np.empty((len(X), len(columns)), X.dtype)
+    for rows in row_blocks(X):
+        taken[rows] = X[rows][:, columns]
+        release_pages(X)
+    return taken
+
+
 def float_type(*arrays: ArrayLike) -> np.dtype:
     """Return float32 when every array is float32 (or float16), float64 otherwise."""
     dtype = np.result_type(*arrays)

@@ -12,7 +12,7 @@ from naturalistic.encoding.design import design
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.partition import r2_by_space, r_by_space
 from naturalistic.encoding.scores import score
-from naturalistic.encoding.split import split_data
+from naturalistic.encoding.split_data import split_data
 from naturalistic.encoding.stacking import residual_products, stack_weights, stacked_model
 from naturalistic.models import scoring
 from naturalistic.models.banded import BandedRidgeCV

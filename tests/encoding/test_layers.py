@@ -111,6 +111,10 @@ def test_subjects_side_by_side_are_fitted_like_alone(simulated, tmp_path):
     assert np.shares_memory(marked.bold["a"], bold)  # neighbours are not copied
     picked = both.select_voxels({"a": np.array([3, 0]), "b": np.array([24])})
     np.testing.assert_array_equal(picked[:, :], bold[:, [3, 0, 39]])
+    marks = {"a": np.arange(15) % 4 == 1, "b": np.arange(25) > 20}
+    np.testing.assert_array_equal(both.select_voxels(marks)[:, :], bold[:, np.concatenate(list(marks.values()))])
+    with pytest.raises(IndexError):
+        both.select_voxels({"a": marks["b"], "b": marks["b"]})
     together = encoding.sweep_layers(layers, both, MODEL, Split(**HOW), n_permutations=30)
     for name, columns in both.columns.items():
         alone = encoding.sweep_layers(layers, bold[:, columns], MODEL, Split(**HOW), n_permutations=30)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from naturalistic.arrays import ShapeRepr, as_stored
+from naturalistic.arrays import ShapeRepr, as_stored, take_columns
 from naturalistic.decoding.decoder import column_scaling, default_ridge
 from naturalistic.decoding.windows import TRAINING, index_windows, pair_windows, select_runs, window_bold
 from naturalistic.models.ridge import RidgeCV
@@ -137,4 +137,5 @@ def select_subject_delay(
     """
     training = select_runs(subject, TRAINING)
     clip_of_tr = experiment.clip_of_tr(training.run_names)
-    return select_delay(training.bold[:, voxels], clip_of_tr, training.runs, vectors, window, hop, **options)
+    bold = take_columns(training.bold, voxels)
+    return select_delay(bold, clip_of_tr, training.runs, vectors, window, hop, **options)

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from naturalistic.arrays import ShapeRepr
+from naturalistic.arrays import ShapeRepr, take_columns
 from naturalistic.datasets.subject import Subject
 from naturalistic.encoding.ceiling import Ceiling, find_ceiling
 from naturalistic.encoding.design import design
@@ -254,7 +254,7 @@ def _lag(subject: Subject, stimulus: StimulusSpaces, notes: list[str]) -> LagPro
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            profile = lag_profile(stimulus.clock, np.asarray(subject.bold[:, voxels]), subject.tr, subject.runs)
+            profile = lag_profile(stimulus.clock, take_columns(subject.bold, voxels), subject.tr, subject.runs)
     except ValueError as error:
         notes.append(f"The clock could not be checked: {error}.")
         return None

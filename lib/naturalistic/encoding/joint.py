@@ -20,7 +20,8 @@ from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.partition import r2_by_space, r_by_space
 from naturalistic.encoding.prediction import Prediction
 from naturalistic.encoding.scores import shifted_scores
-from naturalistic.encoding.split import FoldSplit, Split, SplitData, as_responses, fold_data, split_data
+from naturalistic.encoding.split import FoldSplit, Split, as_responses
+from naturalistic.encoding.split_data import SplitData, fold_data, split_data
 from naturalistic.inference import p_values
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.engine.banded import SCORERS_BYTES, fit_space_sets

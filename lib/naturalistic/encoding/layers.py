@@ -13,22 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from tqdm import tqdm
 
-from naturalistic.arrays import ShapeRepr, as_real, as_stored
+from naturalistic.arrays import ShapeRepr, as_real, as_stored, release_pages
 from naturalistic.cluster import Workers
 from naturalistic.encoding.design import check_spaces, shifted
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import Fitted, fit, shift_batches
 from naturalistic.encoding.scores import reliable_voxels, shifted_p, shifted_scores
-from naturalistic.encoding.split import (
-    FoldSplit,
-    Split,
-    SplitData,
-    as_responses,
-    check_length,
-    marked_rows,
-    split_responses,
-    with_features,
-)
+from naturalistic.encoding.split import FoldSplit, Split, as_responses, check_length, marked_rows
+from naturalistic.encoding.split_data import SplitData, split_responses, with_features
 from naturalistic.inference import noise_ceiling
 from naturalistic.models.folds import GroupGapKFold
 from naturalistic.models.ridge import RidgeCV, fit_in_turn
@@ -338,14 +330,14 @@ class NoiseCeilings(ShapeRepr):
     reliable: dict[str, NDArray]
 
 
-def noise_ceilings(bold: MultiSubjectBold, split: Split, *, seed: int = 0) -> NoiseCeilings:
+def noise_ceilings(bold: MultiSubjectBold, split: Split, *, n_permutations: int = 1000, seed: int = 0) -> NoiseCeilings:
     """Return the noise ceilings of subjects in test runs with repeats.
 
     Parameters
     ----------
     bold : MultiSubjectBold
     split : Split
-    seed : int
+    n_permutations, seed : int
         Of the shifts that say where responses repeat, see `reliable_voxels`.
 
     Returns
@@ -359,7 +351,8 @@ def noise_ceilings(bold: MultiSubjectBold, split: Split, *, seed: int = 0) -> No
     for subject, x in bold.bold.items():
         repeats, ids = split.repeats(marked_rows(x, split.test), split.runs[split.test])
         ceilings.r[subject] = noise_ceiling(repeats, len(repeats), ids)
-        ceilings.reliable[subject] = reliable_voxels(repeats, ids, seed=seed)
+        ceilings.reliable[subject] = reliable_voxels(repeats, ids, n_permutations=n_permutations, seed=seed)
+        release_pages(x)
     return ceilings
 
 

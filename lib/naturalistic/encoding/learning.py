@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from naturalistic.arrays import ShapeRepr
+from naturalistic.arrays import ShapeRepr, take_columns
 from naturalistic.encoding.design import Delays, Spaces, bytes_of_fit, check_spaces
 from naturalistic.encoding.multi_subject import MultiSubjectBold
 from naturalistic.encoding.prediction import Prediction, fit_predict
@@ -94,7 +94,7 @@ def learning_curve(
     if not counts or min(counts) < 1:
         raise ValueError(f"minutes are {minutes.tolist()}, expected one or more, above 0 and up to {available:.4g}")
     if voxels is not None:
-        bold = bold.select_voxels(voxels) if isinstance(bold, MultiSubjectBold) else bold[:, voxels]
+        bold = bold.select_voxels(voxels) if isinstance(bold, MultiSubjectBold) else take_columns(bold, voxels)
     longest = _longest(features, split.delays, len(bold), tr)
     parts = [_first(pieces, n, longest, len(bold)) for n in counts]
 

@@ -2,13 +2,12 @@
 
 import operator
 from collections.abc import Mapping
-from types import EllipsisType
 from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from naturalistic.arrays import release_pages
+from naturalistic.arrays import release_pages, take_columns
 from naturalistic.encoding.split import as_responses, marked_rows
 
 
@@ -95,17 +94,16 @@ class MultiSubjectBold:
         Parameters
         ----------
         voxels : dict of str to int array (n,)
-            By subject.
+            By subject; or their marks, bool array (n_voxels,).
 
         Returns
         -------
         selected : MultiSubjectBold
         """
-        read = {name: np.ascontiguousarray(_read(x, (..., voxels[name]))) for name, x in self.bold.items()}
-        return MultiSubjectBold(read)
+        return MultiSubjectBold({name: take_columns(x, voxels[name]) for name, x in self.bold.items()})
 
 
-def _read(x: NDArray, index: tuple[slice | NDArray | EllipsisType, slice | NDArray]) -> NDArray:
+def _read(x: NDArray, index: tuple[slice | NDArray, slice | NDArray]) -> NDArray:
     """Return a part of an array; of a memory map, a copy.
 
     After a copy the pages of a map no longer count as memory of this process.

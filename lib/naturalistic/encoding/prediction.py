@@ -21,14 +21,8 @@ from naturalistic.encoding.design import (
     shifted_copies,
 )
 from naturalistic.encoding.multi_subject import MultiSubjectBold
-from naturalistic.encoding.split import (
-    FoldSplit,
-    Split,
-    SplitData,
-    check_length,
-    fold_designer,
-    split_data,
-)
+from naturalistic.encoding.split import FoldSplit, Split, check_length
+from naturalistic.encoding.split_data import SplitData, fold_designer, split_data
 from naturalistic.inference import draw_shifts, p_values
 from naturalistic.models.banded import BandedRidgeCV
 from naturalistic.models.engine.device import in_parallel, pick_device

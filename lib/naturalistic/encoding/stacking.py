@@ -17,7 +17,8 @@ from sklearn.base import clone
 from naturalistic.arrays import ShapeRepr, as_real, check_finite, column_blocks
 from naturalistic.encoding.bootstrap import BlockSums
 from naturalistic.encoding.multi_subject import MultiSubjectBold
-from naturalistic.encoding.split import Split, SplitData, as_responses, split_data
+from naturalistic.encoding.split import Split, as_responses
+from naturalistic.encoding.split_data import SplitData, split_data
 from naturalistic.models.folds import check_folds
 from naturalistic.models.ridge import RidgeCV, cross_val_predict
 from naturalistic.parameters import is_whole, whole
