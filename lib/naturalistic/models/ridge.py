@@ -1,5 +1,6 @@
 """Ridge regression with one alpha per target, selected by cross-validation over groups."""
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -12,7 +13,8 @@ from tqdm import tqdm
 from naturalistic.arrays import as_stored
 from naturalistic.models.engine import solve_ridge_cv
 from naturalistic.models.engine.device import in_parallel, pick_device
-from naturalistic.models.engine.solve import PROGRESS_DELAY
+from naturalistic.models.engine.small import is_small, solve_small
+from naturalistic.models.engine.solve import PROGRESS_DELAY, RidgeSolution
 from naturalistic.models.engine.validation import as_targets, check_alphas, check_finite, check_scoring
 from naturalistic.models.folds import check_folds, check_groups, contiguous_groups
 from naturalistic.parameters import is_whole, whole
@@ -147,7 +149,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return check_alphas(self.alphas), make_folds(self.cv, n_samples, groups, self.gap)
 
     def _fit(self, X: NDArray, Y: Any, alphas: NDArray, folds: list[tuple[NDArray, NDArray]]) -> Self:
-        self.coef_, self.intercept_, self.alphas_, self.cv_scores_ = solve_ridge_cv(
+        solution = solve_ridge_cv(
             X,
             Y,
             alphas,
@@ -158,6 +160,10 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             n_targets_batch=self.n_targets_batch,
             progress=self.progress,
         )
+        return self._keep(solution)
+
+    def _keep(self, solution: RidgeSolution) -> Self:
+        self.coef_, self.intercept_, self.alphas_, self.cv_scores_ = solution
         return self
 
     def predict(self, X: ArrayLike) -> NDArray:
@@ -206,7 +212,8 @@ def fit_many(
     if not len(Xs):
         raise ValueError("Xs is empty, expected one feature matrix or more")
     named = Xs if isinstance(Xs, dict) else dict(enumerate(Xs))
-    models = {name: clone(model).set_params(progress=False) for name in named}
+    template = clone(model).set_params(progress=False)
+    models = {name: copy.copy(template) for name in named}  # a clone each would take as long as a small fit
     checked = {name: _as_features(models[name], X, f"Xs[{name!r}]") for name, X in named.items()}
     n_samples = len(next(iter(checked.values())))
     if any(len(X) != n_samples for X in checked.values()):
@@ -214,14 +221,20 @@ def fit_many(
     Y, one_target = as_targets(Y, n_samples)
     alphas, folds = model._checked(n_samples, groups)
 
-    def fit(name: Any) -> None:
-        models[name]._one_target = one_target
-        models[name]._fit(checked[name], Y, alphas, folds)
-
     device = pick_device(model.device)
-    fits = in_parallel(fit, list(named), device)  # each in one thread: small problems do not fill two
-    for _ in tqdm(fits, total=len(named), unit="model", disable=not model.progress, delay=PROGRESS_DELAY):
-        pass
+    for fitted in models.values():
+        fitted._one_target = one_target
+    if len({X.dtype for X in checked.values()}) == 1 and is_small(list(checked.values()), folds):
+        solutions = solve_small(
+            list(checked.values()), Y, alphas, folds,
+            scoring=model.scoring, fit_intercept=model.fit_intercept, device=device,
+        )  # fmt: skip
+        for fitted, solution in zip(models.values(), solutions):
+            fitted._keep(solution)
+    else:
+        fits = in_parallel(lambda name: models[name]._fit(checked[name], Y, alphas, folds), list(named), device)
+        for _ in tqdm(fits, total=len(named), unit="model", disable=not model.progress, delay=PROGRESS_DELAY):
+            pass
     for fitted in models.values():
         fitted.set_params(progress=model.progress)
     return models if isinstance(Xs, dict) else list(models.values())

@@ -7,6 +7,7 @@
 `fold_data`      training and test rows of folds, products over them without cancellation
 `scoring`        scores of every alpha on one fold
 `solve`          ridge: the loop over batches of targets
+`small`          the same for many small problems at once
 `spaces`         several feature spaces side by side, each with its weight
 `banded`         the random search over those weights, and the fit at the best
 ===============  ==========================================================================

@@ -229,21 +229,46 @@ class FoldScorer:
             ss = (norms.flatten(1) @ squares).T.clamp(min=0)
             cross = (products @ self.mixing).T
             mean = (means @ self.mixing).T
-        score = (
-            self._correlation(ss, cross, stats) if self.scoring == "correlation" else self._r2(ss, cross, mean, stats)
-        )
-        return torch.nan_to_num(score, nan=0.0, posinf=0.0, neginf=0.0)
+        if self.scoring == "correlation":
+            return correlation_scores(ss, cross, stats)
+        return r2_scores(ss, cross, mean, stats, self.n_test)
 
-    def _correlation(self, ss: torch.Tensor, cross: torch.Tensor, stats: TargetStats) -> torch.Tensor:
-        defined = (ss > 0) & (stats.test_ss > 0) & stats.train_varies
-        size = (ss * stats.test_ss).sqrt()
-        return torch.where(defined, cross / size, torch.zeros_like(cross)).clamp(-1, 1)
 
-    def _r2(self, ss: torch.Tensor, cross: torch.Tensor, mean: torch.Tensor, stats: TargetStats) -> torch.Tensor:
-        shift = stats.test_mean - stats.train_mean - mean * stats.train_varies
-        varies = stats.train_varies.to(ss.dtype)
-        residual = stats.test_ss - (2 * cross - ss) * varies + self.n_test * shift**2
-        return torch.where(stats.test_ss > 0, 1 - residual / stats.test_ss, torch.zeros_like(cross))
+def correlation_scores(ss: torch.Tensor, cross: torch.Tensor, stats: TargetStats) -> torch.Tensor:
+    """Return correlations (..., n_alphas, n_targets) of predictions with targets; 0 where they are not defined.
+
+    Parameters
+    ----------
+    ss : tensor (..., n_alphas, n_targets)
+        Sum of squares of the predictions about their mean over the test rows, float64.
+    cross : tensor (..., n_alphas, n_targets)
+        Sum of their products with the targets.
+    stats : TargetStats
+    """
+    defined = (ss > 0) & (stats.test_ss > 0) & stats.train_varies
+    size = (ss * stats.test_ss).sqrt()
+    score = torch.where(defined, cross / size, torch.zeros_like(cross)).clamp(-1, 1)
+    return torch.nan_to_num(score, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def r2_scores(
+    ss: torch.Tensor, cross: torch.Tensor, mean: torch.Tensor, stats: TargetStats, n_test: int
+) -> torch.Tensor:
+    """Return explained shares of variance (..., n_alphas, n_targets); 0 where they are not defined.
+
+    Parameters
+    ----------
+    ss, cross, stats
+        As in `correlation_scores`.
+    mean : tensor (..., n_alphas, n_targets)
+        Of the predictions over the test rows, counted from the training mean.
+    n_test : int
+    """
+    shift = stats.test_mean - stats.train_mean - mean * stats.train_varies
+    varies = stats.train_varies.to(ss.dtype)
+    residual = stats.test_ss - (2 * cross - ss) * varies + n_test * shift**2
+    score = torch.where(stats.test_ss > 0, 1 - residual / stats.test_ss, torch.zeros_like(cross))
+    return torch.nan_to_num(score, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

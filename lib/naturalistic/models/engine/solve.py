@@ -122,11 +122,17 @@ def _empty_solution(n_targets: int, n_features: int, n_alphas: int, dtype: np.dt
 
 
 def first_best(scores: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Return the row of the best score of each target, the first of those equal but for rounding.
+    """Return the alpha (row) with the best score of each target, the first of those equal but for rounding.
 
     One feature's correlation is the same for every alpha; which of them rounding favors must not decide.
+
+    Parameters
+    ----------
+    scores : tensor (..., n_alphas, n_targets)
+    dtype : torch.dtype
+        Of the products behind the scores.
     """
-    return (scores >= scores.amax(dim=0) - TIE[dtype]).to(torch.uint8).argmax(dim=0)
+    return (scores >= scores.amax(dim=-2, keepdim=True) - TIE[dtype]).to(torch.uint8).argmax(dim=-2)
 
 
 class InnerProducts(NamedTuple):
