@@ -350,9 +350,9 @@ def noise_ceilings(bold: MultiSubjectBold, split: Split, *, n_permutations: int 
         return ceilings
     for subject, x in bold.bold.items():
         repeats, ids = split.repeats(marked_rows(x, split.test), split.runs[split.test])
+        release_pages(x)  # repeats are a copy
         ceilings.r[subject] = noise_ceiling(repeats, len(repeats), ids)
         ceilings.reliable[subject] = reliable_voxels(repeats, ids, n_permutations=n_permutations, seed=seed)
-        release_pages(x)
     return ceilings
 
 
