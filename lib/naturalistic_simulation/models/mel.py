@@ -24,7 +24,8 @@ def log_mel(waveforms: torch.Tensor) -> torch.Tensor:
         waveforms, N_FFT, HOP, window=torch.hann_window(N_FFT, device=waveforms.device), return_complex=True,
         pad_mode="constant",
     )  # fmt: skip
-    power = spectrum[..., : waveforms.shape[1] // HOP].abs() ** 2
+    spectrum = spectrum[..., : waveforms.shape[1] // HOP]
+    power = spectrum.real.square() + spectrum.imag.square()  # the root of abs() takes as long as the transform
     return torch.log(power.transpose(1, 2) @ _bands(waveforms.device) + 1e-10)
 
 
