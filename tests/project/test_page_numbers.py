@@ -218,7 +218,7 @@ TYPED = {
     "in prose": ("The agreement of this run", "The agreement of this run, 0.59 at best"),
     "a percentage": ("The agreement of this run", "The agreement, in 95 % of clips"),
     "of this run": (
-        'beside.agreement_rows(found["08-music-reconstruction"])',
+        "beside.agreement_rows(rebuilt)",
         '{"genre": {"agreement": "0.59", "chance": "0.213", "oracle": "0.901"}}',
     ),
     "of a paper": (
