@@ -44,13 +44,13 @@ def row_blocks(X: NDArray) -> list[slice]:
     return [slice(start, start + step) for start in range(0, len(X), step)]
 
 
-def take_columns(X: NDArray, columns: ArrayLike) -> NDArray:
+def take_columns(X: NDArray, columns: ArrayLike | slice) -> NDArray:
     """Return a copy of some columns; the pages of a memory map that were read for it are given back on the way.
 
     Parameters
     ----------
     X : array or memory map (n_rows, n_columns)
-    columns : int array (n,) or bool array (n_columns,)
+    columns : int array (n,), bool array (n_columns,) or slice
     """
     columns = np.arange(X.shape[1])[columns]
     taken = np.empty((len(X), len(columns)), X.dtype)

@@ -85,7 +85,7 @@ def test_one_target_and_its_predictions(monkeypatch):
         np.testing.assert_allclose(a.predict(X), b.predict(X), atol=1e-8)
 
 
-@pytest.mark.parametrize("case", ["wide", "few samples", "two types"])
+@pytest.mark.parametrize("case", ["wide", "few samples", "two types", "many targets"])
 def test_other_problems_go_one_by_one(case, monkeypatch):
     monkeypatch.setattr(ridge, "solve_small", lambda *_, **__: pytest.fail("too large for this way"))
     if case == "wide":
@@ -95,9 +95,13 @@ def test_other_problems_go_one_by_one(case, monkeypatch):
         X, Y, groups = make_problem(30, 22, 3)
         Xs = [X, X[:, :4]]
         groups = np.repeat([0, 1], 15)
-    else:
+    elif case == "two types":
         X, Y, groups = make_problem(90, 5, 3)
         Xs = [X, X.astype(np.float32)]
+    else:
+        monkeypatch.setattr(small, "MOST_BYTES", 2 * 2 * small.AT_ONCE * 6 * 3 * 8 - 1)
+        X, Y, groups = make_problem(90, 5, 3)
+        Xs = [X, X[:, :4]]
     together = fit_many(RidgeCV(ALPHAS, 2), Xs, Y, groups)
     for X, fitted in zip(Xs, together, strict=True):
         np.testing.assert_array_equal(fitted.coef_, RidgeCV(ALPHAS, 2).fit(X, Y, groups).coef_)

@@ -120,7 +120,7 @@ def _fitted_layers(
 ) -> Iterator[Fitted]:
     """Yield the model of each layer; responses are checked, and those of the test runs averaged, once for all."""
     spaces = [{f"{name}, layer {k}": features[:, k]} for k in range(features.shape[1])]
-    check_spaces(spaces[0], split.delays, len(bold))
+    check_spaces(spaces[0], split.delays, len(bold))  # before responses are read
     check_length(split, len(bold))
     responses = split_responses(bold, split, _REMEMBERED)
     data: list[SplitData] = []

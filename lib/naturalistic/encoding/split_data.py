@@ -1,6 +1,6 @@
 """Data of a split: delayed features and responses of the training and the test TRs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
@@ -88,12 +88,12 @@ def split_data(
         test runs; the space and the runs are named.
     """
     bold = as_responses(bold)
-    check_spaces(features, split.delays, len(bold))
+    spaces, delays = check_spaces(features, split.delays, len(bold))
     check_length(split, len(bold))
     if confounds is not None:
         confounds = check_confounds(confounds, len(bold), int((~split.test).sum()))
         bold = residuals(_as_array(bold), confounds, ~split.test)
-    return with_features(split_responses(bold, split), features, split, confounds)
+    return _with_spaces(split_responses(bold, split), spaces, delays, split, confounds)
 
 
 def split_responses(bold: "NDArray | MultiSubjectBold", split: Split, remembered_bytes: int = 0) -> SplitResponses:
@@ -149,21 +149,14 @@ def _remembering(measured: Callable[[slice], NDArray]) -> Callable[[slice], NDAr
     return recalled
 
 
-def with_features(
-    responses: SplitResponses, features: Spaces, split: Split, confounds: NDArray | None = None
-) -> SplitData:
+def with_features(responses: SplitResponses, features: Spaces, split: Split) -> SplitData:
     """Return responses with the delayed features of the training and the test TRs.
-
-    A space that is constant over a whole test run (a level that nobody annotated there) stands at its training mean in
-    that run, and predicts nothing there.
 
     Parameters
     ----------
     responses : SplitResponses
     features, split
         As in `naturalistic.encoding.fit_predict`.
-    confounds : array (n_trs, n_confounds), optional
-        Regressed out of the features.
 
     Returns
     -------
@@ -174,9 +167,23 @@ def with_features(
     ValueError
         As `split_data`, of the features.
     """
+    return _with_spaces(responses, *check_spaces(features, split.delays, len(split.test)), split)
+
+
+def _with_spaces(
+    responses: SplitResponses,
+    spaces: dict[str, NDArray],
+    delays: Mapping[str, Sequence[float]],
+    split: Split,
+    confounds: NDArray | None = None,
+) -> SplitData:
+    """Return responses with features that `check_spaces` has checked, less what confounds explain of them.
+
+    A space that is constant over a whole test run (a level that nobody annotated there) stands at its training mean in
+    that run, and predicts nothing there.
+    """
     test = split.test
     runs = split.runs
-    spaces, delays = check_spaces(features, split.delays, len(test))
     missing = {name: _missing_runs(name, x, runs, test) for name, x in spaces.items()}
     train = {}
     tested = {}

@@ -224,10 +224,10 @@ def fit_many(
     device = pick_device(model.device)
     for fitted in models.values():
         fitted._one_target = one_target
-    if len({X.dtype for X in checked.values()}) == 1 and is_small(list(checked.values()), folds):
+    if len({X.dtype for X in checked.values()}) == 1 and is_small(list(checked.values()), Y.shape[1], folds):
         solutions = solve_small(
             list(checked.values()), Y, alphas, folds,
-            scoring=model.scoring, fit_intercept=model.fit_intercept, device=device,
+            scoring=model.scoring, fit_intercept=model.fit_intercept, device=device, progress=model.progress,
         )  # fmt: skip
         for fitted, solution in zip(models.values(), solutions):
             fitted._keep(solution)

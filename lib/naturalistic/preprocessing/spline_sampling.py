@@ -1,8 +1,8 @@
 """Values of a cubic B-spline between the voxels of a volume: the inner loop of motion correction, compiled.
 
-The numbers are those of `scipy.ndimage.map_coordinates` of order 3 without prefilter, in a third of its time. Compiled
-code is kept in no file, which two processes that write it at once can spoil (numba's issue 10128): the first call of a
-process takes some 2 s more.
+The numbers are those of `scipy.ndimage.map_coordinates` of order 3 without prefilter, in a quarter of its time.
+Compiled code is kept in no file, which two processes that write it at once can spoil (numba's issue 10128): the first
+call of a process takes some 2 s more.
 """
 
 from typing import Any
@@ -70,16 +70,23 @@ def _fill(coefficients: NDArray, to_voxels: NDArray, points: NDArray, values: ND
     """Write the value at each point."""
     size_x, size_y, size_z = coefficients.shape
     for n in range(points.shape[1]):
-        px, py, pz = points[0, n], points[1, n], points[2, n]
+        px = points[0, n]
+        py = points[1, n]
+        pz = points[2, n]
         x = to_voxels[0, 0] * px + to_voxels[0, 1] * py + to_voxels[0, 2] * pz + to_voxels[0, 3]
         y = to_voxels[1, 0] * px + to_voxels[1, 1] * py + to_voxels[1, 2] * pz + to_voxels[1, 3]
         z = to_voxels[2, 0] * px + to_voxels[2, 1] * py + to_voxels[2, 2] * pz + to_voxels[2, 3]
-        i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
-        weights_x, weights_y, weights_z = _weights(x - i), _weights(y - j), _weights(z - k)
+        i = int(np.floor(x))
+        j = int(np.floor(y))
+        k = int(np.floor(z))
+        weights_x = _weights(x - i)
+        weights_y = _weights(y - j)
+        weights_z = _weights(z - k)
         inside = 1 <= i < size_x - 2 and 1 <= j < size_y - 2 and 1 <= k < size_z - 2
-        k0, k1, k2, k3 = k - 1, k, k + 1, k + 2
-        if not inside:
-            k0, k1, k2, k3 = _mirrored(k0, size_z), _mirrored(k1, size_z), _mirrored(k2, size_z), _mirrored(k3, size_z)
+        k0 = k - 1 if inside else _mirrored(k - 1, size_z)
+        k1 = k if inside else _mirrored(k, size_z)
+        k2 = k + 1 if inside else _mirrored(k + 1, size_z)
+        k3 = k + 2 if inside else _mirrored(k + 2, size_z)
         total = 0.0
         for a in range(4):
             row = i - 1 + a if inside else _mirrored(i - 1 + a, size_x)

@@ -107,6 +107,17 @@ class Basis:
         return coef
 
 
+def eigh(matrices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return eigenvalues (..., k), the smallest first, and vectors (..., k, k) of symmetric matrices (..., k, k)."""
+    if matrices.device.type != "cpu":
+        return torch.linalg.eigh(matrices)
+    # numpy's LAPACK takes two thirds of torch's time, and releases the GIL
+    alone = matrices.shape[-1] <= ONE_THREAD and torch.get_num_threads() > 1
+    with threadpool_limits(1, user_api="blas") if alone else nullcontext():
+        eigenvalues, vectors = np.linalg.eigh(matrices.numpy())
+    return torch.from_numpy(eigenvalues), torch.from_numpy(vectors)
+
+
 def eigh_above_floor(matrix: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the eigenvalues above the numerical floor and their vectors, largest first.
 
@@ -125,12 +136,7 @@ def eigh_above_floor(matrix: torch.Tensor, size: int) -> tuple[torch.Tensor, tor
     eigenvalues : tensor (rank,)
     vectors : tensor (k, rank)
     """
-    if matrix.device.type == "cpu":  # numpy's LAPACK takes two thirds of torch's time, and releases the GIL
-        alone = len(matrix) <= ONE_THREAD and torch.get_num_threads() > 1
-        with threadpool_limits(1, user_api="blas") if alone else nullcontext():
-            eigenvalues, vectors = map(torch.from_numpy, np.linalg.eigh(matrix.numpy()))
-    else:
-        eigenvalues, vectors = torch.linalg.eigh(matrix)
+    eigenvalues, vectors = eigh(matrix)
     floor = max(size, len(matrix)) * torch.finfo(torch.float64).eps * max(float(eigenvalues[-1]), 0.0)
     rank = int((eigenvalues > floor).sum())
     return eigenvalues.flip(0)[:rank], vectors.flip(1)[:, :rank].contiguous()

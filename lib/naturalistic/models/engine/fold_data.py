@@ -95,7 +95,7 @@ def fold_products(
     folds = indices.folds
     test = [product(fold.test) for fold in folds] if test is None else test
     if indices.partition:
-        total, others = _sums_of_others(test)
+        total, others = sums_of_others(test)
     else:
         total = product(slice(None))
         others = [None if 2 * fold.n_train <= indices.n_samples else total - block for fold, block in zip(folds, test)]
@@ -107,7 +107,7 @@ def fold_products(
     return FoldProducts(total, others, test)
 
 
-def _sums_of_others(blocks: list[torch.Tensor]) -> tuple[torch.Tensor, list]:
+def sums_of_others(blocks: list[torch.Tensor]) -> tuple[torch.Tensor, list]:
     """Return the sum of all blocks, and for each block the sum of the others, by running sums from both ends."""
     others = [None] * len(blocks)
     before = blocks[0]

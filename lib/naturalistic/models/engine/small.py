@@ -11,7 +11,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
+from naturalistic.models.engine.decomposition import eigh
 from naturalistic.models.engine.device import in_parallel
 from naturalistic.models.engine.fold_data import (
     Fold,
@@ -21,19 +23,22 @@ from naturalistic.models.engine.fold_data import (
     fold_statistics,
     load_targets,
     make_fold_indices,
+    sums_of_others,
 )
 from naturalistic.models.engine.scoring import correlation_scores, r2_scores, shrinkage
-from naturalistic.models.engine.solve import DTYPES, RidgeSolution, first_best
+from naturalistic.models.engine.solve import DTYPES, PROGRESS_DELAY, RidgeSolution, first_best
 
 WIDEST = 64  # columns: wider problems fill the products of the general path
 AT_ONCE = 16  # problems
+MOST_BYTES = 2**28  # of their products with the targets in all folds: the general path works on batches of targets
 SLAB = 256  # targets scored at a time: their predictions under all alphas stay in cache
 
 
-def is_small(Xs: Sequence[NDArray], folds: Sequence[tuple[NDArray, NDArray]]) -> bool:
-    """Return whether all problems are narrow, and in each fold no wider than the training samples are many."""
+def is_small(Xs: Sequence[NDArray], n_targets: int, folds: Sequence[tuple[NDArray, NDArray]]) -> bool:
+    """Return whether all problems are narrow, no wider than training samples are many, and their products fit."""
     widest = max(X.shape[1] for X in Xs)
-    return widest <= min(WIDEST, *(len(train) for train, _ in folds))
+    n_bytes = 2 * len(folds) * AT_ONCE * (widest + 1) * n_targets * Xs[0].itemsize
+    return widest <= min(WIDEST, *(len(train) for train, _ in folds)) and n_bytes <= MOST_BYTES
 
 
 def solve_small(
@@ -45,6 +50,7 @@ def solve_small(
     scoring: Literal["correlation", "r2"],
     fit_intercept: bool,
     device: torch.device,
+    progress: bool = False,
 ) -> list[RidgeSolution]:
     """Solve small problems on the same targets and folds; the answers are those of `solve_ridge_cv` but for rounding.
 
@@ -60,6 +66,8 @@ def solve_small(
     scoring : {"correlation", "r2"}
     fit_intercept : bool
     device : torch.device
+    progress : bool
+        Show a bar if it takes longer than a few seconds.
 
     Returns
     -------
@@ -70,6 +78,7 @@ def solve_small(
     penalties = torch.as_tensor(alphas, dtype=torch.float64, device=device)
 
     def solve_part(part: Sequence[NDArray]) -> list[RidgeSolution]:
+        """Solve the problems that are padded to one width."""
         bases = _bases(part, device, y.dtype, fit_intercept)
         columns = bases.Q.permute(1, 0, 2).flatten(1)  # (n_samples, n_problems * q); the last column is ones
         products = fold_products(columns, y, indices)
@@ -96,8 +105,10 @@ def solve_small(
     by_width = np.argsort([X.shape[1] for X in Xs], kind="stable").tolist()  # neighbors are padded least
     parts = [by_width[start : start + AT_ONCE] for start in range(0, len(by_width), AT_ONCE)]
     solutions: dict[int, RidgeSolution] = {}
-    for part, solved in zip(parts, in_parallel(lambda part: solve_part([Xs[k] for k in part]), parts, device)):
-        solutions.update(zip(part, solved))
+    with tqdm(total=len(Xs), unit="model", disable=not progress, delay=PROGRESS_DELAY) as bar:
+        for part, solved in zip(parts, in_parallel(lambda part: solve_part([Xs[k] for k in part]), parts, device)):
+            solutions.update(zip(part, solved))
+            bar.update(len(part))
     return [solutions[k] for k in range(len(Xs))]
 
 
@@ -111,6 +122,7 @@ class _Bases(NamedTuple):
 
 
 def _bases(Xs: Sequence[NDArray], device: torch.device, dtype: torch.dtype, fit_intercept: bool) -> _Bases:
+    """Return the bases of problems, padded to the width of the widest."""
     n_samples = len(Xs[0])
     width = max(X.shape[1] for X in Xs)
     mean = np.zeros((len(Xs), width))
@@ -129,10 +141,7 @@ def _bases(Xs: Sequence[NDArray], device: torch.device, dtype: torch.dtype, fit_
 
 def _eigh_above_floor(matrices: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return eigenvalues (n, k) and vectors (n, k, k); those below the floor of `decomposition` are zero."""
-    if matrices.device.type == "cpu":
-        eigenvalues, vectors = map(torch.from_numpy, np.linalg.eigh(matrices.numpy()))
-    else:
-        eigenvalues, vectors = torch.linalg.eigh(matrices)
+    eigenvalues, vectors = eigh(matrices)
     largest = eigenvalues[:, -1:].clamp(min=0)
     kept = eigenvalues > max(size, matrices.shape[1]) * torch.finfo(torch.float64).eps * largest
     return eigenvalues * kept, vectors * kept[:, None, :]
@@ -151,8 +160,7 @@ def _training_grams(Q: torch.Tensor, indices: FoldIndices) -> list[torch.Tensor]
 
     if not indices.partition or any(fold.n_gap for fold in indices.folds):
         return [gram(fold.train) for fold in indices.folds]
-    blocks = [gram(fold.test) for fold in indices.folds]
-    return [sum(blocks[:k] + blocks[k + 1 :]) for k in range(len(blocks))]
+    return sums_of_others([gram(fold.test) for fold in indices.folds])[1]
 
 
 class _Spectra(NamedTuple):
@@ -200,7 +208,9 @@ def _scores(
     R = torch.linalg.qr(spectra.Z, mode="r").R if n_test > width else spectra.Z
     norm_rows = (filters[:, :, None, :] * R[:, None]).flatten(1, 2).to(dtype)
     mean_rows = (filters * spectra.Z_mean[:, None, :]).to(dtype)
-    filters, W, W_test = filters.to(dtype), spectra.W.to(dtype), spectra.W_test.to(dtype)
+    filters = filters.to(dtype)
+    W = spectra.W.to(dtype)
+    W_test = spectra.W_test.to(dtype)
     B_train, B_test = (B.view(n_problems, width + 1, -1) for B in (targets.train, targets.test))
     moments = []
     for start in range(0, B_train.shape[2], SLAB):
